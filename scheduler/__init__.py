@@ -1,0 +1,1 @@
+"""Message Scheduling Service: accept a message now, deliver it at its moment, once, and show what happened."""

@@ -1,0 +1,30 @@
+"""What a channel is: the way a claimed message leaves the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from scheduler.message import Claim, Outcome
+
+Report = Callable[[Sequence[Outcome]], None]
+"""Takes outcomes, from any thread, at any time; each claim is reported once."""
+
+
+class Channel(Protocol):
+    """Delivers messages of one kind."""
+
+    name: str
+
+    def start(self) -> None:
+        """Start threads, if there are any.  Called once, by ``Runtime.start()``."""
+
+    def deliver(self, claims: Sequence[Claim], report: Report) -> None:
+        """Begin to deliver a slice of a batch (1 to 100 claims) and report each one's outcome, now or later.
+
+        Runs in a worker.  A channel that does its work elsewhere (webhooks: libcurl's own thread) returns at once, so
+        that a slow destination holds no worker.  An exception means that every claim not yet reported has failed.
+        """
+
+    def stop(self, grace: float) -> None:
+        """Finish what is in flight within ``grace`` seconds, report the rest as ``release``, stop threads."""

@@ -1,0 +1,33 @@
+"""The only place where time is read or spent.  Everything else is handed a ``Clock``, so that tests own the time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time as the service sees it."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch, UTC, by this machine's wall clock.  Never decides whether a message is due."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never jumps; only differences mean anything."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Sleep until the event is set or so many seconds have passed; True when it is set."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(seconds)

@@ -1,0 +1,68 @@
+"""Every error that this service raises on purpose.
+
+Each one carries a sentence that says what is wrong and, where there is one, the way out.  The HTTP layer maps a class to
+a status code once (api/problems.py); nothing else looks at the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class ServiceError(Exception):
+    """Base of all errors of this service."""
+
+
+class FieldError(NamedTuple):
+    """One thing that is wrong with one field of an input."""
+
+    field: str
+    """Dotted path, list indexes included: ``messages.3.time``.  Empty for the input as a whole."""
+    message: str
+    """What is wrong and what is accepted."""
+
+
+class InvalidInput(ServiceError):
+    """An input that cannot be accepted (HTTP 400); nothing was stored."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in errors))
+        self.errors = list(errors)
+
+    @classmethod
+    def of(cls, field: str, message: str) -> InvalidInput:
+        return cls([FieldError(field, message)])
+
+
+class NotFound(ServiceError):
+    """No message has this id (HTTP 404)."""
+
+
+class Conflict(ServiceError):
+    """The message's state forbids the verb, or an id or idempotency key is taken (HTTP 409)."""
+
+
+class StoreUnavailable(ServiceError):
+    """Redis did not answer, or not in time (HTTP 503).  Safe to try again: no verb stores by half."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which another try makes sense."""
+
+
+class LayoutError(ServiceError):
+    """The data in Redis was written by another layout version or with another number of partitions."""
+
+
+class ConfigError(ServiceError):
+    """Settings that cannot be used.  ``problems`` holds one line per setting, each with its key and what is accepted."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = list(problems)
+
+
+class StartError(ServiceError):
+    """The service cannot start here (port taken, folder in use, no redis-server …); the text names the ways out."""
