@@ -1,0 +1,85 @@
+"""A real redis-server for tests: on a unix socket in a folder of its own, nothing written to disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+import redis
+
+from tests.support.waiting import wait_for
+
+
+def find_binary() -> str:
+    """The redis-server on PATH.  Without one the test is skipped, in CI (environment variable ``CI``) it fails."""
+    binary = shutil.which("redis-server") or shutil.which("valkey-server")
+    if binary:
+        return binary
+    reason = "no redis-server on PATH"
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}: CI must not skip these tests")
+    pytest.skip(reason)
+
+
+class RedisServer:
+    """One redis-server process.  ``start`` and ``kill`` may be repeated; ``arguments`` are extra options."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.socket = folder / "redis.sock"
+        self._command = [
+            find_binary(), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder),
+            "--logfile", str(folder / "redis.log"), "--save", "", "--appendonly", "no", "--databases", "4",
+            "--hash-max-listpack-value", "1024", *arguments,
+        ]  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def client(self) -> redis.Redis:
+        """A new client with a time limit of 10 s on every read; the caller closes it."""
+        return redis.Redis.from_url(self.url, socket_timeout=10, socket_connect_timeout=10)
+
+    def start(self) -> RedisServer:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("redis-server answers", self._answers)
+        return self
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "redis.log").read_text()
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+
+    def __enter__(self) -> RedisServer:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
