@@ -1,0 +1,17 @@
+-- What happened, for live views: one stream entry per call, a line per message: "event id channel attempt".
+-- Entries are cut at 100 lines, so that bounding the number of entries bounds the bytes.
+local happened = {}
+
+local function event(name, id, channel, attempt)
+  happened[#happened + 1] = name .. ' ' .. id .. ' ' .. (channel or 'echo') .. ' ' .. (attempt or 0)
+end
+
+local function emit()
+  if tonumber(events_kept) > 0 then
+    for first = 1, #happened, 100 do
+      local last = math.min(first + 99, #happened)
+      redis.call('XADD', events, 'MAXLEN', '~', events_kept, '*',
+        'at', string.format('%.0f', now_ms), 'e', table.concat(happened, '\n', first, last))
+    end
+  end
+end

@@ -1,0 +1,24 @@
+--[[
+cancel: scheduled to cancelled.
+KEYS     due_high due_normal due_low msg done meta events
+ARGV     now wake_channel partition events_kept id
+INCLUDES clock due events message finish
+RETURNS  {code, status, snapshot}
+CODES    0 cancelled; 1 no such message; 2 it is not scheduled (status says what it is)
+COST     O(log N)
+]]
+local key = msg .. id
+local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a')
+if not m[1] then
+  return {1, '', false}
+end
+if m[2] then
+  return {2, m[2], false}
+end
+local due_at = redis.call('ZSCORE', DUE[m[3] or 'normal'], id)
+redis.call('ZREM', DUE[m[3] or 'normal'], id)
+redis.call('HSET', key, 'd', due_at)
+finish(done, 'done_bytes', id, 'cancelled', 0)
+event('cancelled', id, m[4], m[5])
+emit()
+return {0, '', snapshot(id)}

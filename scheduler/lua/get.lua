@@ -1,0 +1,10 @@
+--[[
+get: one message, whole.
+KEYS     due_high due_normal due_low msg
+ARGV     id
+INCLUDES due message
+RETURNS  {due_at, {field, value, ...}} or nil when there is no such message
+CODES    none
+COST     O(log N)
+]]
+return snapshot(id)

@@ -1,0 +1,84 @@
+--[[
+page: the messages of one set from a position on, those that pass the filters.
+KEYS     set due_high due_normal due_low msg
+ARGV     reverse low high after_score after_id scan limit status channel type_ owner fields...
+         reverse '1': from the highest score down; low, high: bounds of the score; after_score, after_id: the position
+         after which to go on, '' for the start; scan: look at so many members at most; fields: what to return
+RETURNS  {more, last_score, last_id, {id, score, value, ...}, ...}
+         more 1: the set goes on after last_score, last_id
+CODES    none
+COST     O(log² N + scan): the position is found by bisection, so that neither 100,000 messages of one millisecond nor a
+         message that moved away since the last page make it slow or make it skip
+]]
+local down = reverse == '1'
+local count = redis.call('ZCARD', set)
+local first = redis.call('ZCOUNT', set, '-inf', '(' .. low)   -- rank of the first member within the bounds
+local last = count - redis.call('ZCOUNT', set, '(' .. high, '+inf') - 1
+if low == '-inf' then
+  first = 0
+end
+if high == '+inf' then
+  last = count - 1
+end
+
+-- How many members lie before (score, id) in the set's own order: by score, then by id.
+local function rank_of(score, id, inclusive)
+  local from = redis.call('ZCOUNT', set, '-inf', '(' .. score)
+  local to = from + redis.call('ZCOUNT', set, score, score)
+  while from < to do
+    local middle = math.floor((from + to) / 2)
+    local member = redis.call('ZRANGE', set, middle, middle)[1]
+    if member < id or (inclusive and member == id) then
+      from = middle + 1
+    else
+      to = middle
+    end
+  end
+  return from
+end
+
+if after_score ~= '' then
+  if down then
+    last = math.min(last, rank_of(after_score, after_id, false) - 1)
+  else
+    first = math.max(first, rank_of(after_score, after_id, true))
+  end
+end
+
+local wanted = {'s', 'n', 'y', 'w'}
+for i = fields, #ARGV do
+  wanted[#wanted + 1] = ARGV[i]
+end
+local reply = {0, '', ''}
+local looked, found = 0, 0
+local total = last - first + 1
+while looked < tonumber(scan) and looked < total and found < tonumber(limit) do
+  local chunk = math.min(100, total - looked, tonumber(scan) - looked)
+  local members
+  if down then
+    members = redis.call('ZREVRANGE', set, count - 1 - last + looked, count - 2 - last + looked + chunk, 'WITHSCORES')
+  else
+    members = redis.call('ZRANGE', set, first + looked, first + looked + chunk - 1, 'WITHSCORES')
+  end
+  for i = 1, #members, 2 do
+    looked = looked + 1
+    reply[2], reply[3] = members[i + 1], members[i]
+    local m = redis.call('HMGET', msg .. members[i], unpack(wanted))
+    if (status == '' or (m[1] or 'scheduled') == status) and (channel == '' or (m[2] or 'echo') == channel)
+      and (type_ == '' or m[3] == type_) and (owner == '' or m[4] == owner) then
+      found = found + 1
+      local row = {members[i], members[i + 1]}
+      for f = 5, #wanted do
+        row[#row + 1] = m[f]
+      end
+      reply[#reply + 1] = row
+    end
+    if found == tonumber(limit) then
+      break
+    end
+  end
+end
+if looked < total then
+  reply[1] = 1
+end
+return reply

@@ -1,0 +1,53 @@
+--[[
+reap: return messages whose lock expired to `scheduled`, or to `dead` when their attempts are used up.
+KEYS     due_high due_normal due_low locks msg dead meta events
+ARGV     now wake_channel partition events_kept limit max_attempts lost_limit
+         max_attempts: for messages without a policy of their own, -1 is without limit; lost_limit: a message whose policy
+         is without limit is dead after so many expired locks, or it would kill process after process for ever
+INCLUDES clock due events finish
+RETURNS  {to_scheduled, to_dead, wait_ms}
+         wait_ms: the next lock expires so much later; -1: nothing is in flight
+CODES    none
+COST     O(limit log N)
+]]
+local expired = redis.call('ZRANGEBYSCORE', locks, '-inf', now_ms, 'LIMIT', 0, limit)
+local before = earliest()
+local first
+local returned, killed = 0, 0
+for _, id in ipairs(expired) do
+  local key = msg .. id
+  local m = redis.call('HMGET', key, 'a', 'o', 'r', 'q', 'd', 'k', 'n', 'l', 'g', 'z')
+  if m[1] then
+    local attempt = tonumber(m[1])
+    local lost = (tonumber(m[8]) or 0) + 1
+    local allowed = tonumber(m[3] and string.match(m[3], '^[^,]+') or max_attempts)
+    local error = 'the server that held it stopped answering (lock ' .. m[6] .. ' expired)'
+    local evidence = string.format('{"attempt":%d,"started_at":%s,"outcome":"lost","error":"%s"}', attempt, m[9], error)
+    keep_evidence(id, attempt + (tonumber(m[2]) or 0), evidence)
+    redis.call('HSET', key, 'e', error, 'l', lost)
+    if (allowed >= 0 and attempt >= allowed) or (allowed < 0 and lost >= tonumber(lost_limit)) then
+      finish(dead, 'dead_bytes', id, 'dead', #error + #evidence)
+      event('dead', id, m[7], attempt)
+      killed = killed + 1
+    else
+      local due_at = tonumber(m[5])
+      redis.call('HSET', key, 'u', now_ms, 'z', (tonumber(m[10]) or 0) + #evidence)
+      redis.call('HDEL', key, 's', 'k', 'd')
+      redis.call('ZADD', DUE[m[4] or 'normal'], due_at, id)
+      event('reaped', id, m[7], attempt)
+      first = math.min(first or due_at, due_at)
+      returned = returned + 1
+    end
+  end
+end
+if #expired > 0 then
+  redis.call('ZREM', locks, unpack(expired))
+  emit()
+  wake(before, first)
+end
+local head = redis.call('ZRANGE', locks, 0, 0, 'WITHSCORES')
+local wait = -1
+if head[2] then
+  wait = math.max(0, tonumber(head[2]) - now_ms)
+end
+return {returned, killed, wait}

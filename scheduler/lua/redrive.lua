@@ -1,0 +1,60 @@
+--[[
+redrive: dead letters back to scheduled, due now, attempts reset, evidence kept.
+KEYS     due_high due_normal due_low msg dead meta events
+ARGV     now wake_channel partition events_kept id offset scan limit channel dry_run
+         id: this one; '': up to `limit` of the `scan` oldest ones after the first `offset`; channel: '' for any;
+         dry_run '1': count only
+INCLUDES clock due events message
+RETURNS  {code, status, snapshot} with an id; {redriven, scanned} without one
+CODES    0 redriven; 1 no such message; 2 it is not dead (status says what it is)
+COST     O(scan + limit log N)
+]]
+local before = earliest()
+
+local function redrive(one, m)
+  local key = msg .. one
+  local attempts = (tonumber(m[4]) or 0) + (tonumber(m[5]) or 0)
+  redis.call('HINCRBY', meta, 'dead_bytes', -(tonumber(m[6]) or 0))
+  redis.call('HSET', key, 'o', attempts, 'u', now_ms)
+  redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'z')
+  redis.call('ZREM', dead, one)
+  redis.call('ZADD', DUE[m[2] or 'normal'], now_ms, one)
+  event('redriven', one, m[3], 0)
+end
+
+local FIELDS = {'s', 'q', 'n', 'a', 'o', 'z', 'p'}
+if id ~= '' then
+  local m = redis.call('HMGET', msg .. id, unpack(FIELDS))
+  if not m[7] then
+    return {1, '', false}
+  end
+  if m[1] ~= 'dead' then
+    return {2, m[1] or 'scheduled', false}
+  end
+  redrive(id, m)
+  emit()
+  wake(before, now_ms)
+  return {0, '', snapshot(id)}
+end
+
+local ids = redis.call('ZRANGE', dead, offset, tonumber(offset) + tonumber(scan) - 1)
+local redriven = 0
+local scanned = 0
+for _, one in ipairs(ids) do
+  if redriven == tonumber(limit) then
+    break
+  end
+  scanned = scanned + 1
+  local m = redis.call('HMGET', msg .. one, unpack(FIELDS))
+  if m[1] == 'dead' and (channel == '' or (m[3] or 'echo') == channel) then
+    if dry_run ~= '1' then
+      redrive(one, m)
+    end
+    redriven = redriven + 1
+  end
+end
+if redriven > 0 and dry_run ~= '1' then
+  emit()
+  wake(before, now_ms)
+end
+return {redriven, scanned}

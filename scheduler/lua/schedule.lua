@@ -1,0 +1,70 @@
+--[[
+schedule: accept messages, all or none.
+KEYS     due_high due_normal due_low msg idem events
+ARGV     now wake_channel partition events_kept key fingerprint key_ttl items...
+         key: Idempotency-Key or ''; key_ttl: ms; items, 9 each: id payload due_at (0: now) channel priority target type owner retry;
+         '' stands for "not given"
+INCLUDES clock due events
+RETURNS  {code, now_ms, detail}
+CODES    0 stored
+         1 an id exists, or is given twice; detail: its position, from 1
+         2 the key was used with the same fingerprint; detail: "id due_at ..." of what was stored then
+         3 the key was used with another fingerprint
+COST     O(n log N) for n messages
+]]
+local STRIDE = 9
+-- Optional fields by their place in an item, and the value that is left out.
+local OPTIONAL = {{3, 'n', 'echo'}, {4, 'q', 'normal'}, {5, 't', ''}, {6, 'y', ''}, {7, 'w', ''}, {8, 'r', ''}}
+
+if key ~= '' then
+  local used = redis.call('GET', idem .. key)
+  if used then
+    local mark = string.find(used, ' ', 1, true)
+    if string.sub(used, 1, mark - 1) == fingerprint then
+      return {2, now_ms, string.sub(used, mark + 1)}
+    end
+    return {3, now_ms, ''}
+  end
+end
+
+local seen = {}
+for at = items, #ARGV, STRIDE do
+  if seen[ARGV[at]] or redis.call('EXISTS', msg .. ARGV[at]) == 1 then
+    return {1, now_ms, (at - items) / STRIDE + 1}
+  end
+  seen[ARGV[at]] = true
+end
+
+local before = earliest()
+local first
+local stored = {}
+for at = items, #ARGV, STRIDE do
+  local id = ARGV[at]
+  local due_at = tonumber(ARGV[at + 2])
+  if due_at == 0 then
+    due_at = now_ms
+  end
+  local hash = {'p', ARGV[at + 1], 'c', now_ms}
+  for _, option in ipairs(OPTIONAL) do
+    local value = ARGV[at + option[1]]
+    if value ~= '' and value ~= option[3] then
+      hash[#hash + 1] = option[2]
+      hash[#hash + 1] = value
+    end
+  end
+  redis.call('HSET', msg .. id, unpack(hash))
+  redis.call('ZADD', DUE[ARGV[at + 4]], due_at, id)
+  event('scheduled', id, ARGV[at + 3], 0)
+  if not first or due_at < first then
+    first = due_at
+  end
+  if key ~= '' then
+    stored[#stored + 1] = id .. ' ' .. string.format('%.0f', due_at)
+  end
+end
+if key ~= '' then
+  redis.call('SET', idem .. key, fingerprint .. ' ' .. table.concat(stored, ' '), 'PX', key_ttl)
+end
+emit()
+wake(before, first)
+return {0, now_ms, ''}

@@ -1,0 +1,75 @@
+--[[
+settle: report the outcomes of claimed messages.  Who does not show the lock's token changes nothing.
+KEYS     due_high due_normal due_low locks msg dead done meta events
+ARGV     now wake_channel partition events_kept items...
+         items, 7 each: id token kind delay_ms error evidence result
+         kind: ack | retry | dead | release; delay_ms: retry, release: due again so long from now, '' (release): at its
+         own moment; error, evidence, result: '' for none
+INCLUDES clock due events finish
+RETURNS  {1 or 0, ...} per item: 0 where the lock was lost and nothing was changed
+CODES    none
+COST     O(n log N) for n outcomes
+]]
+local STRIDE = 7
+local before = earliest()
+local first
+local results = {}
+local unlocked = {}
+
+local function reschedule(id, priority, due_at)
+  redis.call('HDEL', msg .. id, 's', 'k', 'd')
+  redis.call('ZADD', DUE[priority or 'normal'], due_at, id)
+  if not first or due_at < first then
+    first = due_at
+  end
+end
+
+for at = items, #ARGV, STRIDE do
+  local id, token, kind, delay_ms = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local error, evidence, result = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
+  local key = msg .. id
+  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z')
+  if m[1] ~= token then
+    results[#results + 1] = 0
+  else
+    results[#results + 1] = 1
+    unlocked[#unlocked + 1] = id
+    local attempt = tonumber(m[3])
+    if kind == 'release' then
+      -- Given back unused: the attempt is not charged.
+      local due_at = tonumber(m[5])
+      if delay_ms ~= '' then
+        due_at = now_ms + tonumber(delay_ms)
+      end
+      redis.call('HSET', key, 'a', attempt - 1, 'u', now_ms)
+      reschedule(id, m[2], due_at)
+      event('released', id, m[6], attempt)
+    else
+      keep_evidence(id, attempt + (tonumber(m[4]) or 0), evidence)
+      if error ~= '' then
+        redis.call('HSET', key, 'e', error)
+      end
+      if result ~= '' then
+        redis.call('HSET', key, 'x', result)
+      end
+      local bytes = #error + #evidence + #result
+      if kind == 'ack' then
+        finish(done, 'done_bytes', id, 'delivered', bytes)
+        event('delivered', id, m[6], attempt)
+      elseif kind == 'dead' then
+        finish(dead, 'dead_bytes', id, 'dead', bytes)
+        event('dead', id, m[6], attempt)
+      else
+        redis.call('HSET', key, 'u', now_ms, 'z', (tonumber(m[7]) or 0) + bytes)
+        reschedule(id, m[2], now_ms + tonumber(delay_ms))
+        event('retried', id, m[6], attempt)
+      end
+    end
+  end
+end
+if #unlocked > 0 then
+  redis.call('ZREM', locks, unpack(unlocked))
+  emit()
+  wake(before, first)
+end
+return results

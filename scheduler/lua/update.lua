@@ -1,0 +1,46 @@
+--[[
+update: change a scheduled message.
+KEYS     due_high due_normal due_low msg events
+ARGV     now wake_channel partition events_kept id due_at payload target priority retry
+         '' leaves a field as it is; due_at 0: now
+INCLUDES clock due events message
+RETURNS  {code, status, snapshot}
+CODES    0 changed; 1 no such message; 2 it is not scheduled (status says what it is)
+COST     O(log N)
+]]
+local key = msg .. id
+local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a')
+if not m[1] then
+  return {1, '', false}
+end
+if m[2] then
+  return {2, m[2], false}
+end
+local before = earliest()
+local from = m[3] or 'normal'
+local to = priority ~= '' and priority or from
+local moment = tonumber(redis.call('ZSCORE', DUE[from], id))
+if due_at == '0' then
+  moment = now_ms
+elseif due_at ~= '' then
+  moment = tonumber(due_at)
+end
+local changed = {'u', now_ms}
+for field, value in pairs({p = payload, t = target, r = retry}) do
+  if value ~= '' then
+    changed[#changed + 1] = field
+    changed[#changed + 1] = value
+  end
+end
+redis.call('HSET', key, unpack(changed))
+if to == 'normal' then
+  redis.call('HDEL', key, 'q')
+else
+  redis.call('HSET', key, 'q', to)
+end
+redis.call('ZREM', DUE[from], id)
+redis.call('ZADD', DUE[to], moment, id)
+event('updated', id, m[4], m[5])
+emit()
+wake(before, moment)
+return {0, '', snapshot(id)}

@@ -1,0 +1,133 @@
+"""The Lua scripts: read from files, keys and arguments by name, loaded again whenever Redis has lost them.
+
+A file of ``lua/`` is one verb.  It opens with a header of these lines, in this order::
+
+    --[[
+    name: what it does.
+    KEYS     names, resolved by keys.PartitionKeys
+    ARGV     names; a last one that ends in ``...`` is the index of the first of a list of values
+    INCLUDES files of lua/ whose names begin with an underscore (optional)
+    RETURNS  …
+    CODES    …
+    COST     …
+    ]]
+
+From it the loader writes ``local due_high, locks = KEYS[1], KEYS[2]`` and so on in front of the body, so that no script
+counts positions, and so that a script cannot be called with a key or an argument missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from redis.exceptions import NoScriptError
+
+LUA = Path(__file__).parent / "lua"
+SECTIONS = ("KEYS", "ARGV", "INCLUDES", "RETURNS", "CODES", "COST")
+_REQUIRED = ("KEYS", "ARGV", "RETURNS", "CODES", "COST")
+_NAME = re.compile(r"^[a-z_]+(\.\.\.)?$")
+
+Argument = str | int | float
+Reply = Any
+
+
+class Client(Protocol):
+    """What the loader needs of a Redis client."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any: ...
+
+
+class Keys(Protocol):
+    """Names to keys: ``keys.PartitionKeys``."""
+
+    def __getitem__(self, name: str) -> str: ...
+
+
+class ScriptError(Exception):
+    """A Lua file whose header cannot be read."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """One verb, ready to call."""
+
+    name: str
+    keys: tuple[str, ...]
+    arguments: tuple[str, ...]
+    """In order, without the list."""
+    takes_list: bool
+    source: str
+    sha: str
+
+    def call(self, client: Client, keys: Keys, items: Sequence[Argument] = (), /, **arguments: Argument) -> Reply:
+        """Run it on one partition.  Raises ``KeyError`` for a missing argument, redis-py's errors as they are."""
+        values = [arguments.pop(name) for name in self.arguments]
+        if arguments or (items and not self.takes_list):
+            raise TypeError(f"{self.name} does not take {', '.join(arguments) or 'a list'}")
+        command = (self.sha, len(self.keys), *[keys[name] for name in self.keys], *values, *items)
+        try:
+            return client.execute_command("EVALSHA", *command)
+        except NoScriptError:
+            # SCRIPT FLUSH, a restart or a failover.  EVAL runs it and loads it in one step: nothing can get in between.
+            return client.execute_command("EVAL", self.source, *command[1:])
+
+
+def _header(path: Path, text: str) -> dict[str, list[str]]:
+    """The words of each section of a file's header."""
+    match = re.match(r"--\[\[\n(?P<name>\w+): (?P<body>.*?)\n\]\]\n", text, re.DOTALL)
+    if match is None or match["name"] != path.stem:
+        raise ScriptError(f"{path.name}: must open with a header '--[[', '{path.stem}: what it does', …, ']]'")
+    sections: dict[str, list[str]] = {}
+    current: str | None = None
+    for line in match["body"].splitlines():
+        word = line.split(" ", 1)[0]
+        if word in SECTIONS:
+            current = word
+            # The names stand on the section's own line; indented lines below explain them.
+            sections[current] = line.split()[1:]
+    missing = [section for section in _REQUIRED if section not in sections]
+    if missing:
+        raise ScriptError(f"{path.name}: the header lacks {', '.join(missing)}")
+    for section in ("KEYS", "ARGV"):
+        bad = [name for name in sections[section] if not _NAME.match(name)]
+        if bad:
+            raise ScriptError(f"{path.name}: {section} holds {', '.join(bad)}; names are lower case")
+    return sections
+
+
+def _locals(names: Sequence[str], array: str) -> str:
+    if not names:
+        return ""
+    # At most 200 locals are allowed in a Lua function; the longest header has 25.
+    return f"local {', '.join(names)} = {', '.join(f'{array}[{i}]' for i in range(1, len(names) + 1))}\n"
+
+
+def parse(path: Path) -> Script:
+    """Read one Lua file.  Raises ``ScriptError``."""
+    text = path.read_text(encoding="utf-8")
+    sections = _header(path, text)
+    keys, argv = sections["KEYS"], sections["ARGV"]
+    takes_list = bool(argv) and argv[-1].endswith("...")
+    plain = argv[:-1] if takes_list else argv
+    if any(name.endswith("...") for name in plain):
+        raise ScriptError(f"{path.name}: only the last of ARGV may be a list")
+    source = _locals(keys, "KEYS") + _locals(plain, "ARGV")
+    if takes_list:
+        source += f"local {argv[-1][:-3]} = {len(plain) + 1}\n"
+    for include in sections.get("INCLUDES", []):
+        source += (path.parent / f"_{include}.lua").read_text(encoding="utf-8")
+    source += text
+    sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+    return Script(path.stem, tuple(keys), tuple(plain), takes_list, source, sha)
+
+
+@cache
+def load(name: str) -> Script:
+    """The script of this verb."""
+    return parse(LUA / f"{name}.lua")

@@ -1,0 +1,109 @@
+"""What all verbs share: partitions, scripts, and one way in which Redis's errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from redis import Redis, exceptions
+
+from scheduler.errors import LayoutError, StoreUnavailable
+from scheduler.keys import LAYOUT, META, WAKE, PartitionKeys, partition_of
+from scheduler.message import IdGenerator
+from scheduler.retry import RetryPolicy
+from scheduler.scripts import Argument, Keys, Reply, Script, load
+
+SCAN = 1000
+"""Members of a set that one script call looks at: about 1 ms of Redis's time."""
+
+# A server that is away, starting, full, or no longer the primary.  Everything else is a defect and stays what it is.
+_AWAY = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.BusyLoadingError,
+    exceptions.ReadOnlyError,
+    exceptions.OutOfMemoryError,
+    exceptions.TryAgainError,
+)
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Redis's errors of being away, as ours."""
+    try:
+        yield
+    except _AWAY as error:
+        raise StoreUnavailable(f"Redis does not answer: {error}") from error
+
+
+class Base:
+    """Partitions and calls.  Thread-safe: the client's pool hands each thread a connection of its own."""
+
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        new_id: IdGenerator,
+        partitions: int = 1,
+        events_kept: int = 0,
+        idempotency_ms: int = 86_400_000,
+        default_retry: RetryPolicy | None = None,
+        now_ms: Callable[[], int] | None = None,
+    ) -> None:
+        """``client`` must decode replies to str.  ``events_kept``: entries of the event stream, 0 for none.
+        ``default_retry``: for messages without a policy of their own.  ``now_ms``: a clock for tests; None:
+        Redis's own.
+        """
+        self.client = client
+        self.partitions = [PartitionKeys(p) for p in range(partitions)]
+        self.new_id = new_id
+        self.idempotency_ms = idempotency_ms
+        self.default_retry = default_retry or RetryPolicy()
+        self._now_ms = now_ms
+        self._context: dict[str, Argument] = {"wake_channel": WAKE, "events_kept": events_kept}
+
+    def open(self) -> None:
+        """Write the layout at first start, compare it later.  Raises ``LayoutError`` when it is another one."""
+        mine = {"layout": str(LAYOUT), "partitions": str(len(self.partitions))}
+        for name, value in mine.items():
+            self.plain("HSETNX", META, name, value)
+        for name, value in mine.items():
+            stored = self.plain("HGET", META, name)
+            if stored != value:
+                way_out = (
+                    f"Set Redis.Partitions to {stored}, or use another Redis: the number is fixed at first start."
+                    if name == "partitions"
+                    else "Use the version of the service that wrote it, or another Redis."
+                )
+                raise LayoutError(f"This Redis holds data with {name} {stored}, this server has {value}. {way_out}")
+
+    def ping(self) -> None:
+        """Raises ``StoreUnavailable`` when Redis does not answer."""
+        self.plain("PING")
+
+    def partition_of(self, id: str) -> int:
+        return partition_of(id, len(self.partitions))
+
+    def now(self) -> int:
+        """0 in service: the scripts ask Redis."""
+        return self._now_ms() if self._now_ms else 0
+
+    def run(self, verb: str, partition: int, items: Sequence[Argument] = (), /, **arguments: Argument) -> Reply:
+        """One verb on one partition."""
+        return self.call(load(verb), self.partitions[partition], partition, items, **arguments)
+
+    def call(
+        self, script: Script, keys: Keys, partition: int, items: Sequence[Argument] = (), /, **arguments: Argument
+    ) -> Reply:
+        """One script with these keys; the arguments that every verb shares are added."""
+        if "now" in script.arguments:
+            arguments["now"] = self.now()
+        if "events_kept" in script.arguments:
+            arguments.update(self._context, partition=partition)
+        with unavailable():
+            return script.call(self.client, keys, items, **arguments)
+
+    def plain(self, *command: Argument) -> Reply:
+        """One command of Redis itself."""
+        with unavailable():
+            return self.client.execute_command(*command)  # type: ignore[no-untyped-call]

@@ -1,0 +1,111 @@
+"""Changing messages that are not in flight."""
+
+from __future__ import annotations
+
+from scheduler.errors import Conflict, NotFound
+from scheduler.keys import WAKE
+from scheduler.message import Message, Priority, Status
+from scheduler.scripts import Argument
+from scheduler.store import records
+from scheduler.store.base import SCAN, Base
+from scheduler.store.results import Changes
+
+_MISSING, _ELSEWHERE = 1, 2
+
+
+class Changing(Base):
+    """update, cancel, redrive, pause"""
+
+    def update(self, id: str, changes: Changes) -> Message:
+        """Change a scheduled message.  Raises ``NotFound``, ``Conflict`` (in flight or finished)."""
+        return self._changed(
+            "update",
+            id,
+            due_at="" if changes.due_at is None else changes.due_at,
+            payload=changes.payload or "",
+            target=changes.target or "",
+            priority=changes.priority or "",
+            retry=changes.retry.encode() if changes.retry else "",
+        )
+
+    def cancel(self, id: str) -> Message:
+        """scheduled → cancelled.  Raises ``NotFound``, ``Conflict``."""
+        return self._changed("cancel", id)
+
+    def redrive(self, id: str) -> Message:
+        """dead → scheduled, due now, attempts reset, evidence kept.  Raises ``NotFound``, ``Conflict``."""
+        return self._changed("redrive", id, offset=0, scan=0, limit=0, channel="", dry_run="")
+
+    def _changed(self, verb: str, id: str, **arguments: Argument) -> Message:
+        code, status, snapshot = self.run(verb, self.partition_of(id), id=id, **arguments)
+        if code == _MISSING:
+            raise NotFound(f"There is no message {id!r}; it never was, or its retention has ended.")
+        if code == _ELSEWHERE:
+            wanted = Status.DEAD if verb == "redrive" else Status.SCHEDULED
+            raise Conflict(f"Message {id!r} is {status}; only a message that is {wanted} can be changed this way.")
+        return records.whole_message(id, snapshot)
+
+    def cancel_matching(self, due_at: int, payload: str, *, channel: str = "echo") -> list[str]:
+        """Cancel every scheduled message of this channel due at exactly this moment with this very payload; their ids.
+
+        Costs one look at each message that is due at that very millisecond.
+        """
+        cancelled = []
+        for id in self._matching(due_at, payload, channel):
+            try:
+                cancelled.append(self.cancel(id).id)
+            except (NotFound, Conflict):
+                continue  # claimed between the look and the cancel: it is being delivered, and that is the answer
+        return cancelled
+
+    def _matching(self, due_at: int, payload: str, channel: str) -> list[str]:
+        found: list[str] = []
+        for partition in range(len(self.partitions)):
+            for priority in Priority:
+                offset, scanned = 0, SCAN
+                while scanned == SCAN:
+                    scanned, *ids = self.run(
+                        "match",
+                        partition,
+                        priority=priority,
+                        due_at=due_at,
+                        offset=offset,
+                        limit=SCAN,
+                        channel=channel,
+                        payload=payload,
+                    )
+                    found += ids
+                    offset += scanned
+        return found
+
+    def redrive_many(self, *, limit: int, channel: str | None = None, dry_run: bool = False) -> int:
+        """Redrive up to ``limit`` dead letters, oldest first; how many it was, or would be."""
+        redriven = 0
+        for partition in range(len(self.partitions)):
+            offset, scanned = 0, SCAN
+            while scanned == SCAN and redriven < limit:
+                found, scanned = self.run(
+                    "redrive",
+                    partition,
+                    id="",
+                    offset=offset,
+                    scan=SCAN,
+                    limit=limit - redriven,
+                    channel=channel or "",
+                    dry_run=int(dry_run),
+                )
+                redriven += found
+                # What was redriven has left the set: the rest has moved up.
+                offset += scanned if dry_run else scanned - found
+        return redriven
+
+    def pause(self) -> None:
+        """All servers stop claiming; accepting goes on."""
+        for keys in self.partitions:
+            self.plain("HSET", keys["meta"], "paused", "1")
+
+    def resume(self) -> None:
+        """The opposite of ``pause``; wakes every dispatcher."""
+        for keys in self.partitions:
+            self.plain("HDEL", keys["meta"], "paused")
+            self.plain("PUBLISH", WAKE, f"{keys.partition} 0")

@@ -1,0 +1,103 @@
+"""Messages in flight: claimed under a lock, settled by who shows its token, reaped when it expires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from scheduler.message import Claim, Outcome
+from scheduler.scripts import load
+from scheduler.store import records
+from scheduler.store.base import SCAN, Base
+from scheduler.store.results import Claimed, Limits, Reaped
+
+
+class Flight(Base):
+    """claim, settle, renew, reap, trim"""
+
+    _turn = 0
+
+    def claim(self, limit: int, lock_ms: int, owner: str = "") -> Claimed:
+        """Take up to ``limit`` due messages, most urgent first, each under a lock that lives ``lock_ms``.
+
+        Partitions are asked in turn, another one first each time; priorities are strict within a partition.
+        """
+        self._turn = (self._turn + 1) % len(self.partitions)
+        claims: list[Claim] = []
+        wait_ms: float | None = None
+        redis_ms = 0.0
+        for i in range(len(self.partitions)):
+            if len(claims) == limit:
+                return Claimed(claims, 0.0, redis_ms)
+            partition = (self._turn + i) % len(self.partitions)
+            # The same token never twice, not even for a server that comes back under its old name.
+            token = f"{owner}.{self.new_id()}"
+            now_us, wait_us, *rows = self.run(
+                "claim", partition, limit=limit - len(claims), lock_ms=lock_ms, token=token
+            )
+            claims += [records.claim_of(row, token, partition) for row in rows]
+            redis_ms = int(now_us) / 1000
+            if int(wait_us) >= 0:
+                wait_ms = min(wait_ms if wait_ms is not None else float("inf"), int(wait_us) / 1000)
+        return Claimed(claims, wait_ms, redis_ms)
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        """Report outcomes, in bulk.  False where the lock was lost: nothing was changed for that message."""
+        results = [False] * len(outcomes)
+        groups: dict[int, list[int]] = {}
+        for position, outcome in enumerate(outcomes):
+            groups.setdefault(outcome.claim.partition, []).append(position)
+        for partition, positions in groups.items():
+            group = [outcomes[position] for position in positions]
+            evidence = [records.evidence_of(outcome) for outcome in group]
+            reply = self.run("settle", partition, records.settle_items(group, evidence))
+            for position, done in zip(positions, reply, strict=True):
+                results[position] = bool(done)
+        return results
+
+    def renew(self, claims: Sequence[Claim], lock_ms: int) -> list[Claim]:
+        """Push the expiry of these locks; those that were lost."""
+        lost: list[Claim] = []
+        groups: dict[int, list[Claim]] = {}
+        for claim in claims:
+            groups.setdefault(claim.partition, []).append(claim)
+        for partition, group in groups.items():
+            for first in range(0, len(group), SCAN):
+                part = group[first : first + SCAN]
+                items = [value for claim in part for value in (claim.id, claim.token)]
+                lost += [part[int(n) - 1] for n in self.run("renew", partition, items, lock_ms=lock_ms)]
+        return lost
+
+    def reap(self, limit: int) -> Reaped:
+        """Return messages whose lock expired to ``scheduled``, or to ``dead`` when their attempts are used up."""
+        total = Reaped(0, 0, None)
+        allowed = self.default_retry.max_attempts
+        for partition in range(len(self.partitions)):
+            scheduled, dead, wait = self.run(
+                "reap", partition, limit=limit, max_attempts=allowed, lost_limit=allowed if allowed > 0 else 5
+            )
+            waits = [w for w in (total.wait_ms, None if int(wait) < 0 else int(wait)) if w is not None]
+            total = Reaped(total.scheduled + scheduled, total.dead + dead, min(waits, default=None))
+        return total
+
+    def trim(self, which: Literal["done", "dead"], limits: Limits, limit: int) -> int:
+        """Forget finished messages beyond the limits, oldest first, at most ``limit`` per partition; how many.
+
+        The limits are for the service as a whole: each partition keeps its share.
+        """
+        share = len(self.partitions)
+        return sum(
+            int(
+                self.call(
+                    load("trim"),
+                    keys.using(kept=which),
+                    keys.partition,
+                    counter=f"{which}_bytes",
+                    max_count=-(-limits.max_count // share),
+                    max_age_ms=limits.max_age_ms,
+                    max_bytes=-(-limits.max_bytes // share),
+                    limit=limit,
+                )
+            )
+            for keys in self.partitions
+        )

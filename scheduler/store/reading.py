@@ -1,0 +1,98 @@
+"""Reading messages: one, a page, how many."""
+
+from __future__ import annotations
+
+from scheduler.errors import NotFound
+from scheduler.message import Message, Priority, Status
+from scheduler.scripts import Argument, load
+from scheduler.store import paging, records
+from scheduler.store.base import SCAN, Base
+from scheduler.store.results import Counts, Page
+
+
+class Reading(Base):
+    """get, page, stats"""
+
+    def get(self, id: str) -> Message:
+        """The message with its attempts.  Raises ``NotFound``."""
+        snapshot = self.run("get", self.partition_of(id), id=id)
+        if not snapshot:
+            raise NotFound(f"There is no message {id!r}; it never was, or its retention has ended.")
+        return records.whole_message(id, snapshot)
+
+    def page(
+        self,
+        *,
+        status: Status | None = None,
+        channel: str | None = None,
+        priority: Priority | None = None,
+        type: str | None = None,
+        owner: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """A page.  ``scheduled``: soonest due first.  The others: newest first by the time they got there.  Without a
+        status: processing, scheduled, dead, finished, in that order.
+
+        The cost depends on ``limit``, not on how many messages there are: a filter that matches little gives short
+        (even empty) pages with a cursor.  ``since``/``until`` (ms) bound the time that the status is ordered by.
+        Raises ``InvalidInput`` for a cursor that is not one.
+        """
+        filters: dict[str, Argument] = {
+            "status": status if status in (Status.DELIVERED, Status.CANCELLED) else "",
+            "channel": channel or "",
+            "type_": type or "",
+            "owner": owner or "",
+            "low": "-inf" if since is None else since,
+            "high": "+inf" if until is None else until,
+            "scan": max(SCAN, limit),
+        }
+
+        def read(section: int, after: paging.Position | None, rows: int) -> list[paging.Part]:
+            _, sets, down = paging.SECTIONS[section]
+            if section == 1 and priority is not None:
+                sets = (f"due_{priority}",)
+            return [
+                self._part(partition, name, rows, after, filters | {"reverse": int(down)})
+                for name in sets
+                for partition in range(len(self.partitions))
+            ]
+
+        position = paging.Cursor.decode(cursor) if cursor else None
+        found, more = paging.collect(read, paging.sections_of(status), limit, position)
+        return Page(found, more.encode() if more else None)
+
+    def _part(
+        self, partition: int, name: str, limit: int, after: paging.Position | None, filters: dict[str, Argument]
+    ) -> paging.Part:
+        keys = self.partitions[partition].using(set=name)
+        score, id = (f"{after.score:.0f}", after.id) if after else ("", "")
+        more, last_score, last_id, *rows = self.call(
+            load("page"), keys, partition, records.PAGE_FIELDS, after_score=score, after_id=id, limit=limit, **filters
+        )
+        reached = paging.Position(float(last_score), last_id) if int(more) else None
+        return paging.Part(
+            [(paging.Position(float(row[1]), row[0]), records.listed_message(row)) for row in rows], reached
+        )
+
+    def counts(self) -> Counts:
+        """How many messages are where.  O(log n) per partition."""
+        total = Counts(scheduled=dict.fromkeys(Priority, 0))
+        for partition in range(len(self.partitions)):
+            now, high, normal, low, due, processing, dead, done, done_bytes, oldest, coming, paused = self.run(
+                "stats", partition
+            )
+            for priority, n in zip(Priority, (high, normal, low), strict=True):
+                total.scheduled[priority] += n
+            total.due += due
+            total.processing += processing
+            total.dead += dead
+            total.finished += done
+            total.finished_bytes += done_bytes
+            total.oldest_due_at = min(filter(None, (total.oldest_due_at, int(oldest or 0))), default=None)
+            total.next_due_at = min(filter(None, (total.next_due_at, int(coming or 0))), default=None)
+            total.paused = bool(paused)
+            total.redis_ms = int(now)
+        return total

@@ -1,0 +1,87 @@
+"""Who is alive: every process of every server reports here, and what Redis says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from scheduler.keys import HISTORY, SERVERS
+from scheduler.scripts import Reply, load
+from scheduler.store.base import Base
+
+_KEYS = {"servers": SERVERS, "history": HISTORY}
+
+
+class _Entry(NamedTuple):
+    name: str
+    at: int
+    value: Any
+
+
+class Registry(Base):
+    """beat, servers, Redis's own figures"""
+
+    def beat(self, process: str, snapshot: dict[str, Any], history: list[Any] | None = None) -> None:
+        """Report that this process is alive, with its figures; ``history`` only when it has changed."""
+        self.call(
+            load("beat"),
+            _KEYS,
+            0,
+            process=process,
+            snapshot=json.dumps(snapshot, separators=(",", ":")),
+            slots="" if history is None else json.dumps(history, separators=(",", ":")),
+        )
+
+    def leave(self, process: str) -> None:
+        """Take this process off the list of those alive (a clean stop)."""
+        self.plain("HDEL", SERVERS, process)
+
+    def servers(self) -> dict[str, dict[str, Any]]:
+        """The last heartbeat of each process by name, with ``age_ms`` since then."""
+        now = self._redis_ms()
+        return {e.name: {**e.value, "age_ms": max(0, now - e.at)} for e in self._entries(SERVERS)}
+
+    def history(self) -> dict[str, list[Any]]:
+        """The last 15 minutes of each process, the ones that have ended too; telemetry.py knows the slots."""
+        return {e.name: e.value for e in self._entries(HISTORY)}
+
+    def forget_servers(self, age_ms: int) -> None:
+        """Drop heartbeats and histories of processes that were last seen so long ago."""
+        now = self._redis_ms()
+        for key in (SERVERS, HISTORY):
+            for entry in self._entries(key):
+                if now - entry.at > age_ms:
+                    self.plain("HDEL", key, entry.name)
+
+    def redis_info(self) -> dict[str, Any]:
+        """``version, used_memory, maxmemory, maxmemory_policy, persistence (aof | rdb | none), clients, keys``."""
+        info = self._info()
+        return {
+            "version": info.get("valkey_version") or info.get("redis_version", "unknown"),
+            "used_memory": int(info.get("used_memory", 0)),
+            "maxmemory": int(info.get("maxmemory", 0)),
+            "maxmemory_policy": info.get("maxmemory_policy", "unknown"),
+            "persistence": "aof" if str(info.get("aof_enabled")) == "1" else "none",
+            "clients": int(info.get("connected_clients", 0)),
+            "keys": int(self.plain("DBSIZE")),
+        }
+
+    def _info(self) -> dict[str, Any]:
+        reply: Reply = self.plain("INFO")
+        if isinstance(reply, dict):
+            return reply
+        return dict(line.split(":", 1) for line in reply.splitlines() if ":" in line)
+
+    def _redis_ms(self) -> int:
+        if now := self.now():
+            return now
+        seconds, micros = self.plain("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    def _entries(self, key: str) -> Iterator[_Entry]:
+        reply = self.plain("HGETALL", key)
+        pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
+        for name, text in pairs:
+            at, _, value = text.partition(" ")
+            yield _Entry(name, int(at), json.loads(value))

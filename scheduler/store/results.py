@@ -1,0 +1,83 @@
+"""What the verbs take and give, beside the types of message.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from scheduler.message import Claim, Message, Priority
+from scheduler.retry import RetryPolicy
+
+
+class Scheduled(NamedTuple):
+    """An accepted message."""
+
+    id: str
+    due_at: int
+    """ms"""
+
+
+class Claimed(NamedTuple):
+    """What ``claim`` found."""
+
+    claims: list[Claim]
+    wait_ms: float | None
+    """Nothing more is due; come back in so many milliseconds (fractions count).  0: more is due already.  None: nothing
+    is waiting at all, or the service is paused."""
+    redis_ms: float
+    """Redis's clock when the claim was made, ms with fractions."""
+
+
+class Page(NamedTuple):
+    messages: list[Message]
+    next_cursor: str | None
+    """Opaque.  None: there is no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What ``update`` changes; None leaves a field as it is."""
+
+    due_at: int | None = None
+    """ms; 0 is now, by Redis's clock"""
+    payload: str | None = None
+    target: str | None = None
+    priority: Priority | None = None
+    retry: RetryPolicy | None = None
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many messages are where, over all partitions; each id is counted once."""
+
+    scheduled: dict[Priority, int] = field(default_factory=dict)
+    due: int = 0
+    """Those of ``scheduled`` whose moment has come (the backlog)."""
+    processing: int = 0
+    dead: int = 0
+    finished: int = 0
+    """Delivered and cancelled, within retention."""
+    finished_bytes: int = 0
+    oldest_due_at: int | None = None
+    """ms: due_at of the message that has waited longest, None when none is due"""
+    next_due_at: int | None = None
+    """ms: when the next one is due"""
+    paused: bool = False
+    redis_ms: int = 0
+
+
+class Reaped(NamedTuple):
+    """What ``reap`` did."""
+
+    scheduled: int
+    dead: int
+    wait_ms: int | None
+    """The next lock expires so much later; None: nothing is in flight."""
+
+
+class Limits(NamedTuple):
+    """Retention of one set of finished messages."""
+
+    max_count: int
+    max_age_ms: int
+    max_bytes: int
