@@ -74,7 +74,11 @@ class RedisServer:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
 
     def __enter__(self) -> RedisServer:
         return self.start()

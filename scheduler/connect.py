@@ -1,0 +1,259 @@
+"""From a connection string to a Redis client, and the checks that a Redis must pass before the service trusts it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from scheduler.clock import Clock, SystemClock
+from scheduler.errors import ConfigError, StartError
+
+ACCEPTED: Final = (
+    "accepted are: embedded, localhost, host, host:port, redis://[user:password@]host[:port][/db], "
+    "rediss://… (TLS), unix:///path/to/redis.sock"
+)
+OLDEST: Final = (6, 2)
+TLS_OPTIONS: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})
+LOADING_SECONDS: Final = 300.0
+"""How long a Redis that reads its data from disk is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where Redis is.  Everything but ``str(target)`` may hold a secret."""
+
+    kind: str
+    """``embedded``, ``tcp``, ``tls`` or ``unix``."""
+    host: str = "localhost"
+    port: int = 6379
+    path: str = ""
+    """Of the socket, for ``unix``."""
+    db: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    options: dict[str, str] = field(default_factory=dict)
+    """``TLS_OPTIONS`` for ``tls``."""
+
+    def __str__(self) -> str:
+        """The address with its secrets masked, for people to read."""
+        if self.kind == "embedded":
+            return "embedded"
+        user = f"{self.username or ''}:***@" if self.password else ""
+        if self.kind == "unix":
+            return f"unix://{user}{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        scheme = "rediss" if self.kind == "tls" else "redis"
+        return f"{scheme}://{user}{host}:{self.port}/{self.db}"
+
+
+def parse(connection_string: str) -> Target:
+    """The target that a connection string names.  Raises ``ConfigError`` that says what is accepted."""
+    text = connection_string.strip()
+    if text.lower() == "embedded":
+        return Target("embedded")
+    scheme, separator, _ = text.partition("://")
+    try:
+        if not text:
+            raise ValueError("it is empty")
+        if not separator:
+            return _parse_url(f"redis://{text}", "tcp")
+        kind = {"redis": "tcp", "rediss": "tls", "unix": "unix"}.get(scheme.lower())
+        if kind is None:
+            raise ValueError(f"the scheme {scheme}:// is not known")
+        return _parse_url(text, kind)
+    except ValueError as error:
+        raise ConfigError([f"Redis.ConnectionString (env REDIS_URL): {error}; {ACCEPTED}"]) from None
+
+
+def _parse_url(url: str, kind: str) -> Target:
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise ValueError("it holds white space or a control character")
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    db = options.pop("db", None)
+    allowed = TLS_OPTIONS if kind == "tls" else frozenset()
+    # No part of the string is repeated in an error: a password whose / or ? is not encoded may end up anywhere in it.
+    if not allowed.issuperset(options):
+        raise ValueError(f"it has an option other than {', '.join(sorted(allowed | {'db'}))}")
+    common: dict[str, Any] = {
+        "username": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+        "options": options,
+    }
+    if kind == "unix":
+        if parts.hostname or not parts.path:
+            raise ValueError("a unix socket needs an absolute path after unix://")
+        return Target(kind, path=unquote(parts.path), db=_database(db), **common)
+    if parts.fragment:
+        raise ValueError("a # in a password must be written %23")
+    path = parts.path.strip("/")
+    return Target(kind, parts.hostname or "localhost", _port(parts), db=_database(db or path or None), **common)
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("the port must be a number from 1 to 65535 (write / ? # @ in a password as %2F %3F %23 %40)")
+    return port or 6379
+
+
+def _database(text: str | None) -> int:
+    if text is None:
+        return 0
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("the database after the last / must be a number")
+    return int(text)
+
+
+def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connections: int | None = None) -> redis.Redis:
+    """A client with a pool of connections, bytes in and bytes out; nothing is sent yet.
+
+    ``socket_timeout`` (seconds) bounds every connect, read and write.  Threads may share the client.  Raises
+    ``ConfigError`` for a string that ``parse`` refuses and for ``embedded``, which has no address before it is started.
+    """
+    if isinstance(target, str):
+        target = parse(target)
+    arguments: dict[str, Any] = {
+        "db": target.db,
+        "username": target.username,
+        "password": target.password,
+        "socket_timeout": socket_timeout,
+        "decode_responses": False,
+        "client_name": "message-scheduler",
+        "max_connections": max_connections,
+        # RESP2: with RESP3 the pool no longer notices, when it hands out a connection, that Redis has closed it.
+        "protocol": 2,
+        # A script that was sent may have run: only its caller knows whether sending it again is harmless.
+        "retry": Retry(NoBackoff(), 0),
+        "health_check_interval": 15,
+    }
+    if target.kind == "unix":
+        return redis.Redis(unix_socket_path=target.path, **arguments)
+    if target.kind in ("tcp", "tls"):
+        return redis.Redis(
+            target.host,
+            target.port,
+            socket_connect_timeout=socket_timeout,
+            socket_keepalive=True,
+            ssl=target.kind == "tls",
+            **_tls_arguments(target),
+            **arguments,
+        )
+    raise ConfigError([f"Redis.ConnectionString: {target} has no address to connect to"])
+
+
+def _tls_arguments(target: Target) -> dict[str, Any]:
+    arguments: dict[str, Any] = dict(target.options)
+    if "ssl_check_hostname" in arguments:
+        arguments["ssl_check_hostname"] = arguments["ssl_check_hostname"].lower() not in ("0", "false", "no", "off")
+    return arguments
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """What ``check_server`` found."""
+
+    product: str
+    """``Redis`` or ``Valkey``."""
+    version: str
+    persistence: str
+    """In words: ``append-only file``, ``snapshots``, ``none`` or ``unknown``."""
+    warnings: list[str] = field(default_factory=list)
+    """What can lose messages, each with what to do about it."""
+    notices: list[str] = field(default_factory=list)
+    """What could not be found out."""
+
+
+def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerReport:
+    """Make sure that this Redis can serve, and report what its operator should know.
+
+    Waits up to ``LOADING_SECONDS`` for a Redis that still loads its data.  Raises ``StartError`` when Redis does not
+    answer, refuses the password, is older than 6.2 or is a read-only replica.
+    """
+    try:
+        info = _info_when_loaded(client, clock or SystemClock())
+    except redis.AuthenticationError as error:
+        raise StartError(f"Redis refused the user or password ({error}): correct it in REDIS_URL.") from error
+    except redis.RedisError as error:
+        raise StartError(
+            f"Redis does not answer ({error}). Start it, or correct Redis.ConnectionString (env REDIS_URL)."
+        ) from error
+    if info is None:
+        return ServerReport("Redis", "unknown", "unknown", notices=[_hidden("INFO", "version and persistence")])
+    version = _require_usable(info)
+    report = ServerReport(
+        "Valkey" if info.get("server_name") == "valkey" else "Redis", version, _persistence(client, info)
+    )
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        report.warnings.append(
+            f"Redis may throw messages away when its memory is full: maxmemory-policy is {policy}. "
+            "Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in redis.conf)."
+        )
+    if report.persistence == "none":
+        report.warnings.append(
+            "Redis keeps nothing on disk: its restart loses every message. Set appendonly yes in redis.conf."
+        )
+    elif report.persistence == "snapshots":
+        report.warnings.append(
+            "Redis keeps snapshots only: a crash loses what came since the last one. Set appendonly yes in redis.conf."
+        )
+    elif report.persistence == "unknown":
+        report.notices.append(_hidden("CONFIG GET", "whether Redis keeps anything on disk"))
+    return report
+
+
+def _hidden(command: str, what: str) -> str:
+    return f"This Redis does not allow {command}: {what} could not be checked."
+
+
+def _info_when_loaded(client: redis.Redis, clock: Clock) -> dict[str, Any] | None:
+    """Redis's INFO once it has loaded its data; None when this user may not ask for it."""
+    deadline = clock.monotonic() + LOADING_SECONDS
+    never = threading.Event()
+    while True:
+        try:
+            info: dict[str, Any] = client.info()
+            if not int(info.get("loading", 0)):
+                return info
+        except redis.ResponseError:  # forbidden, renamed or switched off by who runs this Redis
+            return None
+        except redis.BusyLoadingError:
+            pass
+        if clock.monotonic() >= deadline:
+            raise StartError(f"Redis has been loading its data for {LOADING_SECONDS:.0f} s: see its own log.")
+        clock.wait(never, 0.25)
+
+
+def _require_usable(info: dict[str, Any]) -> str:
+    """The version, when this Redis can be written to and knows every command that the scripts use."""
+    version = str(info.get("valkey_version") or info.get("redis_version", "0"))
+    # Valkey numbers its own releases from 7.2 on and reports the Redis it is compatible with beside that.
+    compatible = tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
+    if compatible < OLDEST:
+        raise StartError(f"Redis {version} is too old: 6.2 or newer is needed. Upgrade it, or use another one.")
+    if info.get("role") == "slave":
+        primary = f"{info.get('master_host')}:{info.get('master_port')}"
+        raise StartError(f"This Redis is a read-only replica of {primary}: connect to the primary instead.")
+    return version
+
+
+def _persistence(client: redis.Redis, info: dict[str, Any]) -> str:
+    if int(info.get("aof_enabled", 0)):
+        return "append-only file"
+    try:
+        save = client.config_get("save").get("save")
+    except redis.ResponseError:
+        return "unknown"
+    if save is None:
+        return "unknown"
+    return "snapshots" if save else "none"

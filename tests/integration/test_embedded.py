@@ -1,0 +1,213 @@
+"""The private redis-server, for real: started, killed, orphaned, refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from scheduler import embedded
+from scheduler.connect import check_server, connect
+from scheduler.embedded import EmbeddedRedis
+from scheduler.errors import StartError
+from tests.support.logger import RecordingLogger
+from tests.support.redis_server import find_binary
+from tests.support.waiting import wait_for
+
+ROOT = Path(__file__).parents[2]
+
+
+def alive(pid: int | None) -> bool:
+    """Whether the process runs; an ended one that nobody waits for stays a zombie where init does not reap."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _binary() -> None:
+    find_binary()
+
+
+@pytest.fixture
+def logger() -> RecordingLogger:
+    return RecordingLogger()
+
+
+@pytest.fixture
+def server(short_tmp: Path, logger: RecordingLogger) -> Iterator[EmbeddedRedis]:
+    server = EmbeddedRedis(short_tmp / "data", logger)
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_it_serves_on_a_private_socket_and_keeps_an_append_only_file(server: EmbeddedRedis) -> None:
+    with connect(server.url) as client:
+        report = check_server(client)
+        configuration = client.config_get()
+    assert report.persistence == "append-only file"
+    assert report.warnings == report.notices == []
+    assert configuration["port"] == "0"
+    assert configuration["appendfsync"] == "everysec"
+    assert configuration["hash-max-ziplist-value"] == "1024"
+    assert server.directory.stat().st_mode & 0o777 == 0o700
+    assert server.socket.stat().st_mode & 0o777 == 0o700
+    assert psutil.Process(server.pid).net_connections("tcp") == []
+
+
+def test_what_was_stored_is_there_after_stop_and_start(server: EmbeddedRedis, logger: RecordingLogger) -> None:
+    with connect(server.url) as client:
+        client.set("message", "kept")
+    server.stop()
+    assert not alive(server.pid)
+    again = EmbeddedRedis(server.directory, logger)
+    again.start()
+    try:
+        with connect(again.url) as client:
+            assert client.get("message") == b"kept"
+    finally:
+        again.stop()
+
+
+def test_a_killed_one_is_started_again_with_what_it_had(server: EmbeddedRedis, logger: RecordingLogger) -> None:
+    with connect(server.url) as client:
+        client.set("message", "kept")
+        killed = server.pid
+        assert killed
+        os.kill(killed, signal.SIGKILL)
+        logger.wait_for("Redis answers", count=2)
+        assert server.pid != killed
+        assert client.get("message") == b"kept"
+    assert any("ended with code -9" in line for line in logger.errors)
+
+
+def test_it_is_in_a_session_of_its_own_so_that_ctrl_c_does_not_reach_it(server: EmbeddedRedis) -> None:
+    assert os.getsid(server.pid or 0) == server.pid != os.getsid(0)
+
+
+def test_a_second_service_in_the_folder_is_told_who_holds_it(server: EmbeddedRedis) -> None:
+    second = EmbeddedRedis(server.directory, RecordingLogger())
+    with pytest.raises(StartError) as refused:
+        second.start()
+    assert str(server.directory) in str(refused.value)
+    assert f"process {os.getpid()}" in str(refused.value)
+    with connect(server.url) as client:
+        assert client.ping()
+
+
+@pytest.mark.parametrize("pdeathsig", [True, False], ids=["ends with its parent", "outlives its parent"])
+def test_kill_9_of_the_service_leaves_nothing_that_the_next_start_cannot_take_over(
+    short_tmp: Path, logger: RecordingLogger, pdeathsig: bool
+) -> None:
+    script = f"""
+import sys
+from pathlib import Path
+from scheduler import connect, embedded
+from tests.support.logger import RecordingLogger
+if not {pdeathsig}:
+    embedded._LAUNCHER = "import os, sys; os.execv(sys.argv[2], sys.argv[2:])"
+server = embedded.EmbeddedRedis(Path({str(short_tmp)!r}) / "data", RecordingLogger())
+server.start()
+connect.connect(server.url).set("message", "kept")
+print(server.pid, flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        orphan = int(parent.stdout.readline())
+        parent.kill()
+    if pdeathsig and sys.platform == "linux":
+        wait_for("redis-server ends with its parent", lambda: not alive(orphan))
+    server = EmbeddedRedis(short_tmp / "data", logger)
+    server.start()
+    try:
+        assert not alive(orphan)
+        with connect(server.url) as client:
+            assert client.get("message") == b"kept"
+    finally:
+        server.stop()
+    assert any("earlier run" in line for line in logger.infos) is not pdeathsig
+
+
+def test_an_orphan_that_does_not_end_is_named_and_left_alone(
+    server: EmbeddedRedis, logger: RecordingLogger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "STOP_SECONDS", 0.1)
+    assert server._service_lock is not None
+    os.close(server._service_lock)  # as if its service had been killed
+    server._service_lock = None
+    monkeypatch.setattr(EmbeddedRedis, "_shut_down_orphan", lambda self: True)
+    second = EmbeddedRedis(server.directory, logger)
+    with pytest.raises(StartError, match="does not end"):
+        second.start()
+    with connect(server.url) as client:
+        assert client.ping()
+
+
+def test_a_path_too_long_for_a_socket_moves_the_socket_only(short_tmp: Path, logger: RecordingLogger) -> None:
+    directory = short_tmp / ("long" * 30)
+    server = EmbeddedRedis(directory, logger)
+    assert len(os.fsencode(server.socket)) <= embedded.LONGEST_SOCKET_PATH
+    assert embedded.socket_path(directory) == server.socket  # the same at every start: that is how an orphan is found
+    server.start()
+    try:
+        with connect(server.url) as client:
+            client.set("message", "kept")
+        assert server.socket.parent.stat().st_mode & 0o777 == 0o700
+        assert (directory / "redis.log").exists()
+    finally:
+        server.stop()
+        server.socket.parent.rmdir()
+
+
+def test_a_directory_that_cannot_be_made_is_named(short_tmp: Path, logger: RecordingLogger) -> None:
+    (short_tmp / "data").write_text("a file")
+    with pytest.raises(StartError, match=r"data cannot be used .*Redis\.DataDirectory"):
+        EmbeddedRedis(short_tmp / "data", logger).start()
+
+
+def test_a_full_disk_is_named(short_tmp: Path, logger: RecordingLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StartError, match=r"No space left on device.*make room"):
+        EmbeddedRedis(short_tmp / "data", logger).start()
+
+
+def test_a_redis_that_refuses_to_start_is_quoted(short_tmp: Path, logger: RecordingLogger) -> None:
+    directory = short_tmp / "data"
+    directory.mkdir()
+    (directory / "appendonlydir").write_text("not a folder")
+    with pytest.raises(StartError) as refused:
+        EmbeddedRedis(directory, logger).start()
+    assert "redis.log" in str(refused.value)
+    assert "appendonly" in str(refused.value).rpartition("redis.log")[2]
+    assert not [thread for thread in threading.enumerate() if thread.name == "embedded-redis"]
+
+
+def test_stop_kills_a_redis_that_hangs(server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "STOP_SECONDS", 0.2)
+    assert server.pid
+    os.kill(server.pid, signal.SIGSTOP)
+    server.stop()
+    assert not alive(server.pid)
+
+
+def test_stop_is_quiet_and_may_be_repeated(server: EmbeddedRedis, logger: RecordingLogger) -> None:
+    server.stop()
+    server.stop()
+    assert logger.errors == []
+    with connect(server.url) as client, pytest.raises(redis.ConnectionError):
+        client.ping()
