@@ -1,0 +1,290 @@
+"""When a message is due: every accepted form of ``time``, ``delay`` and ``timezone``, turned into milliseconds UTC.
+
+Pure.  Fractions of a millisecond round up everywhere, because a message is never early.  In every pattern each part
+starts with a character that the part before it cannot take: matching is linear in the length of the input.
+
+Not accepted, on purpose: what only JavaScript's ``Date`` would guess at (``1/2/2027``, ``Jan 1 2027``, the output of
+``Date.toString()``).  Whether 1/2 is in January or in February is nothing to guess when a message depends on it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from datetime import timezone as fixed_offset
+from fractions import Fraction
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from scheduler.errors import InvalidInput
+
+MAX_MS: Final = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z, the last moment that ISO 8601 can write with four digits of year."""
+
+TIME_FORMS: Final = (
+    "epoch seconds or milliseconds (1798761600), ISO 8601 (2027-01-01T09:00:00+01:00) "
+    "or RFC 2822 (Fri, 01 Jan 2027 09:00:00 GMT)"
+)
+DELAY_FORMS: Final = "seconds (90 or 1.5), units (1d2h30m45s; w, d, h, m, s, ms) or an ISO 8601 duration (PT5M, P1DT2H)"
+ZONE_FORMS: Final = "an IANA name such as Europe/Berlin"
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_BELOW: Final = 10**11
+_MAX_TEXT: Final = 100
+_MAX_ZONE: Final = 64
+
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_NEGATIVE = re.compile(r"-[0-9.]+")
+_ISO = re.compile(
+    r"(?P<date>[0-9]{4}(?:-W[0-9]{2}(?:-[0-9])?|W[0-9]{2}[0-9]?|-[0-9]{2}-[0-9]{2}|[0-9]{4}))"
+    r"(?:[T ](?P<clock>(?P<hour>[0-9]{2})(?::[0-9]{2}(?::[0-9]{2})?|[0-9]{2}(?:[0-9]{2})?)?)"
+    r"(?:[.,](?P<fraction>[0-9]+))?"
+    r" ?(?P<offset>Z|[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?)?)?",
+    re.IGNORECASE | re.ASCII,
+)
+_RFC2822 = re.compile(
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?P<day>[0-9]{1,2}) +(?P<month>[A-Z]{3}) +(?P<year>[0-9]{4})"
+    r" +(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?"
+    r"(?: +(?P<zone>[+-][0-9]{4}|[A-Z]{1,3}))?(?: *\([^()]*\))?",
+    re.IGNORECASE | re.ASCII,
+)
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_RFC_ZONES: Final = {
+    **dict.fromkeys(("UT", "UTC", "GMT", "Z"), 0),
+    **dict(EDT=-4, EST=-5, CDT=-5, CST=-6, MDT=-6, MST=-7, PDT=-7, PST=-8),  # noqa: C408 - reads as a table
+}
+
+_UNIT_MS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(ms|[wdhms]) *", re.IGNORECASE | re.ASCII)
+_UNITS = re.compile(rf"(?:{_UNIT.pattern})+", re.IGNORECASE | re.ASCII)
+_DURATION_PART = r"([0-9]+(?:[.,][0-9]+)?)"
+_DURATION = re.compile(
+    rf"P(?:{_DURATION_PART}W)?(?:{_DURATION_PART}D)?"
+    rf"(?:T(?:{_DURATION_PART}H)?(?:{_DURATION_PART}M)?(?:{_DURATION_PART}S)?)?",
+    re.IGNORECASE | re.ASCII,
+)
+_DURATION_DATE = re.compile(r"P[0-9.,YMWD]+")
+
+
+def parse_when(time: object, delay: object, timezone: object, now_ms: int) -> int:
+    """The moment (ms UTC, at least 1) that one of ``time`` and ``delay`` says; ``now_ms`` (ms UTC) when both are None.
+
+    ``timezone`` (or None) only decides about a ``time`` that says no offset of its own.
+    Raises InvalidInput that names ``time``, ``delay`` or ``timezone``.
+    """
+    zone = parse_timezone(timezone)
+    if time is not None and delay is not None:
+        raise InvalidInput.of("delay", "time and delay are both given; accepted: one of them, or neither for now")
+    if delay is not None:
+        moment = now_ms + parse_delay(delay)
+        if moment > MAX_MS:
+            raise InvalidInput.of("delay", f"{_shown(delay)} from now lies beyond the year 9999")
+        return moment
+    # 0 is the store's word for "now, by Redis's clock", and nobody's moment in time.
+    return now_ms if time is None else max(1, parse_time(time, zone))
+
+
+def parse_time(value: object, zone: ZoneInfo | None = None) -> int:
+    """Milliseconds since the epoch, UTC.  A local time is taken in ``zone``, or in UTC without one.
+
+    In ``zone``, a local time that the clocks skip moves forward by the gap, and one that they show twice is the first.
+    Raises InvalidInput that names ``time``.
+    """
+    moment = _moment(value, zone)
+    if moment < 0:
+        raise InvalidInput.of("time", f"{_shown(value)} lies before 1970; accepted: moments from 1970 to 9999")
+    if moment > MAX_MS:
+        raise InvalidInput.of("time", f"{_shown(value)} lies beyond the year 9999; accepted: moments from 1970 to 9999")
+    return moment
+
+
+def parse_delay(value: object) -> int:
+    """Milliseconds of a delay: seconds as number or numeric string, ``1d2h30m45s``, or ISO 8601 ``P1DT2H``.
+
+    Raises InvalidInput that names ``delay``.
+    """
+    milliseconds = _delay_of_text(value) if isinstance(value, str) else _finite(value, "delay", DELAY_FORMS) * 1000
+    if milliseconds < 0:
+        raise InvalidInput.of("delay", f"{_shown(value)} is negative; accepted: {DELAY_FORMS}, from 0 on")
+    return math.ceil(milliseconds)
+
+
+def parse_timezone(value: object) -> ZoneInfo | None:
+    """The time zone of an IANA name, or None for None.  Raises InvalidInput that names ``timezone``."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_ZONE:
+        raise InvalidInput.of("timezone", f"{_shown(value)} is not a time zone; accepted: {ZONE_FORMS}")
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidInput.of(
+            "timezone", f"{_shown(value)} is not a known time zone{_suggestion(value)}; accepted: {ZONE_FORMS}"
+        ) from None
+
+
+def format_ms(moment: int) -> str:
+    """``2027-01-01T09:00:00.000Z`` for milliseconds since the epoch: ISO 8601, and RFC 3339 as well."""
+    seconds, milliseconds = divmod(moment, 1000)
+    return f"{_format_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _format_second(seconds: int) -> str:
+    # Cached because the messages of one batch are due within a few seconds of each other.
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+
+
+def _moment(value: object, zone: ZoneInfo | None) -> int:
+    if not isinstance(value, str):
+        return _epoch(_finite(value, "time", TIME_FORMS))
+    text = value.strip()
+    if len(text) <= _MAX_TEXT:
+        if _NUMBER.fullmatch(text):
+            return _epoch(Fraction(text))
+        if _NEGATIVE.fullmatch(text):
+            return -1
+        try:
+            if match := _ISO.fullmatch(text):
+                return _iso(match, zone)
+            if match := _RFC2822.fullmatch(text):
+                return _rfc2822(match, zone)
+        except OverflowError:
+            return MAX_MS + 1
+        except ValueError as error:
+            # The reason says which part is out of range ("day is out of range for month").
+            raise InvalidInput.of("time", f"{_shown(value)}: {error}; accepted: {TIME_FORMS}") from None
+    raise InvalidInput.of("time", f"{_shown(value)} is not a time; accepted: {TIME_FORMS}")
+
+
+def _epoch(number: Fraction) -> int:
+    return math.ceil(number * 1000 if number < _SECONDS_BELOW else number)
+
+
+def _finite(value: object, field: str, accepted: str) -> Fraction:
+    # bool is an int to Python, and nobody's moment.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidInput.of(field, f"{_shown(value)} is neither text nor a number; accepted: {accepted}")
+    if isinstance(value, int):
+        return Fraction(value)
+    if not math.isfinite(value):
+        raise InvalidInput.of(field, f"{value} is not a finite number; accepted: {accepted}")
+    # By way of the shortest decimal form: 0.1 means a tenth, and not the 0.1000000000000000055 that a float holds,
+    # which would round up to one millisecond too many.
+    return Fraction(repr(value))
+
+
+def _iso(match: re.Match[str], zone: ZoneInfo | None) -> int:
+    """ISO 8601.  The fraction is ours (any length, comma or point), the rest is the standard library's."""
+    day, clock, fraction = match["date"].upper(), match["clock"], match["fraction"] or ""
+    next_day = 0
+    if clock is None:
+        clock = "00:00"
+    else:
+        digits = clock.replace(":", "")
+        if fraction and len(digits) < len("hhmmss"):
+            raise ValueError("only seconds may have a fraction")
+        if match["hour"] == "24":
+            if (digits + fraction).rstrip("0") != "24":
+                raise ValueError("hour 24 is only accepted as 24:00:00, the end of a day")
+            clock, next_day = "00:00", 1
+    offset = (match["offset"] or "").upper()
+    if offset[1:3] > "23" or any(part > "59" for part in re.findall("[0-9]{2}", offset)[1:]):
+        raise ValueError("the offset must be from -23:59 to +23:59")
+    moment = datetime.fromisoformat(f"{day}T{clock}{offset}") + timedelta(days=next_day)
+    return _utc_ms(moment, zone) + math.ceil(Fraction(int(fraction or "0"), 10 ** len(fraction)) * 1000)
+
+
+def _rfc2822(match: re.Match[str], zone: ZoneInfo | None) -> int:
+    month = match["month"].lower()
+    if month not in _MONTHS:
+        raise ValueError("the month must be Jan to Dec")
+    moment = datetime(  # noqa: DTZ001 - the zone follows
+        int(match["year"]),
+        _MONTHS.index(month) + 1,
+        int(match["day"]),
+        int(match["hour"]),
+        int(match["minute"]),
+        int(match["second"] or "0"),
+    )
+    name = match["zone"]
+    return _utc_ms(moment if name is None else moment.replace(tzinfo=_rfc_zone(name)), zone)
+
+
+def _rfc_zone(name: str) -> fixed_offset:
+    if name[0] in "+-":
+        hours, minutes = int(name[1:3]), int(name[3:5])
+        if minutes > 59:
+            raise ValueError("the minutes of an offset must be 00 to 59")
+        offset = timedelta(hours=hours, minutes=minutes)
+        return fixed_offset(-offset if name[0] == "-" else offset)
+    hours_of_name = _RFC_ZONES.get(name.upper())
+    if hours_of_name is None:
+        raise ValueError(f"{name} is no zone of RFC 2822 (GMT, UT, EST … or an offset such as +0100)")
+    return fixed_offset(timedelta(hours=hours_of_name))
+
+
+def _utc_ms(moment: datetime, zone: ZoneInfo | None) -> int:
+    """Whole ms.  ``fold`` is 0: a doubled local time is the first; one in a gap takes the offset before the gap, which
+    is the same as moving it forward by the gap."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone or UTC)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _delay_of_text(value: str) -> Fraction:
+    text = value.strip()
+    if len(text) <= _MAX_TEXT:
+        if _NUMBER.fullmatch(text):
+            return Fraction(text) * 1000
+        if _NEGATIVE.fullmatch(text) or text[:2].upper() == "-P":
+            return Fraction(-1)
+        if _UNITS.fullmatch(text):
+            return _sum_units(value, [(number, unit.lower()) for number, unit in _UNIT.findall(text)])
+        if (match := _DURATION.fullmatch(text)) and text[-1].upper() not in "PT":
+            parts = zip(match.groups(), ("w", "d", "h", "m", "s"), strict=True)
+            return _sum_units(value, [(number.replace(",", "."), unit) for number, unit in parts if number])
+        date = text.upper().partition("T")[0]
+        if _DURATION_DATE.fullmatch(date) and ("Y" in date or "M" in date):
+            raise InvalidInput.of(
+                "delay",
+                f"{_shown(value)} has years or months, which have no fixed length; accepted: {DELAY_FORMS}, "
+                "or the moment itself as time",
+            )
+    raise InvalidInput.of("delay", f"{_shown(value)} is not a delay; accepted: {DELAY_FORMS}")
+
+
+def _sum_units(value: str, parts: list[tuple[str, str]]) -> Fraction:
+    order = [list(_UNIT_MS).index(unit) for _, unit in parts]
+    if order != sorted(set(order)):
+        raise InvalidInput.of(
+            "delay", f"{_shown(value)}: each unit only once, the largest first ({', '.join(_UNIT_MS)})"
+        )
+    if any("." in number for number, _ in parts[:-1]):
+        raise InvalidInput.of("delay", f"{_shown(value)}: only the last number may have decimals")
+    return sum((Fraction(number) * _UNIT_MS[unit] for number, unit in parts), Fraction(0))
+
+
+def _suggestion(name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), _zone_names(), n=1)
+    return f" (did you mean {_zone_names()[near[0]]}?)" if near else ""
+
+
+@lru_cache(maxsize=1)
+def _zone_names() -> dict[str, str]:
+    # Read from disk once: only for a name that was not found.
+    return {name.lower(): name for name in available_timezones()}
+
+
+def _shown(value: object) -> str:
+    """The value for an error text: short, one line, ASCII, whatever it is."""
+    if isinstance(value, str):
+        return ascii(value if len(value) <= _MAX_TEXT else value[: _MAX_TEXT - 1] + "…")
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**20):
+        return str(value)
+    return "the number" if isinstance(value, int) else f"a value of type {type(value).__name__}"

@@ -1,0 +1,404 @@
+"""Every accepted form of ``time``, ``delay`` and ``timezone``, and words for everything else."""
+
+from __future__ import annotations
+
+import time as stopwatch
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scheduler.errors import InvalidInput
+from scheduler.when import MAX_MS, format_ms, parse_delay, parse_time, parse_timezone, parse_when
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NEW_YEAR = 1_798_794_000_000  # 2027-01-01T09:00:00Z
+DAY = 86_400_000
+MOMENTS = st.integers(min_value=0, max_value=MAX_MS)
+
+
+def local_times(first_year: int, end_year: int) -> st.SearchStrategy[datetime]:
+    return st.datetimes(min_value=datetime(first_year, 1, 2), max_value=datetime(end_year, 1, 1))  # noqa: DTZ001
+
+
+def refused(field: str, words: str) -> pytest.RaisesExc[InvalidInput]:
+    """A ``pytest.raises`` for an InvalidInput of this field with these words."""
+    return pytest.raises(InvalidInput, match=f"^{field}: .*(?:{words})")
+
+
+# ----------------------------------------------------------------------------------------------------------------- time
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2027-01-01T09:00:00Z",
+        "2027-01-01t09:00:00z",
+        " 2027-01-01T09:00:00Z ",
+        "2027-01-01 09:00:00Z",
+        "2027-01-01T09:00:00 Z",
+        "2027-01-01T09:00Z",
+        "2027-01-01T09Z",
+        "2027-01-01T09:00:00",
+        "2027-01-01T10:00:00+01:00",
+        "2027-01-01T10:00:00+0100",
+        "2027-01-01T10:00:00+01",
+        "2027-01-01T04:00:00-05:00",
+        "2027-01-01T09:00:00-00:00",
+        "20270101T090000Z",
+        "20270101T0900Z",
+        "2026-W53-5T09:00:00Z",
+        "2026W535T090000Z",
+        "2027-01-01T09:00:00.000Z",
+        "2027-01-01T09:00:00,000Z",
+        "Thu, 01 Jan 2027 09:00:00 GMT",  # the wrong day of the week: the date decides
+        "Fri, 01 Jan 2027 09:00:00 GMT",
+        "Fri, 1 Jan 2027 10:00:00 +0100",
+        "1 jan 2027 09:00 ut",
+        "01 Jan 2027 04:00:00 EST",
+        "01 Jan 2027 09:00:00 -0000",
+        "Fri, 01 Jan 2027 10:00:00 +0100 (CET)",
+        "01 Jan 2027 09:00:00",
+        "1798794000",
+        "1798794000.000",
+        "1798794000000",
+        1798794000,
+        1798794000.0,
+        1798794000000,
+    ],
+)
+def test_forms_of_one_moment(text: object) -> None:
+    assert parse_time(text) == NEW_YEAR
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("2027-01-01", NEW_YEAR - 9 * 3_600_000),
+        ("2026-12-31T24:00:00Z", NEW_YEAR - 9 * 3_600_000),
+        ("2026-12-31T24:00", NEW_YEAR - 9 * 3_600_000),
+        ("20261231T240000.000", NEW_YEAR - 9 * 3_600_000),
+        ("2027-01-01T09:00:00.5Z", NEW_YEAR + 500),
+        ("2027-01-01T09:00:00,123Z", NEW_YEAR + 123),
+        # Never early: what is finer than a millisecond rounds up, however long it is.
+        ("2027-01-01T09:00:00.1230001Z", NEW_YEAR + 124),
+        ("2027-01-01T09:00:00.000000000000000001Z", NEW_YEAR + 1),
+        ("2027-01-01T09:00:00.999999999Z", NEW_YEAR + 1000),
+        ("1798794000.0001", NEW_YEAR + 1),
+        (1798794000.0001, NEW_YEAR + 1),
+        # … and what a float cannot hold exactly is meant as it is written.
+        (1798794000.123, NEW_YEAR + 123),
+        (99_999_999_999, 99_999_999_999_000),
+        (100_000_000_000, 100_000_000_000),
+        ("99999999999", 99_999_999_999_000),
+        ("100000000000", 100_000_000_000),
+        (1e11, 100_000_000_000),
+        (0, 0),
+        ("1970-01-01T00:00:00Z", 0),
+        (MAX_MS, MAX_MS),
+        ("9999-12-31T23:59:59.999Z", MAX_MS),
+    ],
+)
+def test_moments(value: object, moment: int) -> None:
+    assert parse_time(value) == moment
+
+
+def test_a_local_time_is_taken_in_the_zone_and_an_offset_wins_over_it() -> None:
+    assert parse_time("2027-01-01T10:00:00", BERLIN) == NEW_YEAR
+    assert parse_time("01 Jan 2027 10:00:00", BERLIN) == NEW_YEAR
+    assert parse_time("2027-01-01T09:00:00Z", BERLIN) == NEW_YEAR
+    assert parse_time("01 Jan 2027 09:00:00 GMT", BERLIN) == NEW_YEAR
+    assert parse_time(NEW_YEAR, BERLIN) == NEW_YEAR
+
+
+def test_a_local_time_that_the_clocks_skip_moves_forward_by_the_gap() -> None:
+    assert format_ms(parse_time("2027-03-28T02:30:00", BERLIN)) == "2027-03-28T01:30:00.000Z"  # 03:30 summer time
+    assert parse_time("2027-03-28T02:30", BERLIN) == parse_time("2027-03-28T03:30", BERLIN)
+
+
+def test_a_local_time_that_comes_twice_is_the_first() -> None:
+    assert format_ms(parse_time("2027-10-31T02:30:00", BERLIN)) == "2027-10-31T00:30:00.000Z"  # still summer time
+
+
+def test_a_day_that_a_zone_skipped_as_a_whole() -> None:
+    # Samoa went from 29 to 31 December 2011.
+    apia = ZoneInfo("Pacific/Apia")
+    assert parse_time("2011-12-30T12:00", apia) == parse_time("2011-12-31T12:00", apia)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("", "is not a time; accepted: epoch"),
+        ("tomorrow", "'tomorrow' is not a time; accepted: epoch seconds .* ISO 8601 .* RFC 2822"),
+        ("1/2/2027", "is not a time"),
+        ("Jan 1 2027", "is not a time"),
+        ("2027-0101", "is not a time"),
+        ("2027-01", "is not a time"),
+        ("1e9", "is not a time"),
+        ("٢٠٢٧", "is not a time"),
+        ("2027-02-30", "day is out of range|day 30"),
+        ("2027-01-01T25:00", "hour must be in 0..23"),
+        ("2027-01-01T24:00:01", "hour 24 is only accepted as 24:00:00"),
+        ("2027-01-01T24:00:00.001", "hour 24 is only accepted as 24:00:00"),
+        ("2027-01-01T09:00.5Z", "only seconds may have a fraction"),
+        ("2027-01-01T09:00:00+25:00", "the offset must be"),
+        ("2027-01-01T09:00:00+01:60", "the offset must be"),
+        ("01 Foo 2027 09:00:00 GMT", "the month must be Jan to Dec"),
+        ("01 Jan 2027 09:00:00 CET", "CET is no zone of RFC 2822"),
+        ("01 Jan 2027 09:00:00 +0160", "minutes of an offset"),
+        ("-1", "before 1970"),
+        (-0.5, "before 1970"),
+        ("1969-12-31T23:59:59.999Z", "before 1970"),
+        ("9999-12-31T23:59:59.9991Z", "beyond the year 9999"),
+        ("9999-12-31T24:00:00Z", "beyond the year 9999"),
+        ("9999-12-31T23:59:59-00:01", "beyond the year 9999"),
+        (MAX_MS + 1, "beyond the year 9999"),
+        pytest.param(10**5000, "beyond the year 9999", id="5001 digits"),
+        (1e300, "beyond the year 9999"),
+        (float("nan"), "nan is not a finite number"),
+        (float("inf"), "inf is not a finite number"),
+        (True, "true is neither text nor a number"),
+        (None, "null is neither text nor a number"),
+        ([], "a value of type list is neither text nor a number"),
+        ("9" * 10_000, "is not a time"),
+    ],
+)
+def test_refused_times_say_what_was_wrong(value: object, words: str) -> None:
+    with refused("time", words) as raised:
+        parse_time(value)
+    assert len(str(raised.value)) < 500
+
+
+@given(MOMENTS)
+def test_iso_round_trip(moment: int) -> None:
+    assert parse_time(format_ms(moment)) == moment
+
+
+@given(
+    local_times(1970, 9999),
+    st.integers(min_value=-23 * 60, max_value=23 * 60),
+)
+def test_python_iso_forms_round_trip(local: datetime, offset_minutes: int) -> None:
+    moment = local.replace(tzinfo=timezone(timedelta(minutes=offset_minutes)))
+    exact = Fraction((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1), 1000)
+    parsed = parse_time(moment.isoformat())
+    assert 0 <= parsed - exact < 1
+    assert parse_time(moment.strftime("%Y%m%dT%H%M%S.%f%z").rjust(26, "0")) == parsed
+    year, week, day = moment.isocalendar()
+    assert parse_time(f"{year:04}-W{week:02}-{day}T{moment.isoformat()[11:]}") == parsed
+
+
+@given(local_times(1970, 9999))
+def test_rfc_2822_round_trip(local: datetime) -> None:
+    moment = local.replace(microsecond=0, tzinfo=UTC)
+    assert parse_time(format_datetime(moment, usegmt=True)) == parse_time(moment.isoformat())
+    assert parse_time(format_datetime(moment)) == parse_time(moment.isoformat())
+
+
+@given(MOMENTS)
+def test_epoch_round_trip(moment: int) -> None:
+    seconds, rest = divmod(moment, 1000)
+    if seconds < 10**11:
+        assert parse_time(f"{seconds}.{rest:03}") == moment
+        assert parse_time(seconds) == seconds * 1000
+        assert 0 <= parse_time(moment / 1000) - moment <= 1
+    if moment >= 10**11:
+        assert parse_time(moment) == parse_time(str(moment)) == moment
+
+
+@given(local_times(1971, 2100), st.timezone_keys())
+def test_a_local_time_comes_back_in_its_zone_unless_the_clocks_skip_it(local: datetime, name: str) -> None:
+    zone = ZoneInfo(name)
+    local = local.replace(microsecond=0)
+    back = datetime.fromtimestamp(parse_time(local.isoformat(), zone) / 1000, tz=zone)
+    assert back.replace(tzinfo=None) >= local
+    assert back.fold == 0
+    if back.replace(tzinfo=None) != local:
+        # In a gap: moved by exactly the gap, which is what the offset grew by there.
+        before = local.replace(tzinfo=zone).utcoffset()
+        after = back.utcoffset()
+        assert before is not None
+        assert after is not None
+        assert back.replace(tzinfo=None) - local == after - before
+
+
+# ---------------------------------------------------------------------------------------------------------------- delay
+@pytest.mark.parametrize(
+    ("value", "milliseconds"),
+    [
+        (0, 0),
+        (90, 90_000),
+        (1.5, 1500),
+        ("90", 90_000),
+        ("1.5", 1500),
+        (0.0001, 1),
+        (0.1, 100),
+        ("0.0011", 2),
+        ("1d2h30m45s", 95_445_000),
+        ("1D 2H 30M 45S", 95_445_000),
+        ("1 d 2 h", DAY + 7_200_000),
+        ("2w", 14 * DAY),
+        ("1w1ms", 7 * DAY + 1),
+        ("250ms", 250),
+        ("0.5ms", 1),
+        ("1h1.5m", 3_690_000),
+        ("PT5M", 300_000),
+        ("pt5m", 300_000),
+        ("P1DT2H", DAY + 7_200_000),
+        ("P2W", 14 * DAY),
+        ("PT1.5S", 1500),
+        ("PT1,5S", 1500),
+        ("PT0.0001S", 1),
+        ("P0D", 0),
+    ],
+)
+def test_delays(value: object, milliseconds: int) -> None:
+    assert parse_delay(value) == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("", "'' is not a delay; accepted: seconds"),
+        ("soon", "is not a delay; accepted: seconds .*PT5M"),
+        ("P", "is not a delay"),
+        ("PT", "is not a delay"),
+        ("P1DT", "is not a delay"),
+        ("5 minutes", "is not a delay"),
+        ("1e3", "is not a delay"),
+        ("1h2h", "each unit only once, the largest first"),
+        ("1m2h", "each unit only once, the largest first"),
+        ("1.5h30m", "only the last number may have decimals"),
+        ("PT1.5H30M", "only the last number may have decimals"),
+        ("P1Y", "years or months, which have no fixed length"),
+        ("P1M", "years or months, which have no fixed length"),
+        ("P1Y2DT3H", "years or months, which have no fixed length"),
+        ("-5", "is negative"),
+        (-5, "is negative"),
+        (-0.0001, "is negative"),
+        ("-PT5M", "is negative"),
+        (float("nan"), "not a finite number"),
+        (float("-inf"), "not a finite number"),
+        (False, "false is neither text nor a number"),
+        ({}, "a value of type dict"),
+        ("9" * 10_000, "is not a delay"),
+    ],
+)
+def test_refused_delays_say_what_was_wrong(value: object, words: str) -> None:
+    with refused("delay", words):
+        parse_delay(value)
+
+
+@given(st.integers(min_value=0, max_value=MAX_MS))
+def test_delays_round_trip_in_every_form(milliseconds: int) -> None:
+    seconds, ms = divmod(milliseconds, 1000)
+    minutes, s = divmod(seconds, 60)
+    hours, m = divmod(minutes, 60)
+    d, h = divmod(hours, 24)
+    assert parse_delay(f"{d}d{h}h{m}m{s}s{ms}ms") == milliseconds
+    assert parse_delay(f"P{d}DT{h}H{m}M{s}.{ms:03}S") == milliseconds
+    assert parse_delay(f"{seconds}.{ms:03}") == milliseconds
+    assert parse_delay(seconds) == seconds * 1000
+
+
+# ------------------------------------------------------------------------------------------------------------- timezone
+def test_no_timezone_is_none() -> None:
+    assert parse_timezone(None) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("Europe/Berln", r"is not a known time zone \(did you mean Europe/Berlin\?\); accepted: an IANA name"),
+        ("europe/berlin", r"\(did you mean Europe/Berlin\?\)"),
+        ("Europe", "is not a known time zone"),
+        ("+01:00", "is not a known time zone"),
+        ("../../etc/passwd", "is not a known time zone"),
+        ("/etc/passwd", "is not a known time zone"),
+        ("a\0b", "is not a known time zone"),
+        ("\ud800", "is not a known time zone"),
+        ("x" * 1000, "is not a time zone"),
+        ("", "is not a time zone"),
+        (5, "is not a time zone"),
+    ],
+)
+def test_refused_time_zones_say_what_was_wrong(value: object, words: str) -> None:
+    with refused("timezone", words):
+        parse_timezone(value)
+
+
+# ----------------------------------------------------------------------------------------------------------- all of it
+def test_one_of_time_and_delay_or_now() -> None:
+    assert parse_when("2027-01-01T10:00", None, "Europe/Berlin", 5) == NEW_YEAR
+    assert parse_when(None, "1m", None, 5) == 60_005
+    assert parse_when(None, "1m", "Europe/Berlin", 5) == 60_005
+    assert parse_when(None, None, None, 5) == 5
+    with refused("delay", "time and delay are both given"):
+        parse_when(0, 0, None, 5)
+    with refused("timezone", "is not a known time zone"):
+        parse_when(None, None, "Nowhere/Land", 5)
+
+
+def test_the_first_millisecond_is_not_taken_for_now() -> None:
+    assert parse_when(0, None, None, 5) == 1
+    assert parse_when("1970-01-01", None, None, 5) == 1
+
+
+def test_a_delay_that_leads_beyond_the_year_9999_is_refused() -> None:
+    assert parse_when(None, "1ms", None, MAX_MS - 1) == MAX_MS
+    with refused("delay", "'2ms' from now lies beyond the year 9999"):
+        parse_when(None, "2ms", None, MAX_MS - 1)
+    with refused("delay", "beyond the year 9999"):
+        parse_when(None, 10**5000, None, NEW_YEAR)
+
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.text(alphabet="0123456789-+:.,TZWPYMDHSwdhms/ "),
+    st.binary(),
+    st.lists(st.integers()),
+    st.builds(object),
+)
+
+
+@given(ANYTHING, ANYTHING, ANYTHING)
+@example("0000-01-01", None, None)
+@example("0001-01-01T00:00:00+23:59", None, None)
+@example("9999-12-31T23:59:59-23:59", None, "Pacific/Apia")
+@example("0001-01-01", None, "Pacific/Apia")
+@example("9999-12-31T24:00", None, "America/New_York")
+@example("2027-W54-1", None, None)
+def test_any_input_is_a_moment_or_an_invalid_input(time: object, delay: object, zone: object) -> None:
+    for arguments in ((time, None, zone), (None, delay, zone), (time, delay, zone), (time, None, None)):
+        try:
+            moment = parse_when(*arguments, now_ms=NEW_YEAR)
+        except InvalidInput as error:
+            assert {e.field for e in error.errors} <= {"time", "delay", "timezone"}  # noqa: PT017
+            assert str(error).isascii()  # noqa: PT017
+        else:
+            assert 1 <= moment <= MAX_MS
+
+
+@pytest.mark.parametrize(
+    "part", ["1", "1d", "1d ", " ", "1.", "P1D", "PT1", "P1Y", "1 Jan ", "2027-", "(", "+0", "-1", "1ms"]
+)
+def test_hostile_lengths_cost_no_more_than_linear_time(part: str) -> None:
+    text = part * (200_000 // len(part)) + "!"
+    began = stopwatch.perf_counter()
+    for parse in (parse_time, parse_delay, parse_timezone):
+        with pytest.raises(InvalidInput):
+            parse(text)
+    assert stopwatch.perf_counter() - began < 1
+
+
+@given(MOMENTS)
+def test_format_is_what_python_writes(moment: int) -> None:
+    expected = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)
+    assert format_ms(moment) == expected.isoformat(timespec="milliseconds").replace("+00:00", "Z")
