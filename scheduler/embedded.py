@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +27,7 @@ from redis.retry import Retry
 
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import StartError
+from scheduler.supervise import Child, Supervisor
 
 if TYPE_CHECKING:
     from scheduler.logs import Logger
@@ -38,9 +38,6 @@ STOP_SECONDS: Final = 30.0
 """How long a redis-server may take to write its file and end."""
 LONGEST_SOCKET_PATH: Final = 100
 """Bytes; the kernel takes 107 on Linux and 103 on macOS."""
-LONGEST_BACKOFF: Final = 30.0
-STABLE_SECONDS: Final = 60.0
-"""A redis-server that lived so long is started again at once when it dies."""
 POLL_SECONDS: Final = 0.02
 TAIL_LINES: Final = 8
 LARGEST_LOG: Final = 1_000_000
@@ -92,11 +89,8 @@ class EmbeddedRedis:
         self._logger = logger
         self._clock = clock or SystemClock()
         self._service_lock: int | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._keeper: threading.Thread | None = None
-        self._stopping = threading.Event()
-        self._started = threading.Event()
-        self._failure: StartError | None = None
+        child = Child("redis-server", self._launch, self._answers, self._epitaph, START_SECONDS, STOP_SECONDS)
+        self._supervisor = Supervisor(child, logger, self._clock)
 
     @property
     def url(self) -> str:
@@ -106,7 +100,7 @@ class EmbeddedRedis:
     @property
     def pid(self) -> int | None:
         """Process id of the redis-server that runs, or ran last."""
-        return self._process.pid if self._process else None
+        return self._supervisor.pid
 
     def start(self) -> None:
         """Start it and wait until it answers.
@@ -114,23 +108,17 @@ class EmbeddedRedis:
         Raises ``StartError``: no redis-server found, the directory cannot be written, another service holds it, or
         Redis ended or did not answer (with the last lines of its log).
         """
-        binary = find_binary()
         self._prepare_directory()
         self._service_lock = self._lock_for_service()
-        self._keeper = threading.Thread(target=self._keep, args=(binary,), name="embedded-redis", daemon=True)
-        self._keeper.start()
-        self._started.wait()
-        if self._failure:
+        try:
+            self._supervisor.start()
+        except StartError:
             self.stop()
-            raise self._failure
+            raise
 
     def stop(self) -> None:
         """Let it write its file and end; killed when that takes longer than ``STOP_SECONDS``.  May be called twice."""
-        self._stopping.set()
-        if self._keeper:
-            self._end(self._process)
-            self._keeper.join()
-            self._keeper = None
+        self._supervisor.stop()
         if self._service_lock is not None:
             os.close(self._service_lock)
             self._service_lock = None
@@ -182,7 +170,7 @@ class EmbeddedRedis:
             raise self._unusable(error) from error
         return lock
 
-    def _lock_for_redis(self) -> int:
+    def _lock_for_redis(self, stopping: threading.Event) -> int:
         """Hold ``redis.lock``, after a redis-server of an earlier run that still has it was told to end."""
         lock = os.open(self.directory / "redis.lock", os.O_RDWR | os.O_CREAT, 0o600)
         deadline = self._clock.monotonic() + STOP_SECONDS
@@ -195,13 +183,13 @@ class EmbeddedRedis:
                 if not told:
                     self._logger.info("A redis-server of an earlier run is still there: it is told to save and end.")
                     told = self._shut_down_orphan()
-            if self._clock.monotonic() >= deadline or self._stopping.is_set():
+            if self._clock.monotonic() >= deadline or stopping.is_set():
                 os.close(lock)
                 raise StartError(
                     f"A redis-server of an earlier run still writes to {self.directory} and does not end: stop it "
                     f"(its process id is in {self.directory / 'redis.pid'}) and start again."
                 )
-            self._clock.wait(self._stopping, POLL_SECONDS)
+            self._clock.wait(stopping, POLL_SECONDS)
 
     def _shut_down_orphan(self) -> bool:
         """SHUTDOWN over its socket, which proves that it is ours; its append-only file is complete afterwards."""
@@ -218,51 +206,16 @@ class EmbeddedRedis:
 
     # ------------------------------------------------------------------------------------------------- the process
 
-    def _keep(self, binary: str) -> None:
-        """The thread that starts redis-server, waits for its end and starts it again.
-
-        All in one thread, because the kernel ends a redis-server with the very thread that started it.
-        """
-        backoff = 0.0
-        while not self._stopping.is_set():
-            began = self._clock.monotonic()
-            why = self._run_once(binary)
-            if self._stopping.is_set():
-                break
-            if not self._started.is_set():
-                self._failure = StartError(why)
-                break
-            backoff = 0.0 if self._clock.monotonic() - began >= STABLE_SECONDS else backoff
-            self._logger.error(f"{why} It is started again in {backoff:g} s.")
-            self._clock.wait(self._stopping, backoff)
-            backoff = min(max(backoff * 2, 0.5), LONGEST_BACKOFF)
-        self._started.set()
-
-    def _run_once(self, binary: str) -> str:
-        """Start redis-server and return, in words, why it is gone."""
-        try:
-            process = self._launch(binary)
-            if self._answers(process):
-                self._logger.info(f"Redis answers on {self.socket} (process {process.pid}).")
-                self._started.set()
-        except StartError as error:
-            return str(error)
-        except OSError as error:
-            return f"{binary} could not be started ({error.strerror})."
-        if not self._started.is_set():
-            self._end(process)
-        code = process.wait()
-        return f"redis-server ended with code {code}. The last lines of {self.directory / 'redis.log'}:\n{self._tail()}"
-
-    def _launch(self, binary: str) -> subprocess.Popen[bytes]:
+    def _launch(self, stopping: threading.Event) -> subprocess.Popen[bytes]:
+        binary = find_binary()
         self._refuse_older(binary)
         command = [binary, *self._arguments()]
         if sys.platform == "linux":
             command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
-        lock = self._lock_for_redis()
+        lock = self._lock_for_redis(stopping)
         try:
             # A session of its own: Ctrl-C in the terminal reaches us, and we stop Redis last.
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -273,10 +226,6 @@ class EmbeddedRedis:
             )
         finally:
             os.close(lock)
-        self._process = process
-        if self._stopping.is_set():  # stop() may have looked before there was a process to end
-            process.terminate()
-        return process
 
     def _arguments(self) -> list[str]:
         options: dict[str, str | int] = {
@@ -311,20 +260,10 @@ class EmbeddedRedis:
                 "install the newer one again, or choose another folder (Redis.DataDirectory)."
             )
 
-    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
-        """True when it answers, False when it ended, took too long or is no longer wanted."""
-        deadline = self._clock.monotonic() + START_SECONDS
-        with self._client() as client:
-            while process.poll() is None and self._clock.monotonic() < deadline and not self._stopping.is_set():
-                if self._pings(client.ping):
-                    return True
-                self._clock.wait(self._stopping, POLL_SECONDS)
-        return False
-
-    @staticmethod
-    def _pings(ping: Callable[[], object]) -> bool:
+    def _answers(self) -> bool:
         try:
-            return bool(ping())
+            with self._client() as client:
+                return bool(client.ping())
         except redis.ConnectionError:  # not listening yet, or still loading its file
             return False
 
@@ -332,15 +271,9 @@ class EmbeddedRedis:
         never_again = Retry(NoBackoff(), 0)  # PING is repeated above; SHUTDOWN is answered by a closed connection
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, protocol=2, retry=never_again)
 
-    @staticmethod
-    def _end(process: subprocess.Popen[bytes] | None) -> None:
-        if process is None or process.poll() is not None:
-            return
-        process.terminate()  # the same as SHUTDOWN: the file is written and synced first
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    def _epitaph(self, code: int) -> str:
+        log = self.directory / "redis.log"
+        return f"redis-server ended with code {code}. The last lines of {log}:\n{self._tail()}"
 
     def _tail(self) -> str:
         try:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,18 +20,11 @@ from scheduler.connect import check_server, connect
 from scheduler.embedded import EmbeddedRedis
 from scheduler.errors import StartError
 from tests.support.logger import RecordingLogger
+from tests.support.processes import alive
 from tests.support.redis_server import find_binary
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
-
-
-def alive(pid: int | None) -> bool:
-    """Whether the process runs; an ended one that nobody waits for stays a zombie where init does not reap."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +79,7 @@ def test_a_killed_one_is_started_again_with_what_it_had(server: EmbeddedRedis, l
         killed = server.pid
         assert killed
         os.kill(killed, signal.SIGKILL)
-        logger.wait_for("Redis answers", count=2)
+        logger.wait_for("redis-server answers", count=2)
         assert server.pid != killed
         assert client.get("message") == b"kept"
     assert any("ended with code -9" in line for line in logger.errors)
@@ -194,11 +188,11 @@ def test_a_redis_that_refuses_to_start_is_quoted(short_tmp: Path, logger: Record
         EmbeddedRedis(directory, logger).start()
     assert "redis.log" in str(refused.value)
     assert "appendonly" in str(refused.value).rpartition("redis.log")[2]
-    assert not [thread for thread in threading.enumerate() if thread.name == "embedded-redis"]
+    assert not [thread for thread in threading.enumerate() if "redis-server" in thread.name]
 
 
-def test_stop_kills_a_redis_that_hangs(server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "STOP_SECONDS", 0.2)
+def test_stop_kills_a_redis_that_hangs(server: EmbeddedRedis) -> None:
+    server._supervisor._child = replace(server._supervisor._child, stop_seconds=0.2)
     assert server.pid
     os.kill(server.pid, signal.SIGSTOP)
     server.stop()

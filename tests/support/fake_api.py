@@ -1,0 +1,54 @@
+"""Stands in for ``scheduler.api.serve``: a child that answers GET /health and does as ``FAKE_API`` says.
+
+``FAKE_API``: ``serve``; ``exit`` ends at once with code 3; ``deaf`` never listens; ``deaf to SIGTERM`` serves, and ends
+only by SIGKILL.  Each serving one has a child of its own, as Granian has workers, whose process id /health answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import FrameType
+
+from scheduler.processes import SETTINGS_VARIABLE, exit_with_parent
+
+mode = os.environ.get("FAKE_API", "serve")
+settings = json.loads(os.environ[SETTINGS_VARIABLE])
+if mode == "exit":
+    sys.exit(3)
+exit_with_parent()
+worker = subprocess.Popen(["sleep", "600"])
+
+
+class Health(BaseHTTPRequestHandler):
+    """Answers with what the child was given."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"pid": os.getpid(), "worker": worker.pid, "settings": settings}).encode()
+        self.send_response(503)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+        pass
+
+
+def end(signum: int, frame: FrameType | None) -> None:
+    worker.kill()
+    worker.wait()
+    os._exit(0)
+
+
+if mode == "deaf to SIGTERM":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+else:
+    signal.signal(signal.SIGTERM, end)
+if mode == "deaf":
+    threading.Event().wait()
+ThreadingHTTPServer((settings["server"]["host"], settings["server"]["port"]), Health).serve_forever()
