@@ -1,0 +1,159 @@
+"""The ``webhook`` channel: messages to HTTP endpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import socket
+import threading
+from collections.abc import Callable, Sequence
+
+from loguru import logger
+
+from scheduler import __version__
+from scheduler.channels.base import Report
+from scheduler.channels.webhook.engine import Engine
+from scheduler.channels.webhook.request import RequestBuilder
+from scheduler.channels.webhook.resolver import Lookup
+from scheduler.channels.webhook.response import one_line
+from scheduler.channels.webhook.settings import WebhookSettings
+from scheduler.channels.webhook.transfer import Delivery
+from scheduler.clock import Clock
+from scheduler.errors import ServiceError
+from scheduler.message import Claim, Outcome
+
+_SPARE_FILES = 256
+"""File descriptors for everything that is not a webhook."""
+_STOP_MARGIN = 5.0
+
+
+class WebhookChannel:
+    """Delivers over HTTP from one thread of its own; ``deliver`` never waits for an endpoint."""
+
+    name = "webhook"
+
+    def __init__(
+        self,
+        settings: WebhookSettings,
+        clock: Clock,
+        *,
+        now_ms: Callable[[], int] | None = None,
+        api_token: str = "",
+        lookup: Lookup = socket.getaddrinfo,
+    ) -> None:
+        """``now_ms`` is the time that due moments are compared with (Redis's clock); ``api_token`` is ours, and only
+        sent when the settings say so; ``lookup`` resolves names."""
+        policy = settings.policy()
+        self._settings = settings
+        self._clock = clock
+        self._builder = RequestBuilder(
+            signer=settings.signer(),
+            policy=policy,
+            user_agent=f"Message-Scheduling-Service/{__version__}",
+            api_token=api_token if settings.send_api_token else "",
+            now_ms=clock.now_ms,
+        )
+        self._engine = Engine(settings, self._builder, policy, clock, now_ms or clock.now_ms, lookup)
+        self._lock = threading.Lock()
+        self._inbox: list[Delivery] = []
+        self._delivered = 0
+        """Claims that were handed to the engine, ever."""
+        self._open = False
+        self._deadline: float | None = None
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
+
+    def start(self) -> None:
+        _raise_file_limit(self._settings.max_in_flight)
+        self._open = True
+        self._thread.start()
+
+    @property
+    def capacity(self) -> int:
+        """So many more claims are welcome now.  What is delivered beyond comes back as ``release``."""
+        return max(0, self._settings.max_in_flight - (self._delivered - self._engine.settled))
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the transfer thread, when it ended by itself: this process cannot send webhooks any more."""
+        return self._failure
+
+    def deliver(self, claims: Sequence[Claim], report: Report) -> None:
+        """Hand claims to the transfer thread.  Outcomes are reported from there, grouped.
+
+        Raises ServiceError when that thread has died; after ``stop`` the claims are reported as ``release``.
+        """
+        if self._failure is not None:
+            raise ServiceError("the webhook thread has died; this server must be restarted")
+        deliveries: list[Delivery] = []
+        refused: list[Outcome] = []
+        for claim in claims:
+            try:
+                prepared = self._builder.prepare(claim.target or "")
+            except ValueError as error:
+                refused.append(Outcome(claim, "dead", error=one_line(f"its webhook cannot be read: {error}")))
+                continue
+            if prepared.refusal:
+                refused.append(Outcome(claim, "retry", error=prepared.refusal))
+            else:
+                deliveries.append(Delivery(claim, prepared, report))
+        with self._lock:
+            if self._open:
+                self._inbox += deliveries
+                self._delivered += len(deliveries)
+            else:
+                refused += [Outcome(delivery.claim, "release") for delivery in deliveries]
+        self._engine.wake()
+        if refused:
+            report(refused)
+
+    def stop(self, grace: float) -> None:
+        """Finish what is in flight within ``grace`` seconds and report the rest as ``release``."""
+        with self._lock:
+            self._open = False
+            self._deadline = self._clock.monotonic() + grace
+        self._engine.wake()
+        self._thread.join(grace + _STOP_MARGIN)
+
+    def _run(self) -> None:
+        try:
+            while self._open:
+                self._engine.turn(self._take(), None)
+            self._drain()
+        except BaseException as error:
+            self._failure = error
+            logger.opt(exception=error).critical("The webhook thread has died: webhooks are no longer sent")
+            raise
+        finally:
+            with self._lock:
+                self._open = False
+            for delivery in self._take():
+                delivery.report([Outcome(delivery.claim, "release")])
+            self._engine.close()
+
+    def _take(self) -> list[Delivery]:
+        with self._lock:
+            taken, self._inbox = self._inbox, []
+        return taken
+
+    def _drain(self) -> None:
+        """The end: let go of what waits, and give transfers in flight the time that is left."""
+        self._engine.release_waiting()
+        while self._engine.in_flight:
+            left = (self._deadline or 0.0) - self._clock.monotonic()
+            if left <= 0:
+                return
+            self._engine.turn((), left)
+
+
+def _raise_file_limit(connections: int) -> None:
+    """Every connection is a file descriptor, and the usual soft limit is 1024."""
+    needed = connections + _SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    if limit < needed:
+        logger.warning("Webhook.MaxInFlight {} needs {} open files; the system allows {}", connections, needed, limit)

@@ -1,0 +1,244 @@
+"""The thread that carries out all transfers, as turns: take in, wait, carry out, report.
+
+One thread, because a transfer is almost only waiting: what limits it is the CPU, and a second thread would share that
+under the GIL.  Figures are in docs/webhooks.md.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import pycurl
+from loguru import logger
+
+from scheduler.channels.base import Report
+from scheduler.channels.webhook.destination import Destination
+from scheduler.channels.webhook.poller import Poller
+from scheduler.channels.webhook.request import RequestBuilder
+from scheduler.channels.webhook.resolver import Lookup, Resolver
+from scheduler.channels.webhook.response import judge, one_line, readable
+from scheduler.channels.webhook.settings import WebhookSettings
+from scheduler.channels.webhook.ssrf import AddressPolicy
+from scheduler.channels.webhook.transfer import Delivery, Transfer
+from scheduler.clock import Clock
+from scheduler.message import Outcome
+
+SWEEP_SECONDS = 0.1
+"""How often each queue is compared with what its destination may hold."""
+MAX_DESTINATIONS = 10_000
+"""Destinations that are remembered while nothing is going on with them."""
+
+Key = tuple[str, str, int]
+
+
+class Engine:
+    """Everything that the transfer thread owns.  Only ``wake`` and reads of ``settled`` may come from another one."""
+
+    def __init__(
+        self,
+        settings: WebhookSettings,
+        builder: RequestBuilder,
+        policy: AddressPolicy,
+        clock: Clock,
+        now_ms: Callable[[], int],
+        lookup: Lookup,
+    ) -> None:
+        self._settings = settings
+        self._builder = builder
+        self._policy = policy
+        self._clock = clock
+        self._now_ms = now_ms
+        self.settled = 0
+        """Claims that were reported, ever."""
+        self._admitted = 0
+        self._destinations: dict[Key, Destination[Delivery]] = {}
+        self._queued: dict[Key, Destination[Delivery]] = {}
+        """Those with something waiting."""
+        self._idle: list[Transfer] = []
+        self._running: dict[pycurl.Curl, Transfer] = {}
+        self._outcomes: defaultdict[Report, list[Outcome]] = defaultdict(list)
+        self._swept_at = 0.0
+        self._poller = Poller(clock, settings.max_in_flight)
+        self.wake = self._poller.wake
+        self._resolver = Resolver(clock, self.wake, lookup)
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._running)
+
+    def turn(self, deliveries: Iterable[Delivery], max_wait: float | None) -> None:
+        """Take in new deliveries, wait until something happens, carry it out and report what is finished.
+
+        ``max_wait`` is in seconds; None waits for the next event however long it takes.
+        """
+        for delivery in deliveries:
+            self._admit(delivery)
+        self._flush()
+        if self._queued:
+            max_wait = SWEEP_SECONDS if max_wait is None else min(SWEEP_SECONDS, max_wait)
+        self._poller.poll(max_wait)
+        if self._resolver.collect():
+            for key in list(self._queued):
+                self._pump(key)
+        for curl, code, message in self._poller.finished():
+            self._finish(self._running.pop(curl), code, message)
+        if self._queued and self._clock.monotonic() - self._swept_at >= SWEEP_SECONDS:
+            self._sweep()
+        self._flush()
+
+    def release_waiting(self) -> None:
+        """Give back what is not in flight."""
+        for destination in self._queued.values():
+            while destination.waiting:
+                self._release(destination.waiting.popleft(), None)
+        self._queued.clear()
+        self._flush()
+
+    def close(self) -> None:
+        """Give back everything, transfers in flight included, and let go of all sockets."""
+        self.release_waiting()
+        for curl, transfer in self._running.items():
+            self._poller.multi.remove_handle(curl)
+            self._release(transfer.delivery, None)
+            transfer.close()
+        self._running.clear()
+        self._flush()
+        for transfer in self._idle:
+            transfer.close()
+        self._resolver.stop()
+        self._poller.close()
+
+    # ------------------------------------------------------------------------------------------------- way in
+
+    def _admit(self, delivery: Delivery) -> None:
+        self._admitted += 1
+        now = self._clock.monotonic()
+        url = delivery.prepared.url
+        key = (url.scheme, url.host, url.port)
+        destination = self._destination(key)
+        if not destination.may_hold(self._free(), now):
+            self._release(delivery, destination.release_delay_ms(now, random.uniform))
+            return
+        destination.enqueue(delivery, now)
+        self._queued[key] = destination
+        self._pump(key)
+
+    def _free(self) -> int:
+        """Room for so many claims, were the one that is being looked at not here."""
+        return self._settings.max_in_flight - (self._admitted - self.settled) + 1
+
+    def _destination(self, key: Key) -> Destination[Delivery]:
+        destination = self._destinations.get(key)
+        if destination is None:
+            if len(self._destinations) >= MAX_DESTINATIONS:
+                self._destinations = {k: d for k, d in self._destinations.items() if d.held}
+            destination = Destination(key[1], self._settings.max_in_flight_per_host)
+            self._destinations[key] = destination
+        return destination
+
+    def _pump(self, key: Key) -> None:
+        """Begin what a destination may have in flight."""
+        destination = self._queued[key]
+        while destination.waiting and destination.in_flight < destination.limit:
+            addresses: tuple[str, ...] = ()
+            if not destination.waiting[0].prepared.url.is_address:
+                resolved = self._resolver.resolve(destination.host)
+                if resolved is None:
+                    return
+                if resolved.error:
+                    self._fail_waiting(destination, resolved.error)
+                    break
+                addresses = resolved.addresses
+            self._begin(destination, destination.waiting.popleft(), addresses)
+        if not destination.waiting:
+            del self._queued[key]
+
+    def _begin(self, destination: Destination[Delivery], delivery: Delivery, addresses: tuple[str, ...]) -> None:
+        transfer = self._idle.pop() if self._idle else Transfer(self._settings, self._policy)
+        transfer.delivery = delivery
+        transfer.destination = destination
+        try:
+            request = self._builder.build(delivery.claim, delivery.prepared)
+            transfer.begin(delivery.prepared, request, addresses)
+            self._poller.multi.add_handle(transfer.curl)
+        except Exception as error:  # noqa: BLE001 - a message that cannot be sent must not take the others along
+            logger.opt(exception=error).error("Message {} could not be sent", delivery.claim.id)
+            transfer.close()
+            self._settle(delivery, Outcome(delivery.claim, "retry", error=f"could not be sent: {type(error).__name__}"))
+            return
+        transfer.started = self._clock.monotonic()
+        transfer.lateness_ms = max(0, self._now_ms() - delivery.claim.due_at)
+        self._running[transfer.curl] = transfer
+        destination.begun(transfer.started)
+
+    # ------------------------------------------------------------------------------------------------ way out
+
+    def _finish(self, transfer: Transfer, code: int, message: str) -> None:
+        now = self._clock.monotonic()
+        seconds = now - transfer.started
+        destination = transfer.destination
+        destination.ended(seconds, now)
+        self._settle(transfer.delivery, self._outcome(transfer, code, message, seconds * 1000))
+        self._idle.append(transfer)
+        if destination.waiting:
+            url = transfer.delivery.prepared.url
+            self._pump((url.scheme, url.host, url.port))
+
+    def _outcome(self, transfer: Transfer, code: int, message: str, duration_ms: float) -> Outcome:
+        claim = transfer.delivery.claim
+        answer = transfer.answer()
+        evidence = {"status_code": answer.status, "response": readable(transfer.body)} if answer.status else None
+        if code and not transfer.cut:
+            error = transfer.refusal or one_line(message) or f"libcurl error {code}"
+            return Outcome(claim, "retry", duration_ms, transfer.lateness_ms, error=error, evidence=evidence)
+        verdict = judge(
+            answer,
+            client_errors_final=self._settings.client_errors_final,
+            retry_after_cap=self._settings.retry_after_cap_seconds,
+            now_ms=self._now_ms(),
+        )
+        return Outcome(
+            claim, verdict.kind, duration_ms, transfer.lateness_ms, verdict.delay_ms, verdict.error, evidence
+        )
+
+    def _fail_waiting(self, destination: Destination[Delivery], error: str) -> None:
+        waited_ms = (self._clock.monotonic() - destination.progress_at) * 1000
+        while destination.waiting:
+            delivery = destination.waiting.popleft()
+            self._settle(delivery, Outcome(delivery.claim, "retry", waited_ms, error=error))
+
+    def _release(self, delivery: Delivery, delay_ms: int | None) -> None:
+        self._settle(delivery, Outcome(delivery.claim, "release", delay_ms=delay_ms))
+
+    def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        self.settled += 1
+        self._outcomes[delivery.report].append(outcome)
+
+    def _flush(self) -> None:
+        """Report together what was settled together: the store takes a hundred outcomes in one round trip."""
+        if not self._outcomes:
+            return
+        outcomes, self._outcomes = self._outcomes, defaultdict(list)
+        for report, group in outcomes.items():
+            try:
+                report(group)
+            except Exception as error:  # noqa: BLE001 - whoever takes the outcomes must not stop the transfers
+                logger.opt(exception=error).error("{} webhook outcomes could not be reported", len(group))
+
+    def _sweep(self) -> None:
+        """Give back what waits at destinations that turned out to be slow, and fail what waits for a silent resolver."""
+        self._swept_at = now = self._clock.monotonic()
+        for key, destination in list(self._queued.items()):
+            patience = self._settings.connect_timeout_seconds
+            if not destination.in_flight and now - destination.progress_at > patience:
+                self._fail_waiting(destination, f"{destination.host} could not be resolved in {patience:g} s")
+            while destination.waiting:
+                delivery = destination.waiting.pop()
+                if destination.may_hold(self._free(), now):
+                    destination.waiting.append(delivery)
+                    break
+                self._release(delivery, destination.release_delay_ms(now, random.uniform))
+            if not destination.waiting:
+                del self._queued[key]

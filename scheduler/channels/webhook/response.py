@@ -1,0 +1,86 @@
+"""What an endpoint's answer, or the lack of one, means for the message."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from scheduler.message import OutcomeKind
+
+KEPT_BYTES = 1024
+"""So much of a response is kept as evidence."""
+
+
+class Verdict(NamedTuple):
+    kind: OutcomeKind
+    error: str | None = None
+    delay_ms: int | None = None
+
+
+class Answer(NamedTuple):
+    """The part of a response that matters."""
+
+    status: int
+    retry_after: str | None = None
+    no_retry: bool = False
+    """It carried ``Scheduler-No-Retry: true``."""
+    location: str | None = None
+    """Where a redirect points to."""
+
+
+def judge(answer: Answer, *, client_errors_final: bool, retry_after_cap: float, now_ms: int) -> Verdict:
+    """The rules of docs/webhooks.md for a response that arrived.  ``retry_after_cap`` is in seconds."""
+    status = answer.status
+    if 200 <= status < 300:
+        return Verdict("ack")
+    error = f"HTTP {status}"
+    if answer.no_retry:
+        return Verdict("dead", f"{error} with Scheduler-No-Retry")
+    if status == 410:
+        return Verdict("dead", f"{error}: the endpoint is gone")
+    if 300 <= status < 400:
+        return Verdict("retry", f"{error}: redirects are not followed{_shown(answer.location)}")
+    if 400 <= status < 500 and status != 429 and client_errors_final:
+        return Verdict("dead", f"{error} is final (Webhook.ClientErrorsFinal)")
+    seconds = _retry_after(answer.retry_after, now_ms)
+    return Verdict("retry", error, None if seconds is None else round(min(seconds, retry_after_cap) * 1000))
+
+
+def readable(body: bytes) -> str:
+    """The start of a response as text that is safe to show: no control characters, whatever the bytes."""
+    text = body[:KEPT_BYTES].decode(errors="replace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in text)[:KEPT_BYTES]
+
+
+def one_line(text: str) -> str:
+    """An error text of libcurl or the system, fit for a log line."""
+    return "".join(c if c.isprintable() else " " for c in text)[:300]
+
+
+def _retry_after(value: str | None, now_ms: int) -> float | None:
+    """Seconds, or None when there is nothing to follow: absent, unreadable, zero or past."""
+    if value is None:
+        return None
+    # No digits but ASCII's: int() would also read others.
+    if value.isascii() and value.isdigit():
+        # More digits than a century has seconds; int() refuses more than 4,300 of them.
+        seconds = float(value[:12])
+    else:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now_ms / 1000
+        except (ValueError, OverflowError):
+            return None
+    return seconds if seconds > 0 else None
+
+
+def _shown(location: str | None) -> str:
+    """Scheme and host only: the rest of a redirect may carry a token."""
+    try:
+        parts = urlsplit(location or "")
+        host = parts.hostname
+    except ValueError:
+        return ""
+    return one_line(f" (to {parts.scheme}://{host})") if host else ""

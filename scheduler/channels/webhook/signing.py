@@ -1,0 +1,42 @@
+"""Signatures by Standard Webhooks 1.0: what proves to an endpoint that a request is ours and was not changed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable
+
+_PREFIX = "whsec_"
+_MIN_BYTES, _MAX_BYTES = 24, 64
+
+
+class Signer:
+    """Signs requests with every secret in force: two of them while a secret is being rotated."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        """``secrets``: texts of the form ``whsec_<base64 of 24 to 64 bytes>``.  Raises ValueError, without the secret."""
+        self._keys = [_decode(secret, number) for number, secret in enumerate(secrets, 1)]
+
+    def sign(self, message_id: str, timestamp: int, body: bytes) -> str | None:
+        """The value of ``webhook-signature``: one ``v1,<base64>`` per secret, space separated; None without a secret.
+
+        ``timestamp`` is in seconds since the epoch; ``body`` must be what is sent, byte by byte.
+        """
+        if not self._keys:
+            return None
+        content = f"{message_id}.{timestamp}.".encode() + body
+        return " ".join(
+            "v1," + binascii.b2a_base64(hmac.digest(key, content, "sha256"), newline=False).decode()
+            for key in self._keys
+        )
+
+
+def _decode(secret: str, number: int) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        key = b""
+    if not secret.startswith(_PREFIX) or not _MIN_BYTES <= len(key) <= _MAX_BYTES:
+        raise ValueError(f"secret {number} must be {_PREFIX} and the base64 of {_MIN_BYTES} to {_MAX_BYTES} bytes")
+    return key

@@ -1,0 +1,172 @@
+"""Which addresses a webhook may reach, so that nobody uses this service to call into the network it runs in.
+
+The rule is applied twice: to what a URL says, when a message is submitted (``check_url``: a clear error while somebody
+reads it), and to the very address of each connection just before it is opened (transfer.py), which is the one that
+counts: a name may resolve to something else by then.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from scheduler.channels.webhook.urls import Url, literal_address, parse_url
+from scheduler.errors import InvalidInput
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class _Rule(NamedTuple):
+    network: Network
+    reason: str
+    private: bool
+    """``Webhook.AllowPrivateNetworks`` opens it; the others open only when they are listed one by one."""
+
+
+def _rules(*rows: tuple[str, str, bool]) -> tuple[_Rule, ...]:
+    return tuple(_Rule(ipaddress.ip_network(text), reason, private) for text, reason, private in rows)
+
+
+# The registries of special-purpose addresses (RFC 6890), written out: what ipaddress.is_global says differs between the
+# versions of Python that we support.
+_RULES_4 = _rules(
+    ("10.0.0.0/8", "a private address", True),
+    ("172.16.0.0/12", "a private address", True),
+    ("192.168.0.0/16", "a private address", True),
+    ("127.0.0.0/8", "a loopback address", True),
+    ("100.64.0.0/10", "a shared address (carrier-grade NAT)", True),
+    ("0.0.0.0/8", "an address of this host", False),
+    ("169.254.0.0/16", "a link-local or metadata address", False),
+    ("168.63.129.16/32", "a metadata address", False),  # Azure's, the only one among public addresses
+    ("192.0.0.0/24", "a reserved address", False),
+    ("192.0.2.0/24", "an address for documentation", False),
+    ("192.88.99.0/24", "a 6to4 relay address", False),
+    ("198.18.0.0/15", "an address for benchmarks", False),
+    ("198.51.100.0/24", "an address for documentation", False),
+    ("203.0.113.0/24", "an address for documentation", False),
+    ("224.0.0.0/4", "a multicast address", False),
+    ("240.0.0.0/4", "a reserved address", False),
+)
+_RULES_6 = _rules(
+    ("::1/128", "a loopback address", True),
+    ("fc00::/7", "a private address", True),
+    ("fe80::/10", "a link-local address", False),
+    ("ff00::/8", "a multicast address", False),
+    ("2001::/23", "a reserved or Teredo address", False),
+    ("2001:db8::/32", "an address for documentation", False),
+    ("2002::/16", "a 6to4 address", False),
+    ("3fff::/20", "an address for documentation", False),
+)
+_METADATA_6 = _rules(
+    ("fd00:ec2::254/128", "a metadata address", False),
+    ("fd20:ce::254/128", "a metadata address", False),
+)
+_GLOBAL_6 = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
+
+_PRIVATE_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "home.arpa")
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """Which addresses webhooks may be sent to.  One per process, the same for every connection that is kept."""
+
+    allow_private: bool = False
+    """Private, loopback and shared addresses too.  Metadata, link-local and reserved ones stay refused."""
+    networks: tuple[Network, ...] = ()
+    """Always allowed."""
+    hosts: frozenset[str] = frozenset()
+    """Names that are allowed whatever they resolve to."""
+
+    @classmethod
+    def of(cls, *, allow_private: bool = False, allowed: Iterable[str] = ()) -> AddressPolicy:
+        """Build it from the settings; ``allowed`` holds host names, addresses and CIDR networks.
+
+        Raises ValueError for an entry that is none of them.
+        """
+        networks: list[Network] = []
+        hosts: set[str] = set()
+        for entry in allowed:
+            try:
+                networks.append(ipaddress.ip_network(entry.strip("[]"), strict=False))
+            except ValueError:
+                hosts.add(_host_name(entry))
+        return cls(allow_private, tuple(networks), frozenset(hosts))
+
+    def refusal(self, host: str, address: str) -> str | None:
+        """Why a connection to this address is not allowed, or None.  ``host`` is what the URL said."""
+        if host in self.hosts:
+            return None
+        raw = ipaddress.ip_address(address.partition("%")[0])
+        real = _embedded(raw) or raw
+        if any(candidate in network for network in self.networks for candidate in (raw, real)):
+            return None
+        rule = _rule_for(real)
+        if rule is None or (rule.private and self.allow_private):
+            return None
+        return f"{address} is {rule.reason}"
+
+    def refusal_of_name(self, host: str) -> str | None:
+        """Why a host name is not allowed, where that is known without resolving it."""
+        if self.allow_private or host in self.hosts:
+            return None
+        if any(host == name or host.endswith("." + name) for name in _PRIVATE_NAMES):
+            return f"{host} is a name for private networks"
+        return None
+
+
+def check_url(url: str, policy: AddressPolicy, field: str = "webhook.url") -> None:
+    """Refuse at submission what can be known then: a URL we cannot use, or an address or name that is not allowed.
+
+    Raises InvalidInput that names the field.  A name that resolves to a forbidden address is found at delivery.
+    """
+    try:
+        parsed = parse_url(url)
+    except ValueError as error:
+        raise InvalidInput.of(field, str(error)) from None
+    refusal = refusal_of_url(parsed, policy)
+    if refusal:
+        raise InvalidInput.of(field, f"{refusal}; allowed are public addresses {WAY_OUT}")
+
+
+WAY_OUT = "(see Webhook.AllowPrivateNetworks and Webhook.AllowedNetworks)"
+"""What every refusal points to."""
+
+
+def refusal_of_url(url: Url, policy: AddressPolicy) -> str | None:
+    """Why the URL itself is not allowed, or None."""
+    return policy.refusal(url.host, url.host) if url.is_address else policy.refusal_of_name(url.host)
+
+
+def _host_name(entry: str) -> str:
+    if literal_address(entry) is None:
+        try:
+            return parse_url(f"http://{entry}/").host
+        except ValueError:
+            pass
+    raise ValueError(f"{entry!r} is not a host name, an address or a network like 10.0.0.0/8")
+
+
+def _embedded(address: Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one reaches in the end, for the forms that are in use."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address.ipv4_mapped:
+        return address.ipv4_mapped
+    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return None
+
+
+def _rule_for(address: Address) -> _Rule | None:
+    """The rule that forbids the address; None for a public one."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return next((rule for rule in _RULES_4 if address in rule.network), None)
+    found = next((rule for rule in _METADATA_6 + _RULES_6 if address in rule.network), None)
+    if found is None and address not in _GLOBAL_6:
+        return _Rule(_GLOBAL_6, "not a public address", False)
+    return found

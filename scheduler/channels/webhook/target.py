@@ -1,0 +1,90 @@
+"""The ``webhook`` object of a message: where and how it is sent.  Stored as the message's ``target``."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from scheduler.channels.webhook.urls import mask_url, parse_url
+
+MAX_HEADERS = 50
+MAX_HEADER_BYTES = 8192
+MASK = "***"
+
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
+_RESERVED_PREFIXES = ("webhook-", "scheduler-")
+_RESERVED = frozenset(
+    # Of one connection, not of a request (RFC 9110, 7.6.1), or what libcurl computes: a second one would smuggle.
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade "
+    "content-length expect host http2-settings "
+    # Says who calls.
+    "user-agent".split()
+)
+_SECRET = re.compile(r"auth|token|secret|key|cookie|password|signature|credential", re.IGNORECASE)
+
+
+class WebhookTarget(BaseModel):
+    """Where a message goes over HTTP."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    url: Annotated[str, Field(description="http or https; a user and password in it are sent as Basic credentials")]
+    method: Annotated[
+        Literal["GET", "POST", "PUT", "PATCH", "DELETE"], Field(description="GET and DELETE are sent without a body")
+    ] = "POST"
+    headers: Annotated[
+        dict[str, str],
+        Field(default_factory=dict, description="Sent as they are. With a Content-Type, a string is sent as it is"),
+    ]
+    timeout: Annotated[
+        float | None,
+        Field(default=None, ge=0.1, le=3600, allow_inf_nan=False, description="Seconds for the whole attempt"),
+    ]
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, url: str) -> str:
+        parse_url(url)
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _safe(cls, headers: dict[str, str]) -> dict[str, str]:
+        if len(headers) > MAX_HEADERS or sum(len(n) + len(v) for n, v in headers.items()) > MAX_HEADER_BYTES:
+            raise ValueError(f"at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES} bytes of them are accepted")
+        seen: set[str] = set()
+        for name, value in headers.items():
+            _check_header(name, value)
+            if name.lower() in seen:
+                raise ValueError(f"{name} is given twice")
+            seen.add(name.lower())
+        return headers
+
+    def encode(self) -> str:
+        """The stored form: JSON without what is default."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Read the stored form.  Raises ValueError (pydantic's) for anything else."""
+        return cls.model_validate_json(text)
+
+    def masked(self) -> dict[str, Any]:
+        """For answers and logs: credentials and the values of secret headers are replaced by ``***``."""
+        shown = self.model_dump(exclude_none=True)
+        shown["url"] = mask_url(self.url)
+        shown["headers"] = {name: MASK if _SECRET.search(name) else value for name, value in self.headers.items()}
+        return shown
+
+
+def _check_header(name: str, value: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name[:64]!r} is not a header name")
+    lower = name.lower()
+    if lower in _RESERVED or lower.startswith(_RESERVED_PREFIXES):
+        raise ValueError(f"{name} is set by the service and cannot be given")
+    if not _VALUE.fullmatch(value):
+        raise ValueError(f"the value of {name} must be printable ASCII without line breaks or spaces at its ends")

@@ -1,0 +1,119 @@
+"""Where a webhook goes: its URL taken apart by strict rules and put together again in one canonical form.
+
+libcurl is only ever given the canonical form.  Two parsers that disagree about a hostile URL are how address checks are
+evaded (https://curl.se/docs/url-syntax.html); here whatever the second one could read differently is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urlsplit
+
+MAX_URL_LENGTH = 2048
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\\s]")
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
+# What urlsplit leaves of a path and query that is legal in a URL; everything else is percent-encoded.
+_KEPT = "/?:@!$&'()*+,;=%~-._[]|"
+
+
+class Url(NamedTuple):
+    """A webhook's URL in parts that are safe to use."""
+
+    text: str
+    """Canonical: ASCII, without user, password and fragment; an address of any notation in its usual one."""
+    scheme: str
+    host: str
+    """Lower case, without a trailing dot; an IPv6 address without brackets."""
+    port: int
+    user: str | None
+    """``user:password`` as they are sent (unquoted), or None."""
+    is_address: bool
+    """The host is an IP address: there is nothing to resolve."""
+
+
+def parse_url(text: str) -> Url:
+    """Take a URL apart.
+
+    Raises ValueError with a sentence that says what is wrong and what is accepted; it never repeats the password.
+    """
+    if not text or len(text) > MAX_URL_LENGTH:
+        raise ValueError(f"must be a URL of 1 to {MAX_URL_LENGTH} characters")
+    if _FORBIDDEN.search(text):
+        raise ValueError("must not contain white space, control characters or backslashes")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("is not a URL: the host or the port is malformed") from None
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise ValueError("must begin with http:// or https://")
+    if port == 0:
+        raise ValueError("the port must be 1 to 65535")
+    host, is_address = _canonical_host(parts.hostname or "")
+    port = port or _DEFAULT_PORTS[parts.scheme]
+    netloc = f"[{host}]" if ":" in host else host
+    if port != _DEFAULT_PORTS[parts.scheme]:
+        netloc += f":{port}"
+    path = quote(parts.path or "/", safe=_KEPT)
+    query = "?" + quote(parts.query, safe=_KEPT) if parts.query else ""
+    return Url(f"{parts.scheme}://{netloc}{path}{query}", parts.scheme, host, port, _user(parts.netloc), is_address)
+
+
+def mask_url(text: str) -> str:
+    """The same URL with its user and password replaced by ``***``, for logs and answers."""
+    scheme, separator, rest = text.partition("://")
+    authority_end = re.search(r"[/?#]|$", rest)
+    end = authority_end.start() if authority_end else len(rest)
+    user, at, host = rest[:end].rpartition("@")
+    return f"{scheme}{separator}***@{host}{rest[end:]}" if at and user else text
+
+
+def literal_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that a host means to the C library in any of its notations, or None for a name.
+
+    ``2130706433``, ``0x7f.1``, ``0177.0.0.1`` and ``127.1`` are all 127.0.0.1.
+    """
+    if ":" in host:
+        try:
+            return ipaddress.IPv6Address(host)
+        except ValueError:
+            return None
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
+def _canonical_host(host: str) -> tuple[str, bool]:
+    """The host in lower-case ASCII, and whether it is an address."""
+    if "%" in host:
+        raise ValueError("the host must not be percent-encoded or carry a zone")
+    if not host.isascii():
+        try:
+            # IDNA 2003 also maps full-width and other digits to ASCII ones, so that they cannot hide an address.
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            raise ValueError("the host is not a valid international domain name") from None
+    host = host.lower().removesuffix(".")
+    address = literal_address(host)
+    if address is not None:
+        return str(address), True
+    # A last label of digits (or 0x...) is an address to some parsers and a name to others: nobody's host name.
+    if not _HOST_NAME.fullmatch(host) or re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rpartition(".")[2]):
+        raise ValueError("the host must be a domain name or an IP address")
+    return host, False
+
+
+def _user(netloc: str) -> str | None:
+    user, at, _ = netloc.rpartition("@")
+    if not at:
+        return None
+    credentials = unquote(user)
+    if not credentials.isprintable():
+        raise ValueError("user and password must be printable")
+    return credentials if ":" in credentials else credentials + ":"
