@@ -1,0 +1,293 @@
+"""Settings: typed, checked as a whole before anything starts, each with one place where its default stands.
+
+A setting is one line with a docstring in a section below.  Its key in config/appsettings.json is the same in PascalCase
+(``Scheduler.BatchSize``), its environment variable ``SCHEDULER__BATCH_SIZE`` or ``SCHEDULER__BATCHSIZE``.
+docs/configuration.md explains every one; a test compares the three.  scheduler/config.py reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Literal, Self, get_args, get_origin
+from urllib.parse import unquote
+
+from annotated_types import Ge, Le
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic.alias_generators import to_pascal
+from pydantic.fields import FieldInfo
+
+from scheduler.retry import RetryPolicy
+from scheduler.safetext import MASK, mask
+
+_PORT: Final = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?"
+_ADDRESS: Final = rf"([\w][\w.-]*|\[[0-9a-f:.]+(%\w+)?\]){_PORT}"
+_CONNECTION: Final = (
+    rf"(?i)^(embedded|{_ADDRESS}|rediss?://(\S*@)?({_ADDRESS})?(/\d*)?(\?\S*)?|unix://(\S*@)?/\S+"
+    # Their clients come with high availability; until then the connection itself refuses them, in words.
+    rf"|sentinel://(\S*@)?{_ADDRESS}(,{_ADDRESS})*/\S+|cluster://(\S*@)?{_ADDRESS}(,{_ADDRESS})*(/\d*)?(\?\S*)?)$"
+)
+_DAY: Final = 86_400.0
+_YEARS: Final = 3_650 * _DAY
+_PIB: Final = 2**50
+
+
+def _whole(default: int, low: int, high: int) -> Any:
+    return Field(default, ge=low, le=high)
+
+
+def _number(default: float, low: float, high: float) -> Any:
+    return Field(default, ge=low, le=high, allow_inf_nan=False)
+
+
+def _text(default: str, pattern: str, accepted: str, *, secret: bool = False) -> Any:
+    return Field(default, pattern=pattern, json_schema_extra={"accepted": accepted, "secret": secret})
+
+
+class Section(BaseModel):
+    """What the sections share.  Values may be given by field name or by key, so that JSON of either kind comes back."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_pascal,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_meant(cls, value: object, info: ValidationInfo) -> object:
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and annotation is not bool:
+            raise ValueError("true and false are no numbers here")
+        if get_origin(annotation) is Literal and isinstance(value, str):
+            return next((choice for choice in get_args(annotation) if choice.lower() == value.strip().lower()), value)
+        return value
+
+
+class RedisSettings(Section):
+    connection_string: str = _text(
+        "embedded",
+        _CONNECTION,
+        "embedded, localhost, host, host:port, [IPv6 address]:port, redis://[user:password@]host[:port][/db], "
+        "rediss://… (TLS) or unix:///path/to/redis.sock",
+    )
+    """Where Redis is; `embedded` starts a private one for this machine."""
+    partitions: int = _whole(1, 1, 1024)
+    """Parts that the messages are spread over, for a Redis Cluster. Written to Redis at the first start and fixed from
+    then on."""
+    data_directory: str = _text("data", r"^[^\x00-\x1f]+$", "the path of a folder")
+    """Folder of the embedded Redis: its append-only files and its socket."""
+    socket_timeout_seconds: float = _number(5.0, 0.05, 300)
+    """Longest wait for Redis to connect or to answer."""
+
+
+class ServerSettings(Section):
+    host: str = _text("127.0.0.1", r"^[A-Za-z0-9_.:%\[\]-]+$", "a host name or an IP address")
+    """Address that the HTTP API listens on; `0.0.0.0` is every one of this machine."""
+    port: int = _whole(3000, 0, 65_535)
+    """TCP port of the HTTP API; 0 takes any free one."""
+    role: Literal["all", "api", "worker"] = "all"
+    """What this server runs: the HTTP API, the delivery, or both."""
+    api_processes: int = _whole(1, 1, 64)
+    """Processes that answer HTTP requests."""
+    api_threads: int = _whole(32, 1, 1024)
+    """HTTP requests that one API process works on at the same time."""
+    name: str = _text("", r"^[A-Za-z0-9_.:-]{0,100}$", "up to 100 letters, digits and _ . : -")
+    """Name of this server among its peers; empty for host name and process id."""
+
+    @model_validator(mode="after")
+    def _one_process_on_a_free_port(self) -> Self:
+        if self.port == 0 and self.api_processes > 1:
+            raise ValueError("Server.Port: 0 would give each API process a port of its own; accepted: a port from 1 on")
+        return self
+
+
+class SchedulerSettings(Section):
+    batch_size: int = _whole(100, 1, 1000)
+    """Messages that are claimed at once."""
+    workers: int = _whole(10, 1, 1000)
+    """Threads that deliver messages."""
+    poll_seconds: float = _number(1.0, 0.01, 3600)
+    """Longest sleep of the scheduler: the safety net for a wake-up that was lost."""
+    lock_seconds: float = _number(5.0, 0.05, 3600)
+    """Life of a lock on a message in flight, renewed at a third of it; the messages of a server that crashed run again
+    after it."""
+    reap_seconds: float = _number(1.0, 0.01, 3600)
+    """Time between two searches for expired locks."""
+    heartbeat_seconds: float = _number(1.0, 0.05, 3600)
+    """Time between two signs of life of this server."""
+    grace_seconds: float = _number(10.0, 0, 3600)
+    """Time that deliveries in flight get to finish when the service stops; what is left then is given back."""
+    past: Literal["deliver", "reject"] = "deliver"
+    """What becomes of a message whose moment has passed when it is scheduled: delivered at once, or refused."""
+
+
+class RetrySettings(Section):
+    max_attempts: int = Field(
+        default=5, ge=-1, le=1_000_000, json_schema_extra={"accepted": "-1, or a whole number from 1 to 1000000"}
+    )
+    """Attempts to deliver a message, the first included; -1 is without limit. A message may bring its own."""
+    base_seconds: float = _number(1.0, 0, _DAY)
+    """Backoff after the first failed attempt."""
+    factor: float = _number(2.0, 1, 1000)
+    """Growth of the backoff from one attempt to the next."""
+    cap_seconds: float = _number(300.0, 0, _YEARS)
+    """The backoff never grows past it."""
+    jitter: bool = True
+    """Draw each delay evenly between 0 and the backoff, so that what failed together does not come back together."""
+
+    @field_validator("max_attempts")
+    @classmethod
+    def _not_zero(cls, value: int) -> int:
+        if value == 0:
+            raise ValueError("a message is tried at least once")
+        return value
+
+    @model_validator(mode="after")
+    def _cap_above_base(self) -> Self:
+        if self.cap_seconds < self.base_seconds:
+            raise ValueError(
+                f"Retry.CapSeconds: {_plain(self.cap_seconds)} is less than Retry.BaseSeconds, "
+                f"{_plain(self.base_seconds)}; accepted: a cap that is not below the base"
+            )
+        return self
+
+    def policy(self) -> RetryPolicy:
+        """The policy of every message that brings none of its own."""
+        return RetryPolicy(self.max_attempts, self.base_seconds, self.factor, self.cap_seconds, self.jitter)
+
+
+class RetentionSettings(Section):
+    max_count: int = _whole(10_000, 0, 1_000_000_000)
+    """Delivered and cancelled messages that are kept."""
+    max_age_seconds: float = _number(7 * _DAY, 0, _YEARS)
+    """How long they are kept."""
+    max_bytes: int = _whole(64 * 2**20, 0, _PIB)
+    """Memory in Redis that they may take."""
+    dead_max_count: int = _whole(100_000, 0, 1_000_000_000)
+    """Dead letters that are kept."""
+    dead_max_age_seconds: float = _number(30 * _DAY, 0, _YEARS)
+    """How long they are kept."""
+    dead_max_bytes: int = _whole(256 * 2**20, 0, _PIB)
+    """Memory in Redis that they may take."""
+    trim_seconds: float = _number(1.0, 0.01, 3600)
+    """Time between two removals of what is no longer kept."""
+
+
+class ApiSettings(Section):
+    auth_token: str = _text("", r"^[!-~]*$", "printable ASCII characters without spaces", secret=True)
+    """Token that requests must bring as `Authorization`; empty for none."""
+    max_body_bytes: int = _whole(2**20, 1, 2**30)
+    """Largest body of a request."""
+    idempotency_seconds: float = _number(_DAY, 1, _YEARS)
+    """How long an `Idempotency-Key` is remembered."""
+
+
+class LogSettings(Section):
+    directory: str = _text("logs", r"^[^\x00-\x1f]+$", "the path of a folder")
+    """Folder of the log files."""
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least that is logged."""
+    max_bytes: int = _whole(100 * 2**20, 1024, _PIB)
+    """Size at which a log file is rotated, besides every midnight."""
+    keep: int = _whole(14, 1, 10_000)
+    """Rotated archives that are kept of each log file."""
+    console: bool = True
+    """Show on stderr what the service logs about itself. Messages to the `echo` channel are on stdout either way."""
+
+
+class Settings(Section):
+    """All settings.  Frozen, picklable; ``Settings.model_validate_json(settings.model_dump_json())`` is equal to it."""
+
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    scheduler: SchedulerSettings = Field(default_factory=SchedulerSettings)
+    retry: RetrySettings = Field(default_factory=RetrySettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
+    logs: LogSettings = Field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as people see it."""
+
+    section: str
+    name: str
+    field: FieldInfo
+
+    @property
+    def key(self) -> str:
+        """``Scheduler.BatchSize``."""
+        return f"{to_pascal(self.section)}.{to_pascal(self.name)}"
+
+    @property
+    def variable(self) -> str:
+        """``SCHEDULER__BATCH_SIZE``."""
+        return f"{self.section}__{self.name}".upper()
+
+    @property
+    def unit(self) -> str:
+        """``seconds``, ``bytes`` or nothing."""
+        last_word = self.name.rpartition("_")[2]
+        return last_word if last_word in ("seconds", "bytes") else ""
+
+    @property
+    def secret(self) -> bool:
+        extra = self.field.json_schema_extra
+        return isinstance(extra, dict) and bool(extra.get("secret"))
+
+    @property
+    def accepted(self) -> str:
+        """What the setting accepts, in words."""
+        extra, annotation = self.field.json_schema_extra, self.field.annotation
+        if isinstance(extra, dict) and "accepted" in extra:
+            return str(extra["accepted"])
+        if annotation is bool:
+            return "true or false"
+        if get_origin(annotation) is Literal:
+            return "one of " + ", ".join(get_args(annotation))
+        low = next(bound.ge for bound in self.field.metadata if isinstance(bound, Ge))
+        high = next(bound.le for bound in self.field.metadata if isinstance(bound, Le))
+        kind = ("a whole number" if annotation is int else "a number") + (f" of {self.unit}" if self.unit else "")
+        return f"{kind} from {_plain(low)} to {_plain(high)}"
+
+
+@cache
+def every_setting() -> tuple[Setting, ...]:
+    """All settings in the order of the file."""
+    return tuple(
+        Setting(section, name, field)
+        for section, model in ((name, field.annotation) for name, field in Settings.model_fields.items())
+        if isinstance(model, type) and issubclass(model, Section)
+        for name, field in model.model_fields.items()
+    )
+
+
+def masked(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Section → key → value, in PascalCase, with secrets masked: for the start-up summary."""
+    shown: dict[str, dict[str, Any]] = {}
+    for setting in every_setting():
+        value = getattr(getattr(settings, setting.section), setting.name)
+        if isinstance(value, str):
+            value = MASK if setting.secret and value else mask(value)
+        shown.setdefault(to_pascal(setting.section), {})[to_pascal(setting.name)] = value
+    return shown
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """The literal secrets among the values, for ``safetext.Masker``: tokens, and the password inside Redis's URL."""
+    found = [getattr(getattr(settings, setting.section), setting.name) for setting in every_setting() if setting.secret]
+    in_url = re.search(r"://[^/:@]*:([^/]*)@|[?&]password=([^&]*)", settings.redis.connection_string)
+    if in_url:
+        password = in_url[1] or in_url[2] or ""
+        found += [password, unquote(password)]
+    return [secret for secret in found if secret]
+
+
+def _plain(number: Any) -> str:
+    return str(int(number)) if number == int(number) else str(number)
