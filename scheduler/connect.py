@@ -115,7 +115,7 @@ def _database(text: str | None) -> int:
 
 
 def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connections: int | None = None) -> redis.Redis:
-    """A client with a pool of connections, bytes in and bytes out; nothing is sent yet.
+    """A client with a pool of connections, text in and text out; nothing is sent yet.
 
     ``socket_timeout`` (seconds) bounds every connect, read and write.  Threads may share the client.  Raises
     ``ConfigError`` for a string that ``parse`` refuses and for ``embedded``, which has no address before it is started.
@@ -127,7 +127,7 @@ def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connection
         "username": target.username,
         "password": target.password,
         "socket_timeout": socket_timeout,
-        "decode_responses": False,
+        "decode_responses": True,
         "client_name": "message-scheduler",
         "max_connections": max_connections,
         # RESP2: with RESP3 the pool no longer notices, when it hands out a connection, that Redis has closed it.

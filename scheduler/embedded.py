@@ -19,7 +19,7 @@ import tempfile
 import threading
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import redis
 from redis.backoff import NoBackoff
@@ -27,10 +27,8 @@ from redis.retry import Retry
 
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import StartError
+from scheduler.logs import Logger
 from scheduler.supervise import Child, Supervisor
-
-if TYPE_CHECKING:
-    from scheduler.logs import Logger
 
 START_SECONDS: Final = 120.0
 """How long a started redis-server may take to read its file and answer."""

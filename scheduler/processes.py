@@ -15,15 +15,13 @@ import sys
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.clock import Clock, SystemClock
+from scheduler.config import Settings
 from scheduler.errors import StartError
+from scheduler.logs import Logger
 from scheduler.supervise import Child, Supervisor
-
-if TYPE_CHECKING:
-    from scheduler.config import Settings
-    from scheduler.logs import Logger
 
 SETTINGS_VARIABLE: Final = "SCHEDULER_SETTINGS"
 START_SECONDS: Final = 30.0

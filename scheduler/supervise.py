@@ -9,13 +9,11 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.clock import Clock
 from scheduler.errors import StartError
-
-if TYPE_CHECKING:
-    from scheduler.logs import Logger
+from scheduler.logs import Logger
 
 POLL_SECONDS: Final = 0.02
 SHORTEST_BACKOFF: Final = 0.5

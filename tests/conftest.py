@@ -39,7 +39,7 @@ def redis_url(redis_server: RedisServer) -> str:
 
 @pytest.fixture
 def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    """A client of the shared server, emptied first; bytes in, bytes out."""
+    """A client of the shared server, emptied first; answers are text."""
     with redis_server.client() as client:
         client.flushall()
         client.script_flush()

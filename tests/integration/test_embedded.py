@@ -68,7 +68,7 @@ def test_what_was_stored_is_there_after_stop_and_start(server: EmbeddedRedis, lo
     again.start()
     try:
         with connect(again.url) as client:
-            assert client.get("message") == b"kept"
+            assert client.get("message") == "kept"
     finally:
         again.stop()
 
@@ -81,7 +81,7 @@ def test_a_killed_one_is_started_again_with_what_it_had(server: EmbeddedRedis, l
         os.kill(killed, signal.SIGKILL)
         logger.wait_for("redis-server answers", count=2)
         assert server.pid != killed
-        assert client.get("message") == b"kept"
+        assert client.get("message") == "kept"
     assert any("ended with code -9" in line for line in logger.errors)
 
 
@@ -128,7 +128,7 @@ sys.stdin.read()
     try:
         assert not alive(orphan)
         with connect(server.url) as client:
-            assert client.get("message") == b"kept"
+            assert client.get("message") == "kept"
     finally:
         server.stop()
     assert any("earlier run" in line for line in logger.infos) is not pdeathsig

@@ -13,10 +13,10 @@ class RecordingLogger:
         self.errors: list[str] = []
         self._changed = threading.Condition()
 
-    def info(self, message: str) -> None:
+    def info(self, message: str, /) -> None:
         self._keep(self.infos, message)
 
-    def error(self, message: str) -> None:
+    def error(self, message: str, /) -> None:
         self._keep(self.errors, message)
 
     def _keep(self, lines: list[str], message: str) -> None:

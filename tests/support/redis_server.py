@@ -48,8 +48,8 @@ class RedisServer:
         return self._process.pid
 
     def client(self) -> redis.Redis:
-        """A new client with a time limit of 10 s on every read; the caller closes it."""
-        return redis.Redis.from_url(self.url, socket_timeout=10, socket_connect_timeout=10)
+        """A new client as the store wants it, text out, with a time limit of 10 s on every read; the caller closes it."""
+        return redis.Redis.from_url(self.url, socket_timeout=10, socket_connect_timeout=10, decode_responses=True)
 
     def start(self) -> RedisServer:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,131 @@
+"""Starts the service: settings → logs → runtime → HTTP; stops it in the opposite order.
+
+Exit codes: 0 stopped as asked; 1 could not start, or stopped at once by a second signal; 2 settings that cannot be used.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import queue
+import signal
+import socket
+import sys
+from collections.abc import Iterable
+from types import FrameType
+
+from scheduler import __version__, logs
+from scheduler.config import Settings, load_settings, secrets_of
+from scheduler.connect import parse
+from scheduler.errors import ConfigError, ServiceError
+from scheduler.processes import ApiProcesses
+from scheduler.runtime import Runtime
+
+
+def main() -> int:
+    """Run the service until SIGTERM or SIGINT; the exit code."""
+    signals = listen_for_signals()
+    try:
+        settings = named(load_settings())
+        log = logs.setup(settings.logs, "scheduler", console=settings.logs.console, secrets=secrets_of(settings))
+    except ConfigError as error:
+        return refuse(error.problems, 2)
+    except ServiceError as error:
+        return refuse([str(error)], 1)
+    try:
+        return run(settings, log, signals)
+    finally:
+        log.close()
+
+
+def run(settings: Settings, log: logs.ServiceLogger, signals: queue.SimpleQueue[int]) -> int:
+    """Start, wait for a signal, stop: HTTP first, so that nothing is accepted that nobody delivers any more."""
+    runtime = Runtime(settings, logger=log)
+    api = None
+    try:
+        runtime.start()
+        if settings.server.role != "worker":
+            api = ApiProcesses(settings, runtime.redis_url, log)
+            api.start()
+        for line in summary(settings, api.port if api else None, runtime.redis):
+            log.info(line)
+        warn_when_open(settings, log)
+        log.info(f"{signal.Signals(signals.get()).name}: stopping. A second signal stops at once.")
+    except ConfigError as error:
+        return refuse(error.problems, 2)
+    except ServiceError as error:
+        return refuse([str(error)], 1)
+    finally:
+        if api:
+            api.stop()
+        runtime.stop()
+    log.info("Stopped.")
+    return 0
+
+
+def named(settings: Settings) -> Settings:
+    """The settings with this server's name in them: its processes share it."""
+    name = settings.server.name or f"{socket.gethostname()[:80]}-{os.getpid()}"
+    return settings.model_copy(update={"server": settings.server.model_copy(update={"name": name})})
+
+
+def listen_for_signals() -> queue.SimpleQueue[int]:
+    """A queue that gets the first SIGTERM or SIGINT; the second one ends the process where it stands."""
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    received = 0
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        nonlocal received
+        received += 1
+        if received > 1:
+            # The children notice: HTTP by its closed stdin, the private Redis by the kernel's signal.
+            os.write(2, b"Stopped at once: messages in flight are delivered again when their locks expire.\n")
+            os._exit(1)
+        signals.put(number)
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    return signals
+
+
+def summary(settings: Settings, port: int | None, redis: str) -> Iterable[str]:
+    """What runs where, and what to type next.  ``port``: None without HTTP; ``redis``: version, persistence."""
+    server = settings.server
+    yield f"Message Scheduling Service {__version__}, server {server.name}, role {server.role}"
+    yield f"Redis:  {redis} at {parse(settings.redis.connection_string)}"
+    if port is not None:
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        url = f"http://{host}:{port}"
+        token = ' -H "Authorization: $API_AUTH"' if settings.api.auth_token else ""
+        yield f"HTTP:   {url} (documentation: {url}/docs), token {'***' if token else 'not set'}"
+        example = """-H 'Content-Type: application/json' -d '{"message": "hello", "delay": 5}'"""
+        yield f"Try:    curl {url}/v1/messages{token} {example}"
+    yield f"Stop:   Ctrl-C, or kill {os.getpid()}"
+
+
+def warn_when_open(settings: Settings, log: logs.ServiceLog) -> None:
+    """Say loudly that everybody may use the API when nothing keeps them from it."""
+    if settings.server.role != "worker" and not settings.api.auth_token and not is_loopback(settings.server.host):
+        log.warning(
+            f"ANYBODY who reaches {settings.server.host} can use this service: no token is set. "
+            "Set Api.AuthToken (env API_AUTH), or listen on 127.0.0.1 only (Server.Host)."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def refuse(problems: Iterable[str], code: int) -> int:
+    """Each problem on a line of its own on stderr; the exit code."""
+    for problem in problems:
+        sys.stderr.write(f"{problem}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
