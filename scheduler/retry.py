@@ -33,8 +33,11 @@ class RetryPolicy:
 
     def delay_ms(self, attempt: int, uniform: Callable[[float, float], float] = random.uniform) -> int:
         """Milliseconds to wait after attempt number ``attempt`` (from 1) failed."""
-        # The exponent is bounded because 2.0 ** 2000 raises OverflowError; the cap is reached long before.
-        backoff = min(self.cap, self.base * self.factor ** min(attempt - 1, 64)) * 1000
+        try:
+            backoff = min(self.cap, self.base * self.factor ** (attempt - 1)) * 1000
+        except OverflowError:
+            # 2.0 ** 2000 is no float; the cap was reached long before, unless there is nothing to grow.
+            backoff = self.cap * 1000 if self.base else 0
         return round(uniform(0, backoff)) if self.jitter else round(backoff)
 
     def encode(self) -> str:
