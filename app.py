@@ -1,6 +1,6 @@
 """Starts the service: settings → logs → runtime → HTTP; stops it in the opposite order.
 
-Exit codes: 0 stopped as asked; 1 could not start, or stopped at once by a second signal; 2 settings that cannot be used.
+Exit codes: 0 stopped as asked; 1 could not start, or stopped at once by a second signal; 2 unusable settings.
 """
 
 from __future__ import annotations

@@ -1,0 +1,138 @@
+"""The entry point: the order of start and stop, exit codes, what it tells its operator."""
+
+from __future__ import annotations
+
+import queue
+import signal
+from typing import Any
+
+import pytest
+
+import app
+from scheduler.config import Settings
+from scheduler.errors import ConfigError, StartError
+from tests.support.logger import RecordingLogger
+
+
+class Log(RecordingLogger):
+    """A logger with the calls of a ``ServiceLogger`` that the entry point makes."""
+
+    def warning(self, message: str, /) -> None:
+        self.error(message)
+
+    def close(self) -> None:
+        pass
+
+
+class Parts:
+    """Stands in for the runtime and the HTTP processes; records what is done to them, and fails where it is told to."""
+
+    def __init__(self, fails: dict[str, Exception]) -> None:
+        self.calls: list[str] = []
+        self._fails = fails
+
+    def part(self, name: str) -> Any:
+        parts = self
+
+        class Part:
+            redis_url = "unix:///redis.sock"
+            redis = "Redis 7.2.4, append-only file"
+            port = 3000
+
+            def __init__(self, *_: object, **__: object) -> None:
+                pass
+
+            def start(self) -> None:
+                parts.calls.append(f"{name}.start")
+                if f"{name}.start" in parts._fails:
+                    raise parts._fails[f"{name}.start"]
+
+            def stop(self) -> None:
+                parts.calls.append(f"{name}.stop")
+
+        return Part
+
+
+def run(monkeypatch: pytest.MonkeyPatch, role: str = "all", **fails: Exception) -> tuple[int, list[str], Log]:
+    """Start, get SIGTERM at once, stop: exit code, calls in order, log."""
+    parts, log = Parts({name.replace("_", "."): error for name, error in fails.items()}), Log()
+    monkeypatch.setattr(app, "Runtime", parts.part("runtime"))
+    monkeypatch.setattr(app, "ApiProcesses", parts.part("api"))
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    signals.put(signal.SIGTERM)
+    settings = app.named(Settings.model_validate({"server": {"role": role}}))
+    code = app.run(settings, log, signals)  # type: ignore[arg-type]
+    return code, parts.calls, log
+
+
+def test_http_starts_last_and_stops_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, calls, log = run(monkeypatch)
+    assert code == 0
+    assert calls == ["runtime.start", "api.start", "api.stop", "runtime.stop"]
+    assert log.infos[-1] == "Stopped."
+
+
+def test_a_worker_has_no_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, calls, log = run(monkeypatch, role="worker")
+    assert code == 0
+    assert calls == ["runtime.start", "runtime.stop"]
+    assert not log.count("HTTP:")
+
+
+@pytest.mark.parametrize("broken", ["runtime_start", "api_start"])
+def test_a_start_that_fails_is_one_sentence_and_undone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], broken: str
+) -> None:
+    code, calls, _ = run(monkeypatch, **{broken: StartError("The port is taken.")})
+    assert code == 1
+    assert capsys.readouterr().err == "The port is taken.\n"
+    assert calls[-1] == "runtime.stop"
+
+
+def test_settings_that_turn_out_wrong_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, _ = run(monkeypatch, runtime_start=ConfigError(["one", "two"]))  # type: ignore[arg-type]
+    assert code == 2
+    assert capsys.readouterr().err == "one\ntwo\n"
+
+
+def test_the_summary_has_what_its_reader_types_next_and_no_secret() -> None:
+    settings = Settings.model_validate(
+        {
+            "redis": {"connection_string": "redis://me:geheim@redis:6379/0"},
+            "server": {"name": "one"},
+            "api": {"auth_token": "wirklich-geheim"},
+        }
+    )
+    text = "\n".join(app.summary(settings, 3000, "Redis 7.2.4, append-only file"))
+    assert "geheim" not in text
+    assert "redis://me:***@redis:6379/0" in text
+    assert "http://127.0.0.1:3000/docs" in text
+    assert 'curl http://127.0.0.1:3000/v1/messages -H "Authorization: $API_AUTH"' in text
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "warned"),
+    [
+        ("0.0.0.0", "", True),
+        ("::", "", True),
+        ("scheduler.example", "", True),
+        ("0.0.0.0", "set", False),
+        ("127.0.0.1", "", False),
+        ("127.0.0.2", "", False),
+        ("::1", "", False),
+        ("localhost", "", False),
+    ],
+)
+def test_an_open_address_without_a_token_is_warned_of(host: str, token: str, warned: bool) -> None:
+    log = Log()
+    app.warn_when_open(Settings.model_validate({"server": {"host": host}, "api": {"auth_token": token}}), log)  # type: ignore[arg-type]
+    assert bool(log.count("ANYBODY")) is warned
+
+
+def test_a_server_has_a_name_that_its_processes_share() -> None:
+    assert app.named(Settings.model_validate({"server": {"name": "one"}})).server.name == "one"
+    generated = app.named(Settings())
+    assert generated.server.name
+    assert Settings.model_validate_json(generated.model_dump_json()) == generated
