@@ -32,6 +32,7 @@ from scheduler.settings import (
 )
 
 __all__ = [
+    "DEFAULT_PATH",
     "ApiSettings",
     "LogSettings",
     "RedisSettings",

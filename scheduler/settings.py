@@ -136,7 +136,7 @@ class RetrySettings(Section):
     factor: float = _number(2.0, 1, 1000)
     """Growth of the backoff from one attempt to the next."""
     cap_seconds: float = _number(300.0, 0, _YEARS)
-    """The backoff never grows past it."""
+    """The longest backoff."""
     jitter: bool = True
     """Draw each delay evenly between 0 and the backoff, so that what failed together does not come back together."""
 
@@ -165,15 +165,15 @@ class RetentionSettings(Section):
     max_count: int = _whole(10_000, 0, 1_000_000_000)
     """Delivered and cancelled messages that are kept."""
     max_age_seconds: float = _number(7 * _DAY, 0, _YEARS)
-    """How long they are kept."""
+    """How long delivered and cancelled messages are kept."""
     max_bytes: int = _whole(64 * 2**20, 0, _PIB)
-    """Memory in Redis that they may take."""
+    """Memory in Redis that delivered and cancelled messages may take."""
     dead_max_count: int = _whole(100_000, 0, 1_000_000_000)
     """Dead letters that are kept."""
     dead_max_age_seconds: float = _number(30 * _DAY, 0, _YEARS)
-    """How long they are kept."""
+    """How long dead letters are kept."""
     dead_max_bytes: int = _whole(256 * 2**20, 0, _PIB)
-    """Memory in Redis that they may take."""
+    """Memory in Redis that dead letters may take."""
     trim_seconds: float = _number(1.0, 0.01, 3600)
     """Time between two removals of what is no longer kept."""
 

@@ -1,0 +1,307 @@
+"""Settings: all problems at once, in words, under the name that the user wrote."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from scheduler.config import DEFAULT_PATH, Settings, load_settings, masked, secrets_of
+from scheduler.errors import ConfigError
+from scheduler.retry import RetryPolicy
+from scheduler.settings import RedisSettings, every_setting
+
+
+def load(tmp_path: Path, content: object = None, **env: str) -> Settings:
+    """Settings of a file with this content (JSON text, or what becomes JSON) under this environment."""
+    path = tmp_path / "appsettings.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content or {}))
+    return load_settings(path, env)
+
+
+def problems(tmp_path: Path, content: object = None, **env: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path, content, **env)
+    return raised.value.problems
+
+
+# -------------------------------------------------------------------------------------------------------------- sources
+def test_the_shipped_file_holds_every_setting_with_its_default() -> None:
+    shipped = json.loads(DEFAULT_PATH.read_text())
+    assert [f"{section}.{name}" for section, names in shipped.items() for name in names] == [
+        setting.key for setting in every_setting()
+    ]
+    assert {
+        setting.key: shipped[setting.key.split(".")[0]][setting.key.split(".")[1]] for setting in every_setting()
+    } == {setting.key: setting.field.default for setting in every_setting()}
+    assert load_settings(env={}) == Settings()
+
+
+def test_a_key_that_is_not_in_the_file_has_its_default(tmp_path: Path) -> None:
+    settings = load(tmp_path, {"Scheduler": {"Workers": 3}})
+    assert settings == Settings.model_validate({"scheduler": {"workers": 3}})
+    assert settings.scheduler.batch_size == 100
+
+
+def test_a_missing_file_is_an_error_only_when_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.json: there is no such file"):
+        load_settings(tmp_path / "nowhere.json", {})
+    monkeypatch.setattr("scheduler.config.DEFAULT_PATH", tmp_path / "nowhere.json")
+    assert load_settings(env={}) == Settings()
+
+
+def test_precedence(tmp_path: Path) -> None:
+    file = {"Server": {"Port": 1}}
+    assert load(tmp_path, file).server.port == 1
+    assert load(tmp_path, file, SERVER__PORT="2").server.port == 2
+    assert load(tmp_path, file, SERVER__PORT="2", PORT="3").server.port == 3
+
+
+def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCHEDULER__WORKERS", "77")
+    assert load_settings().scheduler.workers == 77
+
+
+@pytest.mark.parametrize("variable", ["SCHEDULER__BATCH_SIZE", "SCHEDULER__BATCHSIZE", "Scheduler__BatchSize"])
+def test_spellings_of_a_variable(tmp_path: Path, variable: str) -> None:
+    assert load(tmp_path, **{variable: "7"}).scheduler.batch_size == 7
+
+
+def test_keys_of_the_file_may_be_written_in_any_case(tmp_path: Path) -> None:
+    assert load(tmp_path, {"scheduler": {"batch_size": 7}}).scheduler.batch_size == 7
+
+
+def test_shortcuts(tmp_path: Path) -> None:
+    settings = load(tmp_path, REDIS_URL="redis://localhost:1", PORT="0", API_AUTH="token")
+    assert settings.redis.connection_string == "redis://localhost:1"
+    assert settings.server.port == 0
+    assert settings.api.auth_token == "token"
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    assert load(tmp_path, {"Server": {"Port": 1}}, PORT="", SERVER__PORT="", REDIS_URL="").server.port == 1
+
+
+def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:
+    assert load(tmp_path, HOME="/", __CF="x", FOO__BAR="x", REDIS_PORT="tcp://1.2.3.4:6379") == Settings()
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    assert load(tmp_path, '\ufeff{"Server": {"Port": 1}}').server.port == 1
+
+
+# ------------------------------------------------------------------------------------------------------------- problems
+def test_all_problems_come_at_once_each_under_the_name_that_the_user_wrote(tmp_path: Path) -> None:
+    content = {
+        "Redis": {"Partitions": 0, "Partitons": 2},
+        "scheduler": {"workers": "many", "PollSeconds": True, "Past": "maybe"},
+        "Retri": {},
+        "Logs": [],
+    }
+    assert problems(tmp_path, content, PORT="70000", LOGS__CONSOLE="perhaps", Server__Rôle="x", API__MAXBODY="1") == [
+        "Redis.Partitons: unknown setting; did you mean Redis.Partitions?",
+        "Retri: unknown section; did you mean Retry?",
+        "Logs: a list is not accepted; accepted: an object with the section's settings",
+        "API__MAXBODY: unknown setting; did you mean API__MAX_BODY_BYTES?",
+        "Server__Rôle: unknown setting; did you mean SERVER__ROLE?",
+        "Redis.Partitions: 0 is not accepted; accepted: a whole number from 1 to 1024",
+        'PORT: "70000" is not accepted; accepted: a whole number from 0 to 65535',
+        'scheduler.workers: "many" is not accepted; accepted: a whole number from 1 to 1000',
+        "scheduler.PollSeconds: true is not accepted; accepted: a number of seconds from 0.01 to 3600",
+        'scheduler.Past: "maybe" is not accepted; accepted: one of deliver, reject',
+        'LOGS__CONSOLE: "perhaps" is not accepted; accepted: true or false',
+    ]
+
+
+def test_an_unknown_key_that_resembles_nothing_gets_the_known_ones(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, {"Xyzzy": {}})
+    assert line == "Xyzzy: unknown section; known are: Redis, Server, Scheduler, Retry, Retention, Api, Logs"
+
+
+def test_a_key_in_the_wrong_section_is_found(tmp_path: Path) -> None:
+    assert problems(tmp_path, {"Server": {"BatchSize": 7}}) == [
+        "Server.BatchSize: unknown setting; did you mean Scheduler.BatchSize?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{\n  "Redis": {,}\n}', ", line 2, column 13: broken JSON: "),
+        ("", ", line 1, column 1: broken JSON: "),
+        ("[]", ": a list is not accepted; accepted: an object with one member per section"),
+        ("5", ": 5 is not accepted; accepted: an object"),
+        ('{"Redis": {}, "Redis": {}}', ': "Redis" is there twice in one object; accepted: each key once'),
+        ('{"Retry": {"Factor": NaN}}', ": NaN is not accepted; accepted: finite numbers"),
+        ('{"Retry": {"Factor": -Infinity}}', ": -Infinity is not accepted"),
+        ('{"a":' * 100_000, ": nested too deeply"),
+    ],
+)
+def test_a_broken_file(tmp_path: Path, text: str, words: str) -> None:
+    (line,) = problems(tmp_path, text)
+    assert line.startswith(str(tmp_path / "appsettings.json") + words)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load_settings(tmp_path, {})
+    (tmp_path / "latin").write_bytes(b'{"x": "\xe4"}')
+    with pytest.raises(ConfigError, match="latin: not UTF-8 text"):
+        load_settings(tmp_path / "latin", {})
+
+
+@pytest.mark.parametrize("text", ["1e999", "-1", "1" + "0" * 400, '"nan"', "null", "{}", '""'])
+def test_numbers_that_are_none(tmp_path: Path, text: str) -> None:
+    (line,) = problems(tmp_path, '{"Retry": {"Factor": %s}}' % text)  # noqa: UP031 - braces of JSON
+    assert line.endswith("is not accepted; accepted: a number from 1 to 1000")
+    assert len(line) < 200
+
+
+def test_one_setting_in_two_spellings_is_an_error(tmp_path: Path) -> None:
+    assert problems(tmp_path, SERVER__API_THREADS="1", SERVER__APITHREADS="2") == [
+        "SERVER__API_THREADS: already set as SERVER__APITHREADS; accepted: one of the two"
+    ]
+    assert problems(tmp_path, {"Server": {"Port": 1, "port": 2}}) == [
+        "Server.port: already set as Server.Port; accepted: one of the two"
+    ]
+
+
+@pytest.mark.parametrize("attempts", [0, -2])
+def test_attempts_are_at_least_one_or_without_limit(tmp_path: Path, attempts: int) -> None:
+    assert problems(tmp_path, {"Retry": {"MaxAttempts": attempts}}) == [
+        f"Retry.MaxAttempts: {attempts} is not accepted; accepted: -1, or a whole number from 1 to 1000000"
+    ]
+    assert load(tmp_path, {"Retry": {"MaxAttempts": -1}}).retry.policy() == RetryPolicy(max_attempts=-1)
+
+
+def test_a_cap_below_the_base(tmp_path: Path) -> None:
+    assert problems(tmp_path, {"Retry": {"CapSeconds": 0.5}}, RETRY__BASE_SECONDS="2") == [
+        "Retry.CapSeconds: 0.5 is less than RETRY__BASE_SECONDS, 2; accepted: a cap that is not below the base"
+    ]
+
+
+def test_several_processes_on_any_free_port(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, {"Server": {"ApiProcesses": 2}}, PORT="0")
+    assert line.startswith("PORT: 0 would give each API process a port of its own")
+
+
+def test_choices_may_be_written_in_any_case(tmp_path: Path) -> None:
+    settings = load(tmp_path, {"Server": {"Role": "API"}}, LOGS__LEVEL="debug")
+    assert (settings.server.role, settings.logs.level) == ("api", "DEBUG")
+
+
+# --------------------------------------------------------------------------------------------------- connection strings
+@pytest.mark.parametrize(
+    "text",
+    [
+        "embedded", "Embedded", "localhost", "redis", "10.0.0.1", "redis.example.com:6380", "[::1]:6379",
+        "[fe80::1%eth0]", "redis://", "redis://:p@ss@host:1/0", "rediss://user:pa%2Fss@host:65535/15?ssl_cert_reqs=none",
+        "unix:///run/redis.sock?db=1", "sentinel://a:1,b:2/service", "cluster://a:1,[::1]:2",
+    ],
+)  # fmt: skip
+def test_connection_strings(text: str) -> None:
+    assert RedisSettings(connection_string=text).connection_string == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "a b",
+        "host:0",
+        "host:65536",
+        "host:port",
+        "http://host",
+        "redis://ho st",
+        "unix://",
+        "::1",
+        "sentinel://a:1",
+    ],
+)
+def test_refused_connection_strings(text: str) -> None:
+    with pytest.raises(ValidationError):
+        RedisSettings(connection_string=text)
+
+
+def test_a_refused_secret_is_not_repeated(tmp_path: Path) -> None:
+    lines = problems(tmp_path, REDIS_URL="redis://:hunter2@host:port", API_AUTH="hunter2 hunter2")
+    assert lines[0].startswith("REDIS_URL: the value is not accepted; accepted: embedded, localhost")
+    assert lines[1] == "API_AUTH: the value is not accepted; accepted: printable ASCII characters without spaces"
+    assert "hunter2" not in "".join(lines)
+
+
+# ------------------------------------------------------------------------------------------------------------- the rest
+def test_masked_shows_everything_but_secrets(tmp_path: Path) -> None:
+    settings = load(tmp_path, REDIS_URL="redis://user:pa%2Fss@host:1/0", API_AUTH="token-of-mine")
+    shown = masked(settings)
+    assert shown["Redis"]["ConnectionString"] == "redis://user:***@host:1/0"
+    assert shown["Api"]["AuthToken"] == "***"
+    assert shown["Server"]["Port"] == 3000
+    assert [f"{section}.{name}" for section in shown for name in shown[section]] == [s.key for s in every_setting()]
+    assert masked(Settings())["Api"]["AuthToken"] == ""
+    assert set(secrets_of(settings)) == {"token-of-mine", "pa%2Fss", "pa/ss"}
+    assert secrets_of(Settings()) == []
+
+
+def test_settings_are_frozen(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError):
+        load(tmp_path).server.port = 1
+
+
+CHANGED: dict[str, Any] = {
+    "redis": {"connection_string": "redis://:ä@host", "partitions": 12},
+    "retry": {"max_attempts": -1, "jitter": False, "base_seconds": 0.1},
+    "logs": {"level": "ERROR"},
+}
+
+
+@pytest.mark.parametrize("values", [{}, CHANGED])
+def test_a_child_process_gets_equal_settings(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.model_validate(values)
+    # The parent has read the environment already; the child must not do so again.
+    monkeypatch.setenv("SERVER__PORT", "9")
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+    assert Settings.model_validate_json(settings.model_dump_json(by_alias=True)) == settings
+    assert pickle.loads(pickle.dumps(settings)) == settings
+    assert settings.server.port == 3000
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+)
+SECTIONS = st.sampled_from(["Redis", "Server", "Scheduler", "Retry", "Retention", "Api", "Logs", "x"])
+KEYS = st.sampled_from([setting.key.partition(".")[2] for setting in every_setting()] + ["", "Unknown"])
+VARIABLES = st.sampled_from(
+    [setting.variable for setting in every_setting()] + ["PORT", "REDIS_URL", "API_AUTH", "API__"]
+)
+
+
+@given(
+    st.one_of(
+        st.dictionaries(SECTIONS, st.dictionaries(KEYS, JSON)).map(json.dumps),
+        st.dictionaries(SECTIONS, JSON).map(json.dumps),
+        JSON.map(json.dumps),
+        st.text(alphabet=st.characters(exclude_categories=["Cs"])),
+    ),
+    st.dictionaries(VARIABLES, st.text()),
+)
+def test_any_file_and_environment_give_settings_or_a_config_error(
+    tmp_path_factory: pytest.TempPathFactory, text: str, env: dict[str, str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzzed.json"
+    path.write_text(text, "utf-8")
+    try:
+        settings = load_settings(path, env)
+    except ConfigError as error:
+        assert error.problems  # noqa: PT017
+        assert all(": " in line for line in error.problems)  # noqa: PT017
+    else:
+        assert Settings.model_validate_json(settings.model_dump_json()) == settings

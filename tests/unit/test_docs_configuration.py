@@ -1,0 +1,50 @@
+"""docs/configuration.md, the models and config/appsettings.json say the same about every setting."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from scheduler.config import DEFAULT_PATH, SHORTCUTS
+from scheduler.settings import Setting, every_setting
+
+PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+SHIPPED = json.loads(DEFAULT_PATH.read_text("utf-8"))
+
+
+def entries() -> dict[str, str]:
+    """Key → what the page says under its heading."""
+    parts = re.split(r"^### (.+)\n", re.split(r"^## ", PAGE, maxsplit=1, flags=re.MULTILINE)[1], flags=re.MULTILINE)
+    return {key: re.sub(r"\n## .*", "", text).strip() for key, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def expected(setting: Setting) -> str:
+    section, name = setting.key.split(".")
+    return "\n".join(
+        [
+            " ".join((setting.field.description or "").split()),
+            "",
+            f"- Environment: `{setting.variable}`",
+            f"- Default: `{json.dumps(SHIPPED[section][name])}`",
+            f"- Unit: {setting.unit or 'none'}",
+            f"- Accepted: {setting.accepted}",
+        ]
+    )
+
+
+def test_every_setting_is_on_the_page_in_the_order_of_the_file() -> None:
+    assert list(entries()) == [setting.key for setting in every_setting()]
+
+
+@pytest.mark.parametrize("setting", every_setting(), ids=lambda setting: setting.key)
+def test_the_entry_says_what_the_model_says(setting: Setting) -> None:
+    assert setting.field.description, "a setting needs a docstring that says what it is for"
+    assert entries()[setting.key] == expected(setting)
+
+
+def test_the_short_variables_are_on_the_page() -> None:
+    for variable, key in SHORTCUTS.items():
+        assert f"`{variable}` (`{key}`)" in PAGE
