@@ -53,9 +53,11 @@ class Parts:
         return Part
 
 
-def run(monkeypatch: pytest.MonkeyPatch, role: str = "all", **fails: Exception) -> tuple[int, list[str], Log]:
+def run(
+    monkeypatch: pytest.MonkeyPatch, fails: dict[str, Exception] | None = None, role: str = "all"
+) -> tuple[int, list[str], Log]:
     """Start, get SIGTERM at once, stop: exit code, calls in order, log."""
-    parts, log = Parts({name.replace("_", "."): error for name, error in fails.items()}), Log()
+    parts, log = Parts(fails or {}), Log()
     monkeypatch.setattr(app, "Runtime", parts.part("runtime"))
     monkeypatch.setattr(app, "ApiProcesses", parts.part("api"))
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -79,11 +81,11 @@ def test_a_worker_has_no_http(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not log.count("HTTP:")
 
 
-@pytest.mark.parametrize("broken", ["runtime_start", "api_start"])
+@pytest.mark.parametrize("broken", ["runtime.start", "api.start"])
 def test_a_start_that_fails_is_one_sentence_and_undone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], broken: str
 ) -> None:
-    code, calls, _ = run(monkeypatch, **{broken: StartError("The port is taken.")})
+    code, calls, _ = run(monkeypatch, {broken: StartError("The port is taken.")})
     assert code == 1
     assert capsys.readouterr().err == "The port is taken.\n"
     assert calls[-1] == "runtime.stop"
@@ -92,7 +94,7 @@ def test_a_start_that_fails_is_one_sentence_and_undone(
 def test_settings_that_turn_out_wrong_are_listed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, _ = run(monkeypatch, runtime_start=ConfigError(["one", "two"]))  # type: ignore[arg-type]
+    code, _, _ = run(monkeypatch, {"runtime.start": ConfigError(["one", "two"])})
     assert code == 2
     assert capsys.readouterr().err == "one\ntwo\n"
 
