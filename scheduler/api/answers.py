@@ -1,0 +1,225 @@
+"""The answers as models, for ``/openapi.json`` and for the tests that compare live answers with it.
+
+Answers are not built from these (present.py builds them, at a fraction of the cost): a test validates what was sent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from scheduler.api.models import PriorityName, StatusName
+
+Moment = Annotated[
+    str, WithJsonSchema({"type": "string", "format": "date-time", "description": "ISO 8601, UTC, milliseconds."})
+]
+Json = Annotated[Any, WithJsonSchema({"description": "Any JSON value."})]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class AttemptOut(BaseModel):
+    """One try to deliver.  Channels add evidence of their own: status_code, error, response."""
+
+    attempt: int
+    started_at: Moment
+    duration_ms: float
+    outcome: str
+
+
+class MessageOut(_Answer):
+    """A message."""
+
+    id: str
+    status: StatusName
+    channel: str
+    message: Json
+    due_at: Moment
+    due_at_ms: int
+    priority: PriorityName
+    attempt: int = Field(description="Attempts made so far.")
+    max_attempts: int = Field(description="-1: without limit.")
+    created_at: Moment
+    updated_at: Moment
+    last_error: str | None
+
+
+class MessageDetail(MessageOut):
+    """A message with the evidence of its last 20 attempts, oldest first."""
+
+    attempts: list[AttemptOut]
+
+
+class PageOut(_Answer):
+    """One page of a list."""
+
+    messages: list[MessageOut]
+    next_cursor: str | None
+
+
+class AcceptedOut(_Answer):
+    """A message of a batch."""
+
+    id: str
+    due_at: Moment
+
+
+class BatchOut(_Answer):
+    """What became of a batch, in its order."""
+
+    accepted: int
+    messages: list[AcceptedOut]
+
+
+class RedrivenOut(_Answer):
+    """How many dead letters were scheduled again, or would be."""
+
+    redriven: int
+
+
+class PausedOut(_Answer):
+    """Whether claiming stands still."""
+
+    paused: bool
+
+
+class ServerOut(_Answer):
+    """One process of the service that is alive."""
+
+    name: str
+    role: str
+    heartbeat_age_ms: int
+    in_flight: int
+
+
+class MessageCounts(_Answer):
+    """How many messages are where."""
+
+    scheduled: int
+    due: int = Field(description="Those of scheduled whose moment has come.")
+    processing: int
+    dead: int
+    finished: int = Field(description="Delivered and cancelled, within retention.")
+
+
+class PriorityCounts(_Answer):
+    """Scheduled messages by priority."""
+
+    high: int
+    normal: int
+    low: int
+
+
+class LatenessOut(_Answer):
+    """Begin of delivery after due_at, ms, over the last minute; null when there was none."""
+
+    p50: float | None
+    p99: float | None
+
+
+class ThroughputOut(_Answer):
+    """Per second, over the last minute."""
+
+    accepted_per_s: float
+    delivered_per_s: float
+    failed_per_s: float = Field(description="Attempts that failed.")
+
+
+class RedisOut(_Answer):
+    """The Redis behind the service."""
+
+    version: str
+    used_memory: int = Field(description="Bytes.")
+    maxmemory: int = Field(description="Bytes; 0 is without limit.")
+    maxmemory_policy: str
+    persistence: str
+    clients: int
+    keys: int
+
+
+class StatsOut(_Answer):
+    """The service at a glance."""
+
+    messages: MessageCounts
+    scheduled: PriorityCounts
+    paused: bool
+    oldest_due_age_ms: int | None = Field(description="How long the longest waiting due message has been due.")
+    next_due_at: Moment | None
+    finished_bytes: int
+    throughput: ThroughputOut
+    lateness_ms: LatenessOut
+    servers: list[ServerOut]
+    redis: RedisOut
+
+
+class EchoOut(_Answer):
+    """The message was stored."""
+
+    status: Literal["success"]
+    message: Literal["message scheduled"]
+    id: str
+    due_at: Moment
+
+
+class DoneOut(_Answer):
+    """It was done."""
+
+    status: Literal["success"]
+    message: str
+
+
+class HealthOut(_Answer):
+    """The service can accept and deliver."""
+
+    status: Literal["success"]
+    message: Literal["server is ok!"]
+    schedulers: int = Field(description="Scheduler processes that make progress.")
+    paused: bool
+
+
+class RootOut(_Answer):
+    """The service runs."""
+
+    status: Literal[200]
+    data: str
+
+
+class MessageError(_Answer):
+    """What was wrong."""
+
+    status: Literal["error"]
+    message: str
+
+
+class PlainError(_Answer):
+    """What was wrong."""
+
+    status: int
+    error: str
+
+
+class Unauthorized(_Answer):
+    """The token is missing or wrong."""
+
+    status: Literal[401]
+    data: Literal["Unauthorized."]
+
+
+class FieldFault(_Answer):
+    """One field at fault."""
+
+    field: str = Field(description="Dotted path, list indexes included; empty for the body as a whole.")
+    message: str
+
+
+class Problem(_Answer):
+    """What was wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldFault] | None = None

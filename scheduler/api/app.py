@@ -1,0 +1,55 @@
+"""The Flask application.  Making one starts nothing and talks to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask, Response, request
+
+from scheduler.api import auth, control, dead_letters, docs, echo, health, messages, problems
+from scheduler.api.respond import ApiResponse
+from scheduler.api.services import Services
+
+_BLUEPRINTS = (echo.blueprint, messages.blueprint, dead_letters.blueprint, control.blueprint, health.blueprint)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def create_app(services: Services) -> Flask:
+    """The WSGI application over these services."""
+    app = Flask("scheduler.api", static_folder=None)
+    app.response_class = ApiResponse
+    # OPTIONS is answered like any other method that a route does not have.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # A redirect would be an HTML page, and would lose the body of a POST.
+    app.url_map.merge_slashes = False
+    services.attach(app)
+    if services.settings.api.auth_token:
+        app.before_request(auth.token_check(services.settings.api.auth_token))
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    docs.register(app)
+    problems.register(app)
+    app.after_request(_finisher(services))
+    return app
+
+
+def _finisher(services: Services) -> Callable[[Response], Response]:
+    """What is done to every answer, errors included: security headers, and counting it."""
+    count = services.telemetry.count
+
+    def finish(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Content-Type-Options"] = "nosniff"
+        if "Cache-Control" not in headers:
+            headers["Cache-Control"] = "no-store"
+        # The rule and not the path: a metric per id would fill the memory.
+        rule = request.url_rule
+        count(
+            "scheduler_http_requests",
+            route=rule.rule if rule is not None else "none",
+            method=request.method if request.method in _METHODS else "other",
+            status=str(response.status_code),
+        )
+        return response
+
+    return finish

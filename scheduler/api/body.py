@@ -1,0 +1,131 @@
+"""JSON in and out: strict about what it takes, exact about what it keeps.
+
+orjson does the work.  It refuses NaN, Infinity, lone surrogates, control characters, broken UTF-8 and deep nesting, but
+it turns an integer beyond 64 bits into a float, silently another number; a body that could hold one goes the standard
+library's slower way.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+import orjson
+from flask import Request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+
+from scheduler.api.services import services
+from scheduler.errors import InvalidInput
+
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_TOO_DEEP = "nested too deeply"
+_EMPTY = "the body is empty; a JSON object is expected"
+_JSON = "application/json"
+
+
+def read_json(request: Request) -> Any:
+    """The body's JSON value.
+
+    Raises ``InvalidInput`` when it is not JSON, and werkzeug's 413 and 415 exceptions when it is longer than
+    ``Api.MaxBodyBytes`` (a body of unknown length included) or not declared as JSON.
+    """
+    if not has_body(request):
+        raise InvalidInput.of("", _EMPTY)
+    declared = request.content_type
+    if declared != _JSON and not _is_json(declared):
+        raise UnsupportedMediaType(f"the body must be JSON (Content-Type: {_JSON}), not {declared or 'undeclared'}")
+    return parse_json(read_bytes(request))
+
+
+def read_bytes(request: Request) -> bytes:
+    """The whole body.  A body that ends before its Content-Length is refused: half a request is no request.
+
+    Not ``request.get_data``: it cuts a chunked body off at the limit and says nothing.
+    """
+    here = services()
+    limit = here.settings.api.max_body_bytes
+    expected = request.content_length
+    if expected is not None and expected > limit:
+        raise RequestEntityTooLarge
+    stream = request.environ["wsgi.input"]
+    # One byte more than is allowed tells a body that is too long; of a known length nothing is left to be read.
+    wanted = limit + 1 if expected is None else expected
+    chunks: list[bytes] = []
+    with here.slow_clients.reading():
+        while wanted > 0 and (chunk := stream.read(wanted)):
+            chunks.append(chunk)
+            wanted -= len(chunk)
+    raw = b"".join(chunks)
+    if expected is None and len(raw) > limit:
+        raise RequestEntityTooLarge
+    if expected is not None and len(raw) < expected:
+        raise BadRequest("the body is shorter than its Content-Length")
+    return raw
+
+
+def _is_json(content_type: str | None) -> bool:
+    media_type, _, parameters = (content_type or "").partition(";")
+    name, _, value = parameters.partition("=")
+    if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8"}:
+        return False
+    media_type = media_type.strip().lower()
+    return media_type == _JSON or (media_type.startswith("application/") and media_type.endswith("+json"))
+
+
+def parse_json(raw: bytes) -> Any:
+    """The value of a JSON text.  Raises ``InvalidInput`` with the place where it breaks."""
+    if not raw:
+        raise InvalidInput.of("", _EMPTY)
+    try:
+        if _LONG_NUMBER.search(raw):
+            return _parse_exactly(raw)
+        return orjson.loads(raw)
+    except RecursionError:
+        reason = _TOO_DEEP
+    except ValueError as error:  # JSONDecodeError and UnicodeError are ValueErrors too
+        reason = str(error)
+    raise InvalidInput.of("", f"the body is not valid JSON: {reason}")
+
+
+def _parse_exactly(raw: bytes) -> Any:
+    value = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+    # Only an escape can bring in a lone surrogate; encoding finds it wherever it is.
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("number out of range")
+    return number
+
+
+def to_json(value: Any) -> bytes:
+    """A value that ``parse_json`` returned, as compact JSON text.  Raises ``InvalidInput`` when it is too deep."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer beyond 64 bits, or nesting beyond what orjson writes
+        try:
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        except RecursionError:
+            raise InvalidInput.of("message", _TOO_DEEP) from None
+
+
+def canonical(value: Any) -> bytes:
+    """The same bytes for the same JSON value, whatever the order of its fields and the white space were."""
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    except RecursionError:
+        raise InvalidInput.of("", _TOO_DEEP) from None
+
+
+def has_body(request: Request) -> bool:
+    """True when the request brings a body, be its length known or not."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers

@@ -1,0 +1,101 @@
+"""From validated requests to what the store takes, and from stored messages to answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from scheduler.api.body import to_json
+from scheduler.api.models import BatchIn, MessageIn, MessagePatch
+from scheduler.api.validate import check_channel
+from scheduler.config import Settings
+from scheduler.errors import FieldError, InvalidInput
+from scheduler.message import Message, NewMessage, Priority
+from scheduler.store import Changes
+from scheduler.when import format_ms, parse_when
+
+NOW = 0
+"""A ``due_at`` that means: now, by Redis's clock."""
+
+
+def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings) -> int:
+    """The moment asked for in ms, ``NOW`` when neither ``time`` nor ``delay`` is given.
+
+    Raises ``InvalidInput`` for what cannot be read, and for a past moment when ``Scheduler.Past`` is ``reject``.
+    """
+    if time is None and delay is None:
+        if timezone is not None:
+            raise InvalidInput.of("timezone", "says in which zone time is meant, and time is not given")
+        return NOW
+    moment = parse_when(time, delay, timezone, now_ms)
+    if moment < now_ms and settings.scheduler.past == "reject":
+        raise InvalidInput.of("time", f"{format_ms(moment)} is in the past, and Scheduler.Past is reject")
+    return moment
+
+
+def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> NewMessage:
+    """A message to store under ``id``.  Raises ``InvalidInput``."""
+    check_channel(data.channel)
+    return NewMessage(
+        id=id,
+        payload=to_json(data.message).decode(),
+        due_at=due_at(data.time, data.delay, data.timezone, now_ms, settings),
+        channel=data.channel or "echo",
+        priority=Priority(data.priority or "normal"),
+        retry=data.retry.policy(settings.retry.policy()) if data.retry is not None else None,
+    )
+
+
+def new_messages(batch: BatchIn, ids: Sequence[str], now_ms: int, settings: Settings) -> list[NewMessage]:
+    """The messages of a batch.  Raises one ``InvalidInput`` that names every index at fault."""
+    accepted: list[NewMessage] = []
+    faults: list[FieldError] = []
+    for index, (data, id) in enumerate(zip(batch.messages, ids, strict=True)):
+        try:
+            accepted.append(new_message(data, id, now_ms, settings))
+        except InvalidInput as error:
+            faults += [FieldError(f"messages.{index}.{fault.field}", fault.message) for fault in error.errors]
+    if faults:
+        raise InvalidInput(faults)
+    return accepted
+
+
+def changes(data: MessagePatch, now_ms: int, settings: Settings) -> Changes:
+    """What a PATCH asks for.  Raises ``InvalidInput``, also when it asks for nothing."""
+    if not data.model_fields_set:
+        raise InvalidInput.of("", f"nothing to change; accepted: {', '.join(MessagePatch.model_fields)}")
+    moment = due_at(data.time, data.delay, data.timezone, now_ms, settings)
+    return Changes(
+        due_at=moment if data.time is not None or data.delay is not None else None,
+        payload=to_json(data.message).decode() if "message" in data.model_fields_set else None,
+        priority=Priority(data.priority) if data.priority is not None else None,
+        retry=data.retry.policy(settings.retry.policy()) if data.retry is not None else None,
+    )
+
+
+def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
+    """A stored message as the API shows it; ``orjson.dumps`` writes it.  Nothing secret is in it."""
+    answer: dict[str, Any] = {
+        "id": message.id,
+        "status": message.status,
+        "channel": message.channel,
+        # As it was accepted, digit by digit: parsing it again would change integers beyond 64 bits.
+        "message": orjson.Fragment(message.payload),
+        "due_at": format_ms(message.due_at),
+        "due_at_ms": message.due_at,
+        "priority": message.priority,
+        "attempt": message.attempt,
+        "max_attempts": message.retry.max_attempts if message.retry is not None else settings.retry.max_attempts,
+        "created_at": format_ms(message.created_at),
+        "updated_at": format_ms(message.updated_at),
+        "last_error": message.last_error,
+    }
+    if message.attempts is not None:
+        answer["attempts"] = [_attempt(attempt) for attempt in message.attempts]
+    return answer
+
+
+def _attempt(evidence: dict[str, Any]) -> dict[str, Any]:
+    return {**evidence, "started_at": format_ms(evidence["started_at"])}

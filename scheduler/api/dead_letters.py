@@ -1,0 +1,36 @@
+"""``/v1/dead-letters``: bulk redrive."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from scheduler.api.answers import RedrivenOut
+from scheduler.api.body import has_body, read_json
+from scheduler.api.models import RedriveIn
+from scheduler.api.openapi import operation
+from scheduler.api.respond import answer
+from scheduler.api.services import services
+from scheduler.api.validate import check_channel, validate
+
+DEFAULT_LIMIT = 1000
+
+blueprint = Blueprint("dead_letters", __name__, url_prefix="/v1/dead-letters")
+
+
+@blueprint.post("/redrive")
+@operation(
+    "Schedule many dead letters again",
+    tag="dead letters",
+    request=RedriveIn,
+    body_optional=True,
+    answer=RedrivenOut,
+    errors=(400,),
+)
+def redrive() -> Response:
+    """Redrive the oldest dead letters."""
+    data = validate(RedriveIn, read_json(request)) if has_body(request) else RedriveIn()
+    check_channel(data.channel)
+    count = services().store.redrive_many(
+        limit=data.limit or DEFAULT_LIMIT, channel=data.channel, dry_run=data.dry_run or False
+    )
+    return answer({"redriven": count})

@@ -1,0 +1,133 @@
+"""``/echoAtTime``: a line on the server's console at a moment.  Wire format kept from the systems before this one."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from scheduler.api import idempotency
+from scheduler.api.answers import DoneOut, EchoOut
+from scheduler.api.body import read_json, to_json
+from scheduler.api.convert import due_at
+from scheduler.api.models import EchoIn
+from scheduler.api.openapi import operation
+from scheduler.api.respond import answer, text
+from scheduler.api.services import services
+from scheduler.api.validate import validate
+from scheduler.errors import InvalidInput
+from scheduler.message import NewMessage
+from scheduler.when import format_ms
+
+SCHEDULED = "Message scheduled successfully"
+MISSING = "Missing time or message"
+INVALID_TIME = "Invalid time format"
+NOT_FOUND = "Message not found or already processed"
+
+blueprint = Blueprint("echo", __name__)
+
+_JSON_ACCEPTED = (None, "*/*", "application/json")
+_ABSENT = (None, "")
+
+
+class _Refused(InvalidInput):
+    """Input that the plain text answers have words of their own for."""
+
+    def __init__(self, words: str, error: InvalidInput) -> None:
+        super().__init__(error.errors)
+        self.words = words
+
+    def __str__(self) -> str:
+        return f"{self.words}: {super().__str__()}"
+
+
+def _wants_text() -> bool:
+    accept = request.headers.get("Accept")
+    if accept in _JSON_ACCEPTED:
+        return False
+    return request.accept_mimetypes.best_match(("application/json", "text/plain")) == "text/plain"
+
+
+def _read() -> tuple[EchoIn, Any]:
+    body = read_json(request)
+    data = validate(EchoIn, body)
+    for name, value in (("time", data.time), ("message", data.message)):
+        # An empty message cannot be told from a forgotten one on a console; False and 0 can.
+        if value is None or value == "":
+            raise _Refused(MISSING, InvalidInput.of(name, "is required, and must not be empty or null"))
+    return data, body
+
+
+def _moment(data: EchoIn) -> int:
+    here = services()
+    try:
+        return due_at(data.time, None, data.timezone, here.clock.now_ms(), here.settings)
+    except InvalidInput as error:
+        raise _Refused(INVALID_TIME, error) from None
+
+
+@blueprint.errorhandler(InvalidInput)
+def _refuse(error: InvalidInput) -> Response:
+    if _wants_text():
+        return text(error.words if isinstance(error, _Refused) else str(error), HTTPStatus.BAD_REQUEST)
+    return answer({"status": "error", "message": str(error)}, HTTPStatus.BAD_REQUEST)
+
+
+@blueprint.post("/echoAtTime")
+@operation(
+    "Print a message on the server's console at a moment",
+    tag="echo",
+    request=EchoIn,
+    answer=EchoOut,
+    plain_text=True,
+    errors=(400, 409),
+    idempotent=True,
+)
+def schedule() -> Response:
+    """Store an echo message due at ``time``."""
+    data, body = _read()
+    moment = _moment(data)
+    here = services()
+    store = here.store
+    once = idempotency.of_request(request, body)
+    id = (store.idempotent_ids(once.key, 1) if once.key is not None else store.new_ids(1))[0]
+    message = NewMessage(id=id, payload=to_json(data.message).decode(), due_at=moment)
+    stored = store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
+    if stored.id == id:
+        here.telemetry.accepted(message.channel, 1)
+    if _wants_text():
+        return text(SCHEDULED)
+    return answer(
+        {
+            "status": "success",
+            "message": "message scheduled",
+            "id": stored.id,
+            "due_at": format_ms(stored.due_at),
+        }
+    )
+
+
+@blueprint.delete("/echoAtTime")
+@operation(
+    "Cancel echo messages by their moment and text",
+    tag="echo",
+    request=EchoIn,
+    answer=DoneOut,
+    plain_text=True,
+    errors=(400, 404),
+)
+def cancel() -> Response:
+    """Cancel what is scheduled at exactly this moment with exactly this message."""
+    data, _ = _read()
+    payload = to_json(data.message).decode()
+    if not services().store.cancel_matching(_moment(data), payload):
+        return _done("error", NOT_FOUND, HTTPStatus.NOT_FOUND)
+    shown = data.message if isinstance(data.message, str) else payload
+    return _done("success", f"Message '{shown}' at time {data.time} deleted.", HTTPStatus.OK)
+
+
+def _done(status: str, words: str, code: HTTPStatus) -> Response:
+    if _wants_text():
+        return text(words, code)
+    return answer({"status": status, "message": words}, code)

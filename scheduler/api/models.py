@@ -1,0 +1,206 @@
+"""The requests that are accepted.  The same models validate them and describe them in ``/openapi.json``.
+
+Null stands for "not given" in every field but ``message``, where it is a value like any other.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from scheduler.message import Priority
+from scheduler.retry import UNLIMITED, RetryPolicy
+from scheduler.when import MAX_MS
+
+CHANNELS: tuple[str, ...] = ("echo",)
+"""The channels of this build.  One more is an entry here, and a field of its name in ``MessageIn`` for its options."""
+
+ABSENT_CHANNELS: tuple[str, ...] = ("webhook", "job")
+"""Channels that the contract knows and this build has not; asking for one gets a clear answer."""
+
+MAX_BATCH = 1000
+MAX_PAGE = 500
+MAX_REDRIVE = 10_000
+ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
+
+_DAY = 86_400.0
+
+PriorityName = Literal["high", "normal", "low"]
+StatusName = Literal["scheduled", "processing", "delivered", "dead", "cancelled"]
+ChannelName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(CHANNELS)})]
+
+Time = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "description": "The moment: epoch seconds or milliseconds (below 1e11 it is seconds), as number or numeric "
+            "string; ISO 8601; or RFC 2822. Without an offset it is UTC, unless timezone is given.",
+            "oneOf": [
+                {"type": "number", "minimum": 0, "maximum": MAX_MS, "nullable": True},
+                {"type": "string", "format": "date-time"},
+            ],
+            "example": "2027-01-01T09:00:00Z",
+        }
+    ),
+]
+Delay = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "description": "How long from now: seconds (number or numeric string), 1d2h30m45s, or ISO 8601 PT5M.",
+            "oneOf": [
+                {"type": "number", "minimum": 0, "maximum": 315_360_000, "nullable": True},
+                {"type": "string", "pattern": "^([0-9]{1,3}d)?([0-9]{1,2}h)?[0-9]{1,6}[ms]$"},
+            ],
+            "example": "1h30m",
+        }
+    ),
+]
+Timezone = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "description": "IANA name of the zone in which a time without an offset is meant.",
+            "type": "string",
+            "format": "iana-time-zone",
+            "nullable": True,
+            "example": "Europe/Berlin",
+        }
+    ),
+]
+AnyJson = Annotated[
+    Any, WithJsonSchema({"description": "Any JSON value; it is delivered as it is.", "example": "hello"})
+]
+
+
+def _an_attempt_or_no_limit(attempts: int) -> int:
+    if attempts == 0:
+        raise ValueError(f"must be 1 or more, or {UNLIMITED} for no limit")
+    return attempts
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RetryIn(_Input):
+    """How failed attempts are repeated.  What is left out comes from the settings (section Retry)."""
+
+    max_attempts: (
+        Annotated[
+            int,
+            Field(
+                strict=True,
+                ge=UNLIMITED,
+                le=1_000_000,
+                description="Attempts in all, the first included; -1 is without limit.",
+                json_schema_extra={"not": {"enum": [0]}},
+            ),
+            AfterValidator(_an_attempt_or_no_limit),
+        ]
+        | None
+    ) = None
+    base: (
+        Annotated[
+            float,
+            Field(strict=True, ge=0, le=_DAY, allow_inf_nan=False, description="Seconds after the first failure."),
+        ]
+        | None
+    ) = None
+    factor: (
+        Annotated[
+            float, Field(strict=True, ge=1, le=100, allow_inf_nan=False, description="Growth from one to the next.")
+        ]
+        | None
+    ) = None
+    cap: (
+        Annotated[
+            float,
+            Field(strict=True, ge=0, le=365 * _DAY, allow_inf_nan=False, description="Longest backoff in seconds."),
+        ]
+        | None
+    ) = None
+    jitter: Annotated[bool, Field(strict=True, description="Spread the backoff between 0 and its length.")] | None = (
+        None
+    )
+
+    def policy(self, default: RetryPolicy) -> RetryPolicy:
+        """The policy asked for; what was not given is taken from ``default``."""
+        given = {name: value for name, value in self if value is not None}
+        return RetryPolicy(
+            max_attempts=given.get("max_attempts", default.max_attempts),
+            base=given.get("base", default.base),
+            factor=given.get("factor", default.factor),
+            cap=given.get("cap", default.cap),
+            jitter=given.get("jitter", default.jitter),
+        )
+
+
+class _When(_Input):
+    time: Time = None
+    delay: Delay = None
+    timezone: Timezone = None
+    priority: PriorityName | None = Field(None, description="Strict among the messages that are due; default normal.")
+    retry: RetryIn | None = None
+
+
+class MessageIn(_When):
+    """A message to be delivered at ``time``, after ``delay``, or now."""
+
+    message: AnyJson
+    channel: ChannelName | None = Field(None, description="Where the message goes; default echo.")
+    id: (
+        Annotated[str, Field(pattern=ID_PATTERN, description="Your own id; refused with 409 when it exists.")] | None
+    ) = None
+
+
+class BatchIn(_Input):
+    """Messages that are accepted together: all or none."""
+
+    messages: Annotated[list[MessageIn], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class MessagePatch(_When):
+    """What to change of a scheduled message; fields left out stay as they are."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+
+    message: AnyJson = None
+
+
+class EchoIn(_Input):
+    """A message for the server's console."""
+
+    time: Time = None
+    message: AnyJson = None
+    timezone: Timezone = None
+
+
+class RedriveIn(_Input):
+    """Which dead letters to schedule again, oldest first."""
+
+    limit: Annotated[int, Field(strict=True, ge=1, le=MAX_REDRIVE)] | None = None
+    channel: ChannelName | None = None
+    dry_run: Annotated[bool, Field(strict=True, description="Only say how many it would be.")] | None = None
+
+
+def _whole_number(text: Any) -> int:
+    # int() also takes "1_000", " 7 " and digits of other scripts.
+    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 9:
+        return int(text)
+    raise ValueError("must be a whole number")
+
+
+class ListQuery(_Input):
+    """Filters of a list, and the page that is asked for."""
+
+    status: StatusName | None = None
+    channel: ChannelName | None = None
+    priority: PriorityName | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(_whole_number)] = 50
+    cursor: Annotated[str, Field(max_length=1024, description="next_cursor of the page before.")] | None = None
+
+    def priority_or_none(self) -> Priority | None:
+        """The priority as the store's word for it."""
+        return Priority(self.priority) if self.priority is not None else None

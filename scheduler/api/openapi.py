@@ -1,0 +1,245 @@
+"""``/openapi.json``: OpenAPI 3.0.3, generated from the routes and the models that validate them.
+
+3.0 and not 3.1, because that is what the Swagger UI inside Flasgger can read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from flask import Flask
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from werkzeug.routing import Rule
+
+from scheduler.api.answers import MessageError, PlainError, Problem, Unauthorized
+from scheduler.api.auth import is_open
+from scheduler.api.idempotency import HEADER, LONGEST
+from scheduler.api.models import ID_PATTERN
+
+Schema = dict[str, Any]
+View = TypeVar("View", bound=Callable[..., Any])
+
+_REF = "#/components/schemas/"
+_IGNORED_METHODS = {"HEAD", "OPTIONS"}
+_WITH_BODY_ERRORS = (413, 415)
+_TEXT = "text/plain"
+_DESCRIPTION = (
+    "Accepts a message now and delivers it at its moment. Errors under /v1 are application/problem+json (RFC 9457)."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What the document says about one route and method."""
+
+    summary: str
+    tag: str
+    answer: type[BaseModel] | None
+    status: int
+    errors: tuple[int, ...]
+    request: type[BaseModel] | None
+    body_optional: bool
+    query: type[BaseModel] | None
+    plain_text: bool
+    idempotent: bool
+
+
+OPERATIONS: dict[Callable[..., Any], Operation] = {}
+
+
+def operation(
+    summary: str,
+    *,
+    tag: str,
+    answer: type[BaseModel] | None,
+    status: int = 200,
+    errors: Sequence[int] = (),
+    request: type[BaseModel] | None = None,
+    body_optional: bool = False,
+    query: type[BaseModel] | None = None,
+    plain_text: bool = False,
+    idempotent: bool = False,
+) -> Callable[[View], View]:
+    """Document a view.  ``answer`` None: plain text only.  ``errors``: statuses beside those that all may give."""
+
+    def remember(view: View) -> View:
+        OPERATIONS[view] = Operation(
+            summary=summary,
+            tag=tag,
+            answer=answer,
+            status=status,
+            errors=tuple(errors),
+            request=request,
+            body_optional=body_optional,
+            query=query,
+            plain_text=plain_text or answer is None,
+            idempotent=idempotent,
+        )
+        return view
+
+    return remember
+
+
+def build(app: Flask) -> Schema:
+    """The document of all documented routes of ``app``."""
+    paths: dict[str, Schema] = {}
+    models: set[type[BaseModel]] = set()
+    for rule, method, view in documented(app):
+        described = OPERATIONS[view]
+        path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
+        paths.setdefault(path, {})[method.lower()] = _operation(rule, described, view.__doc__ or "", models)
+    return {
+        "openapi": "3.0.3",
+        "info": {
+            "title": "Message Scheduling Service",
+            "version": "1.0.0",
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": _schemas(models),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Api.AuthToken; only needed when the service has one.",
+                }
+            },
+        },
+        "security": [{}, {"token": []}],
+    }
+
+
+def documented(app: Flask) -> list[tuple[Rule, str, Callable[..., Any]]]:
+    """(rule, method, view) of every documented route."""
+    return [
+        (rule, method, app.view_functions[rule.endpoint])
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - _IGNORED_METHODS)
+        if app.view_functions[rule.endpoint] in OPERATIONS
+    ]
+
+
+def _operation(rule: Rule, described: Operation, description: str, models: set[type[BaseModel]]) -> Schema:
+    name = rule.endpoint.replace(".", "_")
+    operation: Schema = {
+        "operationId": name,
+        "summary": described.summary,
+        "description": description,
+        "tags": [described.tag],
+        "responses": _responses(rule.rule, described, models),
+    }
+    if parameters := _parameters(rule, described):
+        operation["parameters"] = parameters
+    if described.request is not None:
+        models.add(described.request)
+        operation["requestBody"] = {
+            "required": not described.body_optional,
+            "content": {"application/json": {"schema": _ref(described.request)}},
+        }
+    if is_open(rule.rule):
+        operation["security"] = []
+    return operation
+
+
+def _parameters(rule: Rule, described: Operation) -> list[Schema]:
+    parameters: list[Schema] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": ID_PATTERN}}
+        for name in sorted(rule.arguments)
+    ]
+    if described.query is not None:
+        schema = _as_openapi_30(described.query.model_json_schema(), {})
+        for name, of_parameter in schema["properties"].items():
+            # A parameter that is there has a value; "not given" is its absence, and no null.
+            of_parameter.pop("nullable", None)
+            parameters.append({"name": name, "in": "query", "schema": of_parameter})
+    if described.idempotent:
+        parameters.append(
+            {
+                "name": HEADER,
+                "in": "header",
+                "description": "A repeat of the request with the same key stores nothing more.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]+$"},
+            }
+        )
+    return parameters
+
+
+def _responses(path: str, described: Operation, models: set[type[BaseModel]]) -> Schema:
+    content: Schema = {}
+    if described.answer is not None:
+        models.add(described.answer)
+        content["application/json"] = {"schema": _ref(described.answer)}
+    if described.plain_text:
+        content[_TEXT] = {"schema": {"type": "string"}}
+    responses: Schema = {str(described.status): {"description": _described(described), "content": content}}
+    for status in sorted({*described.errors, *_common_errors(path, described)}):
+        model, media_type = _error_model(path, status)
+        models.add(model)
+        content = {media_type: {"schema": _ref(model)}}
+        if described.plain_text and described.answer is not None:
+            content[_TEXT] = {"schema": {"type": "string"}}
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+    return responses
+
+
+def _described(described: Operation) -> str:
+    return (described.answer.__doc__ if described.answer is not None else None) or described.summary
+
+
+def _common_errors(path: str, described: Operation) -> set[int]:
+    common = {500, 503}
+    if not is_open(path):
+        common.add(401)
+    if described.request is not None:
+        common.update(_WITH_BODY_ERRORS)
+    return common
+
+
+def _error_model(path: str, status: int) -> tuple[type[BaseModel], str]:
+    if path.startswith("/v1/"):
+        return Problem, "application/problem+json"
+    if path in ("/echoAtTime", "/health"):
+        return MessageError, "application/json"
+    return (Unauthorized if status == HTTPStatus.UNAUTHORIZED else PlainError), "application/json"
+
+
+def _ref(model: type[BaseModel]) -> Schema:
+    return {"$ref": _REF + model.__name__}
+
+
+def _schemas(models: set[type[BaseModel]]) -> Schema:
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, schema = models_json_schema([(model, "validation") for model in ordered], ref_template=_REF + "{model}")
+    definitions = schema["$defs"]
+    return {name: _as_openapi_30(definition, definitions) for name, definition in sorted(definitions.items())}
+
+
+def _as_openapi_30(schema: Any, definitions: Mapping[str, Schema]) -> Any:
+    """JSON Schema 2020-12 as pydantic writes it in the words of OpenAPI 3.0, which has no ``null`` and no ``const``."""
+    if isinstance(schema, list):
+        return [_as_openapi_30(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = dict(schema)
+    choices = schema.get("anyOf", [])
+    if {"type": "null"} in choices:
+        (other,) = (choice for choice in choices if choice != {"type": "null"})
+        # "nullable" beside a $ref means nothing in OpenAPI 3.0: what is referred to moves in.
+        other = definitions[other["$ref"].removeprefix(_REF)] if "$ref" in other else other
+        del schema["anyOf"]
+        schema = {**other, **schema, "nullable": True}
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
+        if schema.get("default", 0) is None:
+            del schema["default"]
+    if "const" in schema:
+        schema["enum"] = [schema.pop("const")]
+    return {name: _as_openapi_30(value, definitions) for name, value in schema.items()}

@@ -1,0 +1,119 @@
+"""``python -m scheduler.api.serve``: the API's processes under Granian, as a child of the scheduler process.
+
+The settings come as JSON in the environment variable ``SCHEDULER_SETTINGS``.  ``Server.ApiProcesses`` worker processes,
+each with ``Server.ApiThreads`` threads; the kernel spreads connections over them (SO_REUSEPORT).
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from typing import ClassVar
+
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import MPServer
+
+from scheduler import logs
+from scheduler.api.runtime import ApiRuntime, open_store
+from scheduler.clock import SystemClock
+from scheduler.config import Settings, secrets_of
+from scheduler.processes import SETTINGS_VARIABLE, STOP_SECONDS, exit_with_parent
+
+BACKLOG = 2048
+"""Connections that are open at once, over all workers, idle ones included; as many again wait to be accepted."""
+
+HEADER_SECONDS = 10
+"""A client that has not sent all headers by then is cut off.  slow_clients.py sees to bodies."""
+
+_WORKER_GRACE_SECONDS = int(STOP_SECONDS) - 5
+"""Less than what our own parent grants us before it kills all of us."""
+
+
+class ServerLog(logging.Handler):
+    """Granian's own errors (a worker that died, an application that raised) in the log of the process."""
+
+    target: ClassVar[logs.ServiceLog | None] = None
+    """Granian makes the handler itself, from its name; so this is where it finds the log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        if self.target is not None:
+            self.target.error(f"HTTP server: {record.getMessage()}")
+
+
+def read_settings() -> Settings:
+    """The settings that our parent gave us."""
+    return Settings.model_validate_json(os.environ[SETTINGS_VARIABLE])
+
+
+def create_worker() -> Flask:
+    """The application of one worker process, its heartbeat running.  Granian calls this in each of them."""
+    settings = read_settings()
+    log = _set_up_log(settings, "api")
+    _exit_with_server()
+    clock = SystemClock()
+    runtime = ApiRuntime(settings, open_store(settings, clock), clock, log)
+    runtime.start()
+    atexit.register(runtime.stop)
+    return runtime.create_app()
+
+
+def _set_up_log(settings: Settings, role: str) -> logs.ServiceLog:
+    ServerLog.target = logs.setup(settings.logs, role, console=settings.logs.console, secrets=secrets_of(settings))
+    return ServerLog.target
+
+
+def _exit_with_server() -> None:
+    """End in good order when the process that accepts our connections was killed: nobody would stop us any more."""
+    server = multiprocessing.parent_process()
+    if server is None:
+        return
+
+    def wait_for_the_end() -> None:
+        server.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait_for_the_end, name="exit-with-server", daemon=True).start()
+
+
+def build_server(settings: Settings) -> MPServer:
+    """The HTTP server, not yet serving."""
+    return MPServer(
+        "scheduler.api.serve:create_worker",
+        factory=True,
+        address=settings.server.host,
+        port=settings.server.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
+        workers=settings.server.api_processes,
+        blocking_threads=settings.server.api_threads,
+        backlog=BACKLOG,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_WORKER_GRACE_SECONDS,
+        log_level=LogLevels.error,
+        log_dictconfig={
+            "handlers": {name: {"class": "scheduler.api.serve.ServerLog"} for name in ("console", "access")}
+        },
+    )
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    exit_with_parent()
+    settings = read_settings()
+    _set_up_log(settings, "http")
+    # A forked worker would inherit the locks of threads that it does not have.
+    multiprocessing.set_start_method("spawn")
+    build_server(settings).serve()
+
+
+if __name__ == "__main__":
+    main()

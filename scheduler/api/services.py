@@ -1,0 +1,40 @@
+"""What the HTTP layer works with, handed to ``create_app`` and never built by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import current_app
+
+from scheduler.api.slow_clients import SlowClients
+from scheduler.clock import Clock
+from scheduler.config import Settings
+from scheduler.logs import ServiceLog
+from scheduler.store import MessageStore
+from scheduler.telemetry import Telemetry
+
+_EXTENSION = "scheduler"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that a request may need."""
+
+    settings: Settings
+    store: MessageStore
+    clock: Clock
+    telemetry: Telemetry
+    log: ServiceLog
+    slow_clients: SlowClients
+    server: str
+    """This server's name; its processes in ``store.servers()`` have this name, or one that begins with it and ``/``."""
+
+    def attach(self, app: Any) -> None:
+        """Make these the services of ``app`` (a ``flask.Flask``)."""
+        app.extensions[_EXTENSION] = self
+
+
+def services() -> Services:
+    """The services of the application that handles the request at hand."""
+    return cast(Services, current_app.extensions[_EXTENSION])

@@ -1,0 +1,94 @@
+"""From parsed JSON or query parameters to a model, and from pydantic's errors to sentences that help."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from werkzeug.datastructures import MultiDict
+
+from scheduler.api.models import ABSENT_CHANNELS, CHANNELS, MessageIn, RetryIn
+from scheduler.errors import FieldError, InvalidInput
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_MAX_ERRORS = 1000
+_LONGEST_NAME = 64
+_NESTED: dict[str, type[BaseModel]] = {"messages": MessageIn, "retry": RetryIn}
+_WORDS = {
+    "missing": "is required",
+    "model_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object",
+    "list_type": "must be a list",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+}
+
+
+def validate(model: type[Model], value: Any) -> Model:
+    """``value`` as a ``model``.  Raises ``InvalidInput`` with one entry per fault, each naming its field."""
+    try:
+        checked = model.model_validate(value)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]
+        raise InvalidInput([_explain(model, detail) for detail in details]) from None
+    return checked
+
+
+def validate_query(model: type[Model], arguments: MultiDict[str, str]) -> Model:
+    """The query parameters as a ``model``.  Raises ``InvalidInput`` also for one that is given twice."""
+    for name, values in arguments.lists():
+        if len(values) > 1:
+            raise InvalidInput.of(name[:_LONGEST_NAME], "is given more than once")
+    return validate(model, arguments.to_dict())
+
+
+def check_channel(channel: str | None, field: str = "channel") -> None:
+    """Raises ``InvalidInput`` unless ``channel`` is one that this build has (or None)."""
+    if channel is not None and channel not in CHANNELS:
+        raise InvalidInput.of(field, _no_channel(channel))
+
+
+def _no_channel(channel: str) -> str:
+    known = ", ".join(CHANNELS)
+    if channel in ABSENT_CHANNELS:
+        return f"this build has no {channel} channel; accepted: {known}"
+    return f"must be one of: {known}"
+
+
+def _explain(model: type[BaseModel], detail: ErrorDetails) -> FieldError:
+    path = detail["loc"]
+    field = ".".join(str(part)[:_LONGEST_NAME] for part in path)
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return FieldError(field, _unknown(str(path[-1])[: _LONGEST_NAME + 1], _model_at(model, path[:-1])))
+    if kind == "literal_error":
+        return FieldError(field, f"must be {detail['ctx']['expected']}")
+    if kind == "string_pattern_mismatch":
+        return FieldError(field, f"must match {detail['ctx']['pattern']}")
+    if kind == "value_error":
+        return FieldError(field, str(detail["ctx"]["error"]))
+    return FieldError(field, _WORDS.get(kind) or detail["msg"].replace("Input should be", "must be"))
+
+
+def _model_at(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel]:
+    for part in path:
+        model = _NESTED.get(str(part), model)
+    return model
+
+
+@lru_cache(maxsize=256)
+def _unknown(name: str, model: type[BaseModel]) -> str:
+    if name in ABSENT_CHANNELS and "channel" in model.model_fields:
+        return _no_channel(name)
+    known = list(model.model_fields)
+    # Comparing is quadratic in the length of the name.
+    near = difflib.get_close_matches(name, known, 1) if len(name) <= _LONGEST_NAME else []
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    return f"unknown field; {hint}"

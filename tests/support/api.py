@@ -1,0 +1,93 @@
+"""The API over an in-process Redis, for tests that speak HTTP without a socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fakeredis
+from flask import Flask
+from flask.testing import FlaskClient
+
+from scheduler.api import Services, create_app
+from scheduler.api.slow_clients import SlowClients
+from scheduler.clock import Clock
+from scheduler.config import Settings
+from scheduler.errors import StoreUnavailable
+from scheduler.logs import adapt
+from scheduler.message import IdGenerator
+from scheduler.store import MessageStore
+from scheduler.telemetry import Telemetry
+from tests.support.logger import RecordingLogger
+
+SERVER = "here"
+
+
+class Api:
+    """An application, everything it works with, and a client that speaks to it."""
+
+    def __init__(self, clock: Clock, settings: dict[str, Any] | None = None, store: Any = None) -> None:
+        """``settings``: sections as in config/appsettings.json, by field name.  ``store``: None for one of its own."""
+        self.settings = Settings.model_validate(settings or {})
+        self.log = RecordingLogger()
+        self.store: MessageStore = store or memory_store(clock, self.settings)
+        self.telemetry = Telemetry(clock)
+        self.app: Flask = create_app(
+            Services(
+                settings=self.settings,
+                store=self.store,
+                clock=clock,
+                telemetry=self.telemetry,
+                log=adapt(self.log),
+                slow_clients=SlowClients(clock, 0),
+                server=SERVER,
+            )
+        )
+        self.client: FlaskClient = self.app.test_client()
+
+    def send(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        """The answer (a ``werkzeug.test.TestResponse``) to one request; ``body`` is sent as JSON."""
+        if body is not None:
+            more["json"] = body
+        if path.startswith("//"):  # the client would take it for a host
+            more["environ_overrides"] = {"PATH_INFO": path}
+        return self.client.open(path, method=method, buffered=True, **more)
+
+    def post(self, path: str, body: Any = None, **more: Any) -> Any:
+        return self.send("POST", path, body, **more)
+
+    def get(self, path: str, **more: Any) -> Any:
+        return self.send("GET", path, **more)
+
+    def message(self, **fields: Any) -> str:
+        """The id of a message that was just accepted, due in an hour unless ``fields`` say otherwise."""
+        answer = self.post("/v1/messages", {"message": "hello", "delay": 3600, **fields})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json["id"])
+
+
+def memory_store(clock: Clock, settings: Settings | None = None) -> MessageStore:
+    """A store over a Redis inside this process, on the test's clock."""
+    store = MessageStore(
+        fakeredis.FakeRedis(decode_responses=True),
+        new_id=IdGenerator(clock.now_ms),
+        partitions=(settings or Settings()).redis.partitions,
+        now_ms=clock.now_ms,
+    )
+    store.open()
+    return store
+
+
+class AwayStore:
+    """A store whose Redis is away."""
+
+    def new_ids(self, count: int) -> list[str]:
+        return [f"id-{number}" for number in range(count)]
+
+    def idempotent_ids(self, key: str, count: int) -> list[str]:
+        return self.new_ids(count)
+
+    def __getattr__(self, verb: str) -> Any:
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise StoreUnavailable("Redis does not answer: connection refused", retry_after=1.5)
+
+        return refuse

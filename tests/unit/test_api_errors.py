@@ -1,0 +1,342 @@
+"""What is wrong is said in the shape of its area, whatever comes in: bodies, paths, methods, tokens, our own faults."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.api import Api, AwayStore
+from tests.support.clock import FakeClock
+
+ROUTES_WITH_BODY = [
+    ("POST", "/echoAtTime"),
+    ("DELETE", "/echoAtTime"),
+    ("POST", "/v1/messages"),
+    ("POST", "/v1/messages/batch"),
+    ("PATCH", "/v1/messages/some-id"),
+    ("POST", "/v1/dead-letters/redrive"),
+]
+ROUTES_WITHOUT_BODY = [
+    ("GET", "/v1/messages"),
+    ("GET", "/v1/messages/some-id"),
+    ("DELETE", "/v1/messages/some-id"),
+    ("POST", "/v1/messages/some-id/run"),
+    ("POST", "/v1/messages/some-id/redrive"),
+    ("POST", "/v1/pause"),
+    ("POST", "/v1/resume"),
+    ("GET", "/v1/stats"),
+    ("GET", "/metrics"),
+]
+LIMIT = 20_000
+
+
+@pytest.fixture
+def api(clock: FakeClock) -> Api:
+    return Api(clock, {"api": {"max_body_bytes": LIMIT}})
+
+
+def words_of(answer: Any) -> str:
+    """What was wrong, after a check of the shape that the path asks for."""
+    body = answer.json
+    path = answer.request.path
+    if path.startswith("/v1"):
+        assert answer.mimetype == "application/problem+json"
+        assert set(body) - {"errors"} == {"type", "title", "status", "detail"}
+        assert body["status"] == answer.status_code
+        return str(body["detail"])
+    assert answer.mimetype == "application/json"
+    if path in ("/echoAtTime", "/health"):
+        assert set(body) == {"status", "message"}
+        assert body["status"] == "error"
+        return str(body["message"])
+    if path.startswith("/api"):
+        assert set(body) == {"detail"}
+        return str(body["detail"])
+    assert set(body) == {"status", "error"}
+    assert body["status"] == answer.status_code
+    return str(body["error"])
+
+
+def raw(api: Api, method: str, path: str, body: bytes, content_type: str = "application/json") -> Any:
+    return api.client.open(path, method=method, data=body, content_type=content_type)
+
+
+class TestPaths:
+    @pytest.mark.parametrize("path", ["/nope", "/favicon.ico", "/v11", "/echoAtTime/", "/health/x", "/apix"])
+    def test_unknown_elsewhere(self, api: Api, path: str) -> None:
+        answer = api.get(path)
+        assert answer.status_code == 404
+        if path not in ("/echoAtTime/", "/health/x"):
+            assert answer.json == {"status": 404, "error": "Route not found."}
+
+    @pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nope", "/v1/messages/", "/v1/messages/a/b", "/v1//messages"])
+    def test_unknown_under_v1(self, api: Api, path: str) -> None:
+        answer = api.get(path)
+        assert answer.status_code == 404
+        assert path in words_of(answer)
+
+    @pytest.mark.parametrize("path", ["/api", "/api/", "/api/jobs"])
+    def test_unknown_under_api(self, api: Api, path: str) -> None:
+        answer = api.get(path)
+        assert (answer.status_code, answer.json) == (404, {"detail": "Not Found"})
+
+    @pytest.mark.parametrize("method", ["PUT", "OPTIONS", "TRACE", "BREW"])
+    @pytest.mark.parametrize("path", ["/", "/health", "/echoAtTime", "/v1/messages", "/v1/messages/x", "/metrics"])
+    def test_wrong_method(self, api: Api, method: str, path: str) -> None:
+        answer = api.send(method, path)
+        assert (answer.status_code, words_of(answer)) == (405, "Method not allowed.")
+        assert answer.headers["Allow"]
+
+    def test_head(self, api: Api) -> None:
+        answer = api.send("HEAD", "/")
+        assert (answer.status_code, answer.data) == (200, b"")
+
+
+class TestBodies:
+    @pytest.mark.parametrize(("method", "path"), ROUTES_WITH_BODY)
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            (b"{", "not valid JSON"),
+            (b"{'a': 1}", "not valid JSON"),
+            (b'{"message": 1,}', "not valid JSON"),
+            (b'{"message": NaN}', "not valid JSON"),
+            (b'{"message": Infinity, "x": 12345678901234567890}', "not valid JSON: Infinity"),
+            (b'{"message": 1e400}', "not valid JSON"),
+            (b'{"message": 1e400, "x": 12345678901234567890}', "out of range"),
+            (b'{"message": "\\ud800"}', "surrogate"),
+            (b'{"message": "\\ud800", "x": 12345678901234567890}', "surrogates not allowed"),
+            (b'{"message": "\xff"}', "UTF-8"),
+            (b'{"message": "\xff", "x": 12345678901234567890}', "invalid start byte"),
+            (b'{"message": "a\x00b"}', "control character"),
+            (b"\xef\xbb\xbf{}", "not valid JSON"),
+            (b"[" * 9000 + b"]" * 9000, "not valid JSON"),
+            (b"[" * 9000 + b"12345678901234567890" + b"]" * 9000, "nested too deeply"),
+            (b'{"a":' * 3000 + b"1" + b"}" * 3000, "not valid JSON"),
+            (b'{"message": 1' + b"0" * 5000 + b"}", "digits"),
+            (b"\x00" * 50, "not valid JSON"),
+        ],
+    )
+    def test_hostile(self, api: Api, method: str, path: str, body: bytes, words: str) -> None:
+        answer = raw(api, method, path, body)
+        assert answer.status_code == 400
+        assert words in words_of(answer)
+        assert not api.log.errors
+
+    @pytest.mark.parametrize(("method", "path"), ROUTES_WITH_BODY)
+    def test_nested_as_deep_as_the_parser_goes(self, api: Api, method: str, path: str) -> None:
+        for depth in (200, 255, 500, 900, 1020):
+            body = b'{"message": %s, "time": 1}' % (b"[" * depth + b"]" * depth)
+            assert raw(api, method, path, body).status_code in (200, 201, 400, 404), depth
+        assert not api.log.errors
+
+    @pytest.mark.parametrize(("method", "path"), ROUTES_WITH_BODY[:-1])
+    def test_empty(self, api: Api, method: str, path: str) -> None:
+        answer = api.send(method, path)
+        assert answer.status_code == 400
+        assert "the body is empty" in words_of(answer)
+
+    @pytest.mark.parametrize(("method", "path"), ROUTES_WITH_BODY)
+    def test_too_large(self, api: Api, method: str, path: str) -> None:
+        answer = raw(api, method, path, b'{"message": "%s"}' % (b"x" * LIMIT))
+        assert answer.status_code == 413
+        assert "Api.MaxBodyBytes" in words_of(answer)
+
+    @pytest.mark.parametrize(("size", "status"), [(LIMIT, 201), (LIMIT + 1, 413)])
+    @pytest.mark.parametrize("chunked", [False, True])
+    def test_exactly_the_limit(self, api: Api, size: int, status: int, chunked: bool) -> None:
+        body = b'{"message": "%s"}' % (b"x" * (size - len('{"message": ""}')))
+        assert len(body) == size
+        more: dict[str, Any] = {"data": body}
+        if chunked:
+            more = {
+                "input_stream": io.BytesIO(body),
+                "environ_overrides": {"wsgi.input_terminated": True},
+                "headers": {"Transfer-Encoding": "chunked"},
+            }
+        answer = api.client.post("/v1/messages", content_type="application/json", **more)
+        assert answer.status_code == status
+
+    def test_what_follows_a_valid_prefix_is_not_cut_off(self, api: Api) -> None:
+        body = b'{"message": 1}' + b" " * LIMIT + b"garbage"
+        answer = api.client.post(
+            "/v1/messages",
+            input_stream=io.BytesIO(body),
+            content_type="application/json",
+            headers={"Transfer-Encoding": "chunked"},
+        )
+        assert answer.status_code == 413
+
+    def test_shorter_than_it_says(self, api: Api) -> None:
+        answer = api.client.post(
+            "/v1/messages",
+            input_stream=io.BytesIO(b'{"message": 1}'),
+            content_type="application/json",
+            environ_overrides={"CONTENT_LENGTH": "20"},
+        )
+        assert answer.status_code == 400
+        assert words_of(answer) == "the body is shorter than its Content-Length"
+        assert sum(api.store.counts().scheduled.values()) == 0
+
+    @pytest.mark.parametrize(("method", "path"), ROUTES_WITH_BODY)
+    @pytest.mark.parametrize(
+        "content_type",
+        ["", "text/plain", "application/x-www-form-urlencoded", "text/json", "application/jsonx",
+         "application/json; charset=latin-1"],
+    )  # fmt: skip
+    def test_wrong_content_type(self, api: Api, method: str, path: str, content_type: str) -> None:
+        answer = raw(api, method, path, b"{}", content_type)
+        assert answer.status_code == 415
+        assert "Content-Type: application/json" in words_of(answer)
+
+    @pytest.mark.parametrize(
+        "content_type",
+        [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            'application/json;charset="utf-8"',
+            "application/a+json",
+        ],
+    )
+    def test_json_by_another_name(self, api: Api, content_type: str) -> None:
+        assert raw(api, "POST", "/v1/messages", b'{"message": 1}', content_type).status_code == 201
+
+    def test_last_of_doubled_fields_wins(self, api: Api) -> None:
+        answer = raw(api, "POST", "/v1/messages", b'{"message": 1, "message": 2}')
+        assert answer.json["message"] == 2
+
+    def test_many_long_unknown_fields_are_answered_in_bounds(self, clock: FakeClock) -> None:
+        api = Api(clock)
+        answer = api.post("/v1/messages", {f"{'x' * 300}{n}": n for n in range(2000)})
+        assert answer.status_code == 400
+        assert len(answer.json["errors"]) == 1000
+        assert len(answer.data) < 300_000
+
+    def test_errors_are_json_whatever_they_quote(self, api: Api) -> None:
+        answer = api.post("/v1/messages", {"message": 1, 'a"\u0000\u2028</script>': 1, "time": "\u0000\r\n"})
+        assert json.loads(answer.data) == answer.json
+        assert answer.status_code == 400
+
+
+class TestToken:
+    @pytest.fixture
+    def api(self, clock: FakeClock) -> Api:
+        return Api(clock, {"api": {"auth_token": "s3cret"}})
+
+    @pytest.mark.parametrize("header", ["s3cret", "Bearer s3cret", "bearer s3cret", "BEARER  s3cret"])
+    def test_right(self, api: Api, header: str) -> None:
+        assert api.get("/v1/messages", headers={"Authorization": header}).status_code == 200
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            None,
+            "",
+            "Bearer",
+            "Bearer ",
+            "s3cre",
+            "s3crett",
+            "S3CRET",
+            "Basic s3cret",
+            "Bearer Bearer s3cret",
+            "s3cret\xff",
+        ],
+    )
+    def test_wrong(self, api: Api, header: str | None) -> None:
+        headers = {"Authorization": header} if header is not None else {}
+        answer = api.get("/v1/messages", headers=headers)
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+    @pytest.mark.parametrize(("method", "path"), [*ROUTES_WITH_BODY, *ROUTES_WITHOUT_BODY, ("GET", "/nope")])
+    def test_closed(self, api: Api, method: str, path: str) -> None:
+        answer = api.send(method, path)
+        assert answer.status_code == 401
+        if path.startswith("/v1"):
+            assert answer.mimetype == "application/problem+json"
+        elif path == "/echoAtTime":
+            assert answer.json == {"status": "error", "message": "Unauthorized."}
+        else:
+            assert answer.json == {"status": 401, "data": "Unauthorized."}
+
+    @pytest.mark.parametrize(
+        "path", ["/", "/docs", "/docs/page.js", "/docs/assets/swagger-ui.css", "/openapi.json"]
+    )  # fmt: skip
+    def test_open(self, api: Api, path: str) -> None:
+        assert api.get(path).status_code == 200
+
+    def test_health_is_open(self, api: Api) -> None:
+        assert api.get("/health").status_code == 503
+
+    @pytest.mark.parametrize("path", ["/docsx", "/docs/../v1/messages", "/health/", "/healthz", "//v1/messages"])
+    def test_nothing_else_is(self, api: Api, path: str) -> None:
+        assert api.get(path).status_code in (401, 404)
+        assert api.get("//v1/messages").status_code == 401
+
+    def test_nothing_of_it_is_in_an_answer(self, api: Api) -> None:
+        for path in ("/", "/docs", "/openapi.json", "/v1/messages"):
+            assert "s3cret" not in api.get(path).text
+
+
+class TestAway:
+    @pytest.mark.parametrize(("method", "path"), ROUTES_WITHOUT_BODY)
+    def test_503(self, clock: FakeClock, method: str, path: str) -> None:
+        answer = Api(clock, store=AwayStore()).send(method, path)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+        assert "Redis does not answer" in words_of(answer)
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [("POST", "/v1/messages", {"message": 1}), ("POST", "/v1/messages/batch", {"messages": [{"message": 1}]}),
+         ("PATCH", "/v1/messages/x", {"message": 1}), ("POST", "/v1/dead-letters/redrive", {})],
+    )  # fmt: skip
+    def test_503_with_body(self, clock: FakeClock, method: str, path: str, body: Any) -> None:
+        answer = Api(clock, store=AwayStore()).send(method, path, body)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+        words_of(answer)
+
+    def test_the_front_door_stays_open(self, clock: FakeClock) -> None:
+        assert Api(clock, store=AwayStore()).get("/").status_code == 200
+
+
+class TestDefects:
+    @pytest.mark.parametrize("path", ["/v1/stats", "/metrics", "/health"])
+    def test_the_log_has_the_traceback_and_the_client_has_not(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch, path: str
+    ) -> None:
+        def broken() -> None:
+            raise ZeroDivisionError("secret internals")
+
+        monkeypatch.setattr(api.store, "counts", broken)
+        answer = api.get(path)
+        assert answer.status_code == 500
+        assert words_of(answer) == "Internal error; the log of this server says more."
+        (line,) = api.log.errors
+        assert "secret internals" in line
+        assert "Traceback" in line
+        assert f"GET {path} failed" in line
+
+
+class TestEveryAnswer:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [("GET", "/"), ("GET", "/nope"), ("POST", "/v1/messages"), ("PUT", "/health"), ("GET", "/docs")],
+    )
+    def test_headers(self, api: Api, method: str, path: str) -> None:
+        answer = api.send(method, path)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+    def test_is_counted_by_route_and_not_by_path(self, api: Api) -> None:
+        for n in range(3):
+            api.get(f"/v1/messages/absent-{n}")
+        api.get("/nope")
+        api.send("BREW", "/")
+        counted = {tuple(dict(labels).values()): n for _, labels, n in api.telemetry.snapshot()["counters"]}
+        assert counted == {
+            ("/v1/messages/<id>", "GET", "404"): 3,
+            ("none", "GET", "404"): 1,
+            ("none", "other", "405"): 1,
+        }

@@ -1,0 +1,209 @@
+"""What operators and machines ask: the front door, health, metrics, pause and resume, the heartbeat of a process."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from scheduler.api.runtime import ApiRuntime
+from scheduler.config import Settings
+from scheduler.errors import StoreUnavailable
+from scheduler.logs import adapt
+from scheduler.message import Outcome
+from scheduler.telemetry import Telemetry
+from tests.support.api import SERVER, Api, AwayStore, memory_store
+from tests.support.clock import FakeClock
+from tests.support.logger import RecordingLogger
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture
+def api(clock: FakeClock) -> Api:
+    return Api(clock)
+
+
+def beat(api: Api, name: str = SERVER, progress_age_ms: int = 0, **snapshot: Any) -> None:
+    api.store.beat(name, {"role": "scheduler", "progress_age_ms": progress_age_ms, **snapshot})
+
+
+class TestFrontDoor:
+    @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/plain"])
+    def test_says_that_the_service_runs(self, api: Api, accept: str) -> None:
+        answer = api.get("/", headers={"Accept": accept})
+        assert (answer.status_code, answer.json) == (200, {"status": 200, "data": "Scheduler service is running."})
+
+
+class TestHealth:
+    def test_well(self, api: Api) -> None:
+        beat(api)
+        answer = api.get("/health")
+        assert answer.status_code == 200
+        assert answer.json == {"status": "success", "message": "server is ok!", "schedulers": 1, "paused": False}
+
+    def test_paused_is_well(self, api: Api) -> None:
+        beat(api)
+        api.post("/v1/pause")
+        answer = api.get("/health")
+        assert (answer.status_code, answer.json["paused"]) == (200, True)
+
+    def test_no_scheduler(self, api: Api) -> None:
+        api.store.beat(f"{SERVER}/api-1", {"role": "api"})
+        answer = api.get("/health")
+        assert answer.status_code == 503
+        assert answer.json == {
+            "status": "error",
+            "message": "No scheduler is making progress: nothing is delivered.",
+        }
+        assert answer.headers["Retry-After"] == "1"
+
+    @pytest.mark.parametrize(
+        ("silent_s", "stuck_ms", "status"),
+        [(4.0, 0, 200), (4.1, 0, 503), (0, 4000, 200), (0, 4001, 503), (3, 1100, 503)],
+    )
+    def test_tied_to_progress(self, api: Api, clock: FakeClock, silent_s: float, stuck_ms: int, status: int) -> None:
+        beat(api, progress_age_ms=stuck_ms)
+        clock.advance(silent_s)
+        assert api.get("/health").status_code == status
+
+    def test_a_longer_poll_means_more_patience(self, clock: FakeClock) -> None:
+        api = Api(clock, {"scheduler": {"poll_seconds": 5}})
+        beat(api, progress_age_ms=16_000)
+        assert api.get("/health").status_code == 200
+        beat(api, progress_age_ms=16_001)
+        assert api.get("/health").status_code == 503
+
+    def test_any_scheduler_of_the_service_will_do(self, api: Api) -> None:
+        beat(api, progress_age_ms=60_000)
+        beat(api, "another-server")
+        assert api.get("/health").json["schedulers"] == 1
+
+    def test_redis_away(self, clock: FakeClock) -> None:
+        answer = Api(clock, store=AwayStore()).get("/health")
+        assert answer.status_code == 503
+        assert answer.json == {"status": "error", "message": "Redis does not answer."}
+
+
+class TestControl:
+    def test_pause_and_resume(self, api: Api) -> None:
+        assert api.post("/v1/pause").json == {"paused": True}
+        id = api.message(delay=None)
+        assert api.store.claim(1, 1000).claims == []
+        assert api.post("/v1/resume").json == {"paused": False}
+        assert [claim.id for claim in api.store.claim(1, 1000).claims] == [id]
+
+
+class TestMetrics:
+    def test_counts_of_the_store(self, api: Api, clock: FakeClock) -> None:
+        api.message(priority="high")
+        api.message(delay=None)
+        clock.advance(2.5)
+        lines = api.get("/metrics").text.splitlines()
+        for line in (
+            'scheduler_messages{state="scheduled"} 2.0',
+            'scheduler_messages{state="due"} 1.0',
+            'scheduler_messages{state="dead"} 0.0',
+            'scheduler_scheduled{priority="high"} 1.0',
+            'scheduler_scheduled{priority="low"} 0.0',
+            "scheduler_oldest_due_age_seconds 2.5",
+            "scheduler_paused 0.0",
+        ):
+            assert line in lines
+
+    def test_all_processes_of_this_server_and_no_others(self, api: Api, clock: FakeClock) -> None:
+        mine, other = Telemetry(clock), Telemetry(clock)
+        api.message(delay=None)
+        outcome = Outcome(api.store.claim(1, 1000).claims[0], "ack", duration_ms=2, lateness_ms=0.5)
+        for telemetry in (mine, other):
+            telemetry.attempts([outcome])
+        beat(api, SERVER, **mine.snapshot())
+        api.store.beat(f"{SERVER}/api-7", {"role": "api", **api.telemetry.snapshot()})
+        beat(api, f"{SERVER}-2", **other.snapshot())
+        text = api.get("/metrics").text
+        assert set(re.findall(r'process="([^"]*)"', text)) == {SERVER, f"{SERVER}/api-7"}
+        assert f'scheduler_attempts_total{{channel="echo",outcome="ack",process="{SERVER}"}} 1.0' in text
+        assert "scheduler_lateness_seconds_bucket{" in text
+        assert 'route="/v1/messages",status="201"' in text
+
+    def test_the_dead_are_left_out(self, api: Api, clock: FakeClock) -> None:
+        beat(api, SERVER, gauges={"scheduler_in_flight": 3})
+        assert "scheduler_in_flight{" in api.get("/metrics").text
+        clock.advance(3.1)
+        assert "scheduler_in_flight{" not in api.get("/metrics").text
+
+    def test_is_what_prometheus_reads(self, api: Api) -> None:
+        from prometheus_client.parser import text_string_to_metric_families
+
+        answer = api.get("/metrics")
+        assert answer.mimetype == "text/plain"
+        names = {family.name for family in text_string_to_metric_families(answer.text)}
+        assert {"scheduler_messages", "scheduler_http_requests", "scheduler_oldest_due_age_seconds"} <= names
+
+
+class TestHeartbeat:
+    def runtime(self, clock: FakeClock, log: RecordingLogger, store: Any = None) -> ApiRuntime:
+        settings = Settings.model_validate({"server": {"name": SERVER}})
+        return ApiRuntime(settings, store or memory_store(clock), clock, adapt(log))
+
+    def test_reports_until_it_stops(self, clock: FakeClock) -> None:
+        runtime = self.runtime(clock, RecordingLogger())
+        store = runtime.services.store
+        assert store.servers() == {}
+        runtime.start()
+        clock.wait_for_sleeper()
+        ((name, snapshot),) = store.servers().items()
+        assert name == runtime.name
+        assert name.startswith(f"{SERVER}/api-")
+        assert snapshot["role"] == "api"
+        clock.advance(1)
+        wait_for("the next heartbeat", lambda: store.servers()[name]["age_ms"] == 0)
+        runtime.stop()
+        assert store.servers() == {}
+
+    def test_history_is_sent_when_a_slot_is_complete(self, clock: FakeClock) -> None:
+        runtime = self.runtime(clock, RecordingLogger())
+        store, telemetry = runtime.services.store, runtime.services.telemetry
+        telemetry.accepted("echo", 3)
+        runtime.tick()
+        assert list(store.history().values()) in ([], [[]])
+        clock.advance(10)
+        runtime.tick()
+        ((slots),) = store.history().values()
+        assert [slot[1] for slot in slots] == [3]
+
+    def test_an_outage_is_logged_once_and_so_is_its_end(
+        self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = RecordingLogger()
+        runtime = self.runtime(clock, log)
+
+        def away(*_: Any) -> None:
+            raise StoreUnavailable("connection refused")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(runtime.services.store, "beat", away)
+            for _ in range(3):
+                runtime.tick()
+        assert len(log.errors) == 1
+        assert "connection refused" in log.errors[0]
+        for _ in range(2):
+            runtime.tick()
+        assert log.infos == ["Redis is back: requests are accepted again."]
+
+    def test_a_defect_does_not_end_it(self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+        log = RecordingLogger()
+        runtime = self.runtime(clock, log)
+        monkeypatch.setattr(runtime.services.slow_clients, "tick", lambda: 1 / 0)
+        runtime.start()
+        log.wait_for("ZeroDivisionError")
+        clock.wait_for_sleeper()
+        runtime.stop()
+
+    def test_stop_without_start_and_without_redis(self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.runtime(clock, RecordingLogger()).stop()
+        runtime = self.runtime(clock, RecordingLogger(), AwayStore())
+        runtime.start()
+        clock.wait_for_sleeper()
+        runtime.stop()
+        runtime.stop()
