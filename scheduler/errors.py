@@ -1,7 +1,7 @@
 """Every error that this service raises on purpose.
 
-Each one carries a sentence that says what is wrong and, where there is one, the way out.  The HTTP layer maps a class to
-a status code once (api/problems.py); nothing else looks at the text.
+Each one carries a sentence that says what is wrong and, where there is one, the way out.  The HTTP layer maps a class
+to a status code once (api/problems.py); nothing else looks at the text.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class LayoutError(ServiceError):
 
 
 class ConfigError(ServiceError):
-    """Settings that cannot be used.  ``problems`` holds one line per setting, each with its key and what is accepted."""
+    """Settings that cannot be used.  ``problems`` holds one line per setting, each with its key and what is
+    accepted.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))

@@ -44,17 +44,18 @@ FIELDS: dict[str, str] = {
     "r": "retry policy; left out when the settings decide",
     "s": "status; left out while scheduled",
     "d": "due_at, ms; only while not scheduled (then the due set's score holds it)",
-    "k": "lock token; only in flight",
+    "k": "lock token; empty or left out when not in flight",
     "g": "when the last attempt was claimed, ms",
     "a": "attempts made",
     "o": "attempts made before the last redrive",
     "l": "attempts that ended with an expired lock",
     "e": "last error",
-    "u": "updated_at, ms; left out while it equals created_at",
+    "u": "updated_at, ms; left out while it equals created_at or finished_at",
     "f": "finished_at, ms",
     "x": "result, JSON text",
     "z": "bytes counted against retention",
-    "h:<n>": "evidence of the n-th attempt in its whole life, JSON text; the last 20 are kept",
+    "h:<n>": "evidence of the n-th attempt in its whole life: JSON text, or ``attempt started_at duration_ms "
+    "lateness_ms`` for a delivered one with nothing more to say; the last 20 are kept",
 }
 """The fields of ``ms1:{p}:msg:<id>``."""
 

@@ -160,7 +160,8 @@ class IdGenerator:
     """Ids of 16 letters and digits that sort in the order they were made: 42 bits of milliseconds, 53 bits of chance.
 
     In ASCII order, which is Redis's order among equal scores: messages due at the same millisecond are claimed first
-    in, first out.  16 characters and not the 26 of a ULID: 32 bytes less Redis memory per pending message (docs/why.md).
+    in, first out.  16 characters and not the 26 of a ULID: 32 bytes less Redis memory per pending message
+    (docs/why.md).
     """
 
     def __init__(self, now_ms: Callable[[], int]) -> None:

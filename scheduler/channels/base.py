@@ -15,6 +15,8 @@ class Channel(Protocol):
     """Delivers messages of one kind."""
 
     name: str
+    max_slice: int
+    """How many claims one worker takes at once: 1 where each may take long, more where all of them are quick."""
 
     def start(self) -> None:
         """Start threads, if there are any.  Called once, by ``Runtime.start()``."""

@@ -8,7 +8,7 @@ CODES    0 cancelled; 1 no such message; 2 it is not scheduled (status says what
 COST     O(log N)
 ]]
 local key = msg .. id
-local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a')
+local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a', 'z')
 if not m[1] then
   return {1, '', false}
 end
@@ -17,8 +17,9 @@ if m[2] then
 end
 local due_at = redis.call('ZSCORE', DUE[m[3] or 'normal'], id)
 redis.call('ZREM', DUE[m[3] or 'normal'], id)
-redis.call('HSET', key, 'd', due_at)
-finish(done, 'done_bytes', id, 'cancelled', 0)
+local size = weight(key, m[6])
+redis.call('HSET', key, 's', 'cancelled', 'd', due_at, 'f', now_ms, 'z', size)
+keep(done, 'done_bytes', {now_ms, id}, size)
 event('cancelled', id, m[4], m[5])
 emit()
 return {0, '', snapshot(id)}

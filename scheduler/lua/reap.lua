@@ -14,6 +14,7 @@ local expired = redis.call('ZRANGEBYSCORE', locks, '-inf', now_ms, 'LIMIT', 0, l
 local before = earliest()
 local first
 local returned, killed = 0, 0
+local given_up, bytes = {}, 0
 for _, id in ipairs(expired) do
   local key = msg .. id
   local m = redis.call('HMGET', key, 'a', 'o', 'r', 'q', 'd', 'k', 'n', 'l', 'g', 'z')
@@ -23,15 +24,20 @@ for _, id in ipairs(expired) do
     local allowed = tonumber(m[3] and string.match(m[3], '^[^,]+') or max_attempts)
     local error = 'the server that held it stopped answering (lock ' .. m[6] .. ' expired)'
     local evidence = string.format('{"attempt":%d,"started_at":%s,"outcome":"lost","error":"%s"}', attempt, m[9], error)
-    keep_evidence(id, attempt + (tonumber(m[2]) or 0), evidence)
-    redis.call('HSET', key, 'e', error, 'l', lost)
+    local n = attempt + (tonumber(m[2]) or 0)
+    local size = (tonumber(m[10]) or 0) + #evidence
+    redis.call('HSET', key, 'h:' .. n, evidence, 'e', error, 'l', lost)
+    drop_old_evidence(key, n)
     if (allowed >= 0 and attempt >= allowed) or (allowed < 0 and lost >= tonumber(lost_limit)) then
-      finish(dead, 'dead_bytes', id, 'dead', #error + #evidence)
+      size = weight(key, size + #error)
+      redis.call('HSET', key, 's', 'dead', 'f', now_ms, 'k', '', 'z', size)
+      given_up[#given_up + 1], given_up[#given_up + 2] = now_ms, id
+      bytes = bytes + size
       event('dead', id, m[7], attempt)
       killed = killed + 1
     else
       local due_at = tonumber(m[5])
-      redis.call('HSET', key, 'u', now_ms, 'z', (tonumber(m[10]) or 0) + #evidence)
+      redis.call('HSET', key, 'u', now_ms, 'z', size)
       redis.call('HDEL', key, 's', 'k', 'd')
       redis.call('ZADD', DUE[m[4] or 'normal'], due_at, id)
       event('reaped', id, m[7], attempt)
@@ -42,6 +48,7 @@ for _, id in ipairs(expired) do
 end
 if #expired > 0 then
   redis.call('ZREM', locks, unpack(expired))
+  keep(dead, 'dead_bytes', given_up, bytes)
   emit()
   wake(before, first)
 end

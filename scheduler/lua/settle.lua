@@ -15,6 +15,9 @@ local before = earliest()
 local first
 local results = {}
 local unlocked = {}
+local finished = {ack = {}, dead = {}}
+local bytes = {ack = 0, dead = 0}
+local NAMES = {ack = 'delivered', dead = 'dead'}
 
 local function reschedule(id, priority, due_at)
   redis.call('HDEL', msg .. id, 's', 'k', 'd')
@@ -45,30 +48,37 @@ for at = items, #ARGV, STRIDE do
       reschedule(id, m[2], due_at)
       event('released', id, m[6], attempt)
     else
-      keep_evidence(id, attempt + (tonumber(m[4]) or 0), evidence)
+      local n = attempt + (tonumber(m[4]) or 0)
+      local hash = {'h:' .. n, evidence, 'z', (tonumber(m[7]) or 0) + #error + #evidence + #result}
       if error ~= '' then
-        redis.call('HSET', key, 'e', error)
+        hash[#hash + 1], hash[#hash + 2] = 'e', error
       end
       if result ~= '' then
-        redis.call('HSET', key, 'x', result)
+        hash[#hash + 1], hash[#hash + 2] = 'x', result
       end
-      local bytes = #error + #evidence + #result
-      if kind == 'ack' then
-        finish(done, 'done_bytes', id, 'delivered', bytes)
-        event('delivered', id, m[6], attempt)
-      elseif kind == 'dead' then
-        finish(dead, 'dead_bytes', id, 'dead', bytes)
-        event('dead', id, m[6], attempt)
-      else
-        redis.call('HSET', key, 'u', now_ms, 'z', (tonumber(m[7]) or 0) + bytes)
+      if kind == 'retry' then
+        hash[#hash + 1], hash[#hash + 2] = 'u', now_ms
+        redis.call('HSET', key, unpack(hash))
         reschedule(id, m[2], now_ms + tonumber(delay_ms))
         event('retried', id, m[6], attempt)
+      else
+        local size = weight(key, hash[4])
+        hash[4] = size
+        -- An empty token is nobody's: one write less than deleting the field.
+        redis.call('HSET', key, 's', NAMES[kind], 'f', now_ms, 'k', '', unpack(hash))
+        local set = finished[kind]
+        set[#set + 1], set[#set + 2] = now_ms, id
+        bytes[kind] = bytes[kind] + size
+        event(NAMES[kind], id, m[6], attempt)
       end
+      drop_old_evidence(key, n)
     end
   end
 end
 if #unlocked > 0 then
   redis.call('ZREM', locks, unpack(unlocked))
+  keep(done, 'done_bytes', finished.ack, bytes.ack)
+  keep(dead, 'dead_bytes', finished.dead, bytes.dead)
   emit()
   wake(before, first)
 end

@@ -4,6 +4,11 @@ Every verb is one Lua script per partition (``scheduler/lua/``): it happens in w
 say what that means.  Every verb raises ``StoreUnavailable`` when Redis does not answer.
 """
 
+from redis import Redis
+
+from scheduler.clock import Clock
+from scheduler.config import Settings
+from scheduler.message import IdGenerator
 from scheduler.store.accepting import Accepting
 from scheduler.store.changing import Changing
 from scheduler.store.flight import Flight
@@ -11,8 +16,24 @@ from scheduler.store.reading import Reading
 from scheduler.store.registry import Registry
 from scheduler.store.results import Changes, Claimed, Counts, Limits, Page, Reaped, Scheduled
 
-__all__ = ["Changes", "Claimed", "Counts", "Limits", "MessageStore", "Page", "Reaped", "Scheduled"]
+__all__ = ["Changes", "Claimed", "Counts", "Limits", "MessageStore", "Page", "Reaped", "Scheduled", "store_for"]
 
 
 class MessageStore(Accepting, Reading, Changing, Flight, Registry):
     """All verbs, over one Redis client."""
+
+
+EVENTS_KEPT = 2000
+"""Entries of the event stream: at least the last 2,000 script calls, at most 7 MB (100 lines of 35 bytes each)."""
+
+
+def store_for(settings: Settings, client: Redis, clock: Clock) -> MessageStore:
+    """The store as every process of a server uses it; nothing is sent yet."""
+    return MessageStore(
+        client,
+        new_id=IdGenerator(clock.now_ms),
+        partitions=settings.redis.partitions,
+        events_kept=EVENTS_KEPT,
+        idempotency_ms=round(settings.api.idempotency_seconds * 1000),
+        default_retry=settings.retry.policy(),
+    )

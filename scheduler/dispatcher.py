@@ -1,0 +1,103 @@
+"""The scheduler thread: claims what is due, hands it to the workers, sleeps exactly until the next moment."""
+
+from __future__ import annotations
+
+import threading
+
+from scheduler.clock import Clock
+from scheduler.errors import StoreUnavailable
+from scheduler.flight import RedisTime
+from scheduler.logs import ServiceLog
+from scheduler.store import MessageStore
+from scheduler.workers import Workers
+
+_AWAY_SECONDS = 0.25
+"""Between two tries while Redis is away: recovery is seen within this time, at four calls a second."""
+
+
+class Dispatcher:
+    """One per scheduler process; any number of processes, none leads."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        workers: Workers,
+        *,
+        owner: str,
+        lock_seconds: float,
+        poll_seconds: float,
+        clock: Clock,
+        redis_time: RedisTime,
+        log: ServiceLog,
+    ) -> None:
+        self._store = store
+        self._workers = workers
+        self._owner = owner
+        self._lock_ms = round(lock_seconds * 1000)
+        self._poll = poll_seconds
+        self._clock = clock
+        self._redis_time = redis_time
+        self._log = log
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._away = False
+        self._progress = clock.monotonic()
+
+    def wake(self) -> None:
+        """Something may be due earlier than expected, or there is room again."""
+        self._wake.set()
+
+    def progress_age(self) -> float:
+        """Seconds since a step last succeeded: what health is tied to."""
+        return self._clock.monotonic() - self._progress
+
+    def tick(self) -> float:
+        """One step: claim and hand over.  Seconds to sleep until the next one."""
+        room = self._workers.room()
+        if room == 0:
+            if self._workers.stalled():
+                self._workers.release_waiting()
+            self._progress = self._clock.monotonic()
+            return self._poll  # woken as soon as a worker is free
+        try:
+            claimed = self._store.claim(room, self._lock_ms, self._owner)
+        except StoreUnavailable as error:
+            if not self._away:
+                self._away = True
+                self._log.error(f"cannot claim, trying on: {error}")
+            return _AWAY_SECONDS
+        if self._away:
+            self._away = False
+            self._log.info("Redis answers again; claiming goes on")
+        self._redis_time.heard(claimed.redis_ms)
+        if claimed.claims:
+            self._workers.submit(claimed.claims)
+        self._progress = self._clock.monotonic()
+        # The poll is only the net for a wake-up that was lost on the way.
+        return self._poll if claimed.wait_ms is None else min(self._poll, claimed.wait_ms / 1000)
+
+    # -- thread ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Claim nothing more.  Returns when the thread has ended."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            # Cleared before the step: what happens during it is seen by the next one.
+            self._wake.clear()
+            try:
+                seconds = self.tick()
+            except Exception as error:  # noqa: BLE001 - a defect in one step must not end delivery; health shows it
+                self._log.error(f"the scheduler's step failed: {error}", exception=error)
+                seconds = self._poll
+            if seconds > 0:
+                self._clock.wait(self._wake, seconds)

@@ -1,0 +1,67 @@
+"""What this process has in flight: who holds which lock, and how much more may be claimed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+
+from scheduler.clock import Clock
+from scheduler.message import Claim
+
+
+class RedisTime:
+    """Redis's clock between two calls: the last reading, carried on by this machine's monotonic clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = float(clock.now_ms()) - clock.monotonic() * 1000
+
+    def heard(self, redis_ms: float) -> None:
+        """Redis said what time it is (ms), just now."""
+        self._offset = redis_ms - self._clock.monotonic() * 1000
+
+    def now_ms(self) -> float:
+        """ms with fractions.  For measuring lateness; never decides whether a message is due."""
+        return self._clock.monotonic() * 1000 + self._offset
+
+
+class InFlight:
+    """The claims of this process that are not settled yet.  Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._claims: dict[str, Claim] = {}
+        self._empty = threading.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def add(self, claims: Sequence[Claim]) -> None:
+        with self._lock:
+            self._claims.update((claim.id, claim) for claim in claims)
+            if self._claims:
+                self._empty.clear()
+
+    def remove(self, claims: Iterable[Claim]) -> None:
+        """Forget these; a claim whose id is in flight again under another token stays."""
+        with self._lock:
+            for claim in claims:
+                held = self._claims.get(claim.id)
+                if held is not None and held.token == claim.token:
+                    del self._claims[claim.id]
+            if not self._claims:
+                self._empty.set()
+
+    def holds(self, claim: Claim) -> bool:
+        """False when the claim was settled, or its lock lost."""
+        held = self._claims.get(claim.id)
+        return held is not None and held.token == claim.token
+
+    def all(self) -> list[Claim]:
+        with self._lock:
+            return list(self._claims.values())
+
+    def wait_empty(self, clock: Clock, seconds: float) -> bool:
+        """Wait until nothing is in flight; False when time ran out."""
+        return clock.wait(self._empty, seconds)

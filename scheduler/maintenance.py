@@ -1,0 +1,231 @@
+"""What keeps the store healthy beside delivery: renew, reap, forget, report.  Each is a ``tick()`` that a test can
+call.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from scheduler.clock import Clock
+from scheduler.errors import StoreUnavailable
+from scheduler.flight import InFlight
+from scheduler.logs import ServiceLog
+from scheduler.store import Limits, MessageStore
+from scheduler.telemetry import Telemetry
+
+LIMIT = 1000
+"""Messages per script call: about 5 ms of Redis's time."""
+
+_FORGET_SERVERS_MS = 900_000
+"""A process that has not reported for 15 minutes has left the last chart."""
+
+
+class Task(Protocol):
+    """A chore with its own rhythm."""
+
+    name: str
+
+    def tick(self) -> float:
+        """Do it once.  Seconds until the next time."""
+
+
+class Renewer:
+    """Pushes the expiry of the locks in flight, at a third of their life: two renewals may fail before one expires."""
+
+    name = "renew"
+
+    def __init__(
+        self, store: MessageStore, in_flight: InFlight, lock_seconds: float, log: ServiceLog, telemetry: Telemetry
+    ) -> None:
+        self._store = store
+        self._in_flight = in_flight
+        self._lock_seconds = lock_seconds
+        self._log = log
+        self._telemetry = telemetry
+        self._refused: dict[str, str] = {}
+
+    def tick(self) -> float:
+        claims = self._in_flight.all()
+        if claims:
+            refused = self._store.renew(claims, round(self._lock_seconds * 1000))
+            # A message whose settling is on its way looks lost to the script, and is not: it counts when it is refused
+            # twice, a third of a lock's life apart.
+            lost = [claim for claim in refused if claim.token == self._refused.get(claim.id)]
+            self._refused = {claim.id: claim.token for claim in refused if self._in_flight.holds(claim)}
+            self._in_flight.remove(lost)
+            self._telemetry.count("scheduler_locks_lost", len(lost))
+            for claim in lost:
+                self._log.error(f"lock lost id={claim.id} channel={claim.channel} attempt={claim.attempt}")
+        return self._lock_seconds / 3
+
+
+class Reaper:
+    """Returns messages whose lock expired.  Every server reaps for all."""
+
+    name = "reap"
+
+    def __init__(
+        self,
+        store: MessageStore,
+        *,
+        every: float,
+        lock_seconds: float,
+        clock: Clock,
+        log: ServiceLog,
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._every = every
+        self._lock_seconds = lock_seconds
+        self._clock = clock
+        self._log = log
+        self._telemetry = telemetry
+        self._hold_until = 0.0
+
+    def tick(self) -> float:
+        try:
+            if self._clock.monotonic() < self._hold_until:
+                self._store.ping()
+                return self._every
+            reaped = self._store.reap(LIMIT)
+        except StoreUnavailable:
+            # Locks expire while Redis is away, their owners are alive all the same: they get a lock's life to renew and
+            # to settle before anybody takes their messages.
+            self._hold_until = self._clock.monotonic() + self._lock_seconds
+            raise
+        for where, n in (("scheduled", reaped.scheduled), ("dead", reaped.dead)):
+            if n:
+                self._telemetry.count("scheduler_reaped", n, to=where)
+                self._log.error(f"reaped {n} messages of a server that stopped answering: now {where}")
+        return 0.0 if reaped.scheduled + reaped.dead >= LIMIT else self._every
+
+
+class Retention:
+    """Forgets finished messages beyond the limits."""
+
+    name = "trim"
+
+    def __init__(
+        self,
+        store: MessageStore,
+        limits: Mapping[Literal["done", "dead"], Limits],
+        *,
+        every: float,
+        finished: Callable[[], int],
+        telemetry: Telemetry,
+    ) -> None:
+        """``finished``: how many messages ended in this process so far."""
+        self._store = store
+        self._limits = limits
+        self._every = every
+        self._finished = finished
+        self._telemetry = telemetry
+        self._seen = -1
+        self._quiet = 0
+
+    def tick(self) -> float:
+        finished = self._finished()
+        # With nothing new to forget only age and what other servers finished are left: that can wait 30 times as long,
+        # and an idle service stays below five commands a second.
+        if finished == self._seen and self._quiet < 30:
+            self._quiet += 1
+            return self._every
+        self._seen, self._quiet = finished, 0
+        full = False
+        for which, limits in self._limits.items():
+            forgotten = self._store.trim(which, limits, LIMIT)
+            full = full or forgotten >= LIMIT
+            if forgotten:
+                self._telemetry.count("scheduler_trimmed", forgotten, set=which)
+        if full:
+            self._seen = -1
+            return 0.0
+        return self._every
+
+
+class Heartbeat:
+    """Reports that this process is alive, and its figures."""
+
+    name = "beat"
+
+    def __init__(
+        self,
+        store: MessageStore,
+        process: str,
+        telemetry: Telemetry,
+        describe: Callable[[], Mapping[str, Any]],
+        *,
+        every: float,
+        clock: Clock,
+    ) -> None:
+        """``describe``: what else to report, asked for at every beat."""
+        self._store = store
+        self._process = process
+        self._telemetry = telemetry
+        self._describe = describe
+        self._every = every
+        self._clock = clock
+        self._reported = -1
+        self._cleaned = clock.monotonic()
+
+    def tick(self) -> float:
+        history = self._telemetry.history()
+        newest = history[-1][0] if history else 0
+        changed = newest != self._reported
+        self._store.beat(
+            self._process, {**self._telemetry.snapshot(), **self._describe()}, history if changed else None
+        )
+        self._reported = newest
+        if self._clock.monotonic() - self._cleaned >= 60:
+            self._cleaned = self._clock.monotonic()
+            self._store.forget_servers(_FORGET_SERVERS_MS)
+        return self._every
+
+
+class Maintenance:
+    """One thread for all chores: the one that is due first runs first."""
+
+    def __init__(self, tasks: Sequence[Task], clock: Clock, log: ServiceLog) -> None:
+        self._tasks = tasks
+        self._clock = clock
+        self._log = log
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._failing: set[str] = set()
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._loop, name="maintenance", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def run(self, task: Task) -> float:
+        """One step of one chore.  Seconds until its next one; a failure is logged once, and tried again in a second."""
+        try:
+            seconds = task.tick()
+        except StoreUnavailable as error:
+            if task.name not in self._failing:
+                self._log.error(f"cannot {task.name}, trying on: {error}")
+                self._failing.add(task.name)
+            return 1.0
+        except Exception as error:  # noqa: BLE001 - a defect in one chore must not end the others
+            self._log.error(f"{task.name} failed: {error}", exception=error)
+            return 1.0
+        self._failing.discard(task.name)
+        return seconds
+
+    def _loop(self) -> None:
+        agenda = [(self._clock.monotonic(), i) for i in range(len(self._tasks))]
+        while not self._stopping.is_set():
+            when, i = heapq.heappop(agenda)
+            wait = when - self._clock.monotonic()
+            if wait > 0 and self._clock.wait(self._stopping, wait):
+                return
+            seconds = self.run(self._tasks[i])
+            heapq.heappush(agenda, (self._clock.monotonic() + seconds, i))

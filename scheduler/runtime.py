@@ -1,0 +1,239 @@
+"""Builds the scheduler side of a server, and holds the order in which it starts and stops.
+
+Usable as a library: ``Runtime(settings, logger=…)`` delivers from your own process, and prints with your logger.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from redis import Redis
+
+from scheduler import __version__
+from scheduler.channels.base import Channel
+from scheduler.channels.echo import EchoChannel
+from scheduler.clock import Clock, SystemClock
+from scheduler.config import Settings
+from scheduler.connect import check_server, connect, parse
+from scheduler.dispatcher import Dispatcher
+from scheduler.embedded import EmbeddedRedis
+from scheduler.errors import StoreUnavailable
+from scheduler.flight import RedisTime
+from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
+from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention
+from scheduler.store import Limits, MessageStore, store_for
+from scheduler.store.wake import WakeListener
+from scheduler.telemetry import Telemetry
+from scheduler.workers import Workers
+
+
+class Runtime:
+    """One server's scheduler process: Redis, scheduler thread, workers, maintenance.  Nothing starts before
+    ``start``.
+    """
+
+    redis_url: str
+    """Where Redis is, once started: what other processes of this server connect to."""
+    redis: str
+    """Redis in words, once started: product, version, persistence."""
+    store: MessageStore
+
+    def __init__(self, settings: Settings, logger: Logger | None = None, clock: Clock | None = None) -> None:
+        """``logger``: any object with ``info`` and ``error``; it is told everything, and the ``echo`` channel prints
+        with it.  None or the service's own: ``echo`` prints on stdout.
+        """
+        self.settings = settings
+        self.server = settings.server.name or f"{socket.gethostname()}-{os.getpid()}"
+        self._clock = clock or SystemClock()
+        self._own_console = logger is None or isinstance(logger, ServiceLogger)
+        self._log: ServiceLog = adapt(logger) if logger is not None else adapt(_Silent())
+        self._embedded: EmbeddedRedis | None = None
+        self._client: Redis | None = None
+        self._delivery: _Delivery | None = None
+
+    def start(self) -> None:
+        """Redis first, then what uses it.  Raises ``StartError``, ``LayoutError`` with a way out; nothing is left
+        running.
+        """
+        try:
+            self._open_redis()
+            if self.settings.server.role != "api":
+                self._delivery = _Delivery(self)
+                self._delivery.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop claiming, finish what runs, release the rest, close Redis.  Safe to call at any time, and twice.
+
+        Maintenance ends after the workers: while they finish, their locks must be renewed.  The private Redis ends
+        last: everything before still reports to it.
+        """
+        if self._delivery:
+            self._delivery.stop()
+            self._delivery = None
+        if self._client:
+            self._client.close()
+            self._client = None
+        if self._embedded:
+            self._embedded.stop()
+            self._embedded = None
+
+    def _open_redis(self) -> None:
+        self.redis_url = self.settings.redis.connection_string
+        if parse(self.redis_url).kind == "embedded":
+            self._embedded = EmbeddedRedis(Path(self.settings.redis.data_directory), self._log, clock=self._clock)
+            self._embedded.start()
+            self.redis_url = self._embedded.url
+        self._client = connect(self.redis_url, socket_timeout=self.settings.redis.socket_timeout_seconds)
+        report = check_server(self._client, clock=self._clock)
+        for warning in report.warnings:
+            self._log.warning(warning)
+        for notice in report.notices:
+            self._log.info(notice)
+        self.redis = f"{report.product} {report.version}, {report.persistence}"
+        self.store = store_for(self.settings, self._client, self._clock)
+        self.store.open()
+
+    # -- for _Delivery ---------------------------------------------------------------------------------------------
+
+    def channels(self, redis_time: RedisTime) -> dict[str, Channel]:
+        """The ways out that this server has, by name."""
+        write = ConsoleWriter().write if self._own_console else self._log.lines
+        return {"echo": EchoChannel(write, redis_time.now_ms)}
+
+    @property
+    def client(self) -> Redis:
+        """Raises ``RuntimeError`` before ``start``."""
+        if self._client is None:
+            raise RuntimeError("Runtime.start() comes first")
+        return self._client
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    @property
+    def log(self) -> ServiceLog:
+        return self._log
+
+
+class _Delivery:
+    """Everything that runs in a scheduler process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        settings, store, clock, log = runtime.settings, runtime.store, runtime.clock, runtime.log
+        plan = settings.scheduler
+        self._log = log
+        self._store = store
+        self._grace = plan.grace_seconds
+        self._process = f"{runtime.server}/scheduler"
+        self._started_at = clock.now_ms()
+        telemetry = Telemetry(clock)
+        redis_time = RedisTime(clock)
+        self.workers = Workers(
+            store,
+            runtime.channels(redis_time),
+            threads=plan.workers,
+            batch_size=plan.batch_size,
+            retry=settings.retry.policy(),
+            clock=clock,
+            log=log,
+            telemetry=telemetry,
+            freed=self._freed,
+        )
+        self.dispatcher = Dispatcher(
+            store,
+            self.workers,
+            owner=runtime.server,
+            lock_seconds=plan.lock_seconds,
+            poll_seconds=plan.poll_seconds,
+            clock=clock,
+            redis_time=redis_time,
+            log=log,
+        )
+        self.maintenance = Maintenance(
+            [
+                Renewer(store, self.workers.in_flight, plan.lock_seconds, log, telemetry),
+                Reaper(
+                    store,
+                    every=plan.reap_seconds,
+                    lock_seconds=plan.lock_seconds,
+                    clock=clock,
+                    log=log,
+                    telemetry=telemetry,
+                ),
+                Retention(
+                    store,
+                    _limits(settings),
+                    every=settings.retention.trim_seconds,
+                    finished=lambda: self.workers.finished,
+                    telemetry=telemetry,
+                ),
+                Heartbeat(store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock),
+            ],
+            clock,
+            log,
+        )
+        self._wake = WakeListener(runtime.client, self.dispatcher.wake, clock)
+
+    def _freed(self) -> None:
+        # The dispatcher is built after the workers that wake it.
+        self.dispatcher.wake()
+
+    def start(self) -> None:
+        self.workers.start()
+        self._wake.start()
+        self.maintenance.start()
+        self.dispatcher.start()
+
+    def stop(self) -> None:
+        self.dispatcher.stop()
+        self._wake.stop()
+        self.workers.stop(self._grace)
+        self.maintenance.stop()
+        try:
+            self._store.leave(self._process)
+        except StoreUnavailable as error:
+            self._log.error(f"could not sign off: {error}")
+
+    def describe(self) -> Mapping[str, Any]:
+        """What this process reports beside its figures."""
+        age = self.dispatcher.progress_age()
+        return {
+            "role": "scheduler",
+            "version": __version__,
+            "pid": os.getpid(),
+            "host": platform.node(),
+            "started_at": self._started_at,
+            "in_flight": len(self.workers.in_flight),
+            "progress_age_ms": round(age * 1000),
+            "gauges": {
+                "scheduler_in_flight": len(self.workers.in_flight),
+                "scheduler_progress_age_seconds": round(age, 3),
+            },
+        }
+
+
+def _limits(settings: Settings) -> dict[Literal["done", "dead"], Limits]:
+    kept = settings.retention
+    return {
+        "done": Limits(kept.max_count, round(kept.max_age_seconds * 1000), kept.max_bytes),
+        "dead": Limits(kept.dead_max_count, round(kept.dead_max_age_seconds * 1000), kept.dead_max_bytes),
+    }
+
+
+class _Silent:
+    """For a library user who brings no logger."""
+
+    def info(self, message: str, /) -> None:
+        """Nobody listens."""
+
+    def error(self, message: str, /) -> None:
+        """Nobody listens."""

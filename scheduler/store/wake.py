@@ -1,0 +1,53 @@
+"""Wake-ups: a message became the earliest one of its partition."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from scheduler.clock import Clock
+from scheduler.keys import WAKE
+
+_READ_SECONDS = 1.0
+"""No read blocks longer: a stop is seen within this time."""
+
+
+class WakeListener:
+    """A thread that listens to Redis and calls ``wake``.  A wake-up lost while it reconnects costs one poll
+    interval.
+    """
+
+    def __init__(self, client: Redis, wake: Callable[[], None], clock: Clock) -> None:
+        self._client = client
+        self._wake = wake
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._loop, name="wake", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+            except (RedisError, OSError):
+                # The dispatcher says that Redis is away; here it only matters to come back.
+                self._clock.wait(self._stopping, 0.25)
+
+    def _listen(self) -> None:
+        with self._client.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
+            subscription.subscribe(WAKE)
+            self._wake()  # for whatever was published while nobody listened
+            while not self._stopping.is_set():
+                if subscription.get_message(timeout=_READ_SECONDS) is not None:
+                    self._wake()

@@ -1,0 +1,210 @@
+"""The worker pool: claimed message → channel → outcome → log line, figures, settle."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from scheduler.channels.base import Channel
+from scheduler.clock import Clock
+from scheduler.flight import InFlight
+from scheduler.logs import ServiceLog
+from scheduler.message import Claim, Outcome
+from scheduler.retry import RetryPolicy
+from scheduler.settler import Settler
+from scheduler.store import MessageStore
+from scheduler.telemetry import Telemetry
+
+STALL_SECONDS = 1.0
+"""A slice that waits behind work that takes longer is given back, uncharged: another server may have free workers."""
+
+AHEAD_SECONDS = 0.05
+"""Claim what the workers finish in this time: enough that they never wait for a claim (about 1 ms), little to lose in a
+crash."""
+
+
+def attempt_line(outcome: Outcome) -> str:
+    """The one line that the log holds of an attempt."""
+    c = outcome.claim
+    line = (
+        f"{outcome.kind} id={c.id} channel={c.channel} attempt={c.attempt} "
+        f"lateness_ms={outcome.lateness_ms:.1f} duration_ms={outcome.duration_ms:.1f}"
+    )
+    if outcome.kind == "retry":
+        line += f" again_in_ms={outcome.delay_ms}"
+    if outcome.error is not None:
+        line += f" error={outcome.error}"
+    if outcome.detail is not None:
+        line += f" message={outcome.detail}"
+    return line
+
+
+class Workers:
+    """``Scheduler.Workers`` threads, each running one slice of a batch at a time."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        channels: Mapping[str, Channel],
+        *,
+        threads: int,
+        batch_size: int,
+        retry: RetryPolicy,
+        clock: Clock,
+        log: ServiceLog,
+        telemetry: Telemetry,
+        freed: Callable[[], None],
+    ) -> None:
+        """``retry``: for messages without a policy of their own.  ``freed`` is called when there is room again."""
+        self.in_flight = InFlight()
+        self._channels = channels
+        self._threads = threads
+        self._batch_size = batch_size
+        self._retry = retry
+        self._clock = clock
+        self._log = log
+        self._telemetry = telemetry
+        self._freed = freed
+        self._settler = Settler(store, clock, log, telemetry, self._settled)
+        self._pool: ThreadPoolExecutor | None = None
+        self._slices: dict[Future[None], Sequence[Claim]] = {}
+        self._running: dict[int, float] = {}
+        self._seconds_each = 0.0
+        self.finished = 0
+        """Messages that ended (ack or dead) here since the start."""
+
+    def start(self) -> None:
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="worker")
+        for channel in self._channels.values():
+            channel.start()
+
+    # -- how much to claim -----------------------------------------------------------------------------------------
+
+    def room(self) -> int:
+        """How many messages to claim now: what can start soon, at most a batch, 0 to wait.
+
+        While work is quick that is a second batch beside the one that runs.  While it is slow it is what free workers
+        take at once: messages that would only wait here are better left to other servers.
+        """
+        held = sum(len(claims) for claims in list(self._slices.values()))
+        seconds = max(self._seconds_each, self._oldest_running())
+        most = 2 * self._batch_size
+        limit = max(self._threads, int(min(most, self._threads * AHEAD_SECONDS / max(seconds, 1e-6))))
+        if limit == most and held > self._batch_size:
+            return 0  # quick work: whole batches, not a claim for every message that ends
+        return max(0, min(self._batch_size, limit - held))
+
+    def stalled(self) -> bool:
+        """True when slices wait although no worker has become free for a second."""
+        return len(self._slices) > len(self._running) and self._oldest_running() > STALL_SECONDS
+
+    def _oldest_running(self) -> float:
+        begun = min(list(self._running.values()), default=None)
+        return 0.0 if begun is None else self._clock.monotonic() - begun
+
+    # -- delivering ------------------------------------------------------------------------------------------------
+
+    def submit(self, claims: Sequence[Claim]) -> None:
+        """Hand a batch to the pool, cut into slices; returns at once."""
+        if self._pool is None:
+            raise RuntimeError("Workers.start() comes first")
+        self.in_flight.add(claims)
+        groups: dict[str, list[Claim]] = {}
+        for claim in claims:
+            groups.setdefault(claim.channel, []).append(claim)
+        for name, group in groups.items():
+            size = self._channels[name].max_slice if name in self._channels else len(group)
+            for first in range(0, len(group), size):
+                part = group[first : first + size]
+                future = self._pool.submit(self._run, name, part)
+                self._slices[future] = part
+                future.add_done_callback(self._slice_done)
+
+    def release_waiting(self) -> None:
+        """Give back the slices that no worker has begun."""
+        for future, claims in list(self._slices.items()):
+            if future.cancel():
+                self._report([Outcome(claim, "release") for claim in claims])
+
+    def _slice_done(self, future: Future[None]) -> None:
+        self._slices.pop(future, None)
+        self._freed()
+
+    def _run(self, name: str, claims: Sequence[Claim]) -> None:
+        reported: set[str] = set()
+
+        def report(outcomes: Sequence[Outcome]) -> None:
+            reported.update(outcome.claim.id for outcome in outcomes)
+            self._report(outcomes)
+
+        begun = self._clock.monotonic()
+        worker = threading.get_ident()
+        self._running[worker] = begun
+        try:
+            self._deliver(name, claims, report)
+        except Exception as error:  # noqa: BLE001 - whatever a channel raises is a failed attempt, never a dead worker
+            self._log.error(f"channel {name} failed: {error}", exception=error)
+            text = f"{type(error).__name__}: {error}"
+            report([Outcome(c, "retry", error=text) for c in claims if c.id not in reported])
+        finally:
+            del self._running[worker]
+            each = (self._clock.monotonic() - begun) / len(claims)
+            # A moving average over about ten slices: quick to see that work became slow, slow to forget it.
+            self._seconds_each += (each - self._seconds_each) * 0.1
+
+    def _deliver(self, name: str, claims: Sequence[Claim], report: Callable[[Sequence[Outcome]], None]) -> None:
+        channel = self._channels.get(name)
+        if channel is None:
+            report([Outcome(claim, "dead", error=f"this server has no channel {name!r}") for claim in claims])
+        else:
+            channel.deliver(claims, report)
+
+    # -- what became of it -----------------------------------------------------------------------------------------
+
+    def _report(self, outcomes: Sequence[Outcome]) -> None:
+        decided = [self._decide(outcome) if outcome.kind == "retry" else outcome for outcome in outcomes]
+        good = [attempt_line(outcome) for outcome in decided if outcome.kind in ("ack", "release")]
+        if good:
+            self._log.lines(good)
+        for outcome in decided:
+            if outcome.kind in ("retry", "dead"):
+                self._log.error(attempt_line(outcome))
+        self._telemetry.attempts(decided)
+        self._settler.add(decided)
+
+    def _decide(self, outcome: Outcome) -> Outcome:
+        """A failed attempt is repeated after a backoff, or was the last one."""
+        policy = outcome.claim.retry or self._retry
+        if policy.exhausted(outcome.claim.attempt):
+            return outcome._replace(kind="dead", delay_ms=None)
+        if outcome.delay_ms is None:
+            return outcome._replace(delay_ms=policy.delay_ms(outcome.claim.attempt))
+        return outcome
+
+    def _settled(self, outcomes: Sequence[Outcome]) -> None:
+        self.in_flight.remove(outcome.claim for outcome in outcomes)
+        self.finished += sum(outcome.kind in ("ack", "dead") for outcome in outcomes)
+        self._freed()
+
+    # -- stop ------------------------------------------------------------------------------------------------------
+
+    def stop(self, grace: float) -> None:
+        """Finish what runs within ``grace`` seconds, release the rest, end the threads.
+
+        Renewal must go on meanwhile, or what takes long would lose its lock and be repeated elsewhere.
+        """
+        deadline = self._clock.monotonic() + grace
+        self.release_waiting()
+        for channel in self._channels.values():
+            channel.stop(max(0.0, deadline - self._clock.monotonic()))
+        self.in_flight.wait_empty(self._clock, max(0.0, deadline - self._clock.monotonic()))
+        self._settler.close()
+        if self._pool is not None:
+            # A handler that ignores the grace keeps its thread; the process ends without it, its lock is released
+            # below.
+            self._pool.shutdown(wait=not len(self.in_flight), cancel_futures=True)
+        left = self.in_flight.all()
+        if left:
+            self._log.error(f"{len(left)} messages did not finish in {grace:g} s and are released: they run again")
+            self._settler.add([Outcome(claim, "release") for claim in left])
