@@ -18,7 +18,7 @@ from scheduler import __version__, logs
 from scheduler.config import Settings, load_settings, secrets_of
 from scheduler.connect import parse
 from scheduler.errors import ConfigError, ServiceError
-from scheduler.processes import ApiProcesses
+from scheduler.processes import ANY_ADDRESS, ApiProcesses
 from scheduler.runtime import Runtime
 
 
@@ -94,7 +94,8 @@ def summary(settings: Settings, port: int | None, redis: str) -> Iterable[str]:
     yield f"Message Scheduling Service {__version__}, server {server.name}, role {server.role}"
     yield f"Redis:  {redis} at {parse(settings.redis.connection_string)}"
     if port is not None:
-        host = f"[{server.host}]" if ":" in server.host else server.host
+        host = ANY_ADDRESS.get(server.host, server.host)
+        host = f"[{host}]" if ":" in host else host
         url = f"http://{host}:{port}"
         token = ' -H "Authorization: $API_AUTH"' if settings.api.auth_token else ""
         yield f"HTTP:   {url} (documentation: {url}/docs), token {'***' if token else 'not set'}"

@@ -166,7 +166,7 @@ class ServerReport:
     """``Redis`` or ``Valkey``."""
     version: str
     persistence: str
-    """In words: ``append-only file``, ``snapshots``, ``none`` or ``unknown``."""
+    """In words: ``append-only file``, ``snapshots``, ``no persistence`` or ``persistence unknown``."""
     warnings: list[str] = field(default_factory=list)
     """What can lose messages, each with what to do about it."""
     notices: list[str] = field(default_factory=list)
@@ -188,7 +188,7 @@ def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerRe
             f"Redis does not answer ({error}). Start it, or correct Redis.ConnectionString (env REDIS_URL)."
         ) from error
     if info is None:
-        return ServerReport("Redis", "unknown", "unknown", notices=[_hidden("INFO", "version and persistence")])
+        return ServerReport("Redis", "unknown", "persistence unknown", notices=[_hidden("INFO", "version and persistence")])
     version = _require_usable(info)
     report = ServerReport(
         "Valkey" if info.get("server_name") == "valkey" else "Redis", version, _persistence(client, info)
@@ -199,7 +199,7 @@ def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerRe
             f"Redis may throw messages away when its memory is full: maxmemory-policy is {policy}. "
             "Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in redis.conf)."
         )
-    if report.persistence == "none":
+    if report.persistence == "no persistence":
         report.warnings.append(
             "Redis keeps nothing on disk: its restart loses every message. Set appendonly yes in redis.conf."
         )
@@ -207,7 +207,7 @@ def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerRe
         report.warnings.append(
             "Redis keeps snapshots only: a crash loses what came since the last one. Set appendonly yes in redis.conf."
         )
-    elif report.persistence == "unknown":
+    elif report.persistence == "persistence unknown":
         report.notices.append(_hidden("CONFIG GET", "whether Redis keeps anything on disk"))
     return report
 
@@ -253,7 +253,7 @@ def _persistence(client: redis.Redis, info: dict[str, Any]) -> str:
     try:
         save = client.config_get("save").get("save")
     except redis.ResponseError:
-        return "unknown"
+        return "persistence unknown"
     if save is None:
-        return "unknown"
-    return "snapshots" if save else "none"
+        return "persistence unknown"
+    return "snapshots" if save else "no persistence"

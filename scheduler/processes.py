@@ -28,6 +28,7 @@ START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
 """How long requests that are being answered may take to end."""
 ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - looked up, not bound
+"""How this machine reaches a server that listens on all of its addresses."""
 ROOT: Final = Path(__file__).parents[1]
 
 

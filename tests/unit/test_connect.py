@@ -237,7 +237,7 @@ def test_a_replica_is_refused_and_its_primary_named(short_tmp: Path) -> None:
 def test_persistence_is_read_from_a_real_one(short_tmp: Path) -> None:
     with RedisServer(short_tmp) as server, connect(server.url) as client:
         report = check_server(client)
-        assert report.persistence == "none"
+        assert report.persistence == "no persistence"
         assert "appendonly yes" in report.warnings[0]
         client.config_set("save", "3600 1")
         report = check_server(client)
