@@ -7,3 +7,5 @@ else
   now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 local now_ms = math.floor(now_us / 1000)
+-- As text, made once: Redis turns every number that a script passes into text of its own, a microsecond each.
+local now_text = string.format('%.0f', now_ms)

@@ -11,7 +11,7 @@ local function emit()
     for first = 1, #happened, 100 do
       local last = math.min(first + 99, #happened)
       redis.call('XADD', events, 'MAXLEN', '~', events_kept, '*',
-        'at', string.format('%.0f', now_ms), 'e', table.concat(happened, '\n', first, last))
+        'at', now_text, 'e', table.concat(happened, '\n', first, last))
     end
   end
 end

@@ -16,11 +16,11 @@ if redis.call('HGET', meta, 'paused') then
 end
 
 local room = tonumber(limit)
-local expiry = now_ms + tonumber(lock_ms)
+local expiry = string.format('%.0f', now_ms + tonumber(lock_ms))
 local locked = {}
 for _, set in ipairs({due_high, due_normal, due_low}) do
   if room > 0 then
-    local due = redis.call('ZRANGEBYSCORE', set, '-inf', now_ms, 'WITHSCORES', 'LIMIT', 0, room)
+    local due = redis.call('ZRANGEBYSCORE', set, '-inf', now_text, 'WITHSCORES', 'LIMIT', 0, room)
     local taken = {}
     for i = 1, #due, 2 do
       local id, due_at = due[i], due[i + 1]
@@ -30,7 +30,7 @@ for _, set in ipairs({due_high, due_normal, due_low}) do
       -- A hash that somebody deleted by hand leaves an id without a message: it is dropped from the set.
       if m[1] then
         local attempt = (tonumber(m[8]) or 0) + 1
-        redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_ms)
+        redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text)
         locked[#locked + 1] = expiry
         locked[#locked + 1] = id
         event('claimed', id, m[2], attempt)

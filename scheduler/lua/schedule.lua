@@ -40,11 +40,11 @@ local first
 local stored = {}
 for at = items, #ARGV, STRIDE do
   local id = ARGV[at]
-  local due_at = tonumber(ARGV[at + 2])
-  if due_at == 0 then
-    due_at = now_ms
+  local due_at = ARGV[at + 2]
+  if due_at == '0' then
+    due_at = now_text
   end
-  local hash = {'p', ARGV[at + 1], 'c', now_ms}
+  local hash = {'p', ARGV[at + 1], 'c', now_text}
   for _, option in ipairs(OPTIONAL) do
     local value = ARGV[at + option[1]]
     if value ~= '' and value ~= option[3] then
@@ -55,11 +55,11 @@ for at = items, #ARGV, STRIDE do
   redis.call('HSET', msg .. id, unpack(hash))
   redis.call('ZADD', DUE[ARGV[at + 4]], due_at, id)
   event('scheduled', id, ARGV[at + 3], 0)
-  if not first or due_at < first then
-    first = due_at
+  if not first or tonumber(due_at) < first then
+    first = tonumber(due_at)
   end
   if key ~= '' then
-    stored[#stored + 1] = id .. ' ' .. string.format('%.0f', due_at)
+    stored[#stored + 1] = id .. ' ' .. due_at
   end
 end
 if key ~= '' then

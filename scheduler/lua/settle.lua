@@ -44,7 +44,7 @@ for at = items, #ARGV, STRIDE do
       if delay_ms ~= '' then
         due_at = now_ms + tonumber(delay_ms)
       end
-      redis.call('HSET', key, 'a', attempt - 1, 'u', now_ms)
+      redis.call('HSET', key, 'a', attempt - 1, 'u', now_text)
       reschedule(id, m[2], due_at)
       event('released', id, m[6], attempt)
     else
@@ -57,7 +57,7 @@ for at = items, #ARGV, STRIDE do
         hash[#hash + 1], hash[#hash + 2] = 'x', result
       end
       if kind == 'retry' then
-        hash[#hash + 1], hash[#hash + 2] = 'u', now_ms
+        hash[#hash + 1], hash[#hash + 2] = 'u', now_text
         redis.call('HSET', key, unpack(hash))
         reschedule(id, m[2], now_ms + tonumber(delay_ms))
         event('retried', id, m[6], attempt)
@@ -65,9 +65,9 @@ for at = items, #ARGV, STRIDE do
         local size = weight(key, hash[4])
         hash[4] = size
         -- An empty token is nobody's: one write less than deleting the field.
-        redis.call('HSET', key, 's', NAMES[kind], 'f', now_ms, 'k', '', unpack(hash))
+        redis.call('HSET', key, 's', NAMES[kind], 'f', now_text, 'k', '', unpack(hash))
         local set = finished[kind]
-        set[#set + 1], set[#set + 2] = now_ms, id
+        set[#set + 1], set[#set + 2] = now_text, id
         bytes[kind] = bytes[kind] + size
         event(NAMES[kind], id, m[6], attempt)
       end
