@@ -188,7 +188,9 @@ def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerRe
             f"Redis does not answer ({error}). Start it, or correct Redis.ConnectionString (env REDIS_URL)."
         ) from error
     if info is None:
-        return ServerReport("Redis", "unknown", "persistence unknown", notices=[_hidden("INFO", "version and persistence")])
+        return ServerReport(
+            "Redis", "unknown", "persistence unknown", notices=[_hidden("INFO", "version and persistence")]
+        )
     version = _require_usable(info)
     report = ServerReport(
         "Valkey" if info.get("server_name") == "valkey" else "Redis", version, _persistence(client, info)
