@@ -1,0 +1,176 @@
+import type { FieldProblem, Json, Message, MessagePage, Preview, Stats } from './types';
+
+/** Longer than the service's own time limit towards Redis, so that its 503 arrives before we give up. */
+const TIMEOUT_MS = 8_000;
+
+/** An answer that is not a success; `status` is 0 when there was no answer at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+    readonly fields: FieldProblem[] = [],
+    readonly retryAfterSeconds: number | null = null,
+  ) {
+    super(detail || title);
+  }
+
+  get unreachable(): boolean {
+    return this.status === 0;
+  }
+
+  get unauthorized(): boolean {
+    return this.status === 401;
+  }
+
+  /** 503: the service answers, Redis does not. */
+  get redisAway(): boolean {
+    return this.status === 503;
+  }
+}
+
+export interface MessageQuery {
+  status?: string;
+  channel?: string;
+  type?: string;
+  priority?: string;
+  since?: string;
+  until?: string;
+  limit?: number;
+  cursor?: string;
+}
+
+export interface RedriveRequest {
+  limit?: number;
+  channel?: string;
+  dry_run?: boolean;
+}
+
+type Query = Record<string, string | number | undefined>;
+
+interface Call {
+  method?: string;
+  query?: Query;
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+export class Api {
+  constructor(
+    private readonly token: () => string | null,
+    private readonly fetcher: typeof fetch = (input, init) => fetch(input, init),
+  ) {}
+
+  stats(signal?: AbortSignal): Promise<Stats> {
+    return this.call('/v1/stats', { ...(signal && { signal }) });
+  }
+
+  list(query: MessageQuery, signal?: AbortSignal): Promise<MessagePage> {
+    return this.call('/v1/messages', { query: { ...query }, ...(signal && { signal }) });
+  }
+
+  message(id: string, signal?: AbortSignal): Promise<Message> {
+    return this.call(one(id), { ...(signal && { signal }) });
+  }
+
+  schedule(body: Json, idempotencyKey: string | null): Promise<Message> {
+    const headers = idempotencyKey ? { 'Idempotency-Key': idempotencyKey } : {};
+    return this.call('/v1/messages', { method: 'POST', body, headers });
+  }
+
+  update(id: string, changes: Json): Promise<Message> {
+    return this.call(one(id), { method: 'PATCH', body: changes });
+  }
+
+  cancel(id: string): Promise<Message> {
+    return this.call(one(id), { method: 'DELETE' });
+  }
+
+  run(id: string): Promise<Message> {
+    return this.call(`${one(id)}/run`, { method: 'POST' });
+  }
+
+  redrive(id: string): Promise<Message> {
+    return this.call(`${one(id)}/redrive`, { method: 'POST' });
+  }
+
+  async redriveMany(request: RedriveRequest): Promise<number> {
+    const answer = await this.call<{ redriven: number }>('/v1/dead-letters/redrive', { method: 'POST', body: request });
+    return answer.redriven;
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    await this.call(paused ? '/v1/pause' : '/v1/resume', { method: 'POST' });
+  }
+
+  preview(when: Json, signal?: AbortSignal): Promise<Preview> {
+    return this.call('/v1/preview', { method: 'POST', body: when, ...(signal && { signal }) });
+  }
+
+  private async call<T>(path: string, call: Call): Promise<T> {
+    const response = await this.send(path, call);
+    const body = await readJson(response);
+    if (!response.ok) throw problem(response, body);
+    return body as T;
+  }
+
+  private async send(
+    path: string,
+    { method = 'GET', query = {}, body, headers = {}, signal }: Call,
+  ): Promise<Response> {
+    const token = this.token();
+    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    try {
+      return await this.fetcher(path + queryText(query), {
+        method,
+        headers: {
+          Accept: 'application/json',
+          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...(token ? { Authorization: `Bearer ${token}` } : {}),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+        cache: 'no-store',
+        credentials: 'omit',
+      });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new ApiError(0, 'No answer', 'The service does not answer.');
+    }
+  }
+}
+
+function one(id: string): string {
+  return `/v1/messages/${encodeURIComponent(id)}`;
+}
+
+function queryText(query: Query): string {
+  const pairs = Object.entries(query).filter((pair): pair is [string, string | number] => {
+    return pair[1] !== undefined && pair[1] !== '';
+  });
+  const text = new URLSearchParams(pairs.map(([key, value]) => [key, String(value)])).toString();
+  return text ? `?${text}` : '';
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch {
+    return null;
+  }
+}
+
+function problem(response: Response, body: unknown): ApiError {
+  const fields = body !== null && typeof body === 'object' ? (body as Record<string, unknown>) : {};
+  const text = (key: string): string => (typeof fields[key] === 'string' ? fields[key] : '');
+  const retryAfter = Number(response.headers.get('Retry-After'));
+  return new ApiError(
+    response.status,
+    text('title') || `HTTP ${response.status}`,
+    text('detail') || text('message') || text('error') || text('title') || `HTTP ${response.status}`,
+    Array.isArray(fields['errors']) ? (fields['errors'] as FieldProblem[]) : [],
+    Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : null,
+  );
+}

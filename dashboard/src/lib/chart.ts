@@ -1,0 +1,107 @@
+/** The arithmetic of the charts: scales, ticks and paths.  Nothing here draws. */
+
+export interface Point {
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** Null where nothing was measured: the line has a gap there. */
+  value: number | null;
+}
+
+export interface Frame {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
+export interface Scale {
+  x: (at: number) => number;
+  y: (value: number) => number;
+}
+
+/** A round number at or above `value` whose half is round too. */
+export function niceCeiling(value: number): number {
+  if (!(value > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  const step = [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((factor) => factor * power >= value * (1 - 1e-9)) ?? 10;
+  return step * power;
+}
+
+/** The values of the horizontal lines: zero, half and top. */
+export function valueTicks(top: number): number[] {
+  return [0, top / 2, top];
+}
+
+export function scale(frame: Frame, from: number, to: number, top: number): Scale {
+  const width = frame.right - frame.left;
+  const height = frame.bottom - frame.top;
+  return {
+    x: (at) => frame.left + ((at - from) / (to - from)) * width,
+    y: (value) => frame.bottom - (Math.min(value, top) / top) * height,
+  };
+}
+
+/** An SVG path through the points; gaps break it. */
+export function linePath(points: readonly Point[], { x, y }: Scale): string {
+  let path = '';
+  let pen = 'M';
+  for (const point of points) {
+    if (point.value === null) {
+      pen = 'M';
+      continue;
+    }
+    path += `${pen}${x(point.at).toFixed(1)} ${y(point.value).toFixed(1)}`;
+    pen = 'L';
+  }
+  return path;
+}
+
+/** The same line closed down to zero, for a filled area.  Expects no gaps. */
+export function areaPath(points: readonly Point[], by: Scale): string {
+  const first = points[0];
+  const last = points.at(-1);
+  if (!first || !last) return '';
+  const base = by.y(0).toFixed(1);
+  return `${linePath(points, by)}L${by.x(last.at).toFixed(1)} ${base}L${by.x(first.at).toFixed(1)} ${base}Z`;
+}
+
+/** Index of the point nearest to a moment; -1 when there is none. */
+export function nearest(points: readonly Point[], at: number): number {
+  let best = -1;
+  let distance = Infinity;
+  points.forEach((point, index) => {
+    const away = Math.abs(point.at - at);
+    if (away < distance) [best, distance] = [index, away];
+  });
+  return best;
+}
+
+export function largest(series: readonly (readonly Point[])[]): number {
+  let top = 0;
+  for (const points of series) {
+    for (const point of points) if (point.value !== null && point.value > top) top = point.value;
+  }
+  return top;
+}
+
+/**
+ * One series of the service's history, in order of time.  Where ten-second steps are missing, `missing` is drawn: 0 for
+ * rates (nothing happened), null for measurements (nothing was measured).
+ */
+export function historySeries<T extends { at: number }>(
+  history: readonly T[],
+  stepMs: number,
+  value: (point: T) => number | null | undefined,
+  missing: 0 | null,
+): Point[] {
+  const points: Point[] = [];
+  for (const entry of [...history].sort((a, b) => a.at - b.at)) {
+    const last = points.at(-1);
+    if (last && entry.at - last.at > stepMs * 1.5) {
+      points.push({ at: last.at + stepMs, value: missing });
+      if (entry.at - last.at > stepMs * 2.5) points.push({ at: entry.at - stepMs, value: missing });
+    }
+    points.push({ at: entry.at, value: value(entry) ?? missing });
+  }
+  return points;
+}

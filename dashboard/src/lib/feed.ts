@@ -1,0 +1,45 @@
+import type { ServiceEvent } from './types';
+
+/** Lines kept in the live view; older ones are on the messages' own pages. */
+export const FEED_SIZE = 200;
+
+export interface FeedItem extends ServiceEvent {
+  key: string;
+}
+
+export interface Feed {
+  /** Newest first. */
+  items: FeedItem[];
+  /** All that came since the page was opened, those no longer shown included. */
+  seen: number;
+}
+
+export const EMPTY_FEED: Feed = { items: [], seen: 0 };
+
+/** One stream entry may carry many messages' events, so its id alone does not tell them apart. */
+export function eventKey(event: ServiceEvent): string {
+  return `${event.event_id}/${event.id}/${event.event}/${event.attempt ?? ''}`;
+}
+
+/** Adds events (oldest first, as they arrive); what is already there, as after a resume, is not added again. */
+export function addEvents(feed: Feed, events: readonly ServiceEvent[]): Feed {
+  const known = new Set(feed.items.map((item) => item.key));
+  const fresh: FeedItem[] = [];
+  let added = 0;
+  for (const event of events) {
+    const key = eventKey(event);
+    if (known.has(key)) continue;
+    known.add(key);
+    added += 1;
+    fresh.push({ ...event, key });
+  }
+  if (added === 0) return feed;
+  const newest = fresh.slice(-FEED_SIZE).reverse();
+  return { items: [...newest, ...feed.items].slice(0, FEED_SIZE), seen: feed.seen + added };
+}
+
+const TROUBLE = new Set(['retried', 'released', 'dead', 'reaped']);
+
+export function isTrouble(event: ServiceEvent): boolean {
+  return TROUBLE.has(event.event);
+}

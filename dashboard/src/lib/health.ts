@@ -1,0 +1,281 @@
+import { formatBytes, formatCount, formatRate, plural } from './format';
+import { formatCountdown, formatSpan, parseMoment } from './time';
+import type { ServerInfo, Stats } from './types';
+
+/** A server that has not reported for so long is taken for dead (ms); servers report every second or so. */
+export const STALE_BEAT_MS = 10_000;
+/** A message that has waited so long past its moment means that delivery is behind (ms). */
+export const BEHIND_MS = 5_000;
+/** The slowest hundredth may be so late before the page calls it late (ms). */
+export const LATE_P99_MS = 1_000;
+/** Such a share of what ends as dead letters, while they grow, is bad and not only worth a look. */
+const DEAD_SHARE = 0.01;
+const MEMORY_WARNING = 0.9;
+
+export type Level = 'ok' | 'warn' | 'bad' | 'unknown';
+
+/** What the top of the page says.  `code` names the situation; it changes only when the situation does. */
+export interface Health {
+  code: string;
+  level: Level;
+  headline: string;
+  /** One sentence of figures. */
+  detail: string;
+  /** What to do about it; empty when there is nothing to do. */
+  remedy: string;
+  link?: { href: string; label: string };
+}
+
+export interface Failure {
+  kind: 'unreachable' | 'redis' | 'auth' | 'error';
+  detail: string;
+}
+
+/** How the number of dead letters moved while this page was open. */
+export interface DeadTrend {
+  /** More than so long ago (ms) … */
+  overMs: number;
+  /** … there were so many fewer. */
+  added: number;
+}
+
+export interface HealthInput {
+  stats: Stats | null;
+  failure: Failure | null;
+  trend: DeadTrend | null;
+  /** ms, by the service's clock. */
+  now: number;
+}
+
+export function isAlive(server: ServerInfo): boolean {
+  return (server.last_beat_age_ms ?? 0) < STALE_BEAT_MS;
+}
+
+/** Servers with the role `api` take messages but deliver none. */
+export function delivers(server: ServerInfo): boolean {
+  return server.role !== 'api';
+}
+
+/** The one thing that matters most now, said plainly. */
+export function assess(input: HealthInput): Health {
+  if (input.failure) return fromFailure(input.failure);
+  if (!input.stats) return { code: 'loading', level: 'unknown', headline: 'Looking …', detail: '', remedy: '' };
+  const { stats, trend, now } = input;
+  return (
+    noScheduler(stats) ?? paused(stats) ?? deadGrowing(stats, trend) ?? behind(stats) ?? late(stats) ?? well(stats, now)
+  );
+}
+
+function fromFailure(failure: Failure): Health {
+  switch (failure.kind) {
+    case 'auth':
+      return {
+        code: 'auth',
+        level: 'unknown',
+        headline: 'This service asks for its token.',
+        detail: 'Nothing is shown without it.',
+        remedy: 'Enter the value of Api.AuthToken (environment: API_AUTH).',
+      };
+    case 'redis':
+      return {
+        code: 'redis-away',
+        level: 'bad',
+        headline: 'Redis is away: nothing is accepted or delivered until it is back.',
+        detail: failure.detail,
+        remedy:
+          'Start Redis again, or check that this service can reach it (Redis.ConnectionString, REDIS_URL). ' +
+          'The service reconnects by itself, and what it has accepted goes out then.',
+      };
+    case 'unreachable':
+      return {
+        code: 'unreachable',
+        level: 'bad',
+        headline: 'The service does not answer.',
+        detail: 'This page shows what it last heard, and keeps trying.',
+        remedy:
+          'Check that it runs (make run, or its container) and read the end of logs/. What it accepted is kept in Redis.',
+      };
+    case 'error':
+      return {
+        code: 'error',
+        level: 'bad',
+        headline: 'The service answers with an error.',
+        detail: failure.detail,
+        remedy: 'Read the newest lines of the error file in logs/.',
+      };
+  }
+}
+
+function noScheduler(stats: Stats): Health | null {
+  if (!stats.servers || stats.servers.some((server) => delivers(server) && isAlive(server))) return null;
+  const waiting = stats.scheduled?.total ?? 0;
+  return {
+    code: 'no-scheduler',
+    level: 'bad',
+    headline: 'No scheduler is alive: messages are accepted, but none is delivered.',
+    detail: `${plural(waiting, 'message')} scheduled, ${formatCount(stats.due ?? 0)} due already.`,
+    remedy: 'Start a server with Server.Role all or worker (python app.py). It takes up at once what is due.',
+  };
+}
+
+function paused(stats: Stats): Health | null {
+  if (!stats.paused) return null;
+  return {
+    code: 'paused',
+    level: 'warn',
+    headline: 'Delivery is paused. Messages are accepted and wait.',
+    detail: `${plural(stats.due ?? 0, 'message is', 'messages are')} due and waiting${oldest(stats)}.`,
+    remedy: 'Resume when you are ready: what is due goes out at once, most urgent first.',
+  };
+}
+
+function deadGrowing(stats: Stats, trend: DeadTrend | null): Health | null {
+  if (!trend || trend.added <= 0) return null;
+  return {
+    code: 'dead-growing',
+    level: isMany(stats, trend) ? 'bad' : 'warn',
+    headline: `${plural(stats.dead ?? 0, 'dead letter')}, and growing.`,
+    detail: `${formatCount(trend.added)} more in the last ${formatSpan(Math.max(trend.overMs, 1000))}; the rest is delivered at ${formatRate(stats.throughput?.delivered_per_s)} per second.`,
+    remedy: 'Open one and read its last error. When the cause is mended, redrive them together.',
+    link: { href: '#/messages?status=dead', label: 'See dead letters' },
+  };
+}
+
+/** One in a hundred or more ends as a dead letter. */
+function isMany(stats: Stats, trend: DeadTrend): boolean {
+  const delivered = ((stats.throughput?.delivered_per_s ?? 0) * trend.overMs) / 1000;
+  return trend.added / (trend.added + delivered) >= DEAD_SHARE;
+}
+
+function behind(stats: Stats): Health | null {
+  const age = stats.oldest_due_age_ms ?? 0;
+  if (age < BEHIND_MS || !stats.due) return null;
+  return {
+    code: 'behind',
+    level: 'warn',
+    headline: `Behind: ${plural(stats.due, 'message is', 'messages are')} due, the oldest for ${formatSpan(age)}.`,
+    detail: `${formatRate(stats.throughput?.delivered_per_s)} are delivered per second${drainTime(stats)}.`,
+    remedy: 'If it does not shrink, start another server on the same Redis, or look for a slow destination.',
+    link: { href: '#/messages?status=scheduled', label: 'See what is due' },
+  };
+}
+
+function drainTime(stats: Stats): string {
+  const net = (stats.throughput?.delivered_per_s ?? 0) - (stats.throughput?.accepted_per_s ?? 0);
+  if (net <= 0 || !stats.due) return '';
+  return `; caught up in about ${formatSpan(Math.max(1000, (stats.due / net) * 1000))}`;
+}
+
+function late(stats: Stats): Health | null {
+  const p99 = stats.lateness_ms?.p99 ?? 0;
+  if (p99 < LATE_P99_MS) return null;
+  return {
+    code: 'late',
+    level: 'warn',
+    headline: `Delivering late: one in a hundred goes out ${formatSpan(p99)} or more after its moment.`,
+    detail: `Half of them within ${formatSpan(stats.lateness_ms?.p50 ?? 0)}; ${formatRate(stats.throughput?.delivered_per_s)} per second.`,
+    remedy: 'A burst does this for a while. If it stays, add a server or lower the load on Redis.',
+  };
+}
+
+function well(stats: Stats, now: number): Health {
+  const rate = stats.throughput?.delivered_per_s ?? 0;
+  const total = stats.scheduled?.total ?? 0;
+  if (rate > 0) {
+    const { p50, p99 } = stats.lateness_ms ?? {};
+    const within =
+      p50 != null && p99 != null
+        ? `Half of them within ${formatSpan(p50)} of their moment, 99 % within ${formatSpan(p99)}.`
+        : `${plural(total, 'message')} scheduled.`;
+    return {
+      code: 'on-time',
+      level: 'ok',
+      headline: `Delivering on time: ${formatRate(rate)} per second.`,
+      detail: within,
+      remedy: '',
+    };
+  }
+  if (total > 0) {
+    const next = parseMoment(stats.next_due_at);
+    const when = next === null ? '' : `: the next message is due ${formatCountdown(next - now)}`;
+    return {
+      code: 'waiting',
+      level: 'ok',
+      headline: `Healthy${when}.`,
+      detail: `${plural(total, 'message')} scheduled, nothing overdue.`,
+      remedy: '',
+    };
+  }
+  return {
+    code: 'idle',
+    level: 'ok',
+    headline: 'Healthy, and nothing to do.',
+    detail: 'No message is scheduled.',
+    remedy: '',
+    link: { href: '#/schedule', label: 'Schedule one' },
+  };
+}
+
+function oldest(stats: Stats): string {
+  return stats.oldest_due_age_ms ? `, the oldest for ${formatSpan(stats.oldest_due_age_ms)}` : '';
+}
+
+/** Lesser things worth knowing, but for what the headline (`code`) says already. */
+export function notes(stats: Stats | null, code: string): string[] {
+  if (!stats) return [];
+  const found: string[] = [];
+  if (stats.dead && code !== 'dead-growing') {
+    found.push(`${plural(stats.dead, 'dead letter waits', 'dead letters wait')} for a decision.`);
+  }
+  for (const server of code === 'no-scheduler' ? [] : (stats.servers ?? [])) {
+    if (!isAlive(server)) {
+      found.push(
+        `${server.name} was last heard of ${formatSpan(server.last_beat_age_ms ?? 0)} ago. Others take over what it held.`,
+      );
+    }
+  }
+  return [...found, ...redisNotes(stats.redis)];
+}
+
+function redisNotes(redis: Stats['redis']): string[] {
+  const found: string[] = [];
+  if (redis?.persistence === 'none') {
+    found.push('Redis keeps nothing on disk: a restart of Redis loses what is scheduled. Set appendonly yes.');
+  }
+  if (redis?.maxmemory_policy && redis.maxmemory_policy !== 'noeviction') {
+    found.push(`Redis may evict messages (maxmemory-policy ${redis.maxmemory_policy}). Set it to noeviction.`);
+  }
+  if (redis?.maxmemory && (redis.used_memory ?? 0) > redis.maxmemory * MEMORY_WARNING) {
+    found.push(
+      `Redis uses ${formatBytes(redis.used_memory)} of ${formatBytes(redis.maxmemory)}: give it more, or shorten retention.`,
+    );
+  }
+  return found;
+}
+
+interface DeadSample {
+  at: number;
+  dead: number;
+}
+
+export const TREND_WINDOW_MS = 5 * 60_000;
+
+/** Remembers how many dead letters there were, for five minutes, and says by how much they grew. */
+export class DeadWatch {
+  private samples: DeadSample[] = [];
+
+  add(at: number, dead: number): void {
+    const last = this.samples.at(-1);
+    // Fewer than before: someone redrove them or retention took them.  Growth counts from there.
+    if (last && dead < last.dead) this.samples = [];
+    this.samples.push({ at, dead });
+    this.samples = this.samples.filter((sample) => at - sample.at <= TREND_WINDOW_MS);
+  }
+
+  trend(): DeadTrend | null {
+    const first = this.samples[0];
+    const last = this.samples.at(-1);
+    if (!first || !last || last.dead <= first.dead) return null;
+    return { overMs: last.at - first.at, added: last.dead - first.dead };
+  }
+}

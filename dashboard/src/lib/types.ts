@@ -1,0 +1,140 @@
+/** The service's /v1 contract, as far as this page reads it.  What may be missing is optional: render what is there. */
+
+export type Status = 'scheduled' | 'processing' | 'delivered' | 'dead' | 'cancelled';
+export type Priority = 'high' | 'normal' | 'low';
+export type Channel = 'echo' | 'webhook' | 'job';
+
+export const STATUSES: readonly Status[] = ['scheduled', 'processing', 'delivered', 'dead', 'cancelled'];
+export const PRIORITIES: readonly Priority[] = ['high', 'normal', 'low'];
+export const CHANNELS: readonly Channel[] = ['echo', 'webhook', 'job'];
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export interface Attempt {
+  attempt: number;
+  /** ISO 8601 or milliseconds since the epoch. */
+  started_at?: string | number | null;
+  duration_ms?: number | null;
+  outcome?: string;
+  status_code?: number | null;
+  error?: string | null;
+  response?: string | null;
+  traceback?: string | null;
+  [evidence: string]: unknown;
+}
+
+export interface Webhook {
+  url?: string;
+  method?: string;
+  headers?: Record<string, string>;
+  /** Seconds. */
+  timeout?: number;
+}
+
+export interface RetryPolicy {
+  max_attempts?: number;
+  /** Seconds. */
+  base?: number;
+  factor?: number;
+  /** Seconds. */
+  cap?: number;
+  jitter?: boolean;
+}
+
+export interface Message {
+  id: string;
+  status: Status;
+  channel: string;
+  message: Json;
+  due_at: string;
+  due_at_ms: number;
+  priority: Priority;
+  attempt: number;
+  max_attempts?: number | null;
+  created_at: string | number;
+  updated_at: string | number;
+  started_at?: string | number | null;
+  finished_at?: string | number | null;
+  last_error?: string | null;
+  type?: string | null;
+  webhook?: Webhook | null;
+  job?: { type?: string } | null;
+  retry?: RetryPolicy | null;
+  result?: Json;
+  attempts?: Attempt[] | null;
+}
+
+export interface MessagePage {
+  messages: Message[];
+  next_cursor: string | null;
+}
+
+export interface HistoryPoint {
+  /** Milliseconds since the epoch: the start of ten seconds. */
+  at: number;
+  delivered?: number;
+  failed?: number;
+  accepted?: number;
+  p50?: number | null;
+  p99?: number | null;
+}
+
+export interface ServerInfo {
+  name: string;
+  role?: string;
+  in_flight?: number | null;
+  last_beat_age_ms?: number | null;
+  version?: string | null;
+  pid?: number | null;
+  host?: string | null;
+  started_at?: string | number | null;
+}
+
+export interface Stats {
+  redis_time?: string | number | null;
+  paused?: boolean;
+  scheduled?: { high?: number; normal?: number; low?: number; total?: number };
+  due?: number;
+  processing?: number;
+  dead?: number;
+  finished?: number;
+  finished_bytes?: number;
+  retrying?: number | null;
+  oldest_due_age_ms?: number | null;
+  next_due_at?: string | null;
+  throughput?: { delivered_per_s?: number; failed_per_s?: number; accepted_per_s?: number };
+  lateness_ms?: { p50?: number | null; p99?: number | null };
+  history?: HistoryPoint[];
+  servers?: ServerInfo[];
+  redis?: {
+    version?: string;
+    used_memory?: number;
+    maxmemory?: number;
+    maxmemory_policy?: string;
+    persistence?: string;
+  };
+  events_url?: string | null;
+}
+
+export interface ServiceEvent {
+  event_id: string;
+  id: string;
+  event: string;
+  channel?: string | null;
+  attempt?: number | null;
+  /** Milliseconds since the epoch. */
+  at: number;
+  error?: string | null;
+}
+
+export interface Preview {
+  due_at: string;
+  due_at_ms: number;
+  local?: string | null;
+  timezone?: string | null;
+}
+
+export interface FieldProblem {
+  field: string;
+  message: string;
+}

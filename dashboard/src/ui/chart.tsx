@@ -1,0 +1,170 @@
+import { useEffect, useRef, useState } from 'react';
+import type { KeyboardEvent, PointerEvent, ReactNode } from 'react';
+import { areaPath, largest, linePath, nearest, niceCeiling, scale, valueTicks } from '../lib/chart';
+import type { Point } from '../lib/chart';
+import { formatClock } from '../lib/time';
+
+export interface Series {
+  name: string;
+  /** Picks the colour: one of the `line-…` classes. */
+  tone: string;
+  points: Point[];
+  filled?: boolean;
+}
+
+interface Props {
+  title: string;
+  series: Series[];
+  format: (value: number) => string;
+  /** The smallest value the axis reaches up to, so that silence does not look like a storm. */
+  floor: number;
+  /** ms: the right edge. */
+  now: number;
+  windowMs: number;
+}
+
+const HEIGHT = 176;
+const PAD = { left: 56, right: 10, top: 12, bottom: 24 };
+const MINUTE = 60_000;
+
+export function Chart({ title, series, format, floor, now, windowMs }: Props): ReactNode {
+  const [width, box] = useWidth();
+  const [at, setAt] = useState<number | null>(null);
+  const top = niceCeiling(Math.max(floor, largest(series.map((line) => line.points))));
+  const from = now - windowMs;
+  const frame = {
+    left: PAD.left,
+    right: Math.max(width - PAD.right, PAD.left + 1),
+    top: PAD.top,
+    bottom: HEIGHT - PAD.bottom,
+  };
+  const by = scale(frame, from, now, top);
+  const points = series[0]?.points ?? [];
+  const index = at === null ? points.length - 1 : nearest(points, at);
+  const shown = points[index];
+
+  const follow = (event: PointerEvent<SVGSVGElement>): void => {
+    const x = event.clientX - event.currentTarget.getBoundingClientRect().left;
+    setAt(from + ((x - frame.left) / (frame.right - frame.left)) * windowMs);
+  };
+  const step = (event: KeyboardEvent): void => {
+    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    setAt(points[Math.min(points.length - 1, Math.max(0, index + move))]?.at ?? null);
+  };
+
+  return (
+    <figure
+      className="chart"
+      ref={box}
+      tabIndex={0}
+      aria-label={summary(title, series, format)}
+      onKeyDown={step}
+      onBlur={() => setAt(null)}
+    >
+      <figcaption>
+        <span className="chart-title">{title}</span>
+        <Legend series={series} index={index} format={format} when={at === null || !shown ? null : shown.at} />
+      </figcaption>
+      <svg width={width} height={HEIGHT} aria-hidden="true" onPointerMove={follow} onPointerLeave={() => setAt(null)}>
+        <Axes top={top} frame={frame} by={by} format={format} now={now} windowMs={windowMs} />
+        {series.map((line) => (
+          <g key={line.name} className={`line-${line.tone}`}>
+            {line.filled && <path className="chart-area" d={areaPath(line.points, by)} />}
+            <path className="chart-line" d={linePath(line.points, by)} />
+          </g>
+        ))}
+        {at !== null && shown && (
+          <path className="chart-cursor" d={`M${by.x(shown.at).toFixed(1)} ${frame.top}V${frame.bottom}`} />
+        )}
+      </svg>
+    </figure>
+  );
+}
+
+interface LegendProps {
+  series: Series[];
+  index: number;
+  format: (value: number) => string;
+  when: number | null;
+}
+
+function Legend({ series, index, format, when }: LegendProps): ReactNode {
+  return (
+    <span className="legend figures">
+      {when !== null && <span className="legend-when">{formatClock(when).slice(0, 8)}</span>}
+      {series.map((line) => {
+        const value = line.points[index]?.value;
+        return (
+          <span key={line.name} className={`legend-item line-${line.tone}`}>
+            <svg width="14" height="8" aria-hidden="true">
+              <path className="chart-line" d="M1 4H13" />
+            </svg>{' '}
+            {line.name} <b>{value === null || value === undefined ? '–' : format(value)}</b>
+          </span>
+        );
+      })}
+    </span>
+  );
+}
+
+interface AxesProps {
+  top: number;
+  frame: { left: number; right: number; top: number; bottom: number };
+  by: ReturnType<typeof scale>;
+  format: (value: number) => string;
+  now: number;
+  windowMs: number;
+}
+
+function Axes({ top, frame, by, format, now, windowMs }: AxesProps): ReactNode {
+  const minutes = windowMs / MINUTE;
+  return (
+    <g className="axes">
+      {valueTicks(top).map((value) => (
+        <g key={value}>
+          <path className="grid" d={`M${frame.left} ${by.y(value)}H${frame.right}`} />
+          <text x={frame.left - 8} y={by.y(value) + 4} textAnchor="end">
+            {format(value)}
+          </text>
+        </g>
+      ))}
+      {[minutes, (minutes * 2) / 3, minutes / 3, 0].map((ago) => (
+        <text
+          key={ago}
+          x={by.x(now - ago * MINUTE)}
+          y={HEIGHT - 5}
+          textAnchor={ago === 0 ? 'end' : ago === minutes ? 'start' : 'middle'}
+        >
+          {ago === 0 ? 'now' : `−${ago} min`}
+        </text>
+      ))}
+    </g>
+  );
+}
+
+/** What a screen reader hears in place of the picture. */
+function summary(title: string, series: Series[], format: (value: number) => string): string {
+  const lines = series.map((line) => {
+    const values = line.points.flatMap((point) => (point.value === null ? [] : [point.value]));
+    const last = values.at(-1);
+    if (last === undefined) return `${line.name}: nothing yet`;
+    return `${line.name} ${format(last)} now, between ${format(Math.min(...values))} and ${format(Math.max(...values))}`;
+  });
+  return `${title}, last 15 minutes. ${lines.join('; ')}.`;
+}
+
+function useWidth(): [number, React.RefObject<HTMLElement | null>] {
+  const element = useRef<HTMLElement>(null);
+  const [width, setWidth] = useState(480);
+  useEffect(() => {
+    if (!element.current) return;
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry) setWidth(Math.floor(entry.contentRect.width));
+    });
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, []);
+  return [width, element];
+}

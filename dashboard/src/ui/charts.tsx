@@ -1,0 +1,57 @@
+import type { ReactNode } from 'react';
+import { useService } from '../state/service';
+import { historySeries } from '../lib/chart';
+import { formatRate } from '../lib/format';
+import { formatSpan } from '../lib/time';
+import type { Stats } from '../lib/types';
+import { Chart } from './chart';
+
+const WINDOW_MS = 15 * 60_000;
+const STEP_MS = 10_000;
+const LATENESS_FLOOR_MS = 10;
+
+export function Charts({ stats }: { stats: Stats }): ReactNode {
+  const { now } = useService();
+  const end = now();
+  const history = (stats.history ?? []).filter((point) => point.at > end - WINDOW_MS);
+  const perSecond = (count: number | undefined): number => ((count ?? 0) * 1000) / STEP_MS;
+  const common = { now: end, windowMs: WINDOW_MS };
+  return (
+    <section className="charts" aria-label="Last 15 minutes">
+      <Chart
+        {...common}
+        title="Messages per second"
+        format={formatRate}
+        floor={1}
+        series={[
+          {
+            name: 'delivered',
+            tone: 'delivered',
+            filled: true,
+            points: historySeries(history, STEP_MS, (point) => perSecond(point.delivered), 0),
+          },
+          {
+            name: 'accepted',
+            tone: 'accepted',
+            points: historySeries(history, STEP_MS, (point) => perSecond(point.accepted), 0),
+          },
+          {
+            name: 'failed',
+            tone: 'failed',
+            points: historySeries(history, STEP_MS, (point) => perSecond(point.failed), 0),
+          },
+        ]}
+      />
+      <Chart
+        {...common}
+        title="Lateness"
+        format={formatSpan}
+        floor={LATENESS_FLOOR_MS}
+        series={[
+          { name: 'p50', tone: 'p50', points: historySeries(history, STEP_MS, (point) => point.p50, null) },
+          { name: 'p99', tone: 'p99', points: historySeries(history, STEP_MS, (point) => point.p99, null) },
+        ]}
+      />
+    </section>
+  );
+}

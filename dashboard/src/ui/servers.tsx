@@ -1,0 +1,99 @@
+import type { ReactNode } from 'react';
+import { formatBytes, formatCount } from '../lib/format';
+import { delivers, isAlive } from '../lib/health';
+import { useService } from '../state/service';
+import { formatSpan, parseMoment } from '../lib/time';
+import type { ServerInfo, Stats } from '../lib/types';
+
+export function Servers({ servers }: { servers: ServerInfo[] }): ReactNode {
+  return (
+    <section className="panel" aria-labelledby="servers">
+      <h2 id="servers">Servers</h2>
+      {servers.length === 0 ? (
+        <p className="empty">No server has reported.</p>
+      ) : (
+        <table className="servers">
+          <thead>
+            <tr>
+              <th scope="col">Name</th>
+              <th scope="col">Role</th>
+              <th scope="col" className="number">
+                In flight
+              </th>
+              <th scope="col" className="number">
+                Heartbeat
+              </th>
+              <th scope="col" className="number wide-only">
+                Up for
+              </th>
+              <th scope="col" className="wide-only">
+                Version
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {servers.map((server) => (
+              <ServerRow key={server.name} server={server} />
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function ServerRow({ server }: { server: ServerInfo }): ReactNode {
+  const { now } = useService();
+  const alive = isAlive(server);
+  const started = parseMoment(server.started_at);
+  const where = [server.host, server.pid && `pid ${server.pid}`].filter(Boolean).join(', ');
+  return (
+    <tr className={alive ? '' : 'tone-bad'}>
+      <th scope="row" title={where}>
+        <span className={alive ? 'dot tone-ok' : 'dot tone-bad'} aria-hidden="true" />
+        {server.name}
+        {!alive && <span className="quiet"> silent</span>}
+      </th>
+      <td>{server.role ?? '–'}</td>
+      <td className="number figures">{delivers(server) ? formatCount(server.in_flight) : '–'}</td>
+      <td className="number figures">
+        {server.last_beat_age_ms == null ? '–' : `${formatSpan(server.last_beat_age_ms)} ago`}
+      </td>
+      <td className="number figures wide-only">{started === null ? '–' : formatSpan(now() - started)}</td>
+      <td className="figures wide-only">{server.version ?? '–'}</td>
+    </tr>
+  );
+}
+
+const PERSISTENCE: Record<string, string> = {
+  aof: 'append-only file',
+  rdb: 'snapshots only: a crash loses the last minutes',
+  none: 'none: a restart loses everything',
+};
+
+export function RedisFacts({ stats }: { stats: Stats }): ReactNode {
+  const redis = stats.redis ?? {};
+  const memory = redis.maxmemory
+    ? `${formatBytes(redis.used_memory)} of ${formatBytes(redis.maxmemory)}`
+    : formatBytes(redis.used_memory);
+  const facts: [string, string][] = [
+    ['Version', redis.version ?? '–'],
+    ['Memory', memory],
+    ['On disk', redis.persistence ? (PERSISTENCE[redis.persistence] ?? redis.persistence) : '–'],
+    ['When full', redis.maxmemory_policy ?? '–'],
+    ['Finished, kept', `${formatCount(stats.finished)} (${formatBytes(stats.finished_bytes)})`],
+  ];
+  return (
+    <section className="panel" aria-labelledby="redis">
+      <h2 id="redis">Redis</h2>
+      <dl className="facts figures">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}

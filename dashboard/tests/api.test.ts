@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { Api, ApiError } from '../src/lib/api';
+
+function answering(response: Response | Error) {
+  const calls: { url: string; init: RequestInit }[] = [];
+  const fetcher = (async (url: string, init: RequestInit) => {
+    calls.push({ url, init });
+    if (response instanceof Error) throw response;
+    return response;
+  }) as typeof fetch;
+  return { api: new Api(() => 'secret', fetcher), calls };
+}
+
+function json(status: number, body: unknown, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), { status, headers });
+}
+
+async function failure(work: Promise<unknown>): Promise<ApiError> {
+  const error = await work.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ApiError);
+  return error as ApiError;
+}
+
+describe('a call', () => {
+  it('carries the token and leaves out empty filters', async () => {
+    const { api, calls } = answering(json(200, { messages: [], next_cursor: null }));
+    await api.list({ status: 'dead', channel: '', limit: 50 });
+    expect(calls[0]?.url).toBe('/v1/messages?status=dead&limit=50');
+    expect(calls[0]?.init.headers).toMatchObject({ Authorization: 'Bearer secret' });
+  });
+
+  it('escapes an id', async () => {
+    const { api, calls } = answering(json(200, {}));
+    await api.run('a/../b?');
+    expect(calls[0]?.url).toBe('/v1/messages/a%2F..%2Fb%3F/run');
+  });
+
+  it('sends the Idempotency-Key with a new message', async () => {
+    const { api, calls } = answering(json(201, { id: 'x' }));
+    await api.schedule({ message: 'm' }, 'key');
+    expect(calls[0]?.init.headers).toMatchObject({ 'Idempotency-Key': 'key', 'Content-Type': 'application/json' });
+  });
+});
+
+describe('a failure', () => {
+  it('carries what the service said, field by field', async () => {
+    const errors = [{ field: 'time', message: 'is not a moment' }];
+    const problem = { title: 'Bad Request', detail: 'One field is wrong.', errors };
+    const error = await failure(answering(json(400, problem)).api.schedule({}, null));
+    expect(error).toMatchObject({ status: 400, message: 'One field is wrong.', fields: errors });
+  });
+
+  it('tells Redis away, a missing token and no answer apart', async () => {
+    const away = await failure(answering(json(503, { title: 'x' }, { 'Retry-After': '2' })).api.stats());
+    expect(away).toMatchObject({ redisAway: true, retryAfterSeconds: 2 });
+    expect((await failure(answering(json(401, {})).api.stats())).unauthorized).toBe(true);
+    expect((await failure(answering(new TypeError('refused')).api.stats())).unreachable).toBe(true);
+  });
+
+  it('survives an answer that is not JSON', async () => {
+    const error = await failure(answering(new Response('<h1>Bad gateway</h1>', { status: 502 })).api.stats());
+    expect(error.message).toBe('HTTP 502');
+  });
+});

@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { assess, DeadWatch, notes, TREND_WINDOW_MS } from '../src/lib/health';
+import type { Failure, HealthInput } from '../src/lib/health';
+import type { Stats } from '../src/lib/types';
+
+const NOW = Date.UTC(2027, 0, 1);
+
+const HEALTHY: Stats = {
+  paused: false,
+  scheduled: { high: 1, normal: 2, low: 0, total: 3 },
+  due: 0,
+  processing: 0,
+  dead: 0,
+  oldest_due_age_ms: null,
+  next_due_at: new Date(NOW + 72_000).toISOString(),
+  throughput: { delivered_per_s: 0, failed_per_s: 0, accepted_per_s: 0 },
+  lateness_ms: { p50: null, p99: null },
+  servers: [{ name: 'a', role: 'all', last_beat_age_ms: 300 }],
+};
+
+function health(stats: Partial<Stats>, more: Partial<HealthInput> = {}) {
+  return assess({ stats: { ...HEALTHY, ...stats }, failure: null, trend: null, now: NOW, ...more });
+}
+
+describe('the health sentence', () => {
+  it('says that all is well, and when the next message is due', () => {
+    expect(health({})).toMatchObject({
+      level: 'ok',
+      headline: 'Healthy: the next message is due in 1 min 12 s.',
+      detail: '3 messages scheduled, nothing overdue.',
+    });
+  });
+
+  it('says how punctual delivery is', () => {
+    const found = health({ throughput: { delivered_per_s: 212 }, lateness_ms: { p50: 1.2, p99: 4.1 } });
+    expect(found).toMatchObject({ level: 'ok', headline: 'Delivering on time: 212 per second.' });
+    expect(found.detail).toBe('Half of them within 1.2 ms of their moment, 99 % within 4.1 ms.');
+  });
+
+  it('offers a first message when there is none', () => {
+    const found = health({ scheduled: { total: 0 }, next_due_at: null });
+    expect(found).toMatchObject({ code: 'idle', level: 'ok', link: { href: '#/schedule' } });
+  });
+
+  it.each<[Failure['kind'], string, RegExp, RegExp]>([
+    ['redis', 'redis-away', /Redis is away/, /Start Redis again/],
+    ['unreachable', 'unreachable', /does not answer/, /make run/],
+    ['auth', 'auth', /token/, /API_AUTH/],
+    ['error', 'error', /error/, /logs/],
+  ])('puts a failure (%s) before anything else and says what to do', (kind, code, headline, remedy) => {
+    const found = health({ paused: true }, { failure: { kind, detail: 'why' } });
+    expect(found.code).toBe(code);
+    expect(found.headline).toMatch(headline);
+    expect(found.remedy).toMatch(remedy);
+  });
+
+  it('notices that no scheduler is alive: none there, silent ones, or servers that only take messages', () => {
+    const silent = { name: 'a', role: 'all', last_beat_age_ms: 60_000 };
+    const apiOnly = { name: 'b', role: 'api', last_beat_age_ms: 100 };
+    for (const servers of [[], [silent], [apiOnly], [silent, apiOnly]]) {
+      expect(health({ servers, due: 4 })).toMatchObject({ code: 'no-scheduler', level: 'bad' });
+    }
+    expect(health({ servers: [silent, { name: 'c', role: 'worker', last_beat_age_ms: 0 }] }).level).toBe('ok');
+  });
+
+  it('does not call a service dead that does not list its servers', () => {
+    const { servers: _, ...rest } = HEALTHY;
+    expect(assess({ stats: rest, failure: null, trend: null, now: NOW }).level).toBe('ok');
+  });
+
+  it('says that delivery is paused, and how much waits', () => {
+    const found = health({ paused: true, due: 312, oldest_due_age_ms: 52_000 });
+    expect(found).toMatchObject({ code: 'paused', level: 'warn' });
+    expect(found.detail).toBe('312 messages are due and waiting, the oldest for 52 s.');
+  });
+
+  it('says that dead letters grow, the worse the larger their share', () => {
+    const few = health({ dead: 12, throughput: { delivered_per_s: 1_000 } }, { trend: { overMs: 60_000, added: 1 } });
+    expect(few).toMatchObject({ code: 'dead-growing', level: 'warn', headline: '12 dead letters, and growing.' });
+    const many = health({ dead: 12, throughput: { delivered_per_s: 1 } }, { trend: { overMs: 60_000, added: 4 } });
+    expect(many).toMatchObject({ level: 'bad', detail: expect.stringMatching(/^4 more in the last 1 min/) });
+  });
+
+  it('says how far behind it is, and when it will have caught up', () => {
+    const found = health({
+      due: 8_200,
+      oldest_due_age_ms: 42_000,
+      throughput: { delivered_per_s: 1_100, accepted_per_s: 280 },
+    });
+    expect(found).toMatchObject({ code: 'behind', level: 'warn' });
+    expect(found.headline).toBe('Behind: 8\u202f200 messages are due, the oldest for 42 s.');
+    expect(found.detail).toContain('caught up in about 10 s');
+  });
+
+  it('forgives a backlog that is being worked off in time', () => {
+    expect(health({ due: 90, oldest_due_age_ms: 120, throughput: { delivered_per_s: 900 } }).level).toBe('ok');
+  });
+
+  it('says that delivery is late', () => {
+    const found = health({ throughput: { delivered_per_s: 5 }, lateness_ms: { p50: 20, p99: 2_500 } });
+    expect(found).toMatchObject({ code: 'late', level: 'warn' });
+  });
+
+  it('survives figures that are missing', () => {
+    expect(assess({ stats: {}, failure: null, trend: null, now: NOW }).code).toBe('idle');
+    expect(assess({ stats: null, failure: null, trend: null, now: NOW }).code).toBe('loading');
+    expect(notes({}, 'idle')).toEqual([]);
+  });
+});
+
+describe('the notes beneath', () => {
+  it('tell what threatens the promises', () => {
+    const redis = { persistence: 'none', maxmemory_policy: 'allkeys-lru', maxmemory: 100, used_memory: 95 };
+    const found = notes({ ...HEALTHY, dead: 2, redis }, 'waiting');
+    expect(found).toHaveLength(4);
+    expect(found.join(' ')).toMatch(/2 dead letters.*appendonly.*noeviction.*95 B of 100 B/);
+  });
+
+  it('do not repeat the headline', () => {
+    const silent = [{ name: 'a', last_beat_age_ms: 60_000 }];
+    expect(notes({ ...HEALTHY, dead: 2, servers: silent }, 'dead-growing')).toHaveLength(1);
+    expect(notes({ ...HEALTHY, servers: silent }, 'no-scheduler')).toHaveLength(0);
+  });
+});
+
+describe('the watch on dead letters', () => {
+  it('says by how much they grew while the page was open', () => {
+    const watch = new DeadWatch();
+    watch.add(0, 5);
+    expect(watch.trend()).toBeNull();
+    watch.add(2_000, 9);
+    expect(watch.trend()).toEqual({ overMs: 2_000, added: 4 });
+  });
+
+  it('forgets growth after five minutes', () => {
+    const watch = new DeadWatch();
+    watch.add(0, 5);
+    watch.add(1_000, 9);
+    watch.add(2_000 + TREND_WINDOW_MS, 9);
+    expect(watch.trend()).toBeNull();
+  });
+
+  it('begins anew when some were redriven', () => {
+    const watch = new DeadWatch();
+    watch.add(0, 5);
+    watch.add(1_000, 9);
+    watch.add(2_000, 0);
+    expect(watch.trend()).toBeNull();
+    watch.add(3_000, 1);
+    expect(watch.trend()).toEqual({ overMs: 1_000, added: 1 });
+  });
+});
