@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -121,7 +122,7 @@ def test_all_problems_come_at_once_each_under_the_name_that_the_user_wrote(tmp_p
 
 def test_an_unknown_key_that_resembles_nothing_gets_the_known_ones(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, {"Xyzzy": {}})
-    assert line == "Xyzzy: unknown section; known are: Redis, Server, Scheduler, Retry, Retention, Api, Logs"
+    assert line == "Xyzzy: unknown section; known are: Redis, Server, Scheduler, Retry, Retention, Api, Webhook, Logs"
 
 
 def test_a_key_in_the_wrong_section_is_found(tmp_path: Path) -> None:
@@ -277,13 +278,15 @@ JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
     lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
 )
-SECTIONS = st.sampled_from(["Redis", "Server", "Scheduler", "Retry", "Retention", "Api", "Logs", "x"])
+SECTIONS = st.sampled_from(["Redis", "Server", "Scheduler", "Retry", "Retention", "Api", "Webhook", "Logs", "x"])
 KEYS = st.sampled_from([setting.key.partition(".")[2] for setting in every_setting()] + ["", "Unknown"])
 VARIABLES = st.sampled_from(
     [setting.variable for setting in every_setting()] + ["PORT", "REDIS_URL", "API_AUTH", "API__"]
 )
 
 
+# No deadline: it writes a file, on a machine that may be busy.
+@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.one_of(
         st.dictionaries(SECTIONS, st.dictionaries(KEYS, JSON)).map(json.dumps),

@@ -117,7 +117,8 @@ def test_a_group_is_one_entry_per_text_under_one_stamp(start: Start, tmp_path: P
     assert len({line[:37] for line in (tmp_path / "scheduler.log").read_text().splitlines()}) == 1
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+# No deadline: it writes files, on a machine that may be busy.  The fixtures hold nothing between examples.
+@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.text(alphabet=st.characters()), min_size=1))
 def test_nobody_can_forge_an_entry(start: Start, tmp_path: Path, messages: list[str]) -> None:
     log = start()

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from scheduler.errors import InvalidInput
@@ -209,6 +210,8 @@ def test_epoch_round_trip(moment: int) -> None:
         assert parse_time(moment) == parse_time(str(moment)) == moment
 
 
+# No deadline: each zone is read from disk once.
+@hypothesis_settings(deadline=None)
 @given(local_times(1971, 2100), st.timezone_keys())
 def test_a_local_time_comes_back_in_its_zone_unless_the_clocks_skip_it(local: datetime, name: str) -> None:
     zone = ZoneInfo(name)
@@ -368,6 +371,8 @@ ANYTHING = st.one_of(
 )
 
 
+# No deadline: the first unknown name of a zone reads the list of all zones from disk.
+@hypothesis_settings(deadline=None)
 @given(ANYTHING, ANYTHING, ANYTHING)
 @example("0000-01-01", None, None)
 @example("0001-01-01T00:00:00+23:59", None, None)
