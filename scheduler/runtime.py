@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from redis import Redis
-
 from scheduler import __version__
 from scheduler.channels.base import Channel
 from scheduler.channels.echo import EchoChannel
@@ -53,8 +51,8 @@ class Runtime:
         self._own_console = logger is None or isinstance(logger, ServiceLogger)
         self._log: ServiceLog = adapt(logger) if logger is not None else adapt(_Silent())
         self._embedded: EmbeddedRedis | None = None
-        self._client: Redis | None = None
         self._delivery: _Delivery | None = None
+        self._opened = False
 
     def start(self) -> None:
         """Redis first, then what uses it.  Raises ``StartError``, ``LayoutError`` with a way out; nothing is left
@@ -78,9 +76,9 @@ class Runtime:
         if self._delivery:
             self._delivery.stop()
             self._delivery = None
-        if self._client:
-            self._client.close()
-            self._client = None
+        if self._opened:
+            self.store.close()
+            self._opened = False
         if self._embedded:
             self._embedded.stop()
             self._embedded = None
@@ -91,14 +89,15 @@ class Runtime:
             self._embedded = EmbeddedRedis(Path(self.settings.redis.data_directory), self._log, clock=self._clock)
             self._embedded.start()
             self.redis_url = self._embedded.url
-        self._client = connect(self.redis_url, socket_timeout=self.settings.redis.socket_timeout_seconds)
-        report = check_server(self._client, clock=self._clock)
+        client = connect(self.redis_url, socket_timeout=self.settings.redis.socket_timeout_seconds)
+        self.store = store_for(self.settings, client, self._clock)
+        self._opened = True
+        report = check_server(client, clock=self._clock)
         for warning in report.warnings:
             self._log.warning(warning)
         for notice in report.notices:
             self._log.info(notice)
         self.redis = f"{report.product} {report.version}, {report.persistence}"
-        self.store = store_for(self.settings, self._client, self._clock)
         self.store.open()
 
     # -- for _Delivery ---------------------------------------------------------------------------------------------
@@ -107,13 +106,6 @@ class Runtime:
         """The ways out that this server has, by name."""
         write = ConsoleWriter().write if self._own_console else self._log.lines
         return {"echo": EchoChannel(write, redis_time.now_ms)}
-
-    @property
-    def client(self) -> Redis:
-        """Raises ``RuntimeError`` before ``start``."""
-        if self._client is None:
-            raise RuntimeError("Runtime.start() comes first")
-        return self._client
 
     @property
     def clock(self) -> Clock:
@@ -181,7 +173,7 @@ class _Delivery:
             clock,
             log,
         )
-        self._wake = WakeListener(runtime.client, self.dispatcher.wake, clock)
+        self._wake = WakeListener(store.client, self.dispatcher.wake, clock)
 
     def _freed(self) -> None:
         # The dispatcher is built after the workers that wake it.

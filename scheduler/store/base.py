@@ -77,6 +77,10 @@ class Base:
                 )
                 raise LayoutError(f"This Redis holds data with {name} {stored}, this server has {value}. {way_out}")
 
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
     def ping(self) -> None:
         """Raises ``StoreUnavailable`` when Redis does not answer."""
         self.plain("PING")
