@@ -21,6 +21,18 @@ if high == '+inf' then
   last = count - 1
 end
 
+-- By bytes, as Redis orders members: Lua's own < goes by the locale that the server was started under, where 'a' may
+-- come before 'B'.
+local function precedes(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then
+      return x < y
+    end
+  end
+  return #a < #b
+end
+
 -- How many members lie before (score, id) in the set's own order: by score, then by id.
 local function rank_of(score, id, inclusive)
   local from = redis.call('ZCOUNT', set, '-inf', '(' .. score)
@@ -28,7 +40,7 @@ local function rank_of(score, id, inclusive)
   while from < to do
     local middle = math.floor((from + to) / 2)
     local member = redis.call('ZRANGE', set, middle, middle)[1]
-    if member < id or (inclusive and member == id) then
+    if precedes(member, id) or (inclusive and member == id) then
       from = middle + 1
     else
       to = middle
@@ -45,7 +57,7 @@ if after_score ~= '' then
   end
 end
 
-local wanted = {'s', 'n', 'y', 'w'}
+local wanted = {'s', 'n', 'y', 'w', 'p'}
 for i = fields, #ARGV do
   wanted[#wanted + 1] = ARGV[i]
 end
@@ -64,11 +76,12 @@ while looked < tonumber(scan) and looked < total and found < tonumber(limit) do
     looked = looked + 1
     reply[2], reply[3] = members[i + 1], members[i]
     local m = redis.call('HMGET', msg .. members[i], unpack(wanted))
-    if (status == '' or (m[1] or 'scheduled') == status) and (channel == '' or (m[2] or 'echo') == channel)
+    -- Without a payload it is an id whose hash somebody deleted by hand: no message.
+    if m[5] and (status == '' or (m[1] or 'scheduled') == status) and (channel == '' or (m[2] or 'echo') == channel)
       and (type_ == '' or m[3] == type_) and (owner == '' or m[4] == owner) then
       found = found + 1
       local row = {members[i], members[i + 1]}
-      for f = 5, #wanted do
+      for f = 6, #wanted do
         row[#row + 1] = m[f]
       end
       reply[#reply + 1] = row
