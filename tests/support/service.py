@@ -1,0 +1,263 @@
+"""The real service: ``app.py`` and all of its processes, in a folder of its own, watched from outside."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, NamedTuple
+
+import psutil
+import redis
+
+from scheduler.config import SHORTCUTS
+from scheduler.embedded import socket_path
+from tests.support.waiting import wait_for
+
+ROOT = Path(__file__).parents[2]
+
+
+class Line(NamedTuple):
+    """A line that a process wrote."""
+
+    text: str
+    at_ms: float
+    """When it arrived, ms since the epoch."""
+
+
+class Answer(NamedTuple):
+    """What the HTTP API answered."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class Output:
+    """The lines of one stream, read by a thread as they come."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self._changed = threading.Condition()
+
+    def read(self, stream: IO[bytes]) -> threading.Thread:
+        """Read until the stream ends; lines of several runs follow each other."""
+        thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        thread.start()
+        return thread
+
+    def texts(self) -> list[str]:
+        return [line.text for line in list(self.lines)]
+
+    def wait(self, what: str, found: Callable[[list[Line]], bool], seconds: float = 15.0) -> None:
+        """Block until ``found(lines)``; AssertionError that names ``what`` after so long."""
+        with self._changed:
+            arrived = self._changed.wait_for(lambda: found(self.lines), seconds)
+        assert arrived, f"not within {seconds} s: {what}; {len(self.lines)} lines, the last: {self.texts()[-20:]}"
+
+    def wait_for(self, text: str, seconds: float = 15.0) -> Line:
+        """The first line that contains the text, as soon as there is one."""
+        self.wait(f"a line with {text!r}", lambda lines: any(text in line.text for line in lines), seconds)
+        return next(line for line in self.lines if text in line.text)
+
+    def wait_for_count(self, count: int, seconds: float = 30.0) -> None:
+        """Block until there are so many lines."""
+        self.wait(f"{count} lines", lambda lines: len(lines) >= count, seconds)
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            for raw in stream:
+                with self._changed:
+                    self.lines.append(Line(raw.decode().rstrip("\n"), time.time() * 1000))
+                    self._changed.notify_all()
+
+
+class Service:
+    """One server.  ``start`` and ``stop``, ``kill`` may be repeated: the folder, and with it the messages, stays.
+
+    ``folder``: gets ``data/`` and ``logs/``.  ``redis_url``: None for the embedded one.  ``env``: more settings, as
+    environment variables.  ``read_stdout``: False leaves its output in the pipe, which blocks it when that is full.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        redis_url: str | None = None,
+        role: Literal["all", "api", "worker"] = "all",
+        env: Mapping[str, str] | None = None,
+        read_stdout: bool = True,
+    ) -> None:
+        self.data = folder / "data"
+        self.logs = folder / "logs"
+        self.role = role
+        self.stdout = Output()
+        """What the echo channel prints, of all runs."""
+        self.stderr = Output()
+        """What the service says about itself, of all runs."""
+        self.port = 0
+        self._read_stdout = read_stdout
+        self._env = {
+            **clean_environment(),
+            "REDIS__DATADIRECTORY": str(self.data),
+            "LOGS__DIRECTORY": str(self.logs),
+            "PORT": "0",
+            "SERVER__ROLE": role,
+            **({"REDIS_URL": redis_url} if redis_url else {}),
+            **(env or {}),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._readers: list[threading.Thread] = []
+
+    # -- process ---------------------------------------------------------------------------------------------------
+
+    def launch(self) -> Service:
+        """Start the process and return at once."""
+        self._process = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py")],
+            cwd=ROOT,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._process.stdout
+        assert self._process.stderr
+        self._readers = [self.stderr.read(self._process.stderr)]
+        if self._read_stdout:
+            self._readers.append(self.stdout.read(self._process.stdout))
+        return self
+
+    def start(self) -> Service:
+        """Start, and return when it answers ``/health`` with success (a worker: when it says that it runs)."""
+        said = len(self.stderr.lines)
+        self.launch()
+        wait_for("the service runs", lambda: self._runs(self.stderr.texts()[said:]), 30)
+        if self.role != "worker":
+            summary = "\n".join(self.stderr.texts()[said:])
+            match = re.search(r"HTTP: +http://127\.0\.0\.1:(\d+)", summary)
+            assert match, summary
+            self.port = int(match[1])
+            if self.role == "all":
+                wait_for("healthy", lambda: self.get("/health").status == 200)
+        return self
+
+    def _runs(self, said: Sequence[str]) -> bool:
+        assert self.process.poll() is None, f"it ended with code {self.process.returncode}: {said}"
+        return any("Stop: " in line for line in said)
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "not started"
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, seconds: float = 30.0) -> int:
+        """The exit code, once the process has ended and every line it wrote is read."""
+        code = self.process.wait(seconds)
+        for reader in self._readers:
+            reader.join(seconds)
+        if not self._read_stdout and self.process.stdout:
+            self.process.stdout.close()
+        return code
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to stop; its exit code."""
+        self.send(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        """``kill -9`` of the scheduler process; returns when its children are gone too."""
+        children = self.children()
+        self.process.kill()
+        self.wait()
+        _, left = psutil.wait_procs(children, timeout=20)
+        assert not left, f"left behind: {left}"
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that it started, and theirs."""
+        try:
+            found: list[psutil.Process] = psutil.Process(self.pid).children(recursive=True)
+            return found
+        except psutil.NoSuchProcess:
+            return []
+
+    def __enter__(self) -> Service:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    # -- what it holds and answers ---------------------------------------------------------------------------------
+
+    def embedded(self) -> redis.Redis:
+        """A new client of its embedded Redis, text out; the caller closes it."""
+        path = str(socket_path(self.data.absolute()))
+        return redis.Redis(unix_socket_path=path, socket_timeout=10, decode_responses=True)
+
+    def log(self, name: str = "scheduler.log") -> list[str]:
+        """The lines of one of its log files."""
+        return (self.logs / name).read_text().splitlines()
+
+    def request(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+        """One request; ``body`` is sent as JSON.  Status 0: nobody answered."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        data = None if body is None else json.dumps(body).encode()
+        given = {"Content-Type": "application/json", **(headers or {})} if data is not None else dict(headers or {})
+        with closing(connection):
+            try:
+                connection.request(method, path, data, given)
+                answer = connection.getresponse()
+                text = answer.read().decode()
+            except (OSError, http.client.HTTPException) as error:
+                return Answer(0, repr(error), {})
+            return Answer(answer.status, text, {name.lower(): value for name, value in answer.getheaders()})
+
+    def get(self, path: str) -> Answer:
+        return self.request("GET", path)
+
+    def post(self, path: str, body: Any = None) -> Answer:
+        return self.request("POST", path, body)
+
+    def schedule(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+        """The ids of messages (bodies of ``POST /v1/messages``) that were accepted, in batches of 1,000."""
+        ids: list[str] = []
+        for first in range(0, len(messages), 1000):
+            answer = self.post("/v1/messages/batch", {"messages": list(messages[first : first + 1000])})
+            assert answer.status == 201, answer
+            ids += [message["id"] for message in answer.json()["messages"]]
+        return ids
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without a setting of the service in it."""
+    return {name: value for name, value in os.environ.items() if name not in SHORTCUTS and "__" not in name}
+
+
+def printed(lines: Sequence[str]) -> list[str]:
+    """The messages of the echo channel's lines ``<moment> | <message>``."""
+    return [text.partition(" | ")[2] for text in lines]
