@@ -10,7 +10,7 @@ end
 -- ids: {score, id, score, id, ...}; bytes: of all of them.
 local function keep(set, counter, ids, bytes)
   if #ids > 0 then
-    redis.call('ZADD', set, unpack(ids))
+    in_slices(ids, function(...) redis.call('ZADD', set, ...) end)
     redis.call('HINCRBY', meta, counter, bytes)
   end
 end

@@ -2,7 +2,7 @@
 claim: take up to `limit` due messages, most urgent priority first, soonest first, each under a lock.
 KEYS     due_high due_normal due_low locks msg meta events
 ARGV     now wake_channel partition events_kept limit lock_ms token
-INCLUDES clock due events
+INCLUDES clock due events slices
 RETURNS  {now_us, wait_us, {id, due_at, attempt, payload, channel, target, type, retry, priority, created_at}, ...}
          wait_us: the next message is due so much later; 0: more are due already; -1: nothing waits, or paused
 CODES    none
@@ -38,13 +38,13 @@ for _, set in ipairs({due_high, due_normal, due_low}) do
       end
     end
     if #taken > 0 then
-      redis.call('ZREM', set, unpack(taken))
+      in_slices(taken, function(...) redis.call('ZREM', set, ...) end)
       room = room - #taken
     end
   end
 end
 if #locked > 0 then
-  redis.call('ZADD', locks, unpack(locked))
+  in_slices(locked, function(...) redis.call('ZADD', locks, ...) end)
   emit()
 end
 

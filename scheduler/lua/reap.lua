@@ -4,7 +4,7 @@ KEYS     due_high due_normal due_low locks msg dead meta events
 ARGV     now wake_channel partition events_kept limit max_attempts lost_limit
          max_attempts: for messages without a policy of their own, -1 is without limit; lost_limit: a message whose policy
          is without limit is dead after so many expired locks, or it would kill process after process for ever
-INCLUDES clock due events finish
+INCLUDES clock due events slices finish
 RETURNS  {to_scheduled, to_dead, wait_ms}
          wait_ms: the next lock expires so much later; -1: nothing is in flight
 CODES    none
@@ -47,7 +47,7 @@ for _, id in ipairs(expired) do
   end
 end
 if #expired > 0 then
-  redis.call('ZREM', locks, unpack(expired))
+  in_slices(expired, function(...) redis.call('ZREM', locks, ...) end)
   keep(dead, 'dead_bytes', given_up, bytes)
   emit()
   wake(before, first)

@@ -3,7 +3,7 @@ renew: push the expiry of locks in flight.
 KEYS     locks msg
 ARGV     now lock_ms items...
          items, 2 each: id token
-INCLUDES clock
+INCLUDES clock slices
 RETURNS  {position, ...} of the items whose lock was lost, from 1
 CODES    none
 COST     O(n log N) for n locks
@@ -13,14 +13,13 @@ local lost = {}
 local renewed = {}
 for at = items, #ARGV, 2 do
   local id = ARGV[at]
-  if redis.call('HGET', msg .. id, 'k') == ARGV[at + 1] then
+  local token = ARGV[at + 1]
+  if token ~= '' and redis.call('HGET', msg .. id, 'k') == token then
     renewed[#renewed + 1] = expiry
     renewed[#renewed + 1] = id
   else
     lost[#lost + 1] = (at - items) / 2 + 1
   end
 end
-if #renewed > 0 then
-  redis.call('ZADD', locks, 'XX', unpack(renewed))
-end
+in_slices(renewed, function(...) redis.call('ZADD', locks, 'XX', ...) end)
 return lost

@@ -5,7 +5,7 @@ ARGV     now wake_channel partition events_kept items...
          items, 7 each: id token kind delay_ms error evidence result
          kind: ack | retry | dead | release; delay_ms: retry, release: due again so long from now, '' (release): at its
          own moment; error, evidence, result: '' for none
-INCLUDES clock due events finish
+INCLUDES clock due events slices finish
 RETURNS  {1 or 0, ...} per item: 0 where the lock was lost and nothing was changed
 CODES    none
 COST     O(n log N) for n outcomes
@@ -32,7 +32,8 @@ for at = items, #ARGV, STRIDE do
   local error, evidence, result = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   local key = msg .. id
   local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z')
-  if m[1] ~= token then
+  -- An empty token is nobody's: finished messages hold one.
+  if token == '' or m[1] ~= token then
     results[#results + 1] = 0
   else
     results[#results + 1] = 1
@@ -76,7 +77,7 @@ for at = items, #ARGV, STRIDE do
   end
 end
 if #unlocked > 0 then
-  redis.call('ZREM', locks, unpack(unlocked))
+  in_slices(unlocked, function(...) redis.call('ZREM', locks, ...) end)
   keep(done, 'done_bytes', finished.ack, bytes.ack)
   keep(dead, 'dead_bytes', finished.dead, bytes.dead)
   emit()
