@@ -53,7 +53,7 @@ FIELDS: dict[str, str] = {
     "u": "updated_at, ms; left out while it equals created_at or finished_at",
     "f": "finished_at, ms",
     "x": "result, JSON text",
-    "z": "bytes counted against retention",
+    "z": "bytes counted against retention; until it is finished, those of its evidence",
     "h:<n>": "evidence of the n-th attempt in its whole life: JSON text, or ``attempt started_at duration_ms "
     "lateness_ms`` for a delivered one with nothing more to say; the last 20 are kept",
 }

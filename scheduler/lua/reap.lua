@@ -25,11 +25,10 @@ for _, id in ipairs(expired) do
     local error = 'the server that held it stopped answering (lock ' .. m[6] .. ' expired)'
     local evidence = string.format('{"attempt":%d,"started_at":%s,"outcome":"lost","error":"%s"}', attempt, m[9], error)
     local n = attempt + (tonumber(m[2]) or 0)
-    local size = (tonumber(m[10]) or 0) + #evidence
+    local size = (tonumber(m[10]) or 0) + #evidence - drop_old_evidence(key, n)
     redis.call('HSET', key, 'h:' .. n, evidence, 'e', error, 'l', lost)
-    drop_old_evidence(key, n)
     if (allowed >= 0 and attempt >= allowed) or (allowed < 0 and lost >= tonumber(lost_limit)) then
-      size = weight(key, size + #error)
+      size = weight(key, size) + #error
       redis.call('HSET', key, 's', 'dead', 'f', now_ms, 'k', '', 'z', size)
       given_up[#given_up + 1], given_up[#given_up + 2] = now_ms, id
       bytes = bytes + size

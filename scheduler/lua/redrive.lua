@@ -4,7 +4,7 @@ KEYS     due_high due_normal due_low msg dead meta events
 ARGV     now wake_channel partition events_kept id offset scan limit channel dry_run
          id: this one; '': up to `limit` of the `scan` oldest ones after the first `offset`; channel: '' for any;
          dry_run '1': count only
-INCLUDES clock due events message
+INCLUDES clock due events message slices finish
 RETURNS  {code, status, snapshot} with an id; {redriven, scanned} without one
 CODES    0 redriven; 1 no such message; 2 it is not dead (status says what it is)
 COST     O(scan + limit log N)
@@ -14,9 +14,12 @@ local before = earliest()
 local function redrive(one, m)
   local key = msg .. one
   local attempts = (tonumber(m[4]) or 0) + (tonumber(m[5]) or 0)
-  redis.call('HINCRBY', meta, 'dead_bytes', -(tonumber(m[6]) or 0))
-  redis.call('HSET', key, 'o', attempts, 'u', now_ms)
-  redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k', 'z')
+  local size = tonumber(m[6]) or 0
+  redis.call('HINCRBY', meta, 'dead_bytes', -size)
+  -- What is left of its weight is the evidence, which stays.
+  local evidence = math.max(0, size - weight(key, redis.call('HSTRLEN', key, 'e')))
+  redis.call('HSET', key, 'o', attempts, 'u', now_text, 'z', evidence)
+  redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k')
   redis.call('ZREM', dead, one)
   redis.call('ZADD', DUE[m[2] or 'normal'], now_ms, one)
   event('redriven', one, m[3], 0)

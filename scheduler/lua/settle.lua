@@ -50,7 +50,8 @@ for at = items, #ARGV, STRIDE do
       event('released', id, m[6], attempt)
     else
       local n = attempt + (tonumber(m[4]) or 0)
-      local hash = {'h:' .. n, evidence, 'z', (tonumber(m[7]) or 0) + #error + #evidence + #result}
+      local kept = (tonumber(m[7]) or 0) + #evidence - drop_old_evidence(key, n)
+      local hash = {'h:' .. n, evidence, 'z', kept}
       if error ~= '' then
         hash[#hash + 1], hash[#hash + 2] = 'e', error
       end
@@ -63,7 +64,7 @@ for at = items, #ARGV, STRIDE do
         reschedule(id, m[2], now_ms + tonumber(delay_ms))
         event('retried', id, m[6], attempt)
       else
-        local size = weight(key, hash[4])
+        local size = weight(key, kept) + #error + #result
         hash[4] = size
         -- An empty token is nobody's: one write less than deleting the field.
         redis.call('HSET', key, 's', NAMES[kind], 'f', now_text, 'k', '', unpack(hash))
@@ -72,7 +73,6 @@ for at = items, #ARGV, STRIDE do
         bytes[kind] = bytes[kind] + size
         event(NAMES[kind], id, m[6], attempt)
       end
-      drop_old_evidence(key, n)
     end
   end
 end
