@@ -28,6 +28,7 @@ _CONNECTION: Final = (
     # Their clients come with high availability; until then the connection itself refuses them, in words.
     rf"|sentinel://(\S*@)?{_ADDRESS}(,{_ADDRESS})*/\S+|cluster://(\S*@)?{_ADDRESS}(,{_ADDRESS})*(/\d*)?(\?\S*)?)$"
 )
+_SIGNING_FORM: Final = r"whsec_[A-Za-z0-9+/]{32,86}={0,2}"
 _DAY: Final = 86_400.0
 _YEARS: Final = 3_650 * _DAY
 _PIB: Final = 2**50
@@ -187,6 +188,48 @@ class ApiSettings(Section):
     """How long an `Idempotency-Key` is remembered."""
 
 
+class WebhookSettings(Section):
+    timeout_seconds: float = _number(30.0, 0.1, 3600)
+    """Time for a whole attempt, unless the message brings its own."""
+    connect_timeout_seconds: float = _number(10.0, 0.1, 300)
+    """Time for the name to resolve, and again for the connection with its TLS handshake."""
+    max_in_flight: int = _whole(1000, 1, 50_000)
+    """Messages that one process sends at once, those that wait for their destination included."""
+    max_in_flight_per_host: int = _whole(100, 1, 50_000)
+    """Transfers at once to one destination: scheme, host and port."""
+    secrets: str = _text(
+        "",
+        rf"^({_SIGNING_FORM}(,{_SIGNING_FORM})*)?$",
+        "whsec_ and the base64 of 24 to 64 bytes; several as a list or separated by commas",
+        secret=True,
+    )
+    """Secrets that requests are signed with (Standard Webhooks). Each request carries a signature by every one, so that
+    one can be replaced while the other still holds; empty for no signatures."""
+    send_api_token: bool = False
+    """Send `Api.AuthToken` as `Authorization` to every target, as one of the systems before this one did. Only where
+    all targets are your own."""
+    allow_private_networks: bool = False
+    """Allow targets in private, loopback and carrier-grade NAT networks. Metadata, link-local and reserved addresses
+    stay refused."""
+    allowed_networks: str = _text(
+        "",
+        r"^([\w.:/\[\]-]+(,[\w.:/\[\]-]+)*)?$",
+        "host names, addresses and networks like 10.0.0.0/8; several as a list or separated by commas",
+    )
+    """Targets that are allowed in any case. A host name is allowed whatever it resolves to."""
+    client_errors_final: bool = False
+    """A 4xx other than 429 makes a dead letter at once instead of being tried again."""
+    retry_after_cap_seconds: float = _number(3600.0, 0, _YEARS)
+    """The longest `Retry-After` of an endpoint that is followed."""
+
+    @field_validator("secrets", "allowed_networks", mode="before")
+    @classmethod
+    def _one_text(cls, value: object) -> object:
+        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            value = ",".join(value)
+        return ",".join(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
+
+
 class LogSettings(Section):
     directory: str = _text("logs", r"^[^\x00-\x1f]+$", "the path of a folder")
     """Folder of the log files."""
@@ -209,6 +252,7 @@ class Settings(Section):
     retry: RetrySettings = Field(default_factory=RetrySettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
+    webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
 
 
@@ -282,6 +326,7 @@ def masked(settings: Settings) -> dict[str, dict[str, Any]]:
 def secrets_of(settings: Settings) -> list[str]:
     """The literal secrets among the values, for ``safetext.Masker``: tokens, and the password inside Redis's URL."""
     found = [getattr(getattr(settings, setting.section), setting.name) for setting in every_setting() if setting.secret]
+    found += settings.webhook.secrets.split(",")
     in_url = re.search(r"://[^/:@]*:([^/]*)@|[?&]password=([^&]*)", settings.redis.connection_string)
     if in_url:
         password = in_url[1] or in_url[2] or ""
