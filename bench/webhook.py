@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import heapq
+import logging
 import sys
 import threading
 import time
@@ -19,9 +20,11 @@ from typing import NamedTuple
 import psutil
 import urllib3
 
-from scheduler.channels.webhook import WebhookChannel, WebhookSettings, WebhookTarget
+from scheduler.channels.webhook import WebhookChannel, WebhookTarget
 from scheduler.clock import SystemClock
+from scheduler.logs import adapt
 from scheduler.message import Claim, Outcome, Priority
+from scheduler.settings import WebhookSettings
 from tests.support.endpoint import BlackHole, EndpointProcess
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -82,7 +85,7 @@ class Driver:
 
     def _claim(self, room: int) -> list[Claim]:
         now = self._clock.now_ms()
-        claims = []
+        claims: list[Claim] = []
         while self._due and len(claims) < room and self._due[0][0] <= now:
             due_at, number, target = heapq.heappop(self._due)
             claims.append(
@@ -114,11 +117,12 @@ def drive(
     """Run a channel of its own over the messages."""
     settings = WebhookSettings(
         allow_private_networks=True,
-        secrets=[SECRET],  # type: ignore[list-item]  # pydantic makes it a SecretStr
+        secrets=SECRET,
         max_in_flight_per_host=per_host,
         connect_timeout_seconds=connect_timeout,
     )
-    channel = WebhookChannel(settings, SystemClock())
+    clock = SystemClock()
+    channel = WebhookChannel(settings, clock=clock, now_ms=clock.now_ms, log=adapt(logging.getLogger()))
     channel.start()
     try:
         return Driver(channel).run(messages, seconds)
@@ -151,7 +155,7 @@ def baseline(url: str, count: int, threads: int = 10) -> float:
 def fast_endpoint() -> Row:
     """Signed messages to an endpoint that answers at once."""
     with EndpointProcess() as endpoint:
-        run = drive((0, target(endpoint.url())) for _ in range(20_000))
+        run = drive([(0, target(endpoint.url()))] * 20_000)
         other = baseline(endpoint.url(), 4_000)
     rate = run.kinds["ack"] / run.seconds
     return Row(
@@ -166,7 +170,7 @@ def slow_endpoint() -> Row:
     """1,000 in flight to an endpoint that takes 200 ms."""
     with EndpointProcess() as endpoint:
         url = endpoint.url("/slow/200")
-        run = drive(((0, target(url)) for _ in range(15_000)), per_host=1000)
+        run = drive([(0, target(url))] * 15_000, per_host=1000)
         other = baseline(url, 100)
     rate = run.kinds["ack"] / run.seconds
     return Row(
@@ -208,7 +212,7 @@ def endless_bodies() -> Row:
     watcher.start()
     with EndpointProcess() as endpoint:
         url = endpoint.url("/stream/100000000")
-        run = drive(((0, target(url)) for _ in range(5_000)), per_host=1000)
+        run = drive([(0, target(url))] * 5_000, per_host=1000)
     done.set()
     watcher.join()
     megabytes = peak / 1e6

@@ -143,31 +143,18 @@ class _Server:
         parts = urlsplit(path)
         _, verb, argument = (parts.path + "//").split("/", 2)
         argument = argument.strip("/")
-        transport = connection.transport
-        loop = asyncio.get_running_loop()
         if verb == "status":
             connection.answer(int(argument), dict(parse_qsl(parts.query)), b"" if argument == "204" else b"ok")
+        elif verb in _BODIES:
+            connection.answer(body=_BODIES[verb](argument))
+        elif verb in _BREAKS:
+            _BREAKS[verb](connection.transport)
         elif verb == "slow":
-            loop.call_later(int(argument) / 1000, transport.write, _OK)
-        elif verb == "body":
-            connection.answer(body=b"x" * int(argument))
-        elif verb == "text":
-            connection.answer(body=unquote_to_bytes(argument))
+            asyncio.get_running_loop().call_later(int(argument) / 1000, connection.transport.write, _OK)
         elif verb == "stream":
-            task = loop.create_task(_stream(connection, int(argument)))
+            task = asyncio.get_running_loop().create_task(_stream(connection, int(argument)))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
-        elif verb == "reset":
-            _reset(transport)
-        elif verb == "cut":
-            transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789")
-            transport.close()
-        elif verb == "garbage":
-            transport.write(b"\x00\x01 this is not HTTP\r\n\r\n")
-            transport.close()
-        elif verb == "close":
-            transport.write(_OK)
-            transport.close()
         elif verb == "hold":
             self.held.append(connection)
         elif verb == "flaky" and received:
@@ -175,7 +162,7 @@ class _Server:
             self.seen[message_id] += 1
             connection.answer(503 if self.seen[message_id] <= int(argument) else 200)
         elif verb != "hang":
-            transport.write(_OK)
+            connection.transport.write(_OK)
 
     def let_go(self) -> None:
         for connection in self.held:
@@ -197,6 +184,23 @@ def _reset(transport: asyncio.Transport) -> None:
     # No lingering: closing sends RST instead of FIN.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
     transport.abort()
+
+
+def _answer_and_close(transport: asyncio.Transport, answer: bytes) -> None:
+    transport.write(answer)
+    transport.close()
+
+
+_BODIES: dict[str, Callable[[str], bytes]] = {
+    "body": lambda argument: b"x" * int(argument),
+    "text": unquote_to_bytes,
+}
+_BREAKS: dict[str, Callable[[asyncio.Transport], None]] = {
+    "reset": _reset,
+    "cut": lambda transport: _answer_and_close(transport, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789"),
+    "garbage": lambda transport: _answer_and_close(transport, b"\x00\x01 this is not HTTP\r\n\r\n"),
+    "close": lambda transport: _answer_and_close(transport, _OK),
+}
 
 
 class Endpoint:
@@ -292,7 +296,7 @@ class EndpointProcess:
 
 
 class BlackHole:
-    """An address that never answers a connection: a listener whose queue is full, so that the kernel drops what comes."""
+    """An address that never answers: a listener whose queue is full, so that the kernel drops what comes."""
 
     def __enter__(self) -> BlackHole:
         self._listener = socket.socket()

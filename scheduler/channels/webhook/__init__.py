@@ -1,9 +1,8 @@
 """The ``webhook`` channel; docs/webhooks.md has its rules."""
 
 from scheduler.channels.webhook.channel import WebhookChannel
-from scheduler.channels.webhook.settings import WebhookSettings
 from scheduler.channels.webhook.ssrf import AddressPolicy, check_url
 from scheduler.channels.webhook.target import WebhookTarget
 from scheduler.channels.webhook.urls import mask_url
 
-__all__ = ["AddressPolicy", "WebhookChannel", "WebhookSettings", "WebhookTarget", "check_url", "mask_url"]
+__all__ = ["AddressPolicy", "WebhookChannel", "WebhookTarget", "check_url", "mask_url"]

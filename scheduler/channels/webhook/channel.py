@@ -8,52 +8,68 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 
-from loguru import logger
-
 from scheduler import __version__
 from scheduler.channels.base import Report
 from scheduler.channels.webhook.engine import Engine
+from scheduler.channels.webhook.reporter import Reporter
 from scheduler.channels.webhook.request import RequestBuilder
 from scheduler.channels.webhook.resolver import Lookup
 from scheduler.channels.webhook.response import one_line
-from scheduler.channels.webhook.settings import WebhookSettings
+from scheduler.channels.webhook.signing import Signer
+from scheduler.channels.webhook.ssrf import AddressPolicy
 from scheduler.channels.webhook.transfer import Delivery
 from scheduler.clock import Clock
 from scheduler.errors import ServiceError
+from scheduler.logs import ServiceLog
 from scheduler.message import Claim, Outcome
+from scheduler.settings import WebhookSettings
 
 _SPARE_FILES = 256
 """File descriptors for everything that is not a webhook."""
-_STOP_MARGIN = 5.0
+_STOP_MARGIN = 1.0
 
 
 class WebhookChannel:
     """Delivers over HTTP from one thread of its own; ``deliver`` never waits for an endpoint."""
 
     name = "webhook"
+    max_slice = 100  # a slice only passes through the worker
 
     def __init__(
         self,
         settings: WebhookSettings,
-        clock: Clock,
         *,
-        now_ms: Callable[[], int] | None = None,
+        clock: Clock,
+        now_ms: Callable[[], float],
+        log: ServiceLog,
         api_token: str = "",
         lookup: Lookup = socket.getaddrinfo,
     ) -> None:
-        """``now_ms`` is the time that due moments are compared with (Redis's clock); ``api_token`` is ours, and only
-        sent when the settings say so; ``lookup`` resolves names."""
-        policy = settings.policy()
+        """``now_ms``: Redis's clock, for lateness.  ``api_token``: ours, only sent when the settings say so.
+        ``lookup``: resolves names.  Raises ConfigError for secrets or allowed networks that cannot be used.
+        """
+        policy = AddressPolicy.from_settings(settings)
         self._settings = settings
         self._clock = clock
         self._builder = RequestBuilder(
-            signer=settings.signer(),
+            signer=Signer.from_settings(settings),
             policy=policy,
             user_agent=f"Message-Scheduling-Service/{__version__}",
             api_token=api_token if settings.send_api_token else "",
             now_ms=clock.now_ms,
         )
-        self._engine = Engine(settings, self._builder, policy, clock, now_ms or clock.now_ms, lookup)
+        self._log = log
+        self._reporter = Reporter(log)
+        self._engine = Engine(
+            settings=settings,
+            builder=self._builder,
+            policy=policy,
+            clock=clock,
+            now_ms=now_ms,
+            log=log,
+            reporter=self._reporter,
+            lookup=lookup,
+        )
         self._lock = threading.Lock()
         self._inbox: list[Delivery] = []
         self._delivered = 0
@@ -64,8 +80,9 @@ class WebhookChannel:
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
-        _raise_file_limit(self._settings.max_in_flight)
+        _raise_file_limit(self._settings.max_in_flight, self._log)
         self._open = True
+        self._reporter.start()
         self._thread.start()
 
     @property
@@ -114,21 +131,21 @@ class WebhookChannel:
             self._deadline = self._clock.monotonic() + grace
         self._engine.wake()
         self._thread.join(grace + _STOP_MARGIN)
+        self._reporter.stop(_STOP_MARGIN)
 
     def _run(self) -> None:
         try:
             while self._open:
                 self._engine.turn(self._take(), None)
             self._drain()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, health must show it
             self._failure = error
-            logger.opt(exception=error).critical("The webhook thread has died: webhooks are no longer sent")
-            raise
+            self._log.error("the webhook thread has died: this server must be restarted", exception=error)
         finally:
             with self._lock:
                 self._open = False
             for delivery in self._take():
-                delivery.report([Outcome(delivery.claim, "release")])
+                self._reporter.put(delivery.report, [Outcome(delivery.claim, "release")])
             self._engine.close()
 
     def _take(self) -> list[Delivery]:
@@ -146,7 +163,7 @@ class WebhookChannel:
             self._engine.turn((), left)
 
 
-def _raise_file_limit(connections: int) -> None:
+def _raise_file_limit(connections: int, log: ServiceLog) -> None:
     """Every connection is a file descriptor, and the usual soft limit is 1024."""
     needed = connections + _SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -156,4 +173,4 @@ def _raise_file_limit(connections: int) -> None:
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     if limit < needed:
-        logger.warning("Webhook.MaxInFlight {} needs {} open files; the system allows {}", connections, needed, limit)
+        log.warning(f"Webhook.MaxInFlight {connections} needs {needed} open files; the system allows {limit}")

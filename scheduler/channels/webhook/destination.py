@@ -28,7 +28,7 @@ MIN_RELEASE_SECONDS = 0.25
 MAX_RELEASE_SECONDS = 30.0
 
 _FIRST_GUESS_SECONDS = 0.2
-_SMOOTHING = 0.05
+_SMOOTHING = 0.1
 
 T = TypeVar("T")
 
@@ -47,6 +47,7 @@ class Destination(Generic[T]):
     _mean: float | None = None
     """Seconds that a transfer takes, smoothed; None while none has ended."""
     _next_slot: float = 0.0
+    _full_since: float | None = None
 
     @property
     def held(self) -> int:
@@ -88,14 +89,18 @@ class Destination(Generic[T]):
         if not self.waiting:
             # It has caught up: what it could not take from here on starts a time line of its own.
             self._next_slot = 0.0
+            self._full_since = None
 
     def release_delay_ms(self, now: float, uniform: Callable[[float, float], float]) -> int:
         """Milliseconds after which a message that found no room shall be due again."""
-        rate = self.rate(now)
-        earliest = now + max(MIN_RELEASE_SECONDS, len(self.waiting) / rate)
-        latest = now + MAX_RELEASE_SECONDS
-        self._next_slot = min(max(self._next_slot + 1 / rate, earliest), latest)
+        if self._full_since is None:
+            self._full_since = now
+        # A rate measured in the first moments may be far off, and who was sent away cannot be called back: plan no
+        # further ahead than the destination has been full for.
+        horizon = min(max(MIN_RELEASE_SECONDS, 2 * (now - self._full_since)), MAX_RELEASE_SECONDS)
+        self._next_slot = max(self._next_slot + 1 / self.rate(now), now)
         delay = self._next_slot - now
-        # Behind the horizon all slots are one: spread them over its second half.
-        low = delay / 2 if self._next_slot >= latest else delay
-        return round(uniform(low, delay * 1.05) * 1000)
+        if delay >= horizon:
+            self._next_slot = now + horizon
+            delay = uniform(horizon / 2, horizon)
+        return round(max(delay, uniform(MIN_RELEASE_SECONDS, 1.25 * MIN_RELEASE_SECONDS)) * 1000)

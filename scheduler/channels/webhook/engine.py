@@ -11,19 +11,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 import pycurl
-from loguru import logger
 
 from scheduler.channels.base import Report
 from scheduler.channels.webhook.destination import Destination
 from scheduler.channels.webhook.poller import Poller
+from scheduler.channels.webhook.reporter import Reporter
 from scheduler.channels.webhook.request import RequestBuilder
 from scheduler.channels.webhook.resolver import Lookup, Resolver
 from scheduler.channels.webhook.response import judge, one_line, readable
-from scheduler.channels.webhook.settings import WebhookSettings
 from scheduler.channels.webhook.ssrf import AddressPolicy
 from scheduler.channels.webhook.transfer import Delivery, Transfer
 from scheduler.clock import Clock
+from scheduler.logs import ServiceLog
 from scheduler.message import Outcome
+from scheduler.settings import WebhookSettings
 
 SWEEP_SECONDS = 0.1
 """How often each queue is compared with what its destination may hold."""
@@ -38,18 +39,24 @@ class Engine:
 
     def __init__(
         self,
+        *,
         settings: WebhookSettings,
         builder: RequestBuilder,
         policy: AddressPolicy,
         clock: Clock,
-        now_ms: Callable[[], int],
+        now_ms: Callable[[], float],
+        log: ServiceLog,
+        reporter: Reporter,
         lookup: Lookup,
     ) -> None:
+        """``now_ms``: Redis's clock, for lateness."""
         self._settings = settings
         self._builder = builder
         self._policy = policy
         self._clock = clock
         self._now_ms = now_ms
+        self._log = log
+        self._reporter = reporter
         self.settled = 0
         """Claims that were reported, ever."""
         self._admitted = 0
@@ -156,7 +163,7 @@ class Engine:
             del self._queued[key]
 
     def _begin(self, destination: Destination[Delivery], delivery: Delivery, addresses: tuple[str, ...]) -> None:
-        transfer = self._idle.pop() if self._idle else Transfer(self._settings, self._policy)
+        transfer = self._idle.pop() if self._idle else self._new_transfer()
         transfer.delivery = delivery
         transfer.destination = destination
         try:
@@ -164,14 +171,17 @@ class Engine:
             transfer.begin(delivery.prepared, request, addresses)
             self._poller.multi.add_handle(transfer.curl)
         except Exception as error:  # noqa: BLE001 - a message that cannot be sent must not take the others along
-            logger.opt(exception=error).error("Message {} could not be sent", delivery.claim.id)
+            self._log.error(f"message {delivery.claim.id} could not be sent: {error}", exception=error)
             transfer.close()
             self._settle(delivery, Outcome(delivery.claim, "retry", error=f"could not be sent: {type(error).__name__}"))
             return
         transfer.started = self._clock.monotonic()
-        transfer.lateness_ms = max(0, self._now_ms() - delivery.claim.due_at)
+        transfer.lateness_ms = max(0.0, self._now_ms() - delivery.claim.due_at)
         self._running[transfer.curl] = transfer
         destination.begun(transfer.started)
+
+    def _new_transfer(self) -> Transfer:
+        return Transfer(self._settings, self._policy, self._poller.forget_dropped)
 
     # ------------------------------------------------------------------------------------------------ way out
 
@@ -189,7 +199,7 @@ class Engine:
     def _outcome(self, transfer: Transfer, code: int, message: str, duration_ms: float) -> Outcome:
         claim = transfer.delivery.claim
         answer = transfer.answer()
-        evidence = {"status_code": answer.status, "response": readable(transfer.body)} if answer.status else None
+        evidence = {"status_code": answer.status, "response": readable(bytes(transfer.body))} if answer.status else None
         if code and not transfer.cut:
             error = transfer.refusal or one_line(message) or f"libcurl error {code}"
             return Outcome(claim, "retry", duration_ms, transfer.lateness_ms, error=error, evidence=evidence)
@@ -197,7 +207,7 @@ class Engine:
             answer,
             client_errors_final=self._settings.client_errors_final,
             retry_after_cap=self._settings.retry_after_cap_seconds,
-            now_ms=self._now_ms(),
+            now_ms=self._clock.now_ms(),
         )
         return Outcome(
             claim, verdict.kind, duration_ms, transfer.lateness_ms, verdict.delay_ms, verdict.error, evidence
@@ -222,13 +232,10 @@ class Engine:
             return
         outcomes, self._outcomes = self._outcomes, defaultdict(list)
         for report, group in outcomes.items():
-            try:
-                report(group)
-            except Exception as error:  # noqa: BLE001 - whoever takes the outcomes must not stop the transfers
-                logger.opt(exception=error).error("{} webhook outcomes could not be reported", len(group))
+            self._reporter.put(report, group)
 
     def _sweep(self) -> None:
-        """Give back what waits at destinations that turned out to be slow, and fail what waits for a silent resolver."""
+        """Give back what waits for a destination that turned out to be slow, fail what waits for a silent resolver."""
         self._swept_at = now = self._clock.monotonic()
         for key, destination in list(self._queued.items()):
             patience = self._settings.connect_timeout_seconds

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy, refusal_of_u
 from scheduler.channels.webhook.target import WebhookTarget
 from scheduler.channels.webhook.urls import Url, parse_url
 from scheduler.message import Claim
+from scheduler.when import format_ms
 
 _BODILESS = ("GET", "DELETE")
 
@@ -94,7 +94,7 @@ class RequestBuilder:
             f"webhook-id: {message_id}",
             f"webhook-timestamp: {timestamp}",
             f"Scheduler-Attempt: {claim.attempt}",
-            f"Scheduler-Due-At: {_iso(claim.due_at)}",
+            f"Scheduler-Due-At: {format_ms(claim.due_at)}",
         ]
         signature = self._signer.sign(message_id, timestamp, body or b"")
         if signature:
@@ -109,8 +109,3 @@ def _body(payload: str, prepared: Prepared) -> bytes | None:
         # A lone surrogate is legal in JSON and not in UTF-8.
         return str(json.loads(payload)).encode(errors="replace")
     return payload.encode()
-
-
-def _iso(moment_ms: int) -> str:
-    moment = datetime.fromtimestamp(moment_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment_ms % 1000:03d}Z"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from scheduler.message import OutcomeKind
+from scheduler.safetext import escape, mask
 
 KEPT_BYTES = 1024
 """So much of a response is kept as evidence."""
@@ -48,16 +49,14 @@ def judge(answer: Answer, *, client_errors_final: bool, retry_after_cap: float, 
 
 
 def readable(body: bytes) -> str:
-    """The start of a response as text that is safe to show: no control characters, whatever the bytes."""
+    """The start of a response as text that is safe to show, whatever the bytes; only its line ends stay as they are."""
     text = body[:KEPT_BYTES].decode(errors="replace")
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in text)[:KEPT_BYTES]
+    return "\n".join(escape(line) for line in text.split("\n"))[:KEPT_BYTES]
 
 
 def one_line(text: str) -> str:
     """An error text of libcurl or the system, fit for a log line."""
-    return "".join(c if c.isprintable() else " " for c in text)[:300]
+    return mask(escape(text))[:300]
 
 
 def _retry_after(value: str | None, now_ms: int) -> float | None:

@@ -7,6 +7,9 @@ import binascii
 import hmac
 from collections.abc import Iterable
 
+from scheduler.errors import ConfigError
+from scheduler.settings import WebhookSettings
+
 _PREFIX = "whsec_"
 _MIN_BYTES, _MAX_BYTES = 24, 64
 
@@ -14,8 +17,16 @@ _MIN_BYTES, _MAX_BYTES = 24, 64
 class Signer:
     """Signs requests with every secret in force: two of them while a secret is being rotated."""
 
+    @classmethod
+    def from_settings(cls, settings: WebhookSettings) -> Signer:
+        """Raises ConfigError for a secret that is none."""
+        try:
+            return cls(filter(None, settings.secrets.split(",")))
+        except ValueError as error:
+            raise ConfigError([f"Webhook.Secrets: {error}"]) from None
+
     def __init__(self, secrets: Iterable[str]) -> None:
-        """``secrets``: texts of the form ``whsec_<base64 of 24 to 64 bytes>``.  Raises ValueError, without the secret."""
+        """``secrets``: ``whsec_<base64 of 24 to 64 bytes>`` each.  Raises ValueError that does not repeat them."""
         self._keys = [_decode(secret, number) for number, secret in enumerate(secrets, 1)]
 
     def sign(self, message_id: str, timestamp: int, body: bytes) -> str | None:

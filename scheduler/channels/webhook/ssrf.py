@@ -7,13 +7,15 @@ counts: a name may resolve to something else by then.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scheduler.channels.webhook.urls import Url, literal_address, parse_url
-from scheduler.errors import InvalidInput
+from scheduler.channels.webhook.urls import Url, parse_url
+from scheduler.errors import ConfigError, InvalidInput
+from scheduler.settings import WebhookSettings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -83,8 +85,19 @@ class AddressPolicy:
     """Names that are allowed whatever they resolve to."""
 
     @classmethod
+    def from_settings(cls, settings: WebhookSettings) -> AddressPolicy:
+        """Raises ConfigError for an entry of ``Webhook.AllowedNetworks`` that means nothing."""
+        try:
+            return cls.of(
+                allow_private=settings.allow_private_networks,
+                allowed=filter(None, settings.allowed_networks.split(",")),
+            )
+        except ValueError as error:
+            raise ConfigError([f"Webhook.AllowedNetworks: {error}"]) from None
+
+    @classmethod
     def of(cls, *, allow_private: bool = False, allowed: Iterable[str] = ()) -> AddressPolicy:
-        """Build it from the settings; ``allowed`` holds host names, addresses and CIDR networks.
+        """``allowed`` holds host names, addresses and CIDR networks.
 
         Raises ValueError for an entry that is none of them.
         """
@@ -143,11 +156,11 @@ def refusal_of_url(url: Url, policy: AddressPolicy) -> str | None:
 
 
 def _host_name(entry: str) -> str:
-    if literal_address(entry) is None:
-        try:
-            return parse_url(f"http://{entry}/").host
-        except ValueError:
-            pass
+    with contextlib.suppress(ValueError):
+        url = parse_url(f"http://{entry}/")
+        # More than a host: a port, a path, half a network.
+        if not url.is_address and url.text == f"http://{url.host}/" and "/" not in entry:
+            return url.host
     raise ValueError(f"{entry!r} is not a host name, an address or a network like 10.0.0.0/8")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -17,11 +17,13 @@ _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
 _RESERVED_PREFIXES = ("webhook-", "scheduler-")
 _RESERVED = frozenset(
-    # Of one connection, not of a request (RFC 9110, 7.6.1), or what libcurl computes: a second one would smuggle.
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade "
-    "content-length expect host http2-settings "
-    # Says who calls.
-    "user-agent".split()
+    {
+        # Of one connection and not of a request (RFC 9110, 7.6.1), or computed by libcurl: a second one would smuggle.
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
+        *("transfer-encoding", "upgrade", "content-length", "expect", "host", "http2-settings"),
+        # Says who calls.
+        "user-agent",
+    }
 )
 _SECRET = re.compile(r"auth|token|secret|key|cookie|password|signature|credential", re.IGNORECASE)
 
@@ -31,18 +33,16 @@ class WebhookTarget(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    url: Annotated[str, Field(description="http or https; a user and password in it are sent as Basic credentials")]
-    method: Annotated[
-        Literal["GET", "POST", "PUT", "PATCH", "DELETE"], Field(description="GET and DELETE are sent without a body")
-    ] = "POST"
-    headers: Annotated[
-        dict[str, str],
-        Field(default_factory=dict, description="Sent as they are. With a Content-Type, a string is sent as it is"),
-    ]
-    timeout: Annotated[
-        float | None,
-        Field(default=None, ge=0.1, le=3600, allow_inf_nan=False, description="Seconds for the whole attempt"),
-    ]
+    url: str = Field(description="http or https; a user and password in it are sent as Basic credentials")
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(
+        default="POST", description="GET and DELETE are sent without a body"
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="Sent as they are. With a Content-Type among them a string is sent as it is"
+    )
+    timeout: float | None = Field(
+        default=None, ge=0.1, le=3600, allow_inf_nan=False, description="Seconds for the whole attempt"
+    )
 
     @field_validator("url")
     @classmethod

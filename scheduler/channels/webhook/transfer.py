@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pycurl
@@ -13,12 +14,15 @@ from scheduler.channels.base import Report
 from scheduler.channels.webhook.destination import Destination
 from scheduler.channels.webhook.request import Prepared, Request
 from scheduler.channels.webhook.response import KEPT_BYTES, Answer
-from scheduler.channels.webhook.settings import WebhookSettings
 from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy
 from scheduler.message import Claim
+from scheduler.settings import WebhookSettings
 
 MAX_RESPONSE_BYTES = 65_536
 """A longer response is cut off.  Up to here it is read to its end, which keeps the connection for the next message."""
+
+
+_NO_SOCKET: int = pycurl.SOCKET_BAD
 
 
 class Delivery(NamedTuple):
@@ -32,8 +36,10 @@ class Delivery(NamedTuple):
 class Transfer:
     """An attempt in flight.  Lives in the engine's thread; libcurl calls the underscored methods from there."""
 
-    def __init__(self, settings: WebhookSettings, policy: AddressPolicy) -> None:
+    def __init__(self, settings: WebhookSettings, policy: AddressPolicy, before_open: Callable[[], None]) -> None:
+        """``before_open`` is called before each new socket is opened."""
         self._policy = policy
+        self._before_open = before_open
         self._settings = settings
         self.curl = pycurl.Curl()
         self.delivery: Delivery
@@ -116,11 +122,12 @@ class Transfer:
         refusal = self._policy.refusal(self.destination.host, endpoint[0])
         if refusal:
             self.refusal = f"{refusal}, which is not allowed {WAY_OUT}"
-            return pycurl.SOCKET_BAD
+            return _NO_SOCKET
+        self._before_open()
         try:
             return socket.socket(family, kind, protocol)
         except OSError:
-            return pycurl.SOCKET_BAD
+            return _NO_SOCKET
 
     def _header(self, line: bytes) -> None:
         # Called for every header of every response: most are out after one comparison.

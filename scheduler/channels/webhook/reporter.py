@@ -1,0 +1,55 @@
+"""Outcomes on their way back, in a thread of their own: who takes them may wait for Redis, the transfers must not."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+
+from scheduler.channels.base import Report
+from scheduler.logs import ServiceLog
+from scheduler.message import Outcome
+
+
+class Reporter:
+    """Hands outcomes on in groups: what came in while the last group was being settled is the next one."""
+
+    def __init__(self, log: ServiceLog) -> None:
+        self._log = log
+        self._queue: queue.SimpleQueue[tuple[Report, Sequence[Outcome]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="webhook-reports", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, report: Report, outcomes: Sequence[Outcome]) -> None:
+        """Report these soon.  From any thread; never waits."""
+        self._queue.put((report, outcomes))
+
+    def stop(self, timeout: float) -> None:
+        """Report what is left; waits at most ``timeout`` seconds."""
+        self._queue.put(None)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while self._report_group():
+            pass
+
+    def _report_group(self) -> bool:
+        """Wait for outcomes and report all that are there; False at the end."""
+        entries = [self._queue.get()]
+        with contextlib.suppress(queue.Empty):
+            while True:
+                entries.append(self._queue.get_nowait())
+        groups: defaultdict[Report, list[Outcome]] = defaultdict(list)
+        for entry in entries:
+            if entry is not None:
+                groups[entry[0]] += entry[1]
+        for report, outcomes in groups.items():
+            try:
+                report(outcomes)
+            except Exception as error:  # noqa: BLE001 - the locks of these expire; those of the next ones need not
+                self._log.error(f"{len(outcomes)} webhook outcomes could not be reported: {error}", exception=error)
+        return None not in entries
