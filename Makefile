@@ -6,8 +6,8 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 
-# A python3.12 on PATH may be a stub that only prints an error: each one is asked to run.
-FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
+# 3.12 and 3.11 first: a redis-server comes as a wheel for them.  A python3.12 on PATH may be a stub that only prints an error: each one is asked to run.
+FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
 .PHONY: run test bench clean
