@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from scheduler.errors import Conflict
+from scheduler.errors import Conflict, StoreUnavailable
 from scheduler.message import NewMessage
 from scheduler.store import records
 from scheduler.store.base import Base
@@ -37,7 +38,8 @@ class Accepting(Base):
         """Accept messages, all or none.
 
         One script per partition.  A batch whose ids are spread over several partitions (own ids, Redis.Partitions > 1)
-        is stored partition by partition and undone when one of them refuses.
+        is stored partition by partition and undone when one of them refuses or is away; a worker may have begun to
+        deliver one that was due at once.
 
         ``idempotency_key``: the first call with a key stores; later ones, within ``Api.IdempotencySeconds``, return
         what it stored.  Raises ``Conflict`` when an id exists, or the key was used with another ``fingerprint``.
@@ -45,22 +47,24 @@ class Accepting(Base):
         groups: dict[int, list[NewMessage]] = {}
         for message in messages:
             groups.setdefault(self.partition_of(message.id), []).append(message)
-        stored: list[str] = []
-        due: dict[str, int] = {}
+        fresh: dict[int, list[str]] = {}
+        accepted: dict[str, Scheduled] = {}
         try:
             for partition, group in groups.items():
-                accepted = self._schedule(partition, group, idempotency_key or "", fingerprint)
-                stored += [message.id for message in group]
-                if idempotency_key and [a.id for a in accepted] != [m.id for m in group]:
-                    return accepted
-                due.update(accepted)
-        except Conflict:
-            for id in stored:
-                self._forget(id)
+                stored, replayed = self._schedule(partition, group, idempotency_key or "", fingerprint)
+                if not replayed:
+                    fresh[partition] = [message.id for message in group]
+                # A replay gives the ids of the first call, in the same order.
+                accepted.update(zip([message.id for message in group], stored, strict=True))
+        except (Conflict, StoreUnavailable):
+            self._undo(fresh, idempotency_key)
             raise
-        return [Scheduled(message.id, due[message.id]) for message in messages]
+        return [accepted[message.id] for message in messages]
 
-    def _schedule(self, partition: int, group: Sequence[NewMessage], key: str, fingerprint: str) -> list[Scheduled]:
+    def _schedule(
+        self, partition: int, group: Sequence[NewMessage], key: str, fingerprint: str
+    ) -> tuple[list[Scheduled], bool]:
+        """What is stored, and whether it was so before."""
         code, now, detail = self.run(
             "schedule",
             partition,
@@ -74,14 +78,19 @@ class Accepting(Base):
                 raise Conflict(f"A message with the id {group[int(detail) - 1].id!r} exists.")
             case 2:
                 words = detail.split(" ")
-                return [Scheduled(id, int(due)) for id, due in zip(words[::2], words[1::2], strict=True)]
+                return [Scheduled(id, int(due)) for id, due in zip(words[::2], words[1::2], strict=True)], True
             case 3:
                 raise Conflict("This Idempotency-Key was used with another request body.")
-        return [Scheduled(m.id, m.due_at or int(now)) for m in group]
+        return [Scheduled(m.id, m.due_at or int(now)) for m in group], False
 
-    def _forget(self, id: str) -> None:
-        """Undo of an accepted message that nobody was told of yet."""
-        keys = self.partitions[self.partition_of(id)]
-        for name in ("due_high", "due_normal", "due_low"):
-            self.plain("ZREM", keys[name], id)
-        self.plain("UNLINK", keys["msg"] + id)
+    def _undo(self, stored: Mapping[int, Sequence[str]], idempotency_key: str | None) -> None:
+        """Forget accepted messages that nobody was told of yet."""
+        for partition, ids in stored.items():
+            keys = self.partitions[partition]
+            # The key in the same command, or a repeated call would be told that they are stored.
+            gone = [keys["msg"] + id for id in ids] + ([keys["idem"] + idempotency_key] if idempotency_key else [])
+            # A partition that went away meanwhile keeps what it has: at least once, never lost.
+            with suppress(StoreUnavailable):
+                self.plain("UNLINK", *gone)
+                for name in ("due_high", "due_normal", "due_low"):
+                    self.plain("ZREM", keys[name], *ids)

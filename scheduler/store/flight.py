@@ -50,7 +50,7 @@ class Flight(Base):
         for partition, positions in groups.items():
             group = [outcomes[position] for position in positions]
             evidence = [records.evidence_of(outcome) for outcome in group]
-            reply = self.run("settle", partition, records.settle_items(group, evidence))
+            reply = self.run("settle", partition, records.settle_items(group, evidence, self.default_retry))
             for position, done in zip(positions, reply, strict=True):
                 results[position] = bool(done)
         return results

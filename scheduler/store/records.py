@@ -78,11 +78,19 @@ def evidence_of(outcome: Outcome) -> str:
     return head + "," + json.dumps(more, ensure_ascii=False, separators=(",", ":"))[1:]
 
 
-def settle_items(outcomes: Sequence[Outcome], records: Sequence[str]) -> list[str | int]:
-    """The list that settle.lua takes."""
+def _delay_of(outcome: Outcome, default_retry: RetryPolicy) -> str | int:
+    if outcome.delay_ms is not None:
+        return outcome.delay_ms
+    if outcome.kind == "retry":
+        return (outcome.claim.retry or default_retry).delay_ms(outcome.claim.attempt)
+    return ""
+
+
+def settle_items(outcomes: Sequence[Outcome], records: Sequence[str], default_retry: RetryPolicy) -> list[str | int]:
+    """The list that settle.lua takes; ``default_retry`` for a claim without a policy of its own."""
     items: list[str | int] = []
     for o, record in zip(outcomes, records, strict=True):
-        delay = "" if o.delay_ms is None else o.delay_ms
+        delay = _delay_of(o, default_retry)
         items += (o.claim.id, o.claim.token, o.kind, delay, o.error or "", record, o.result or "")
     return items
 
