@@ -24,7 +24,10 @@ _AWAY = (
     exceptions.ReadOnlyError,
     exceptions.OutOfMemoryError,
     exceptions.TryAgainError,
+    exceptions.ClusterDownError,
 )
+# The same in words that redis-py has no class for: its disk is full, a script holds it up, its replicas are away.
+_AWAY_CODES = ("MISCONF ", "BUSY ", "NOREPLICAS ")
 
 
 @contextmanager
@@ -34,6 +37,10 @@ def unavailable() -> Iterator[None]:
         yield
     except _AWAY as error:
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
+    except exceptions.ResponseError as error:
+        if not str(error).startswith(_AWAY_CODES):
+            raise
+        raise StoreUnavailable(f"Redis refuses to write: {error}") from error
 
 
 class Base:

@@ -58,7 +58,7 @@ class Cursor(NamedTuple):
             if not 0 <= int(section) < len(SECTIONS):
                 raise ValueError(section)
             return cls(int(section), position)
-        except (ValueError, binascii.Error) as error:
+        except (ValueError, OverflowError, binascii.Error) as error:
             raise InvalidInput.of(
                 "cursor", "is not a cursor of this service; use next_cursor as it was given"
             ) from error

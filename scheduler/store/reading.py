@@ -93,6 +93,6 @@ class Reading(Base):
             total.finished_bytes += done_bytes
             total.oldest_due_at = min(filter(None, (total.oldest_due_at, int(oldest or 0))), default=None)
             total.next_due_at = min(filter(None, (total.next_due_at, int(coming or 0))), default=None)
-            total.paused = bool(paused)
+            total.paused = total.paused or bool(paused)
             total.redis_ms = int(now)
         return total
