@@ -31,7 +31,7 @@ from redis.exceptions import NoScriptError
 LUA = Path(__file__).parent / "lua"
 SECTIONS = ("KEYS", "ARGV", "INCLUDES", "RETURNS", "CODES", "COST")
 _REQUIRED = ("KEYS", "ARGV", "RETURNS", "CODES", "COST")
-_NAME = re.compile(r"^[a-z_]+(\.\.\.)?$")
+_NAMES = {"KEYS": re.compile(r"[a-z_]+"), "ARGV": re.compile(r"[a-z_]+(\.\.\.)?")}
 
 Argument = str | int | float
 Reply = Any
@@ -94,8 +94,8 @@ def _header(path: Path, text: str) -> dict[str, list[str]]:
     missing = [section for section in _REQUIRED if section not in sections]
     if missing:
         raise ScriptError(f"{path.name}: the header lacks {', '.join(missing)}")
-    for section in ("KEYS", "ARGV"):
-        bad = [name for name in sections[section] if not _NAME.match(name)]
+    for section, allowed in _NAMES.items():
+        bad = [name for name in sections[section] if not allowed.fullmatch(name)]
         if bad:
             raise ScriptError(f"{path.name}: {section} holds {', '.join(bad)}; names are lower case")
     return sections
@@ -121,7 +121,10 @@ def parse(path: Path) -> Script:
     if takes_list:
         source += f"local {argv[-1][:-3]} = {len(plain) + 1}\n"
     for include in sections.get("INCLUDES", []):
-        source += (path.parent / f"_{include}.lua").read_text(encoding="utf-8")
+        included = path.parent / f"_{include}.lua"
+        if not included.is_file():
+            raise ScriptError(f"{path.name}: INCLUDES {include}, and there is no {included.name}")
+        source += included.read_text(encoding="utf-8")
     source += text
     sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
     return Script(path.stem, tuple(keys), tuple(plain), takes_list, source, sha)
