@@ -11,6 +11,7 @@ import queue
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterable
 from types import FrameType
 
@@ -129,4 +130,8 @@ def refuse(problems: Iterable[str], code: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if any(thread.is_alive() and not thread.daemon for thread in threading.enumerate()[1:]):
+        # A handler that ignores its grace would hold the process for ever: Python waits for the pool's threads.
+        os._exit(code)
+    sys.exit(code)

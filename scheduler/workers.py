@@ -164,11 +164,11 @@ class Workers:
 
     def _report(self, outcomes: Sequence[Outcome]) -> None:
         decided = [self._decide(outcome) if outcome.kind == "retry" else outcome for outcome in outcomes]
-        good = [attempt_line(outcome) for outcome in decided if outcome.kind in ("ack", "release")]
-        if good:
-            self._log.lines(good)
+        lines = [attempt_line(outcome) for outcome in decided if outcome.kind != "dead"]
+        if lines:
+            self._log.lines(lines)
         for outcome in decided:
-            if outcome.kind in ("retry", "dead"):
+            if outcome.kind == "dead":  # somebody has to look at it; a retry looks after itself
                 self._log.error(attempt_line(outcome))
         self._telemetry.attempts(decided)
         self._settler.add(decided)
