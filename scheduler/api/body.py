@@ -42,7 +42,8 @@ def read_json(request: Request) -> Any:
 def read_bytes(request: Request) -> bytes:
     """The whole body.  A body that ends before its Content-Length is refused: half a request is no request.
 
-    Not ``request.get_data``: it cuts a chunked body off at the limit and says nothing.
+    Not ``request.get_data``: it cuts a chunked body off at the limit and says nothing.  A chunked body whose client
+    went away looks like one that ended; but a JSON object that was cut is none.
     """
     here = services()
     limit = here.settings.api.max_body_bytes

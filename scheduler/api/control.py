@@ -85,5 +85,5 @@ def _server(name: str, snapshot: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "role": snapshot["role"],
         "heartbeat_age_ms": snapshot["age_ms"],
-        "in_flight": snapshot.get("gauges", {}).get("scheduler_in_flight", 0),
+        "in_flight": snapshot.get("in_flight", 0),
     }

@@ -7,12 +7,10 @@ each with ``Server.ApiThreads`` threads; the kernel spreads connections over the
 from __future__ import annotations
 
 import atexit
-import logging
 import multiprocessing
 import os
 import signal
 import threading
-from typing import ClassVar
 
 from flask import Flask
 from granian.constants import HTTPModes, Interfaces
@@ -21,10 +19,13 @@ from granian.log import LogLevels
 from granian.server import MPServer
 
 from scheduler import logs
-from scheduler.api.runtime import ApiRuntime, open_store
+from scheduler.api.runtime import ApiRuntime
+from scheduler.api.server_log import CONFIGURATION, ServerLog
 from scheduler.clock import SystemClock
 from scheduler.config import Settings, secrets_of
+from scheduler.connect import connect
 from scheduler.processes import SETTINGS_VARIABLE, STOP_SECONDS, exit_with_parent
+from scheduler.store import store_for
 
 BACKLOG = 2048
 """Connections that are open at once, over all workers, idle ones included; as many again wait to be accepted."""
@@ -34,18 +35,6 @@ HEADER_SECONDS = 10
 
 _WORKER_GRACE_SECONDS = int(STOP_SECONDS) - 5
 """Less than what our own parent grants us before it kills all of us."""
-
-
-class ServerLog(logging.Handler):
-    """Granian's own errors (a worker that died, an application that raised) in the log of the process."""
-
-    target: ClassVar[logs.ServiceLog | None] = None
-    """Granian makes the handler itself, from its name; so this is where it finds the log."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """One line."""
-        if self.target is not None:
-            self.target.error(f"HTTP server: {record.getMessage()}")
 
 
 def read_settings() -> Settings:
@@ -59,7 +48,8 @@ def create_worker() -> Flask:
     log = _set_up_log(settings, "api")
     _exit_with_server()
     clock = SystemClock()
-    runtime = ApiRuntime(settings, open_store(settings, clock), clock, log)
+    client = connect(settings.redis.connection_string, socket_timeout=settings.redis.socket_timeout_seconds)
+    runtime = ApiRuntime(settings, store_for(settings, client, clock), clock, log)
     runtime.start()
     atexit.register(runtime.stop)
     return runtime.create_app()
@@ -99,9 +89,7 @@ def build_server(settings: Settings) -> MPServer:
         respawn_failed_workers=True,
         workers_kill_timeout=_WORKER_GRACE_SECONDS,
         log_level=LogLevels.error,
-        log_dictconfig={
-            "handlers": {name: {"class": "scheduler.api.serve.ServerLog"} for name in ("console", "access")}
-        },
+        log_dictconfig=CONFIGURATION,
     )
 
 

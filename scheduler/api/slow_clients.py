@@ -22,6 +22,8 @@ from scheduler.clock import Clock
 
 STALLED_SECONDS = 10.0
 
+_EVERY_SECONDS = 1.0
+
 _DESCRIPTORS = Path("/proc/self/fd")
 _TCP_INFO_SIZE = 56
 _LAST_DATA_RECV = 52
@@ -29,7 +31,9 @@ _LAST_DATA_RECV = 52
 
 
 class SlowClients:
-    """Watches the reads of one process.  ``tick`` must be called now and then; it does nothing where no read stalls."""
+    """Watches the reads of one process: a ``scheduler.maintenance.Task``."""
+
+    name = "close stalled connections"
 
     def __init__(self, clock: Clock, port: int) -> None:
         """``port``: the one this process listens on.  Other connections, to Redis for one, are never touched."""
@@ -47,24 +51,23 @@ class SlowClients:
         finally:
             del self._began[thread]
 
-    def tick(self) -> int:
-        """Close what stalls; how many connections that were."""
+    def tick(self) -> float:
+        """Close what stalls.  Does nothing where no read does."""
         oldest = min(self._began.copy().values(), default=None)
-        if oldest is None or self._clock.monotonic() - oldest < STALLED_SECONDS or sys.platform != "linux":
-            return 0
-        return sum(self._close_if_silent(int(entry.name)) for entry in _DESCRIPTORS.iterdir())
+        stalled = oldest is not None and self._clock.monotonic() - oldest >= STALLED_SECONDS
+        if stalled and sys.platform == "linux":
+            for entry in _DESCRIPTORS.iterdir():
+                self._close_if_silent(int(entry.name))
+        return _EVERY_SECONDS
 
-    def _close_if_silent(self, descriptor: int) -> bool:
+    def _close_if_silent(self, descriptor: int) -> None:
         # A copy of the descriptor: the server may close its own at any moment, and its number may be given away again.
         with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
             if connection.family not in (socket.AF_INET, socket.AF_INET6) or connection.type != socket.SOCK_STREAM:
-                return False
-            if connection.getsockname()[1] != self._port or _silent_seconds(connection) < STALLED_SECONDS:
-                return False
-            connection.getpeername()  # raises on the socket that listens
-            connection.shutdown(socket.SHUT_RDWR)
-            return True
-        return False
+                return
+            if connection.getsockname()[1] == self._port and _silent_seconds(connection) >= STALLED_SECONDS:
+                connection.getpeername()  # raises on the socket that listens
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def _silent_seconds(connection: socket.socket) -> float:

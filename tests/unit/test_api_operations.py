@@ -9,7 +9,6 @@ import pytest
 
 from scheduler.api.runtime import ApiRuntime
 from scheduler.config import Settings
-from scheduler.errors import StoreUnavailable
 from scheduler.logs import adapt
 from scheduler.message import Outcome
 from scheduler.telemetry import Telemetry
@@ -160,45 +159,6 @@ class TestHeartbeat:
         wait_for("the next heartbeat", lambda: store.servers()[name]["age_ms"] == 0)
         runtime.stop()
         assert store.servers() == {}
-
-    def test_history_is_sent_when_a_slot_is_complete(self, clock: FakeClock) -> None:
-        runtime = self.runtime(clock, RecordingLogger())
-        store, telemetry = runtime.services.store, runtime.services.telemetry
-        telemetry.accepted("echo", 3)
-        runtime.tick()
-        assert list(store.history().values()) in ([], [[]])
-        clock.advance(10)
-        runtime.tick()
-        ((slots),) = store.history().values()
-        assert [slot[1] for slot in slots] == [3]
-
-    def test_an_outage_is_logged_once_and_so_is_its_end(
-        self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        log = RecordingLogger()
-        runtime = self.runtime(clock, log)
-
-        def away(*_: Any) -> None:
-            raise StoreUnavailable("connection refused")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(runtime.services.store, "beat", away)
-            for _ in range(3):
-                runtime.tick()
-        assert len(log.errors) == 1
-        assert "connection refused" in log.errors[0]
-        for _ in range(2):
-            runtime.tick()
-        assert log.infos == ["Redis is back: requests are accepted again."]
-
-    def test_a_defect_does_not_end_it(self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-        log = RecordingLogger()
-        runtime = self.runtime(clock, log)
-        monkeypatch.setattr(runtime.services.slow_clients, "tick", lambda: 1 / 0)
-        runtime.start()
-        log.wait_for("ZeroDivisionError")
-        clock.wait_for_sleeper()
-        runtime.stop()
 
     def test_stop_without_start_and_without_redis(self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
         self.runtime(clock, RecordingLogger()).stop()
