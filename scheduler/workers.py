@@ -19,6 +19,9 @@ from scheduler.telemetry import Telemetry
 STALL_SECONDS = 1.0
 """A slice that waits behind work that takes longer is given back, uncharged: another server may have free workers."""
 
+RELEASE_SECONDS = 5.0
+"""How long the last settling may take at a stop: Redis's own time limit (Redis.SocketTimeoutSeconds)."""
+
 AHEAD_SECONDS = 0.05
 """Claim what the workers finish in this time: enough that they never wait for a claim (about 1 ms), little to lose in a
 crash."""
@@ -88,7 +91,7 @@ class Workers:
         take at once: messages that would only wait here are better left to other servers.
         """
         held = sum(len(claims) for claims in list(self._slices.values()))
-        seconds = max(self._seconds_each, self._oldest_running())
+        seconds = max(self._seconds_each, self._blocked_seconds())
         most = 2 * self._batch_size
         limit = max(self._threads, int(min(most, self._threads * AHEAD_SECONDS / max(seconds, 1e-6))))
         if limit == most and held > self._batch_size:
@@ -97,11 +100,12 @@ class Workers:
 
     def stalled(self) -> bool:
         """True when slices wait although no worker has become free for a second."""
-        return len(self._slices) > len(self._running) and self._oldest_running() > STALL_SECONDS
+        return len(self._slices) > len(self._running) and self._blocked_seconds() > STALL_SECONDS
 
-    def _oldest_running(self) -> float:
-        begun = min(list(self._running.values()), default=None)
-        return 0.0 if begun is None else self._clock.monotonic() - begun
+    def _blocked_seconds(self) -> float:
+        """For how long no worker has been free.  One long message among quick ones blocks nobody."""
+        begun = list(self._running.values())
+        return 0.0 if len(begun) < self._threads else self._clock.monotonic() - max(begun)
 
     # -- delivering ------------------------------------------------------------------------------------------------
 
@@ -123,9 +127,8 @@ class Workers:
 
     def release_waiting(self) -> None:
         """Give back the slices that no worker has begun."""
-        for future, claims in list(self._slices.items()):
-            if future.cancel():
-                self._report([Outcome(claim, "release") for claim in claims])
+        waiting = [claims for future, claims in list(self._slices.items()) if future.cancel()]
+        self._report([Outcome(claim, "release") for claims in waiting for claim in claims])
 
     def _slice_done(self, future: Future[None]) -> None:
         self._slices.pop(future, None)
@@ -143,7 +146,7 @@ class Workers:
         self._running[worker] = begun
         try:
             self._deliver(name, claims, report)
-        except Exception as error:  # noqa: BLE001 - whatever a channel raises is a failed attempt, never a dead worker
+        except BaseException as error:  # noqa: BLE001 - whatever a channel raises, sys.exit() too, is a failed attempt
             self._log.error(f"channel {name} failed: {error}", exception=error)
             text = f"{type(error).__name__}: {error}"
             report([Outcome(c, "retry", error=text) for c in claims if c.id not in reported])
@@ -202,9 +205,11 @@ class Workers:
         self._settler.close()
         if self._pool is not None:
             # A handler that ignores the grace keeps its thread; the process ends without it, its lock is released
-            # below.
-            self._pool.shutdown(wait=not len(self.in_flight), cancel_futures=True)
+            # below.  Asked of the threads and not of what is in flight: a handler may have lost its lock long ago.
+            self._pool.shutdown(wait=not self._running, cancel_futures=True)
         left = self.in_flight.all()
         if left:
             self._log.error(f"{len(left)} messages did not finish in {grace:g} s and are released: they run again")
             self._settler.add([Outcome(claim, "release") for claim in left])
+            # Another thread may have them in hand, and Redis is closed after us.
+            self.in_flight.wait_empty(self._clock, RELEASE_SECONDS)

@@ -60,7 +60,11 @@ _NAMES = {"ack": "delivered", "retry": "failed", "dead": "failed"}
 
 
 def evidence_of(outcome: Outcome) -> str:
-    """The record of one attempt, as JSON text; ``started_at`` in ms by Redis's clock."""
+    """The record of one attempt, as JSON text; ``started_at`` in ms by Redis's clock.  Empty for a release: an attempt
+    that is not charged leaves none.
+    """
+    if outcome.kind == "release":
+        return ""
     started_at = round(outcome.claim.due_at + outcome.lateness_ms)
     if outcome.kind == "ack" and not outcome.evidence:
         # The usual case in 30 bytes: JSON's 90 would turn the message's compact hash into a table of four times the

@@ -1,0 +1,179 @@
+"""Parts of the delivery side for tests: a store that can be away, channels that do as they are told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import fakeredis
+
+from scheduler.channels.base import Channel, Report
+from scheduler.clock import Clock
+from scheduler.errors import StoreUnavailable
+from scheduler.logs import adapt
+from scheduler.message import Claim, IdGenerator, Message, NewMessage, Outcome
+from scheduler.retry import RetryPolicy
+from scheduler.scripts import Argument, Keys, Reply, Script
+from scheduler.store import MessageStore
+from scheduler.telemetry import Telemetry
+from scheduler.workers import Workers
+from tests.support.logger import RecordingLogger
+
+LOCK_MS = 5000
+PLAIN = RetryPolicy(max_attempts=5, base=1.0, factor=2.0, cap=5.0, jitter=False)
+"""Backoff of 1, 2, 4, 5, 5 … s: no chance in it."""
+
+
+class FlakyStore(MessageStore):
+    """The real verbs over a Redis inside this process, on the test's clock, until told to be ``away`` or ``broken``."""
+
+    def __init__(self, clock: Clock, **options: Any) -> None:
+        super().__init__(
+            fakeredis.FakeRedis(decode_responses=True),
+            new_id=IdGenerator(clock.now_ms),
+            now_ms=clock.now_ms,
+            **options,
+        )
+        self.away = False
+        """Redis does not answer."""
+        self.broken: Exception | None = None
+        """A defect: raised by every verb."""
+        self.calls: list[str] = []
+        """The scripts that ran, in order."""
+        self.before: Callable[[str], None] = lambda verb: None
+        """Called with the verb before it runs: a place to hold it, or to interfere."""
+        self.open()
+
+    def call(
+        self, script: Script, keys: Keys, partition: int, items: Sequence[Argument] = (), /, **arguments: Argument
+    ) -> Reply:
+        self._check(script.name)
+        self.calls.append(script.name)
+        return super().call(script, keys, partition, items, **arguments)
+
+    def plain(self, *command: Argument) -> Reply:
+        self._check(str(command[0]))
+        return super().plain(*command)
+
+    def _check(self, verb: str) -> None:
+        self.before(verb)
+        if self.away:
+            raise StoreUnavailable("Redis does not answer: connection refused")
+        if self.broken:
+            raise self.broken
+
+    def add(self, count: int = 1, *, channel: str = "test", due_at: int = 0, **fields: Any) -> list[str]:
+        """The ids of new messages, due now unless ``due_at`` says otherwise."""
+        new = [
+            NewMessage(id=id, payload=f'"m{number}"', due_at=due_at, channel=channel, **fields)
+            for number, id in enumerate(self.new_ids(count))
+        ]
+        self.schedule(new)
+        return [message.id for message in new]
+
+    def claim_all(self, owner: str = "other", lock_ms: int = LOCK_MS) -> list[Claim]:
+        """What is due, claimed as another server would."""
+        return self.claim(1000, lock_ms, owner).claims
+
+    def message(self, id: str) -> Message:
+        return self.get(id)
+
+
+class HeldChannel:
+    """Holds every slice until ``let_go``; one message per worker unless ``max_slice`` says otherwise."""
+
+    name = "test"
+
+    def __init__(self, max_slice: int = 1, name: str = "test") -> None:
+        self.name = name
+        self.max_slice = max_slice
+        self.stopped: list[float] = []
+        """The grace of each ``stop``."""
+        self.begun: list[str] = []
+        """Ids in the order in which workers took them."""
+        self._gate = threading.Event()
+        self._changed = threading.Condition()
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def deliver(self, claims: Sequence[Claim], report: Report) -> None:
+        with self._changed:
+            self.begun += [claim.id for claim in claims]
+            self._changed.notify_all()
+        assert self._gate.wait(30), "nobody let go"
+        report([Outcome(claim, "ack") for claim in claims])
+
+    def stop(self, grace: float) -> None:
+        self.stopped.append(grace)
+
+    def let_go(self) -> None:
+        self._gate.set()
+
+    def wait_begun(self, count: int) -> None:
+        """Block until workers have taken so many messages."""
+        with self._changed:
+            begun = self._changed.wait_for(lambda: len(self.begun) >= count, 15)
+        assert begun, f"{len(self.begun)} of {count} begun"
+
+
+class DoingChannel:
+    """Calls a function with each slice."""
+
+    name = "test"
+
+    def __init__(self, do: Callable[[Sequence[Claim], Report], None], max_slice: int = 100) -> None:
+        self.max_slice = max_slice
+        self._do = do
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def deliver(self, claims: Sequence[Claim], report: Report) -> None:
+        self._do(claims, report)
+
+    def stop(self, grace: float) -> None:
+        """Nothing to stop."""
+
+
+def acking() -> DoingChannel:
+    """A channel that delivers at once."""
+    return DoingChannel(lambda claims, report: report([Outcome(claim, "ack") for claim in claims]))
+
+
+class Pool:
+    """A worker pool over a store, with everything that it reports to."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        clock: Clock,
+        *channels: Channel,
+        threads: int = 10,
+        retry: RetryPolicy = PLAIN,
+        batch_size: int = 100,
+    ) -> None:
+        self.log = RecordingLogger()
+        self.telemetry = Telemetry(clock)
+        self.freed = threading.Event()
+        self.workers = Workers(
+            store,
+            {channel.name: channel for channel in channels},
+            threads=threads,
+            batch_size=batch_size,
+            retry=retry,
+            clock=clock,
+            log=adapt(self.log),
+            telemetry=self.telemetry,
+            freed=self.freed.set,
+        )
+        self.workers.start()
+
+    def counted(self, name: str) -> int:
+        """A counter of the telemetry, over all labels."""
+        return sum(n for counted, _, n in self.telemetry.snapshot()["counters"] if counted == name)
+
+    def idle(self) -> None:
+        """Block until nothing is in flight."""
+        assert self.workers.in_flight._empty.wait(15), f"still in flight: {self.workers.in_flight.all()}"

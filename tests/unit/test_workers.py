@@ -1,0 +1,453 @@
+"""The worker pool: how much is claimed, what becomes of an attempt, what a stop leaves behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from scheduler.channels.base import Report
+from scheduler.message import Claim, Outcome, Priority, Status
+from scheduler.retry import RetryPolicy
+from scheduler.workers import attempt_line
+from tests.support.clock import FakeClock
+from tests.support.delivery import LOCK_MS, PLAIN, DoingChannel, FlakyStore, HeldChannel, Pool, acking
+
+MakePool = Callable[..., Pool]
+
+
+@pytest.fixture
+def store(clock: FakeClock) -> FlakyStore:
+    return FlakyStore(clock)
+
+
+@pytest.fixture
+def pool(store: FlakyStore, clock: FakeClock) -> Iterator[MakePool]:
+    """Makes a pool; at the end everything held is let go and its threads end."""
+    made: list[tuple[Pool, tuple[Any, ...]]] = []
+
+    def make(*channels: Any, **options: Any) -> Pool:
+        made.append((Pool(store, clock, *channels, **options), channels))
+        return made[-1][0]
+
+    yield make
+    for each, channels in made:
+        for channel in channels:
+            if isinstance(channel, HeldChannel):
+                channel.let_go()
+        assert each.workers._pool
+        each.workers._pool.shutdown()
+
+
+def submit(store: FlakyStore, pool: Pool, ids: Sequence[str] | None = None) -> list[Claim]:
+    """Claim what is due, as the dispatcher would, and hand it over."""
+    claims = store.claim(1000, LOCK_MS, "me").claims
+    assert ids is None or {claim.id for claim in claims} == set(ids)
+    pool.workers.submit(claims)
+    return claims
+
+
+def in_thread(call: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=call)
+    thread.start()
+    return thread
+
+
+# -- how much to claim -------------------------------------------------------------------------------------------------
+
+
+def test_a_second_batch_is_claimed_beside_the_one_that_runs_and_no_third(store: FlakyStore, pool: MakePool) -> None:
+    channel = HeldChannel(max_slice=100)
+    p = pool(channel)
+    assert p.workers.room() == 100
+    store.add(100)
+    submit(store, p)
+    assert p.workers.room() == 100
+    store.add(100)
+    submit(store, p)
+    assert p.workers.room() == 0
+
+
+def test_a_batch_that_has_begun_to_end_is_not_topped_up_message_by_message(store: FlakyStore, pool: MakePool) -> None:
+    channel = HeldChannel(max_slice=100)
+    p = pool(channel)
+    for count in (100, 50):
+        store.add(count)
+        submit(store, p)
+    assert p.workers.room() == 0
+
+
+def test_slow_work_is_claimed_only_for_workers_that_are_free(
+    store: FlakyStore, pool: MakePool, clock: FakeClock
+) -> None:
+    def slow(claims: Sequence[Claim], report: Report) -> None:
+        clock.advance(1)
+        report([Outcome(claim, "ack") for claim in claims])
+
+    p = pool(DoingChannel(slow, max_slice=1), threads=4)
+    store.add(1)
+    submit(store, p)
+    p.idle()
+    assert p.workers._pool
+    p.workers._pool.submit(int).result(15)  # the worker has noted how long it took
+    assert p.workers.room() == 4
+
+
+def test_workers_that_have_been_busy_for_long_leave_no_room(
+    store: FlakyStore, pool: MakePool, clock: FakeClock
+) -> None:
+    channel = HeldChannel()
+    p = pool(channel, threads=2)
+    store.add(2)
+    submit(store, p)
+    channel.wait_begun(2)
+    assert p.workers.room() > 0
+    clock.advance(1)
+    assert p.workers.room() == 0
+
+
+def test_one_long_message_does_not_narrow_what_the_other_workers_get(
+    store: FlakyStore, pool: MakePool, clock: FakeClock
+) -> None:
+    channel = HeldChannel()
+    p = pool(channel, acking_as("quick"), threads=4)
+    store.add(1)
+    submit(store, p)
+    channel.wait_begun(1)
+    clock.advance(60)
+    assert p.workers.room() == 100
+    assert not p.workers.stalled()
+
+
+def test_waiting_behind_one_long_message_is_no_stall_while_a_worker_is_free(
+    store: FlakyStore, pool: MakePool, clock: FakeClock
+) -> None:
+    """A slice that was handed over just now waits for a moment although workers are free: it must not be given back."""
+    channel = HeldChannel()
+    p = pool(channel, threads=2)
+    store.add(1)
+    submit(store, p)
+    channel.wait_begun(1)
+    clock.advance(60)
+    p.workers._slices[in_limbo()] = []
+    assert not p.workers.stalled()
+    p.workers._slices.clear()
+
+
+def test_what_waits_behind_slow_work_is_given_back_for_other_servers(
+    store: FlakyStore, pool: MakePool, clock: FakeClock
+) -> None:
+    channel = HeldChannel()
+    p = pool(channel, threads=2)
+    ids = store.add(6)
+    submit(store, p, ids)
+    channel.wait_begun(2)
+    clock.advance(0.9)
+    assert not p.workers.stalled()
+    clock.advance(0.2)
+    assert p.workers.stalled()
+    p.workers.release_waiting()
+    assert not p.workers.stalled()
+    elsewhere = store.claim_all("elsewhere")
+    assert {claim.id for claim in elsewhere} == set(ids) - set(channel.begun)
+    assert {claim.attempt for claim in elsewhere} == {1}, "an attempt that never began was charged"
+    assert len(p.workers.in_flight) == 2
+
+
+def test_slices_are_as_large_as_the_channel_takes_and_of_one_channel_each(store: FlakyStore, pool: MakePool) -> None:
+    seen: list[list[str]] = []
+
+    def note(claims: Sequence[Claim], report: Report) -> None:
+        seen.append([claim.channel for claim in claims])
+        report([Outcome(claim, "ack") for claim in claims])
+
+    one, many = DoingChannel(note, max_slice=1), DoingChannel(note, max_slice=4)
+    one.name, many.name = "one", "many"
+    p = pool(one, many)
+    store.add(2, channel="one")
+    store.add(10, channel="many")
+    submit(store, p)
+    p.idle()
+    assert sorted(seen) == sorted([["one"], ["one"], ["many"] * 4, ["many"] * 4, ["many"] * 2])
+
+
+# -- what becomes of an attempt ----------------------------------------------------------------------------------------
+
+
+def test_a_delivered_message_is_settled_logged_and_counted(store: FlakyStore, pool: MakePool) -> None:
+    p = pool(acking())
+    ids = store.add(3)
+    submit(store, p)
+    p.idle()
+    assert [store.message(id).status for id in ids] == [Status.DELIVERED] * 3
+    assert all(p.log.count(f"ack id={id} channel=test attempt=1") == 1 for id in ids)
+    assert p.counted("scheduler_attempts") == 3
+    assert p.workers.finished == 3
+
+
+def test_a_channel_that_raises_is_a_failed_attempt_and_the_worker_lives_on(store: FlakyStore, pool: MakePool) -> None:
+    calls: list[str] = []
+
+    def fail_once(claims: Sequence[Claim], report: Report) -> None:
+        calls.append(threading.current_thread().name)
+        if len(calls) == 1:
+            raise ConnectionResetError("the endpoint hung up")
+        report([Outcome(claim, "ack") for claim in claims])
+
+    p = pool(DoingChannel(fail_once), threads=1)
+    [failed] = store.add()
+    submit(store, p)
+    p.idle()
+    [good] = store.add()
+    submit(store, p)
+    p.idle()
+    message = store.message(failed)
+    assert message.status is Status.SCHEDULED
+    assert message.last_error == "ConnectionResetError: the endpoint hung up"
+    assert message.attempts
+    assert message.attempts[0]["outcome"] == "failed"
+    assert message.attempts[0]["error"] == message.last_error
+    assert store.message(good).status is Status.DELIVERED
+    assert len(set(calls)) == 1
+    assert p.log.count("Traceback") == 1
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_code_that_tries_to_end_the_process_fails_its_own_attempt_only(
+    store: FlakyStore, pool: MakePool, error: BaseException
+) -> None:
+    def leave(claims: Sequence[Claim], report: Report) -> None:
+        raise error
+
+    p = pool(DoingChannel(leave), threads=1)
+    [id] = store.add()
+    submit(store, p)
+    p.idle()
+    message = store.message(id)
+    assert message.status is Status.SCHEDULED
+    assert (message.last_error or "").startswith(type(error).__name__)
+
+
+def test_what_was_reported_before_a_channel_raised_keeps_its_outcome(store: FlakyStore, pool: MakePool) -> None:
+    def half(claims: Sequence[Claim], report: Report) -> None:
+        report([Outcome(claims[0], "ack")])
+        raise ValueError("the second one is odd")
+
+    p = pool(DoingChannel(half))
+    first, second = store.add(2)
+    submit(store, p)
+    p.idle()
+    assert store.message(first).status is Status.DELIVERED
+    assert store.message(second).status is Status.SCHEDULED
+    assert not p.log.count("lock lost")
+
+
+def test_a_channel_that_this_server_lacks_makes_a_dead_letter(store: FlakyStore, pool: MakePool) -> None:
+    p = pool(acking())
+    [id] = store.add(channel="pigeon")
+    submit(store, p)
+    p.idle()
+    message = store.message(id)
+    assert message.status is Status.DEAD
+    assert message.last_error == "this server has no channel 'pigeon'"
+
+
+def failing(**outcome: Any) -> DoingChannel:
+    return DoingChannel(
+        lambda claims, report: report([Outcome(claim, "retry", error="no luck", **outcome) for claim in claims])
+    )
+
+
+def delays(store: FlakyStore, clock: FakeClock, p: Pool, id: str) -> list[int]:
+    """Attempt after attempt until the message is dead: ms from each failure to the next due moment."""
+    found: list[int] = []
+    while True:
+        submit(store, p, [id])
+        p.idle()
+        message = store.message(id)
+        if message.status is not Status.SCHEDULED:
+            return found
+        found.append(message.due_at - clock.now_ms())
+        clock.advance(found[-1] / 1000)
+
+
+def test_backoff_grows_to_its_cap_and_the_last_attempt_leaves_a_dead_letter_with_evidence_of_all(
+    store: FlakyStore, clock: FakeClock, pool: MakePool
+) -> None:
+    p = pool(failing())
+    [id] = store.add()
+    assert delays(store, clock, p, id) == [1000, 2000, 4000, 5000]
+    message = store.message(id)
+    assert message.status is Status.DEAD
+    assert message.attempts
+    assert [attempt["attempt"] for attempt in message.attempts] == [1, 2, 3, 4, 5]
+    assert {attempt["error"] for attempt in message.attempts} == {"no luck"}
+    assert p.log.count(f"dead id={id}") == 1
+    assert p.log.count(f"retry id={id}") == 4
+    assert p.workers.finished == 1
+
+
+def test_jitter_spreads_messages_that_failed_together_over_the_whole_backoff(
+    store: FlakyStore, clock: FakeClock, pool: MakePool
+) -> None:
+    p = pool(failing(), retry=RetryPolicy(base=10.0, jitter=True))
+    ids = store.add(200)
+    submit(store, p)
+    p.idle()
+    waits = [store.message(id).due_at - clock.now_ms() for id in ids]
+    assert all(0 <= wait <= 10_000 for wait in waits)
+    assert min(waits) < 1_500
+    assert max(waits) > 8_500
+    assert len(set(waits)) > 150
+
+
+def test_a_message_s_own_policy_wins_over_the_settings(store: FlakyStore, clock: FakeClock, pool: MakePool) -> None:
+    p = pool(failing())
+    [id] = store.add(retry=RetryPolicy(max_attempts=2, base=0.5, jitter=False))
+    assert delays(store, clock, p, id) == [500]
+
+
+def test_a_policy_without_limit_never_gives_up(store: FlakyStore, clock: FakeClock, pool: MakePool) -> None:
+    p = pool(failing(), retry=RetryPolicy(max_attempts=-1, base=1.0, cap=1.0, jitter=False))
+    [id] = store.add()
+    for _ in range(30):
+        submit(store, p, [id])
+        p.idle()
+        clock.advance(1)
+    message = store.message(id)
+    assert message.status is Status.SCHEDULED
+    assert message.attempt == 30
+    assert len(message.attempts or []) == 20
+
+
+def test_a_channel_may_say_itself_when_to_try_again(store: FlakyStore, clock: FakeClock, pool: MakePool) -> None:
+    p = pool(failing(delay_ms=7_000))
+    [id] = store.add(retry=RetryPolicy(max_attempts=2))
+    assert delays(store, clock, p, id) == [7_000]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (
+            {"kind": "ack", "duration_ms": 0.04, "lateness_ms": 1.26, "detail": "hello"},
+            "ack id=a channel=echo attempt=2 lateness_ms=1.3 duration_ms=0.0 message=hello",
+        ),
+        (
+            {"kind": "retry", "delay_ms": 250, "error": "refused"},
+            "retry id=a channel=echo attempt=2 lateness_ms=0.0 duration_ms=0.0 again_in_ms=250 error=refused",
+        ),
+        (
+            {"kind": "dead", "error": "gone"},
+            "dead id=a channel=echo attempt=2 lateness_ms=0.0 duration_ms=0.0 error=gone",
+        ),
+    ],
+)
+def test_an_attempt_is_one_line(outcome: dict[str, Any], line: str) -> None:
+    claim = Claim("a", "t", 2, 0, "echo", "1", None, None, None, Priority.NORMAL, 0, 0)
+    assert attempt_line(Outcome(claim, **outcome)) == line
+
+
+# -- stop --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_gives_back_what_waits_and_lets_finish_what_runs(
+    store: FlakyStore, clock: FakeClock, pool: MakePool
+) -> None:
+    channel = HeldChannel()
+    p = pool(channel, threads=1)
+    first, second = store.add(2)
+    submit(store, p)
+    channel.wait_begun(1)
+    stopping = in_thread(lambda: p.workers.stop(10))
+    clock.wait_for_sleeper()
+    assert (store.message(second).status, store.message(second).attempt) == (Status.SCHEDULED, 0)
+    assert store.message(first).status is Status.PROCESSING
+    channel.let_go()
+    stopping.join(15)
+    assert not stopping.is_alive()
+    assert store.message(first).status is Status.DELIVERED
+    assert p.log.errors == []
+    assert channel.stopped == [10]
+
+
+def test_what_does_not_finish_within_the_grace_is_released_uncharged(
+    store: FlakyStore, clock: FakeClock, pool: MakePool
+) -> None:
+    channel = HeldChannel()
+    p = pool(channel)
+    [id] = store.add()
+    [claim] = submit(store, p)
+    channel.wait_begun(1)
+    stopping = in_thread(lambda: p.workers.stop(10))
+    clock.wait_for_sleeper()
+    clock.advance(10)
+    stopping.join(15)
+    assert not stopping.is_alive(), "the stop waits for a handler that ignores the grace"
+    message = store.message(id)
+    assert (message.status, message.attempt) == (Status.SCHEDULED, 0)
+    assert p.log.count("1 messages did not finish in 10 s and are released: they run again") == 1
+    # The handler that comes back too late changes nothing any more.
+    channel.let_go()
+    p.log.wait_for(f"lock lost id={id}")
+    assert store.message(id).status is Status.SCHEDULED
+    assert store.settle([Outcome(claim, "ack")]) == [False]
+
+
+def test_a_stop_does_not_wait_for_a_handler_whose_lock_is_lost(
+    store: FlakyStore, clock: FakeClock, pool: MakePool
+) -> None:
+    channel = HeldChannel()
+    p = pool(channel)
+    store.add()
+    claims = submit(store, p)
+    channel.wait_begun(1)
+    p.workers.in_flight.remove(claims)  # as the renewer does when a renewal was refused twice
+    stopping = in_thread(lambda: p.workers.stop(0))
+    stopping.join(15)
+    assert not stopping.is_alive()
+
+
+def test_a_stop_returns_only_when_what_it_released_is_settled(
+    store: FlakyStore, clock: FakeClock, pool: MakePool
+) -> None:
+    """Redis is closed after it: a settling that another thread has in hand must be through by then."""
+    held, reached, go_on = HeldChannel(), threading.Event(), threading.Event()
+    p = pool(held, acking_as("quick"))
+    [slow] = store.add()
+    submit(store, p)
+    held.wait_begun(1)
+    store.add(channel="quick")
+
+    def hold(verb: str) -> None:
+        if verb == "settle" and not reached.is_set():
+            reached.set()
+            assert go_on.wait(15)
+
+    store.before = hold
+    submit(store, p)
+    assert reached.wait(15)
+    stopping = in_thread(lambda: p.workers.stop(0))
+    clock.wait_for_sleeper()
+    go_on.set()
+    stopping.join(15)
+    assert not stopping.is_alive()
+    assert store.message(slow).status is Status.SCHEDULED
+    assert len(p.workers.in_flight) == 0
+
+
+def acking_as(name: str) -> DoingChannel:
+    channel = acking()
+    channel.name = name
+    return channel
+
+
+def in_limbo() -> Any:
+    """Stands for the future of a slice that no worker has begun."""
+    return object()
+
+
+def test_the_default_policy_of_these_tests_has_no_chance_in_it() -> None:
+    assert [PLAIN.delay_ms(attempt) for attempt in (1, 2, 3, 4)] == [1000, 2000, 4000, 5000]
