@@ -1,0 +1,219 @@
+"""The store in tests: a clock that a test sets, the scripts by name, the whole keyspace as plain data."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import redis
+
+from scheduler.keys import WAKE, PartitionKeys
+from scheduler.message import IdGenerator, NewMessage, Outcome, OutcomeKind
+from scheduler.retry import RetryPolicy
+from scheduler.scripts import Argument, load
+from scheduler.store import Claimed, MessageStore
+from tests.support.clock import START_MS as NOW
+
+T = TypeVar("T")
+
+DUE_SETS = ("due:high", "due:normal", "due:low")
+SETS = (*DUE_SETS, "locks", "dead", "done")
+STATUS_OF_SET = {
+    "due:high": {None},
+    "due:normal": {None},
+    "due:low": {None},
+    "locks": {"processing"},
+    "dead": {"dead"},
+    "done": {"delivered", "cancelled"},
+}
+
+
+class Ticks:
+    """Redis's clock as a test sets it: ``MessageStore(now_ms=ticks)``."""
+
+    def __init__(self, now: int = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def store_on(
+    client: redis.Redis,
+    now_ms: Callable[[], int] | None = None,
+    *,
+    partitions: int = 1,
+    events_kept: int = 0,
+    default_retry: RetryPolicy | None = None,
+    idempotency_ms: int = 86_400_000,
+) -> MessageStore:
+    """A store that is not yet open."""
+    return MessageStore(
+        client,
+        new_id=IdGenerator(now_ms or (lambda: NOW)),
+        partitions=partitions,
+        events_kept=events_kept,
+        default_retry=default_retry,
+        idempotency_ms=idempotency_ms,
+        now_ms=now_ms,
+    )
+
+
+def message(id: str, due_at: int = NOW, **more: Any) -> NewMessage:
+    """A message whose payload is its id."""
+    return NewMessage(id=id, due_at=due_at, **{"payload": f'"{id}"', **more})
+
+
+def outcomes(claimed: Claimed, kind: OutcomeKind = "ack", **more: Any) -> list[Outcome]:
+    """The same outcome for every claim."""
+    return [Outcome(claim, kind, **more) for claim in claimed.claims]
+
+
+class Lua:
+    """Each script by name on partition 0, with the arguments that all verbs share filled in."""
+
+    def __init__(self, client: redis.Redis, events_kept: int = 0) -> None:
+        self.client = client
+        self.keys = PartitionKeys(0)
+        self._shared: dict[str, Argument] = {"wake_channel": WAKE, "partition": 0, "events_kept": events_kept}
+
+    def __call__(self, verb: str, *items: Argument, now: int = NOW, **arguments: Argument) -> Any:
+        script = load(verb)
+        shared = {name: value for name, value in self._shared.items() if name in script.arguments}
+        if "now" in script.arguments:
+            shared["now"] = now
+        aliases = {name: str(arguments.pop(name)) for name in ("set", "kept") if name in arguments}
+        return script.call(self.client, self.keys.using(**aliases), items, **{**shared, **arguments})
+
+    def schedule(self, *ids: str, now: int = NOW, due_at: int = NOW, priority: str = "normal", retry: str = "") -> Any:
+        """Messages whose payload is their id, without a key."""
+        items = [v for id in ids for v in (id, f'"{id}"', due_at, "echo", priority, "", "", "", retry)]
+        return self("schedule", *items, now=now, key="", fingerprint="", key_ttl=1000)
+
+    def claim(self, limit: int = 100, *, now: int = NOW, lock_ms: int = 1000, token: str = "t") -> Any:
+        return self("claim", now=now, limit=limit, lock_ms=lock_ms, token=token)
+
+    def settle(
+        self,
+        id: str,
+        kind: str,
+        *,
+        now: int = NOW,
+        token: str = "t",
+        delay_ms: int | str = "",
+        error: str = "",
+        evidence: str = "1 2 3 4",
+        result: str = "",
+    ) -> Any:
+        return self("settle", id, token, kind, delay_ms, error, evidence, result, now=now)
+
+    def reap(self, limit: int = 100, *, now: int, max_attempts: int = 5, lost_limit: int = 5) -> Any:
+        return self("reap", now=now, limit=limit, max_attempts=max_attempts, lost_limit=lost_limit)
+
+    def dead(self, *ids: str, now: int = NOW, error: str = "boom") -> None:
+        """Messages that were given up at ``now``."""
+        self.schedule(*ids, now=now, due_at=now)
+        self.claim(len(ids), now=now)
+        for id in ids:
+            self.settle(id, "dead", now=now, error=error)
+
+    def done(self, *ids: str, now: int = NOW) -> None:
+        """Messages that were delivered at ``now``."""
+        self.schedule(*ids, now=now, due_at=now)
+        self.claim(len(ids), now=now)
+        for id in ids:
+            self.settle(id, "ack", now=now)
+
+    def state(self) -> dict[str, Any]:
+        """The whole keyspace: ``dump``."""
+        return dump(self.client)
+
+
+def dump(client: redis.Redis, partition: int = 0) -> dict[str, Any]:
+    """Every key as plain data, without the prefix of this partition: sets as id → whole number, streams as the lists of
+    their entries.
+    """
+    keys = sorted(client.scan_iter(count=10_000))
+    with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.type(key)
+        types = pipe.execute()
+        for key, type in zip(keys, types, strict=True):
+            _READ[type](pipe, key)
+        values = pipe.execute()
+    return {
+        key.removeprefix(f"ms1:{{{partition}}}:"): _PLAIN.get(type, lambda value: value)(value)
+        for key, type, value in zip(keys, types, values, strict=True)
+    }
+
+
+_READ: dict[str, Callable[[Any, str], Any]] = {
+    "zset": lambda pipe, key: pipe.zrange(key, 0, -1, withscores=True),
+    "hash": lambda pipe, key: pipe.hgetall(key),
+    "string": lambda pipe, key: pipe.get(key),
+    "stream": lambda pipe, key: pipe.xrange(key),
+}
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "zset": lambda pairs: {id: int(score) for id, score in pairs},
+    "stream": lambda entries: [fields for _, fields in entries],
+}
+
+
+def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
+    """What is wrong with a partition, in words: an id in two places or in none, a status that is not its set's, a lock
+    without token or a token without lock, bytes that do not add up.
+    """
+    state = dump(client, partition)
+    sets: dict[str, dict[str, int]] = {name: state.get(name, {}) for name in SETS}
+    hashes: dict[str, dict[str, str]] = {
+        key.removeprefix("msg:"): value for key, value in state.items() if key.startswith("msg:")
+    }
+    problems = []
+    places = Counter(id for ids in sets.values() for id in ids)
+    problems += [f"{id} is in {n} sets" for id, n in places.items() if n > 1]
+    problems += [f"{id} is in no set" for id in hashes if id not in places]
+    problems += [f"{id} has no hash" for id in places if id not in hashes]
+    for name, ids in sets.items():
+        for id in ids:
+            fields = hashes.get(id, {})
+            if fields.get("s") not in STATUS_OF_SET[name]:
+                problems.append(f"{id} is {fields.get('s')} and in {name}")
+            if name.startswith("due:") and name != f"due:{fields.get('q', 'normal')}":
+                problems.append(f"{id} has priority {fields.get('q')} and is in {name}")
+            if bool(fields.get("k")) != (name == "locks"):
+                problems.append(f"{id} is in {name} with the token {fields.get('k')!r}")
+            if len([f for f in fields if f.startswith("h:")]) > 20:
+                problems.append(f"{id} keeps more evidence than 20 attempts")
+    for name in ("done", "dead"):
+        counted = int(state.get("meta", {}).get(f"{name}_bytes", 0))
+        weight = sum(int(hashes.get(id, {}).get("z", 0)) for id in sets[name])
+        if counted != weight:
+            problems.append(f"{name}_bytes is {counted}, its messages weigh {weight}")
+    return problems
+
+
+def at_once(work: Sequence[Callable[[], T]]) -> list[T]:
+    """Run each in a thread of its own, released together by a barrier; their results in order.  Raises the first
+    error.
+    """
+    barrier = threading.Barrier(len(work), timeout=30)
+    results: dict[int, T] = {}
+    errors: list[BaseException] = []
+
+    def run(i: int, job: Callable[[], T]) -> None:
+        try:
+            barrier.wait()
+            results[i] = job()
+        except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(i, job)) for i, job in enumerate(work)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    if errors:
+        raise errors[0]
+    return [results[i] for i in range(len(work))]
