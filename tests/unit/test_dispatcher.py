@@ -1,0 +1,302 @@
+"""The scheduler thread: what it claims, how long it sleeps, what wakes it, what it does while Redis is away."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from scheduler.channels.base import Report
+from scheduler.dispatcher import Dispatcher
+from scheduler.flight import RedisTime
+from scheduler.logs import adapt
+from scheduler.message import Claim, Outcome, Status
+from tests.support.clock import FakeClock
+from tests.support.delivery import DoingChannel, FlakyStore, HeldChannel, Pool, acking
+
+
+class Bench:
+    """A dispatcher with its workers over a store, on the test's clock."""
+
+    def __init__(self, clock: FakeClock, channel: Any, poll: float, threads: int) -> None:
+        self.clock = clock
+        self.channel = channel
+        self.store = FlakyStore(clock)
+        self.pool = Pool(self.store, clock, channel, threads=threads)
+        self.log = self.pool.log
+        self.redis_time = RedisTime(clock)
+        self.dispatcher = Dispatcher(
+            self.store,
+            self.pool.workers,
+            owner="me",
+            lock_seconds=5,
+            poll_seconds=poll,
+            clock=clock,
+            redis_time=self.redis_time,
+            log=adapt(self.log),
+        )
+
+    def in_seconds(self, seconds: float, **fields: Any) -> str:
+        """The id of a message due so much later."""
+        return self.store.add(due_at=self.clock.now_ms() + round(seconds * 1000), **fields)[0]
+
+    def asleep(self, waits: int) -> float:
+        """Block until the scheduler thread has gone to sleep for the ``waits``-th time: the seconds it asked for."""
+        with self.clock._changed:
+            asleep = self.clock._changed.wait_for(lambda: len(self.clock.waits) >= waits, 15)
+        assert asleep, f"asleep {len(self.clock.waits)} times of {waits}: {self.clock.waits}"
+        return self.clock.waits[waits - 1]
+
+    def status(self, id: str) -> Status:
+        return self.store.message(id).status
+
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench(clock: FakeClock) -> Iterator[MakeBench]:
+    made: list[Bench] = []
+
+    def make(channel: Any = None, *, poll: float = 1.0, threads: int = 10) -> Bench:
+        made.append(Bench(clock, channel or acking(), poll, threads))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.dispatcher.stop()
+        if isinstance(each.channel, HeldChannel):
+            each.channel.let_go()
+        assert each.pool.workers._pool
+        each.pool.workers._pool.shutdown()
+
+
+# -- one step ----------------------------------------------------------------------------------------------------------
+
+
+def test_batches_of_a_hundred(bench: MakeBench) -> None:
+    sizes: list[int] = []
+
+    def note(claims: Sequence[Claim], report: Report) -> None:
+        sizes.append(len(claims))
+        report([Outcome(claim, "ack") for claim in claims])
+
+    b = bench(DoingChannel(note, max_slice=1000))
+    b.store.add(250)
+    waits = []
+    for _ in range(3):
+        waits.append(b.dispatcher.tick())
+        b.pool.idle()
+    assert sorted(sizes) == [50, 100, 100]
+    assert waits == [0, 0, 1.0]
+
+
+def test_the_next_batch_is_claimed_while_the_last_one_runs(bench: MakeBench) -> None:
+    b = bench(HeldChannel(max_slice=100))
+    b.store.add(300)
+    b.dispatcher.tick()
+    b.channel.wait_begun(100)
+    b.dispatcher.tick()
+    b.channel.wait_begun(200)
+    assert len(b.pool.workers.in_flight) == 200
+
+
+def test_a_full_house_claims_nothing_more(bench: MakeBench) -> None:
+    b = bench(HeldChannel(max_slice=100))
+    b.store.add(300)
+    for _ in range(5):
+        b.dispatcher.tick()
+    assert b.store.calls.count("claim") == 2
+    assert b.store.counts().processing == 200
+
+
+def test_it_sleeps_exactly_until_the_next_moment(bench: MakeBench) -> None:
+    b = bench(poll=60)
+    b.in_seconds(2.345)
+    assert b.dispatcher.tick() == pytest.approx(2.345)
+    b.in_seconds(0.017)
+    assert b.dispatcher.tick() == pytest.approx(0.017)
+
+
+@pytest.mark.parametrize("seconds", [None, 3600])
+def test_it_looks_again_after_the_poll_interval_at_the_latest(bench: MakeBench, seconds: float | None) -> None:
+    b = bench(poll=1.5)
+    if seconds:
+        b.in_seconds(seconds)
+    assert b.dispatcher.tick() == 1.5
+
+
+def test_never_early_not_by_one_millisecond(bench: MakeBench, clock: FakeClock) -> None:
+    b = bench(poll=60)
+    id = b.in_seconds(10)
+    clock.advance(9.999)
+    assert b.dispatcher.tick() == pytest.approx(0.001)
+    assert b.status(id) is Status.SCHEDULED
+    clock.advance(0.001)
+    b.dispatcher.tick()
+    b.pool.idle()
+    assert b.status(id) is Status.DELIVERED
+
+
+def test_it_carries_on_redis_clock(bench: MakeBench, clock: FakeClock) -> None:
+    b = bench()
+    b.store._now_ms = lambda: clock.now_ms() - 3_600_000  # Redis's clock is an hour behind this machine's
+    b.dispatcher.tick()
+    assert b.redis_time.now_ms() == clock.now_ms() - 3_600_000
+
+
+def test_a_paused_service_claims_nothing(bench: MakeBench) -> None:
+    b = bench()
+    [id] = b.store.add()
+    b.store.pause()
+    assert b.dispatcher.tick() == 1.0
+    assert b.status(id) is Status.SCHEDULED
+    b.store.resume()
+    b.dispatcher.tick()
+    b.pool.idle()
+    assert b.status(id) is Status.DELIVERED
+
+
+def test_slow_work_is_left_to_other_servers(bench: MakeBench, clock: FakeClock) -> None:
+    """The first claim cannot know that the work is slow; what waits is given back, and no more is claimed."""
+    b = bench(HeldChannel(max_slice=1), threads=2)
+    ids = b.store.add(20)
+    b.dispatcher.tick()
+    b.channel.wait_begun(2)
+    clock.advance(1.1)
+    b.dispatcher.tick()
+    elsewhere = b.store.claim_all("elsewhere")
+    assert {claim.id for claim in elsewhere} == set(ids) - set(b.channel.begun)
+    assert {claim.attempt for claim in elsewhere} == {1}
+    claims_before = b.store.calls.count("claim")
+    b.store.add(5)
+    assert b.dispatcher.tick() == 1.0
+    assert b.store.calls.count("claim") == claims_before
+    b.channel.let_go()
+    b.pool.idle()
+
+
+# -- Redis away --------------------------------------------------------------------------------------------------------
+
+
+def test_while_redis_is_away_health_sees_it_and_delivery_comes_back_by_itself(
+    bench: MakeBench, clock: FakeClock
+) -> None:
+    b = bench()
+    [id] = b.store.add()
+    b.store.away = True
+    for _ in range(8):
+        clock.advance(b.dispatcher.tick())
+    assert b.dispatcher.progress_age() == 2.0
+    assert b.log.errors == ["cannot claim, trying on: Redis does not answer: connection refused"]
+    b.store.away = False
+    b.dispatcher.tick()
+    b.pool.idle()
+    assert b.dispatcher.progress_age() == 0
+    assert b.status(id) is Status.DELIVERED
+    assert b.log.count("Redis answers again; claiming goes on") == 1
+
+
+def test_every_outage_is_mentioned_once(bench: MakeBench) -> None:
+    b = bench()
+    for away in (True, True, False, False, True):
+        b.store.away = away
+        b.dispatcher.tick()
+    assert b.log.count("cannot claim") == 2
+    assert b.log.count("answers again") == 1
+
+
+# -- the thread --------------------------------------------------------------------------------------------------------
+
+
+def test_the_thread_delivers_on_the_moment_it_slept_for(bench: MakeBench, clock: FakeClock) -> None:
+    b = bench(poll=60)
+    id = b.in_seconds(10)
+    b.dispatcher.start()
+    assert b.asleep(1) == pytest.approx(10)
+    clock.advance(10)
+    b.log.wait_for(f"ack id={id}")
+    assert b.store.message(id).started_at == b.store.message(id).due_at
+
+
+def test_a_message_earlier_than_the_one_slept_for_is_on_time_when_it_is_announced(
+    bench: MakeBench, clock: FakeClock
+) -> None:
+    b = bench(poll=60)
+    late = b.in_seconds(30)
+    b.dispatcher.start()
+    assert b.asleep(1) == pytest.approx(30)
+    early = b.in_seconds(2)
+    b.dispatcher.wake()
+    assert b.asleep(2) == pytest.approx(2)
+    clock.advance(2)
+    b.log.wait_for(f"ack id={early}")
+    assert b.status(late) is Status.SCHEDULED
+
+
+def test_a_lost_announcement_costs_one_poll_interval(bench: MakeBench, clock: FakeClock) -> None:
+    b = bench(poll=1.0)
+    b.in_seconds(30)
+    b.dispatcher.start()
+    b.asleep(1)
+    id = b.in_seconds(0.2)
+    clock.advance(0.999)
+    assert b.status(id) is Status.SCHEDULED
+    clock.advance(0.001)
+    b.log.wait_for(f"ack id={id}")
+
+
+def test_an_announcement_during_a_step_is_not_lost(bench: MakeBench) -> None:
+    """The message comes after the claim script ran and before the thread sleeps."""
+    b = bench(poll=60)
+    ids: list[str] = []
+    tick = b.dispatcher.tick
+
+    def tick_and_schedule() -> float:
+        seconds = tick()
+        if not ids:
+            ids.extend(b.store.add())
+            b.dispatcher.wake()
+        return seconds
+
+    b.dispatcher.tick = tick_and_schedule  # type: ignore[method-assign]
+    b.dispatcher.start()
+    b.log.wait_for("ack id=")
+    assert b.log.count(f"ack id={ids[0]}") == 1
+
+
+def test_a_worker_that_becomes_free_wakes_it(clock: FakeClock, bench: MakeBench) -> None:
+    channel = HeldChannel(max_slice=100)
+    b = bench(channel, poll=3600)
+    b.pool.workers._freed = b.dispatcher.wake
+    b.store.add(400)
+    b.dispatcher.start()
+    b.channel.wait_begun(200)
+    b.channel.let_go()
+    b.log.wait_for("ack id=", count=400)
+
+
+def test_a_defect_in_one_step_is_logged_and_the_next_one_runs(bench: MakeBench, clock: FakeClock) -> None:
+    b = bench(poll=1.0)
+    b.store.broken = TypeError("a defect")
+    b.dispatcher.start()
+    b.log.wait_for("the scheduler's step failed: a defect")
+    b.asleep(1)
+    b.store.broken = None
+    [id] = b.store.add()
+    assert b.dispatcher.progress_age() == 0
+    clock.advance(1)
+    b.log.wait_for(f"ack id={id}")
+
+
+def test_after_a_stop_nothing_more_is_claimed(bench: MakeBench) -> None:
+    b = bench(poll=3600)
+    b.dispatcher.start()
+    b.asleep(1)
+    b.dispatcher.stop()
+    [id] = b.store.add()
+    b.dispatcher.wake()
+    assert not any(thread.name == "scheduler" for thread in threading.enumerate())
+    assert b.status(id) is Status.SCHEDULED

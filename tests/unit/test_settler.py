@@ -1,0 +1,182 @@
+"""Outcomes to the store: in groups, again and again while Redis is away, refused when the lock is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from scheduler.logs import adapt
+from scheduler.message import Claim, Outcome, Status
+from scheduler.settler import GROUP, Settler
+from scheduler.telemetry import Telemetry
+from tests.support.clock import FakeClock
+from tests.support.delivery import LOCK_MS, FlakyStore
+from tests.support.logger import RecordingLogger
+
+
+class Bench:
+    """A settler over a store, and what it says."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.store = FlakyStore(clock)
+        self.log = RecordingLogger()
+        self.telemetry = Telemetry(clock)
+        self.settled: list[Outcome] = []
+        self.through = threading.Event()
+        self.settler = Settler(self.store, clock, adapt(self.log), self.telemetry, self._settled)
+
+    def _settled(self, outcomes: Sequence[Outcome]) -> None:
+        self.settled += outcomes
+        self.through.set()
+
+    def claims(self, count: int) -> list[Claim]:
+        self.store.add(count)
+        return self.store.claim(count, LOCK_MS, "me").claims
+
+    def settles(self) -> int:
+        """How many settle scripts ran."""
+        return self.store.calls.count("settle")
+
+    def add_in_thread(self, outcomes: Sequence[Outcome]) -> threading.Thread:
+        thread = threading.Thread(target=self.settler.add, args=(outcomes,))
+        thread.start()
+        return thread
+
+
+@pytest.fixture
+def bench(clock: FakeClock) -> Bench:
+    return Bench(clock)
+
+
+def acks(claims: Sequence[Claim]) -> list[Outcome]:
+    return [Outcome(claim, "ack") for claim in claims]
+
+
+def test_a_lone_outcome_is_settled_at_once(bench: Bench) -> None:
+    [claim] = bench.claims(1)
+    bench.settler.add(acks([claim]))
+    assert bench.store.message(claim.id).status is Status.DELIVERED
+    assert bench.settled == acks([claim])
+
+
+def test_what_piles_up_during_one_round_trip_goes_out_in_the_next(bench: Bench) -> None:
+    """One call for the first, one for the 40 others together, whoever reported them."""
+    claims = bench.claims(41)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(verb: str) -> None:
+        if verb == "settle" and not reached.is_set():
+            reached.set()
+            assert go_on.wait(15)
+
+    bench.store.before = hold
+    first = bench.add_in_thread(acks(claims[:1]))
+    assert reached.wait(15)
+    for claim in claims[1:]:
+        bench.settler.add(acks([claim]))  # returns at once: another thread has them in hand
+    go_on.set()
+    first.join(15)
+    assert bench.settles() == 2
+    assert {bench.store.message(claim.id).status for claim in claims} == {Status.DELIVERED}
+    assert len(bench.settled) == 41
+
+
+def test_a_flood_goes_out_in_bounded_groups(bench: Bench) -> None:
+    claims = bench.claims(GROUP + 1)
+    bench.settler.add(acks(claims))
+    assert bench.settles() == 2
+    assert len(bench.settled) == GROUP + 1
+
+
+def test_while_redis_is_away_settling_is_tried_on_and_then_accepted(bench: Bench) -> None:
+    [claim] = bench.claims(1)
+    bench.store.away = True
+    adding = bench.add_in_thread(acks([claim]))
+    for pause in (0.05, 0.1, 0.25, 0.5, 1.0, 1.0):
+        bench.clock.wait_for_sleeper()
+        assert bench.clock.waits[-1] == pause
+        if len(bench.clock.waits) == 6:
+            bench.store.away = False
+        woken = len(bench.clock.waits)
+        bench.clock.advance(pause)
+        if woken < 6:
+            wait_until_asleep_again(bench.clock, woken + 1)
+    adding.join(15)
+    assert bench.store.message(claim.id).status is Status.DELIVERED
+    assert bench.log.count("1 outcomes cannot be settled yet, trying on: Redis does not answer") == 1
+    assert bench.settled == acks([claim])
+
+
+def wait_until_asleep_again(clock: FakeClock, waits: int) -> None:
+    with clock._changed:
+        assert clock._changed.wait_for(lambda: len(clock.waits) >= waits, 10)
+
+
+def test_an_outage_longer_than_a_lock_s_life_repeats_nothing_as_long_as_nobody_reaped(bench: Bench) -> None:
+    [claim] = bench.claims(1)
+    bench.store.away = True
+    adding = bench.add_in_thread(acks([claim]))
+    bench.clock.wait_for_sleeper()
+    bench.store.away = False
+    bench.clock.advance(3 * LOCK_MS / 1000)
+    adding.join(15)
+    assert bench.store.message(claim.id).status is Status.DELIVERED
+    assert not bench.log.count("lock lost")
+
+
+def test_a_stop_ends_the_waiting_for_a_redis_that_is_away(bench: Bench) -> None:
+    claims = bench.claims(2)
+    bench.store.away = True
+    adding = bench.add_in_thread(acks(claims))
+    bench.clock.wait_for_sleeper()
+    bench.settler.close()
+    adding.join(15)
+    assert not adding.is_alive()
+    assert bench.log.count("2 outcomes not settled: their messages run again, with a higher attempt") == 1
+    bench.store.away = False
+    bench.clock.advance(LOCK_MS / 1000 + 1)
+    assert bench.store.reap(10).scheduled == 2
+
+
+@pytest.mark.parametrize("kind", ["ack", "retry", "dead", "release"])
+def test_the_outcome_of_a_stale_owner_is_refused_and_logged_and_changes_nothing(bench: Bench, kind: str) -> None:
+    [stale] = bench.claims(1)
+    bench.clock.advance(LOCK_MS / 1000 + 1)
+    bench.store.reap(10)
+    [fresh] = bench.store.claim_all("the next owner")
+    before = bench.store.message(stale.id)
+    bench.settler.add([Outcome(stale, kind, delay_ms=0)])  # type: ignore[arg-type]
+    assert bench.store.message(stale.id) == before
+    assert before.status is Status.PROCESSING
+    assert bench.log.errors == [
+        f"lock lost id={stale.id} channel=test attempt=1: its outcome ({kind}) was not recorded"
+    ]
+    assert ["scheduler_locks_lost", (), 1] in bench.telemetry.snapshot()["counters"]
+    bench.settler.add(acks([fresh]))
+    assert bench.store.message(stale.id).status is Status.DELIVERED
+
+
+def test_those_that_still_hold_their_lock_are_settled_beside_one_that_does_not(bench: Bench) -> None:
+    claims = bench.claims(3)
+    bench.store.settle([Outcome(claims[1], "release")])
+    bench.settler.add(acks(claims))
+    assert [bench.store.message(claim.id).status for claim in claims] == [
+        Status.DELIVERED,
+        Status.SCHEDULED,
+        Status.DELIVERED,
+    ]
+    assert bench.log.count("lock lost") == 1
+
+
+def test_a_defect_costs_its_group_and_not_the_settling_of_what_follows(bench: Bench) -> None:
+    first, second = bench.claims(2)
+    bench.store.broken = TypeError("a defect")
+    bench.settler.add(acks([first]))
+    bench.store.broken = None
+    bench.settler.add(acks([second]))
+    assert bench.log.count("1 outcomes could not be settled: a defect") == 1
+    assert bench.store.message(second.id).status is Status.DELIVERED
+    assert len(bench.settled) == 2, "what is not settled must not be renewed for ever"
