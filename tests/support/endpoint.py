@@ -133,11 +133,12 @@ class _Server:
             lines = head.decode("latin-1").split("\r\n")[1:]
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
             received = Received(method, path, headers, body, connection.number)
-        self._behave(connection, path, received)
         if received:
+            # Before the answer: who has the outcome finds the request here.
             with self.changed:
                 self.requests.append(received)
                 self.changed.notify_all()
+        self._behave(connection, path, received)
 
     def _behave(self, connection: _Connection, path: str, received: Received | None) -> None:
         parts = urlsplit(path)

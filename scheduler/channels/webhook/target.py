@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from scheduler.channels.webhook.urls import mask_url, parse_url
 
@@ -69,8 +69,12 @@ class WebhookTarget(BaseModel):
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Read the stored form.  Raises ValueError (pydantic's) for anything else."""
-        return cls.model_validate_json(text)
+        """Read the stored form.  Raises ValueError, which does not repeat any value, for anything else."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            found = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+            raise ValueError("; ".join(found)) from None
 
     def masked(self) -> dict[str, Any]:
         """For answers and logs: credentials and the values of secret headers are replaced by ``***``."""

@@ -25,6 +25,13 @@ MAX_RESPONSE_BYTES = 65_536
 _NO_SOCKET: int = pycurl.SOCKET_BAD
 
 
+class _LentSocket(socket.socket):
+    """pycurl goes on with a duplicate of what it is handed; the original closes as soon as pycurl lets go of it."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Delivery(NamedTuple):
     """A claim on its way through the channel."""
 
@@ -78,9 +85,8 @@ class Transfer:
             curl.setopt(pycurl.CAINFO, paths.cafile)
         if paths.capath:
             curl.setopt(pycurl.CAPATH, paths.capath)
-        # HTTP/2 over TLS where the endpoint offers it; a second message waits to see whether the first connection does.
+        # HTTP/2 where an endpoint offers it.
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-        curl.setopt(pycurl.PIPEWAIT, 1)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(self._settings.connect_timeout_seconds * 1000))
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         curl.setopt(pycurl.HEADERFUNCTION, self._header)
@@ -107,9 +113,16 @@ class Transfer:
         else:
             curl.setopt(pycurl.POST, 1)
             curl.setopt(pycurl.POSTFIELDS, request.body)
+        # Wait for a connection that is being opened instead of opening another one.  Only where HTTP/2 was seen: with
+        # HTTP/1.1 libcurl waits for the first answer as well, and one that hangs would hold up all others.
+        curl.setopt(pycurl.PIPEWAIT, self.destination.multiplexes)
         curl.setopt(pycurl.CUSTOMREQUEST, prepared.method)
         curl.setopt(pycurl.HTTPHEADER, request.headers)
         curl.setopt(pycurl.TIMEOUT_MS, prepared.timeout_ms or round(self._settings.timeout_seconds * 1000))
+
+    def multiplexed(self) -> bool:
+        """Whether the answer came over HTTP/2, where one connection carries many transfers."""
+        return bool(self.curl.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2_0)
 
     def answer(self) -> Answer:
         """What came back; its status is 0 when nothing did."""
@@ -125,7 +138,7 @@ class Transfer:
             return _NO_SOCKET
         self._before_open()
         try:
-            return socket.socket(family, kind, protocol)
+            return _LentSocket(family, kind, protocol)
         except OSError:
             return _NO_SOCKET
 
