@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { Api, ApiError } from '../src/lib/api';
 
-function answering(response: Response | Error) {
+function answering(response: Response | Error, token = 'secret') {
   const calls: { url: string; init: RequestInit }[] = [];
   const fetcher = (async (url: string, init: RequestInit) => {
     calls.push({ url, init });
     if (response instanceof Error) throw response;
     return response;
   }) as typeof fetch;
-  return { api: new Api(() => 'secret', fetcher), calls };
+  return { api: new Api(() => token, fetcher), calls };
 }
 
 function json(status: number, body: unknown, headers: Record<string, string> = {}): Response {
@@ -30,6 +30,13 @@ describe('a call', () => {
     await api.list({ status: 'dead', channel: '', limit: 50 });
     expect(calls[0]?.url).toBe('/v1/messages?status=dead&limit=50');
     expect(calls[0]?.init.headers).toMatchObject({ Authorization: 'Bearer secret' });
+  });
+
+  it('carries a token beyond ASCII as UTF-8', async () => {
+    const { api, calls } = answering(json(200, {}), 'ü€');
+    await api.stats();
+    const headers = new Headers(calls[0]?.init.headers);
+    expect(Buffer.from(headers.get('Authorization') ?? '', 'latin1').toString()).toBe('Bearer ü€');
   });
 
   it('escapes an id', async () => {

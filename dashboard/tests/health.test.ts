@@ -37,6 +37,10 @@ describe('the health sentence', () => {
     expect(found.detail).toBe('Half of them within 1.2 ms of their moment, 99 % within 4.1 ms.');
   });
 
+  it('speaks of the next message rather than of a rate below one per second', () => {
+    expect(health({ throughput: { delivered_per_s: 0.05 } }).code).toBe('waiting');
+  });
+
   it('offers a first message when there is none', () => {
     const found = health({ scheduled: { total: 0 }, next_due_at: null });
     expect(found).toMatchObject({ code: 'idle', level: 'ok', link: { href: '#/schedule' } });

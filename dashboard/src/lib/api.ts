@@ -127,7 +127,7 @@ export class Api {
         headers: {
           Accept: 'application/json',
           ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-          ...(token ? { Authorization: `Bearer ${token}` } : {}),
+          ...(token ? { Authorization: `Bearer ${headerText(token)}` } : {}),
           ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -140,6 +140,11 @@ export class Api {
       throw new ApiError(0, 'No answer', 'The service does not answer.');
     }
   }
+}
+
+/** Headers are bytes, one per character: text beyond ASCII goes out as UTF-8, which is how the service reads it. */
+function headerText(text: string): string {
+  return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
 function one(id: string): string {

@@ -10,6 +10,8 @@ export const BEHIND_MS = 5_000;
 export const LATE_P99_MS = 1_000;
 /** Such a share of what ends as dead letters, while they grow, is bad and not only worth a look. */
 const DEAD_SHARE = 0.01;
+/** From so many deliveries per second on, their rate says more than the moment of the next. */
+const STEADY_PER_S = 1;
 const MEMORY_WARNING = 0.9;
 
 export type Level = 'ok' | 'warn' | 'bad' | 'unknown';
@@ -181,7 +183,7 @@ function late(stats: Stats): Health | null {
 function well(stats: Stats, now: number): Health {
   const rate = stats.throughput?.delivered_per_s ?? 0;
   const total = stats.scheduled?.total ?? 0;
-  if (rate > 0) {
+  if (rate >= STEADY_PER_S) {
     const { p50, p99 } = stats.lateness_ms ?? {};
     const within =
       p50 != null && p99 != null

@@ -15,6 +15,8 @@ export interface Attempt {
   /** ISO 8601 or milliseconds since the epoch. */
   started_at?: string | number | null;
   duration_ms?: number | null;
+  /** How long after its moment the attempt began. */
+  lateness_ms?: number | null;
   outcome?: string;
   status_code?: number | null;
   error?: string | null;

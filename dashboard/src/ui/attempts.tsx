@@ -8,6 +8,7 @@ const TOLD_ABOVE = new Set([
   'attempt',
   'started_at',
   'duration_ms',
+  'lateness_ms',
   'outcome',
   'status_code',
   'error',
@@ -48,7 +49,8 @@ function AttemptEntry({ attempt, open }: { attempt: Attempt; open: boolean }): R
           {attempt.status_code != null && <span className="code-chip figures">HTTP {attempt.status_code}</span>}
           <span className="quiet figures">
             {started !== null && formatMoment(started)}
-            {attempt.duration_ms != null && `, ${formatSpan(attempt.duration_ms)}`}
+            {attempt.lateness_ms != null && `, ${formatSpan(attempt.lateness_ms)} late`}
+            {attempt.duration_ms != null && `, took ${formatSpan(attempt.duration_ms)}`}
           </span>
         </summary>
         {attempt.error && <p className="attempt-error">{attempt.error}</p>}

@@ -76,7 +76,7 @@ function BodyField({ form, set, problems }: FieldsProps): ReactNode {
         {(props) => (
           <textarea
             {...props}
-            rows={5}
+            rows={form.bodyKind === 'json' ? 9 : 5}
             value={form.body}
             spellCheck={form.bodyKind === 'text'}
             className={form.bodyKind === 'json' ? 'code-input' : ''}
