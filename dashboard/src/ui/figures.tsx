@@ -27,7 +27,7 @@ export function Figures({ stats }: { stats: Stats }): ReactNode {
   const scheduled = stats.scheduled ?? {};
   const urgent =
     scheduled.high === undefined ? '' : `${formatCount(scheduled.high)} high · ${formatCount(scheduled.low)} low`;
-  const delivered = (stats.history ?? []).reduce((sum, point) => sum + (point.delivered ?? 0), 0);
+  const delivered = stats.history?.reduce((sum, point) => sum + (point.delivered ?? 0), 0);
   const waited = stats.oldest_due_age_ms;
   return (
     <ul className="figure-row" aria-label="Messages by state">
