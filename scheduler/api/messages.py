@@ -38,6 +38,7 @@ _ID = re.compile(ID_PATTERN)
     status=201,
     errors=(400, 409),
     idempotent=True,
+    links=("messages_read", "messages_change", "messages_run", "messages_cancel", "messages_redrive"),
 )
 def create() -> Response:
     """Store one message."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
 
 from scheduler.message import Priority
 from scheduler.retry import UNLIMITED, RetryPolicy
@@ -30,20 +31,16 @@ PriorityName = Literal["high", "normal", "low"]
 StatusName = Literal["scheduled", "processing", "delivered", "dead", "cancelled"]
 ChannelName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(CHANNELS)})]
 
-Time = Annotated[
-    Any,
-    WithJsonSchema(
-        {
-            "description": "The moment: epoch seconds or milliseconds (below 1e11 it is seconds), as number or numeric "
-            "string; ISO 8601; or RFC 2822. Without an offset it is UTC, unless timezone is given.",
-            "oneOf": [
-                {"type": "number", "minimum": 0, "maximum": MAX_MS, "nullable": True},
-                {"type": "string", "format": "date-time"},
-            ],
-            "example": "2027-01-01T09:00:00Z",
-        }
-    ),
-]
+_TIME: dict[str, Any] = {
+    "description": "The moment: epoch seconds or milliseconds (below 1e11 it is seconds), as number or numeric "
+    "string; ISO 8601; or RFC 2822. Without an offset it is UTC, unless timezone is given.",
+    "example": "2027-01-01T09:00:00Z",
+}
+_TIME_NUMBER = {"type": "number", "minimum": 0, "maximum": MAX_MS}
+_TIME_TEXT = {"type": "string", "format": "date-time"}
+
+Time = Annotated[Any, WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER | {"nullable": True}, _TIME_TEXT]})]
+RequiredTime = Annotated[Any, WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER, _TIME_TEXT]})]
 Delay = Annotated[
     Any,
     WithJsonSchema(
@@ -74,10 +71,33 @@ AnyJson = Annotated[
 ]
 
 
+EchoMessage = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "description": "Any JSON value but null and the empty string.",
+            "not": {"enum": [None, ""]},
+            "example": "hello",
+        }
+    ),
+]
+
+
 def _an_attempt_or_no_limit(attempts: int) -> int:
     if attempts == 0:
         raise ValueError(f"must be 1 or more, or {UNLIMITED} for no limit")
     return attempts
+
+
+Attempts = Annotated[
+    int,
+    Field(strict=True, ge=UNLIMITED, le=1_000_000, json_schema_extra={"not": {"enum": [0]}}),
+    AfterValidator(_an_attempt_or_no_limit),
+]
+Backoff = Annotated[float, Field(strict=True, ge=0, le=365 * _DAY, allow_inf_nan=False)]
+Growth = Annotated[float, Field(strict=True, ge=1, le=100, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+OwnId = Annotated[str, Field(pattern=ID_PATTERN)]
 
 
 class _Input(BaseModel):
@@ -87,43 +107,11 @@ class _Input(BaseModel):
 class RetryIn(_Input):
     """How failed attempts are repeated.  What is left out comes from the settings (section Retry)."""
 
-    max_attempts: (
-        Annotated[
-            int,
-            Field(
-                strict=True,
-                ge=UNLIMITED,
-                le=1_000_000,
-                description="Attempts in all, the first included; -1 is without limit.",
-                json_schema_extra={"not": {"enum": [0]}},
-            ),
-            AfterValidator(_an_attempt_or_no_limit),
-        ]
-        | None
-    ) = None
-    base: (
-        Annotated[
-            float,
-            Field(strict=True, ge=0, le=_DAY, allow_inf_nan=False, description="Seconds after the first failure."),
-        ]
-        | None
-    ) = None
-    factor: (
-        Annotated[
-            float, Field(strict=True, ge=1, le=100, allow_inf_nan=False, description="Growth from one to the next.")
-        ]
-        | None
-    ) = None
-    cap: (
-        Annotated[
-            float,
-            Field(strict=True, ge=0, le=365 * _DAY, allow_inf_nan=False, description="Longest backoff in seconds."),
-        ]
-        | None
-    ) = None
-    jitter: Annotated[bool, Field(strict=True, description="Spread the backoff between 0 and its length.")] | None = (
-        None
-    )
+    max_attempts: Attempts | None = Field(default=None, description="In all, the first included; -1 is without limit.")
+    base: Backoff | None = Field(default=None, description="Seconds of backoff after the first failed attempt.")
+    factor: Growth | None = Field(default=None, description="Growth of the backoff from one attempt to the next.")
+    cap: Backoff | None = Field(default=None, description="Seconds; the backoff never grows past it.")
+    jitter: Flag | None = Field(default=None, description="Draw each backoff evenly between 0 and its length.")
 
     def policy(self, default: RetryPolicy) -> RetryPolicy:
         """The policy asked for; what was not given is taken from ``default``."""
@@ -137,22 +125,34 @@ class RetryIn(_Input):
         )
 
 
+def _given(*names: str) -> JsonDict:
+    return {"required": list(names), "properties": {name: {"not": {"enum": [None]}} for name in names}}
+
+
+_ONE_MOMENT: JsonDict = {
+    "allOf": [{"not": _given("time", "delay")}, {"anyOf": [_given("time"), {"not": _given("timezone")}]}]
+}
+"""What parse_when says in words: not both of time and delay, and timezone only beside time."""
+
+
 class _When(_Input):
     time: Time = None
     delay: Delay = None
     timezone: Timezone = None
-    priority: PriorityName | None = Field(None, description="Strict among the messages that are due; default normal.")
+    priority: PriorityName | None = Field(
+        default=None, description="Strict among the messages that are due; default normal."
+    )
     retry: RetryIn | None = None
 
 
 class MessageIn(_When):
     """A message to be delivered at ``time``, after ``delay``, or now."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_MOMENT)
+
     message: AnyJson
-    channel: ChannelName | None = Field(None, description="Where the message goes; default echo.")
-    id: (
-        Annotated[str, Field(pattern=ID_PATTERN, description="Your own id; refused with 409 when it exists.")] | None
-    ) = None
+    channel: ChannelName | None = Field(default=None, description="Where the message goes; default echo.")
+    id: OwnId | None = Field(default=None, description="Your own id; refused with 409 when it exists.")
 
 
 class BatchIn(_Input):
@@ -164,7 +164,7 @@ class BatchIn(_Input):
 class MessagePatch(_When):
     """What to change of a scheduled message; fields left out stay as they are."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_MOMENT | {"minProperties": 1})
 
     message: AnyJson = None
 
@@ -172,8 +172,11 @@ class MessagePatch(_When):
 class EchoIn(_Input):
     """A message for the server's console."""
 
-    time: Time = None
-    message: AnyJson = None
+    # echo.py refuses what is missing, in words of its own.
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"required": ["time", "message"]})
+
+    time: RequiredTime = None
+    message: EchoMessage = None
     timezone: Timezone = None
 
 
@@ -182,7 +185,7 @@ class RedriveIn(_Input):
 
     limit: Annotated[int, Field(strict=True, ge=1, le=MAX_REDRIVE)] | None = None
     channel: ChannelName | None = None
-    dry_run: Annotated[bool, Field(strict=True, description="Only say how many it would be.")] | None = None
+    dry_run: Flag | None = Field(default=None, description="Only say how many it would be.")
 
 
 def _whole_number(text: Any) -> int:
@@ -192,6 +195,9 @@ def _whole_number(text: Any) -> int:
     raise ValueError("must be a whole number")
 
 
+Cursor = Annotated[str, Field(max_length=1024, json_schema_extra={"format": "cursor"})]
+
+
 class ListQuery(_Input):
     """Filters of a list, and the page that is asked for."""
 
@@ -199,7 +205,7 @@ class ListQuery(_Input):
     channel: ChannelName | None = None
     priority: PriorityName | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(_whole_number)] = 50
-    cursor: Annotated[str, Field(max_length=1024, description="next_cursor of the page before.")] | None = None
+    cursor: Cursor | None = Field(default=None, description="next_cursor of the page before.")
 
     def priority_or_none(self) -> Priority | None:
         """The priority as the store's word for it."""

@@ -47,6 +47,8 @@ class Operation:
     query: type[BaseModel] | None
     plain_text: bool
     idempotent: bool
+    links: tuple[str, ...]
+    """operationIds of what can be asked about the ``id`` in the answer."""
 
 
 OPERATIONS: dict[Callable[..., Any], Operation] = {}
@@ -64,6 +66,7 @@ def operation(
     query: type[BaseModel] | None = None,
     plain_text: bool = False,
     idempotent: bool = False,
+    links: Sequence[str] = (),
 ) -> Callable[[View], View]:
     """Document a view.  ``answer`` None: plain text only.  ``errors``: statuses beside those that all may give."""
 
@@ -79,6 +82,7 @@ def operation(
             query=query,
             plain_text=plain_text or answer is None,
             idempotent=idempotent,
+            links=tuple(links),
         )
         return view
 
@@ -166,7 +170,7 @@ def _parameters(rule: Rule, described: Operation) -> list[Schema]:
                 "name": HEADER,
                 "in": "header",
                 "description": "A repeat of the request with the same key stores nothing more.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]+$"},
+                "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]+$"},
             }
         )
     return parameters
@@ -179,7 +183,12 @@ def _responses(path: str, described: Operation, models: set[type[BaseModel]]) ->
         content["application/json"] = {"schema": _ref(described.answer)}
     if described.plain_text:
         content[_TEXT] = {"schema": {"type": "string"}}
-    responses: Schema = {str(described.status): {"description": _described(described), "content": content}}
+    success: Schema = {"description": _described(described), "content": content}
+    if described.links:
+        success["links"] = {
+            name: {"operationId": name, "parameters": {"id": "$response.body#/id"}} for name in described.links
+        }
+    responses: Schema = {str(described.status): success}
     for status in sorted({*described.errors, *_common_errors(path, described)}):
         model, media_type = _error_model(path, status)
         models.add(model)

@@ -1,0 +1,45 @@
+"""Schemathesis against the live service, by the service's own document: every phase, one seed, bounded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.test_api_server import ROOT, TOKEN, Server
+from tests.support.redis_server import RedisServer
+
+SEED = 20270101
+EXAMPLES = 12
+"""Per operation in the fuzzing phase, and scenarios in the stateful one: about 20 s on an idle machine."""
+
+UNWANTED = ("use_after_free", "allow_header_conformance")
+"""A cancelled message stays readable until its retention ends.  And a message may have "batch" as its own id, so that
+GET is a method of /v1/messages/batch, if by another path of the document."""
+
+
+@pytest.mark.timeout(120)
+def test_every_answer_is_as_documented(redis_server: RedisServer, redis_client: Any, tmp_path: Path) -> None:
+    with Server(redis_server.url, tmp_path / "logs", api_threads=4) as server:
+        # A scheduler that is alive, for /health; it outlives the test.
+        server.store.beat("another/scheduler", {"role": "scheduler", "progress_age_ms": -600_000})
+        command = [
+            sys.executable, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{server.port}/openapi.json",
+            "--header", f"Authorization: Bearer {TOKEN}", "--phases", "examples,coverage,fuzzing,stateful",
+            "--checks", "all", "--exclude-checks", ",".join(UNWANTED),
+            "--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-database", "none", "--no-color",
+        ]  # fmt: skip
+        environment = os.environ | {
+            "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
+            "PYTHONPATH": str(ROOT),
+        }
+        run = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False
+        )
+        assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
+        assert "Tested: 17" in run.stdout
+        assert (server.logs / "api.error.log").read_text() == ""
