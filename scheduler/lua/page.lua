@@ -1,6 +1,6 @@
 --[[
 page: the messages of one set from a position on, those that pass the filters.
-KEYS     set due_high due_normal due_low msg
+KEYS     set msg
 ARGV     reverse low high after_score after_id scan limit status channel type_ owner fields...
          reverse '1': from the highest score down; low, high: bounds of the score; after_score, after_id: the position
          after which to go on, '' for the start; scan: look at so many members at most; fields: what to return

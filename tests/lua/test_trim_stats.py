@@ -14,7 +14,7 @@ DAY = 86_400_000
 SIZE = 150 + len('"d0"') + len("1 2 3 4")
 
 
-def trim(lua: Lua, *, kept: str = "done", now: int = NOW + 100, limit: int = 100, **limits: int) -> int:
+def trim(lua: Lua, limits: dict[str, int], *, kept: str = "done", now: int = NOW + 100, limit: int = 100) -> int:
     loose = {"max_count": 1000, "max_age_ms": DAY, "max_bytes": 10**9}
     forgotten: int = lua("trim", kept=kept, now=now, counter=f"{kept}_bytes", limit=limit, **{**loose, **limits})
     return forgotten
@@ -55,27 +55,27 @@ def left(lua: Lua, name: str = "done") -> str:
     ],
 )
 def test_the_oldest_go_until_every_limit_is_kept(ten: Lua, limits: dict[str, int], rest: str) -> None:
-    assert trim(ten, **limits) == 10 - len(rest)
+    assert trim(ten, limits) == 10 - len(rest)
     assert left(ten) == rest
-    assert trim(ten, **limits) == 0
+    assert trim(ten, limits) == 0
 
 
 @pytest.mark.parametrize("limits", [{"max_count": 2}, {"max_age_ms": 0}, {"max_bytes": 0}])
 def test_at_most_so_many_in_one_call(ten: Lua, limits: dict[str, int]) -> None:
-    assert trim(ten, limit=3, **limits) == 3
+    assert trim(ten, limits, limit=3) == 3
     assert left(ten) == "3456789"
 
 
 def test_dead_letters_have_limits_of_their_own(ten: Lua) -> None:
     ten.dead("x0", "x1")
-    assert trim(ten, kept="dead", max_count=1) == 1
+    assert trim(ten, {"max_count": 1}, kept="dead") == 1
     assert left(ten, "dead") == "1"
     assert left(ten) == "0123456789"
 
 
 def test_a_finished_message_without_a_hash_is_forgotten_and_the_bytes_end_at_nothing(ten: Lua) -> None:
     ten.client.delete("ms1:{0}:msg:d3")
-    assert trim(ten, max_count=0) == 10
+    assert trim(ten, {"max_count": 0}) == 10
     assert ten.state() == {"meta": {"done_bytes": "0"}}
 
 

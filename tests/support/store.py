@@ -14,13 +14,16 @@ from scheduler.message import IdGenerator, NewMessage, Outcome, OutcomeKind
 from scheduler.retry import RetryPolicy
 from scheduler.scripts import Argument, load
 from scheduler.store import Claimed, MessageStore
-from tests.support.clock import START_MS as NOW
+from tests.support.clock import START_MS
 
 T = TypeVar("T")
 
+NOW = START_MS
+"""The moment at which tests begin, ms."""
+
 DUE_SETS = ("due:high", "due:normal", "due:low")
 SETS = (*DUE_SETS, "locks", "dead", "done")
-STATUS_OF_SET = {
+STATUS_OF_SET: dict[str, set[str | None]] = {
     "due:high": {None},
     "due:normal": {None},
     "due:low": {None},
