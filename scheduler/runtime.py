@@ -16,7 +16,7 @@ from scheduler import __version__
 from scheduler.channels.base import Channel
 from scheduler.channels.echo import EchoChannel
 from scheduler.clock import Clock, SystemClock
-from scheduler.config import Settings
+from scheduler.config import Settings, secrets_of
 from scheduler.connect import check_server, connect, parse
 from scheduler.dispatcher import Dispatcher
 from scheduler.embedded import EmbeddedRedis
@@ -49,7 +49,7 @@ class Runtime:
         self.server = settings.server.name or f"{socket.gethostname()}-{os.getpid()}"
         self._clock = clock or SystemClock()
         self._own_console = logger is None or isinstance(logger, ServiceLogger)
-        self._log: ServiceLog = adapt(logger) if logger is not None else adapt(_Silent())
+        self._log: ServiceLog = adapt(_Silent() if logger is None else logger, secrets_of(settings))
         self._embedded: EmbeddedRedis | None = None
         self._delivery: _Delivery | None = None
         self._opened = False
@@ -58,6 +58,8 @@ class Runtime:
         """Redis first, then what uses it.  Raises ``StartError``, ``LayoutError`` with a way out; nothing is left
         running.
         """
+        if self._opened:
+            raise RuntimeError("this Runtime is already started")
         try:
             self._open_redis()
             if self.settings.server.role != "api":

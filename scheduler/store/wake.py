@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from scheduler.clock import Clock
 from scheduler.keys import WAKE
 
-_READ_SECONDS = 1.0
+_READ_SECONDS = 0.25
 """No read blocks longer: a stop is seen within this time."""
 
 

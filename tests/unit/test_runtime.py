@@ -1,0 +1,97 @@
+"""The scheduler process as a whole, without Redis: nothing starts by itself, and what cannot start says why."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler import dispatcher, embedded, maintenance, workers
+from scheduler.config import Settings
+from scheduler.errors import StartError
+from scheduler.runtime import Runtime
+from scheduler.store import MessageStore, wake
+from tests.support.api import Api
+from tests.support.clock import FakeClock
+from tests.support.logger import RecordingLogger
+
+ROOT = Path(__file__).parents[2]
+
+
+def settings(connection_string: str, **sections: dict[str, Any]) -> Settings:
+    return Settings.model_validate({"redis": {"connection_string": connection_string}, **sections})
+
+
+def test_importing_any_module_starts_no_thread_and_no_process() -> None:
+    code = """
+import importlib, pkgutil, threading
+import psutil
+import app, scheduler
+for module in pkgutil.walk_packages(scheduler.__path__, "scheduler."):
+    importlib.import_module(module.name)
+print([thread.name for thread in threading.enumerate()], psutil.Process().children())
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=50, check=True)
+    assert run.stdout == "['MainThread'] []\n"
+
+
+def test_making_an_application_or_a_runtime_starts_no_thread(clock: FakeClock, tmp_path: Path) -> None:
+    before = threading.enumerate()
+    Api(clock)
+    made = Runtime(Settings.model_validate({"redis": {"data_directory": str(tmp_path / "data")}}))
+    assert threading.enumerate() == before
+    assert list(tmp_path.iterdir()) == []
+    made.stop()
+
+
+def test_a_redis_that_does_not_answer_is_a_sentence_and_leaves_nothing_running(tmp_path: Path) -> None:
+    before = threading.enumerate()
+    with pytest.raises(StartError, match=r"Redis does not answer .*REDIS_URL"):
+        Runtime(settings(f"unix://{tmp_path}/nobody.sock")).start()
+    assert threading.enumerate() == before
+
+
+def test_a_stop_without_a_start_is_harmless() -> None:
+    made = Runtime(settings("localhost"))
+    made.stop()
+    made.stop()
+
+
+@pytest.mark.parametrize(("name", "expected"), [("one", "one"), ("", None)])
+def test_a_server_is_called_as_its_settings_say_or_by_host_and_process(name: str, expected: str | None) -> None:
+    made = Runtime(settings("localhost", server={"name": name}))
+    assert made.server == expected or (expected is None and made.server.rpartition("-")[2].isdigit())
+
+
+def test_parts_stop_in_an_order_that_loses_nothing(monkeypatch: pytest.MonkeyPatch, short_tmp: Path) -> None:
+    """Claiming first; maintenance after the workers, for they need renewal; the private Redis last."""
+    order: list[str] = []
+
+    def noted(owner: type, method: str, name: str) -> None:
+        real = getattr(owner, method)
+
+        def call(self: Any, *arguments: Any) -> Any:
+            if not order or order[-1] != name:
+                order.append(name)
+            return real(self, *arguments)
+
+        monkeypatch.setattr(owner, method, call)
+
+    made = Runtime(Settings.model_validate({"redis": {"data_directory": str(short_tmp / "data")}}), RecordingLogger())
+    made.start()
+    noted(dispatcher.Dispatcher, "stop", "claiming")
+    noted(wake.WakeListener, "stop", "listening")
+    noted(workers.Workers, "stop", "working")
+    noted(maintenance.Maintenance, "stop", "maintenance")
+    noted(MessageStore, "leave", "signing off")
+    noted(MessageStore, "close", "connections")
+    noted(embedded.EmbeddedRedis, "stop", "redis")
+    with pytest.raises(RuntimeError, match="already started"):
+        made.start()
+    assert order == [], "a second start must not end the first"
+    made.stop()
+    assert order == ["claiming", "listening", "working", "maintenance", "signing off", "connections", "redis"]
