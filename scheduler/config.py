@@ -180,7 +180,7 @@ def _in_words(error: ValidationError, given: Mapping[str, _Given]) -> list[str]:
     lines = []
     by_place = {(_folded(e.setting.section), _folded(e.setting.name)): e for e in given.values()}
     for detail in error.errors(include_url=False):
-        section, name = ([_folded(str(part)) for part in detail["loc"]] + [""])[:2]
+        section, name = ([_folded(str(part)) for part in detail["loc"]] + ["", ""])[:2]
         if entry := by_place.get((section, name)):
             shown = "the value" if entry.setting.secret or "://" in str(entry.value) else _shown(entry.value)
             lines.append(f"{entry.written}: {shown} is not accepted; accepted: {entry.setting.accepted}")

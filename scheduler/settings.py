@@ -29,6 +29,7 @@ _CONNECTION: Final = (
     rf"|sentinel://(\S*@)?{_ADDRESS}(,{_ADDRESS})*/\S+|cluster://(\S*@)?{_ADDRESS}(,{_ADDRESS})*(/\d*)?(\?\S*)?)$"
 )
 _SIGNING_FORM: Final = r"whsec_[A-Za-z0-9+/]{32,86}={0,2}"
+_ORIGIN: Final = rf"https?://{_ADDRESS}"
 _DAY: Final = 86_400.0
 _YEARS: Final = 3_650 * _DAY
 _PIB: Final = 2**50
@@ -44,6 +45,13 @@ def _number(default: float, low: float, high: float) -> Any:
 
 def _text(default: str, pattern: str, accepted: str, *, secret: bool = False) -> Any:
     return Field(default, pattern=pattern, json_schema_extra={"accepted": accepted, "secret": secret})
+
+
+def _commas(value: object) -> object:
+    """A list of texts, or one with commas or white space in between, as one with commas."""
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        value = ",".join(value)
+    return ",".join(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
 
 
 class Section(BaseModel):
@@ -225,9 +233,36 @@ class WebhookSettings(Section):
     @field_validator("secrets", "allowed_networks", mode="before")
     @classmethod
     def _one_text(cls, value: object) -> object:
-        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
-            value = ",".join(value)
-        return ",".join(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
+        return _commas(value)
+
+
+class EventsSettings(Section):
+    enabled: bool = True
+    """Record what happens to messages in Redis, and show it to viewers (WebSocket). With false there are no events."""
+    port: int = _whole(3001, 0, 65_535)
+    """TCP port of the live events, on the address of `Server.Host`; 0 takes any free one. Only a server that delivers
+    has it."""
+    kept: int = _whole(2000, 100, 1_000_000)
+    """Entries of each partition's event stream that Redis keeps, to go on from after a disconnect. One entry is one
+    script call and holds up to 100 events; 2000 full ones take 7 MB."""
+    ping_seconds: float = _number(20.0, 1, 3600)
+    """Time between two pings to a viewer; one that has not answered by the next is gone."""
+    buffer_bytes: int = _whole(2**20, 1024, 2**30)
+    """Events that one viewer may be behind; a slower one is closed, with a reason, and can go on where it was."""
+    max_viewers: int = _whole(1000, 1, 100_000)
+    """Viewers at the same time."""
+    allowed_origins: str = _text(
+        "",
+        rf"(?i)^({_ORIGIN}(,{_ORIGIN})*|\*)?$",
+        "origins like https://ops.example.com:8443, several as a list or separated by commas; or * for every one",
+    )
+    """Pages that may watch, besides those of this service itself: the ones on the host name that the viewer calls, at
+    `Server.Port` or at the port that it calls."""
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _one_text(cls, value: object) -> object:
+        return _commas(value)
 
 
 class LogSettings(Section):
@@ -253,7 +288,17 @@ class Settings(Section):
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
+    events: EventsSettings = Field(default_factory=EventsSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
+
+    @model_validator(mode="after")
+    def _somebody_delivers(self) -> Self:
+        if self.server.role == "api" and self.redis.connection_string.strip().lower() == "embedded":
+            raise ValueError(
+                "Server.Role: api delivers nothing, and no worker can share a private Redis; accepted: all, or api with "
+                "a Redis.ConnectionString (env REDIS_URL) that is also a worker's"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True)

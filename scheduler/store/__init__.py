@@ -23,17 +23,13 @@ class MessageStore(Accepting, Reading, Changing, Flight, Registry):
     """All verbs, over one Redis client."""
 
 
-EVENTS_KEPT = 2000
-"""Entries of the event stream: at least the last 2,000 script calls, at most 7 MB (100 lines of 35 bytes each)."""
-
-
 def store_for(settings: Settings, client: Redis, clock: Clock) -> MessageStore:
     """The store as every process of a server uses it; nothing is sent yet."""
     return MessageStore(
         client,
         new_id=IdGenerator(clock.now_ms),
         partitions=settings.redis.partitions,
-        events_kept=EVENTS_KEPT,
+        events_kept=settings.events.kept if settings.events.enabled else 0,
         idempotency_ms=round(settings.api.idempotency_seconds * 1000),
         default_retry=settings.retry.policy(),
     )

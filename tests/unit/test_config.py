@@ -122,7 +122,17 @@ def test_all_problems_come_at_once_each_under_the_name_that_the_user_wrote(tmp_p
 
 def test_an_unknown_key_that_resembles_nothing_gets_the_known_ones(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, {"Xyzzy": {}})
-    assert line == "Xyzzy: unknown section; known are: Redis, Server, Scheduler, Retry, Retention, Api, Webhook, Logs"
+    known = ", ".join(field.alias or "" for field in Settings.model_fields.values())
+    assert line == f"Xyzzy: unknown section; known are: {known}"
+
+
+def test_a_server_that_delivers_nothing_needs_a_redis_that_others_share(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, SERVER__ROLE="api")
+    assert line == (
+        "SERVER__ROLE: api delivers nothing, and no worker can share a private Redis; accepted: all, or api with "
+        "a Redis.ConnectionString (env REDIS_URL) that is also a worker's"
+    )
+    assert load(tmp_path, SERVER__ROLE="api", REDIS_URL="localhost").server.role == "api"
 
 
 def test_a_key_in_the_wrong_section_is_found(tmp_path: Path) -> None:
@@ -193,8 +203,8 @@ def test_several_processes_on_any_free_port(tmp_path: Path) -> None:
 
 
 def test_choices_may_be_written_in_any_case(tmp_path: Path) -> None:
-    settings = load(tmp_path, {"Server": {"Role": "API"}}, LOGS__LEVEL="debug")
-    assert (settings.server.role, settings.logs.level) == ("api", "DEBUG")
+    settings = load(tmp_path, {"Server": {"Role": "Worker"}}, LOGS__LEVEL="debug")
+    assert (settings.server.role, settings.logs.level) == ("worker", "DEBUG")
 
 
 # --------------------------------------------------------------------------------------------------- connection strings
