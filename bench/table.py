@@ -1,0 +1,65 @@
+"""The words of the benchmark: a figure is measured, and comes out as one row of one table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """What one figure came to."""
+
+    measured: str
+    baseline: str
+    """The raw figure of the same run that it is held against; empty for none."""
+    ratio: float | None
+    """measured / baseline; None where that means nothing."""
+    target: str
+    reached: bool
+    note: str
+    """Method and conditions in a sentence or two, and the CPU time, which a busy machine distorts least."""
+
+
+class Figure(NamedTuple):
+    """One row of the table, not yet measured.  A module with figures lists them in ``FIGURES``."""
+
+    name: str
+    measure: Callable[[bool], Row]
+    """Takes True for the quick form: a few seconds, to show that the figure can be measured.  Raises ``Broken``."""
+
+
+class Broken(Exception):
+    """A promise did not hold under load: something was lost, early, or delivered twice."""
+
+
+def check(promise: bool, otherwise: str) -> None:
+    """Raises ``Broken`` with these words when the promise does not hold."""
+    if not promise:
+        raise Broken(otherwise)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of the values does not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+HEAD = ("", "measured", "baseline", "ratio", "to reach", "reached")
+
+
+def markdown(rows: Sequence[tuple[str, Row]]) -> str:
+    """The table, and under it the note of each row."""
+    cells = [HEAD, *((name, *_cells(row)) for name, row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    notes = [f"- **{name}**: {row.note}" for name, row in rows if row.note]
+    return "\n".join([*lines, "", *notes])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    return row.measured, row.baseline, ratio, row.target, "yes" if row.reached else "NO"

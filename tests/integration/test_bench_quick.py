@@ -1,0 +1,65 @@
+"""Every row of the benchmark can be measured, and the promises that each checks hold: nothing lost, repeated or early.
+
+No figure is compared with a target here: that means something on a quiet machine only.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bench.registry import figures
+from bench.table import Row, markdown
+
+ROOT = Path(__file__).parents[2]
+FIGURES = figures()
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[dict[str, Future[Row]]]:
+    """All rows in the quick form, side by side: they mostly wait for processes to start and to stop."""
+    with ThreadPoolExecutor(4) as pool:
+        yield {figure.name: pool.submit(figure.measure, True) for figure in FIGURES}
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+
+
+@pytest.mark.parametrize("name", [figure.name for figure in FIGURES])
+def test_every_row_has_a_figure_and_keeps_its_promises(name: str, measured: dict[str, Future[Row]]) -> None:
+    row = measured[name].result()  # raises Broken where a promise did not hold
+    assert any(character in "123456789" for character in row.measured), row
+    assert row.ratio is None or row.ratio > 0
+    assert row.target
+    assert row.note.endswith(".")
+
+
+def test_the_command_prints_one_table_and_writes_no_page() -> None:
+    page = ROOT / "docs" / "benchmarks.md"
+    before = page.read_bytes() if page.exists() else None
+    shown = bench("--quick", "memory")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.count("| reached |") == 1
+    assert "\n| memory | " in shown.stdout
+    assert before == (page.read_bytes() if page.exists() else None)
+
+
+def test_an_unknown_row_is_refused_with_the_known_ones() -> None:
+    shown = bench("speed")
+    assert shown.returncode == 2
+    assert "unknown: speed; known: drain" in shown.stderr
+
+
+def test_the_table_says_what_was_not_reached() -> None:
+    row = Row("3/s", "10/s", 0.3, ">= 5/s", False, "Why.")
+    head, _, line, _, note = markdown([("figure", row)]).splitlines()
+    assert [cell.strip() for cell in line.split("|")[1:-1]] == ["figure", "3/s", "10/s", "0.30", ">= 5/s", "NO"]
+    assert len(line) == len(head)
+    assert note == "- **figure**: Why."
