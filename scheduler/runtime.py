@@ -15,15 +15,17 @@ from typing import Any, Literal
 from scheduler import __version__
 from scheduler.channels.base import Channel
 from scheduler.channels.echo import EchoChannel
+from scheduler.channels.job import JobChannel
 from scheduler.clock import Clock, SystemClock
 from scheduler.config import Settings, secrets_of
 from scheduler.connect import check_server, connect, parse
 from scheduler.dispatcher import Dispatcher
 from scheduler.embedded import EmbeddedRedis
 from scheduler.errors import StoreUnavailable
-from scheduler.flight import RedisTime
+from scheduler.flight import InFlight, RedisTime
 from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention
+from scheduler.message import Claim
 from scheduler.store import Limits, MessageStore, store_for
 from scheduler.store.wake import WakeListener
 from scheduler.telemetry import Telemetry
@@ -104,10 +106,23 @@ class Runtime:
 
     # -- for _Delivery ---------------------------------------------------------------------------------------------
 
-    def channels(self, redis_time: RedisTime) -> dict[str, Channel]:
+    def channels(self, redis_time: RedisTime, in_flight: InFlight) -> dict[str, Channel]:
         """The ways out that this server has, by name."""
         write = ConsoleWriter().write if self._own_console else self._log.lines
-        return {"echo": EchoChannel(write, redis_time.now_ms)}
+        jobs = JobChannel(
+            clock=self._clock,
+            now_ms=redis_time.now_ms,
+            holds=in_flight.holds,
+            renew=self._renew,
+            log=self._log,
+        )
+        return {"echo": EchoChannel(write, redis_time.now_ms), "job": jobs}
+
+    def _renew(self, claim: Claim) -> bool:
+        try:
+            return not self.store.renew([claim], round(self.settings.scheduler.lock_seconds * 1000))
+        except StoreUnavailable:
+            return False
 
     @property
     def clock(self) -> Clock:
@@ -131,9 +146,10 @@ class _Delivery:
         self._started_at = clock.now_ms()
         telemetry = Telemetry(clock)
         redis_time = RedisTime(clock)
+        in_flight = InFlight()
         self.workers = Workers(
             store,
-            runtime.channels(redis_time),
+            runtime.channels(redis_time, in_flight),
             threads=plan.workers,
             batch_size=plan.batch_size,
             retry=settings.retry.policy(),
@@ -141,6 +157,7 @@ class _Delivery:
             log=log,
             telemetry=telemetry,
             freed=self._freed,
+            in_flight=in_flight,
         )
         self.dispatcher = Dispatcher(
             store,

@@ -58,9 +58,12 @@ class Workers:
         log: ServiceLog,
         telemetry: Telemetry,
         freed: Callable[[], None],
+        in_flight: InFlight | None = None,
     ) -> None:
-        """``retry``: for messages without a policy of their own.  ``freed`` is called when there is room again."""
-        self.in_flight = InFlight()
+        """``retry``: for messages without a policy of their own.  ``freed`` is called when there is room again.
+        ``in_flight``: where claims are kept, for who else wants to know whether a lock is held.
+        """
+        self.in_flight = in_flight if in_flight is not None else InFlight()
         self._channels = channels
         self._threads = threads
         self._batch_size = batch_size

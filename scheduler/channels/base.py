@@ -15,8 +15,10 @@ class Channel(Protocol):
     """Delivers messages of one kind."""
 
     name: str
-    max_slice: int
-    """How many claims one worker takes at once: 1 where each may take long, more where all of them are quick."""
+
+    @property
+    def max_slice(self) -> int:
+        """How many claims one worker takes at once, now: 1 where each may take long, more where all are quick."""
 
     def start(self) -> None:
         """Start threads, if there are any.  Called once, by ``Runtime.start()``."""

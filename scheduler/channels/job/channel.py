@@ -1,0 +1,208 @@
+"""The ``job`` channel: a worker hands a slice to a runner, watches it, and reports.
+
+A slice amortises the hand-over while handlers are quick.  As soon as one is not, what waits behind it is given back,
+and slices shrink to one message until handlers are quick again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from scheduler.channels.base import Report
+from scheduler.channels.job import outcomes
+from scheduler.channels.job.attempt import Attempt, Slice
+from scheduler.channels.job.runner import Calls, Runner
+from scheduler.clock import Clock
+from scheduler.jobs import REGISTRY, Registry
+from scheduler.logs import ServiceLog
+from scheduler.message import Claim, Outcome
+
+MOST = 100
+"""Messages per slice when handlers are quick."""
+SLICE_SECONDS = 0.02
+"""What a slice should take: a worker that is free waits so long at most for another's messages."""
+PATIENCE_SECONDS = 0.1
+"""What waits behind a slice that takes longer is given back, uncharged, for other workers and servers."""
+INTERRUPT_SECONDS = 1.0
+"""A handler that was interrupted has so long to clean up and end."""
+
+_UNLIMITED_SECONDS = 3600.0
+_STOP_MARGIN = 1.0
+_RELEASED = outcomes.Verdict("release")
+
+
+class JobChannel:
+    """Calls registered handlers."""
+
+    name = "job"
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        now_ms: Callable[[], float],
+        holds: Callable[[Claim], bool],
+        renew: Callable[[Claim], bool],
+        log: ServiceLog,
+        registry: Registry = REGISTRY,
+    ) -> None:
+        """``now_ms``: Redis's clock, for lateness.  ``holds``: whether this process has the claim's lock, as far as it
+        knows.  ``renew``: push the lock's expiry now; False when it was lost, or Redis does not answer.
+        """
+        self._clock = clock
+        self._now_ms = now_ms
+        self._log = log
+        self._registry = registry
+        self._calls = Calls(registry, clock=clock, now_ms=now_ms, holds=holds, renew=renew)
+        self._lock = threading.Lock()
+        self._idle: deque[Runner] = deque()
+        self._watched: set[Slice] = set()
+        self._quiet = threading.Event()
+        self._quiet.set()
+        self._given_up = False
+        self._runners = 0
+        self._left_behind = 0
+        # Until something is known: slices of 10.
+        self._seconds_each = SLICE_SECONDS / 10
+
+    @property
+    def max_slice(self) -> int:
+        """As many as take ``SLICE_SECONDS`` by what handlers took lately: 1 to ``MOST``."""
+        return max(1, min(MOST, int(SLICE_SECONDS / max(self._seconds_each, 1e-6))))
+
+    def start(self) -> None:
+        """Nothing to start: runners come with the work."""
+
+    def deliver(self, claims: Sequence[Claim], report: Report) -> None:
+        """Run the handlers of a slice, one after the other, and report; returns when this worker is free again."""
+        work = Slice([Attempt(claim, self._registry.get(claim.type)) for claim in claims])
+        if not self._watch(work):
+            report([Outcome(claim, "release") for claim in claims])
+            return
+        runner = self._runner()
+        runner.begin(work)
+        try:
+            self._supervise(work, runner, report)
+        finally:
+            self._unwatch(work)
+            if work.ended and not runner.interrupted:
+                self._idle.append(runner)
+            else:
+                runner.retire()
+
+    def stop(self, grace: float) -> None:
+        """``cancelled()`` turns true everywhere; after ``grace`` seconds what still runs is reported as ``release``."""
+        self._calls.stopping = True
+        with self._lock:
+            for work in self._watched:
+                work.changed.set()
+        self._clock.wait(self._quiet, grace)
+        with self._lock:
+            self._given_up = True
+            for work in self._watched:
+                work.changed.set()
+        self._clock.wait(self._quiet, _STOP_MARGIN)
+        while self._idle:
+            self._idle.popleft().retire()
+
+    # -- one slice -------------------------------------------------------------------------------------------------
+
+    def _supervise(self, work: Slice, runner: Runner, report: Report) -> None:
+        self._clock.wait(work.changed, PATIENCE_SECONDS)
+        if work.ended:
+            done = [_outcome(attempt) for attempt in work.attempts]
+            # The middle one: a duration holds the time that a thread waited for the interpreter, now and then.
+            self._learn(sorted(outcome.duration_ms for outcome in done)[len(done) // 2] / 1000)
+            report(done)
+            return
+        # Slow is believed at once and forgotten slowly: the price of a wrong guess is a message that waits.
+        self._seconds_each = PATIENCE_SECONDS
+        rest = work.take_back()
+        begun = work.attempts[: len(work.attempts) - len(rest)]
+        early = [_outcome(a) for a in begun[:-1]] + [Outcome(a.claim, "release") for a in rest]
+        if early:
+            report(early)
+        for last in begun[-1:]:
+            report([self._outcome_of_last(work, last, runner)])
+
+    def _learn(self, seconds: float) -> None:
+        # A moving average over about ten slices.
+        self._seconds_each += (seconds - self._seconds_each) * 0.1
+
+    def _outcome_of_last(self, work: Slice, attempt: Attempt, runner: Runner) -> Outcome:
+        """Wait for the one that is running, as long as it may take."""
+        while True:
+            work.changed.clear()
+            left = self._left(attempt)
+            if work.ended or self._given_up or left <= 0:
+                break
+            self._clock.wait(work.changed, left)
+        if work.ended:
+            return _outcome(attempt)
+        if self._given_up:
+            return self._outcome_by_worker(attempt, _RELEASED)
+        return self._interrupt(work, attempt, runner)
+
+    def _interrupt(self, work: Slice, attempt: Attempt, runner: Runner) -> Outcome:
+        attempt.expired = True
+        runner.interrupt()
+        self._clock.wait(work.changed, INTERRUPT_SECONDS)
+        if attempt.outcome is not None:
+            return attempt.outcome
+        if work.ended:
+            # Struck between the handler's end and the keeping of what it returned.
+            return self._outcome_by_worker(attempt, outcomes.timed_out(attempt.limit))
+        stack = runner.stack()
+        self._left_behind += 1
+        self._log.error(
+            f"job id={attempt.claim.id} type={attempt.claim.type} attempt={attempt.claim.attempt} passed its time "
+            f"limit and did not stop: its thread is left behind ({self._left_behind} so far) and still uses memory"
+        )
+        return self._outcome_by_worker(attempt, outcomes.timed_out(attempt.limit, stack, left_behind=True))
+
+    def _left(self, attempt: Attempt) -> float:
+        """Seconds until the time limit."""
+        if attempt.limit is None:
+            return _UNLIMITED_SECONDS
+        now = self._clock.monotonic()
+        return attempt.limit - (now - (now if attempt.begun is None else attempt.begun))
+
+    def _outcome_by_worker(self, attempt: Attempt, verdict: outcomes.Verdict) -> Outcome:
+        """For a handler that has not ended: its own outcome, if it comes, is not read any more."""
+        claim = attempt.claim
+        now = self._clock.monotonic()
+        took = (now - (now if attempt.begun is None else attempt.begun)) * 1000
+        late = self._now_ms() - took - claim.due_at
+        return Outcome(claim, verdict.kind, took, late, error=verdict.error, evidence=verdict.evidence)
+
+    # -- who is at work --------------------------------------------------------------------------------------------
+
+    def _runner(self) -> Runner:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            self._runners += 1
+            return Runner(self._calls, f"job-{self._runners}")
+
+    def _watch(self, work: Slice) -> bool:
+        """False when the service is stopping: nothing new is begun."""
+        with self._lock:
+            if self._calls.stopping:
+                return False
+            self._watched.add(work)
+            self._quiet.clear()
+            return True
+
+    def _unwatch(self, work: Slice) -> None:
+        with self._lock:
+            self._watched.discard(work)
+            if not self._watched:
+                self._quiet.set()
+
+
+def _outcome(attempt: Attempt) -> Outcome:
+    if attempt.outcome is None:
+        raise RuntimeError("a job's thread ended without an outcome")
+    return attempt.outcome

@@ -1,0 +1,93 @@
+"""What a handler's return value or exception means for the message.  Pure."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from types import FrameType
+from typing import Any, NamedTuple
+
+from scheduler.jobs import Dead, Retry, TimeLimitExceeded
+from scheduler.message import OutcomeKind
+from scheduler.safetext import escape, mask
+
+KEPT_TRACEBACK = 4096
+"""Characters of a traceback that are kept; its end says the most."""
+LARGEST_RESULT = 65_536
+"""Bytes.  A result stays in Redis until retention forgets it."""
+_LONGEST_ERROR = 500
+
+
+class Verdict(NamedTuple):
+    """An ``Outcome`` without claim and times."""
+
+    kind: OutcomeKind
+    error: str | None = None
+    delay_ms: int | None = None
+    result: str | None = None
+    evidence: dict[str, Any] | None = None
+
+
+def of_result(value: Any) -> Verdict:
+    """The handler returned.  What is no JSON is dead: running again would repeat work that was done."""
+    if value is None:
+        return Verdict("ack")
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        size = len(text) if text.isascii() else len(text.encode())
+    except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
+        return Verdict("dead", _one_line(f"the handler did its work and returned what is no JSON: {error}"))
+    if size > LARGEST_RESULT:
+        return Verdict("dead", f"the handler did its work and returned {size} bytes; at most {LARGEST_RESULT} are kept")
+    return Verdict("ack", result=text)
+
+
+def of_error(error: BaseException, limit: float | None, stopping: bool) -> Verdict:
+    """The handler raised.  ``limit``: its time limit, seconds.  ``stopping``: the service is."""
+    if isinstance(error, Dead):
+        return Verdict("dead", _one_line(str(error) or "the handler gave up"))
+    if isinstance(error, Retry):
+        delay_ms = None if error.after is None else round(error.after * 1000)
+        if stopping:
+            # It gave way because it was asked to: that is no failed attempt.
+            return Verdict("release", delay_ms=delay_ms)
+        return Verdict("retry", _one_line(str(error)), delay_ms)
+    if isinstance(error, TimeLimitExceeded):
+        return timed_out(limit, _of_exception(error))
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - an exception that cannot be printed is still an exception
+        words = "(its text cannot be read)"
+    name = type(error).__name__
+    return Verdict("retry", _one_line(f"{name}: {words}" if words else name), evidence=_evidence(_of_exception(error)))
+
+
+def timed_out(limit: float | None, stack: str = "", *, left_behind: bool = False) -> Verdict:
+    """The handler took longer than it may."""
+    text = f"timed out after {limit or 0:g} s"
+    if left_behind:
+        text += "; the handler did not stop, and its thread was left behind"
+    return Verdict("retry", text, evidence=_evidence(stack) if stack else None)
+
+
+def stack_of(frame: FrameType | None) -> str:
+    """Where a thread is right now."""
+    return "".join(traceback.format_stack(frame)) if frame is not None else ""
+
+
+def _of_exception(error: BaseException) -> str:
+    # The first frame is this service's own.  Locals are not captured: they hold what payloads hold.
+    inside = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    return "".join(traceback.TracebackException(type(error), error, inside, compact=True).format())
+
+
+def _evidence(text: str) -> dict[str, Any]:
+    text = mask(text)
+    if len(text) > KEPT_TRACEBACK:
+        text = "…" + text[1 - KEPT_TRACEBACK :]
+    # A lone surrogate can be printed by no one and stored by nobody.
+    return {"traceback": text.encode(errors="replace").decode()}
+
+
+def _one_line(text: str) -> str:
+    return mask(escape(text[: 4 * _LONGEST_ERROR]))[:_LONGEST_ERROR]

@@ -1,0 +1,125 @@
+"""The threads in which handlers run.
+
+Not the workers' own: a worker watches its handler, and a thread that cannot be stopped is left behind and replaced.
+They are daemons, so that such a thread does not keep the process from ending either.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from scheduler.channels.job import outcomes
+from scheduler.channels.job.attempt import Attempt, Slice
+from scheduler.clock import Clock
+from scheduler.jobs import JobContext, Registry, TimeLimitExceeded
+from scheduler.message import Claim, Outcome
+
+
+class Calls:
+    """What it takes to run one attempt: the service around the handlers, the same for all runners."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        clock: Clock,
+        now_ms: Callable[[], float],
+        holds: Callable[[Claim], bool],
+        renew: Callable[[Claim], bool],
+    ) -> None:
+        self.registry = registry
+        self.stopping = False
+        self._clock = clock
+        self._now_ms = now_ms
+        self._holds = holds
+        self._renew = renew
+
+    def run(self, attempt: Attempt) -> None:
+        """Call the handler; the attempt has its outcome afterwards.  Only ``TimeLimitExceeded`` may come out, when it
+        strikes outside of the handler.
+        """
+        claim = attempt.claim
+        begun = self._now_ms()
+        attempt.begun = self._clock.monotonic()
+        verdict = self._verdict(attempt)
+        attempt.outcome = Outcome(
+            claim,
+            verdict.kind,
+            self._now_ms() - begun,
+            begun - claim.due_at,
+            verdict.delay_ms,
+            verdict.error,
+            verdict.evidence,
+            verdict.result,
+        )
+
+    def _verdict(self, attempt: Attempt) -> outcomes.Verdict:
+        claim, type = attempt.claim, attempt.type
+        if type is None:
+            return outcomes.Verdict("dead", self.registry.unknown(claim.type))
+        context = JobContext(
+            claim.id,
+            claim.attempt,
+            claim.due_at,
+            cancelled=lambda: self.stopping or attempt.expired or attempt.lost or not self._holds(claim),
+            renewed=lambda: self._renewed(attempt),
+        )
+        try:
+            return outcomes.of_result(type.run(json.loads(claim.payload), context))
+        except BaseException as error:  # noqa: BLE001 - a handler's sys.exit() is a failed attempt like any other
+            return outcomes.of_error(error, type.time_limit, self.stopping)
+
+    def _renewed(self, attempt: Attempt) -> bool:
+        held = self._renew(attempt.claim)
+        attempt.lost = attempt.lost or not held
+        return held
+
+
+class Runner:
+    """One thread that works through one slice at a time."""
+
+    def __init__(self, calls: Calls, name: str) -> None:
+        self._calls = calls
+        self.interrupted = False
+        """It may still be struck by an exception at any line, and must not be used again."""
+        self._inbox: queue.SimpleQueue[Slice | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._thread.start()
+
+    def begin(self, work: Slice) -> None:
+        """Run a slice; returns at once."""
+        self._inbox.put(work)
+
+    def retire(self) -> None:
+        """End the thread as soon as it is free."""
+        self._inbox.put(None)
+
+    def interrupt(self) -> None:
+        """Raise ``TimeLimitExceeded`` in the thread.  It is felt at the next line of Python: a call that waits inside
+        of C (a socket without a timeout, a lock, a library's long computation) is not interrupted, but followed by it.
+        """
+        self.interrupted = True
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self._thread.ident or 0), ctypes.py_object(TimeLimitExceeded)
+        )
+
+    def stack(self) -> str:
+        """Where the thread is right now."""
+        frames = sys._current_frames()  # noqa: SLF001 - documented for this very use
+        return outcomes.stack_of(frames.get(self._thread.ident or 0))
+
+    def _main(self) -> None:
+        # An interrupt may strike outside of the handler, when that has just ended.
+        with suppress(TimeLimitExceeded):
+            while (work := self._inbox.get()) is not None:
+                try:
+                    while (attempt := work.next()) is not None:
+                        self._calls.run(attempt)
+                finally:
+                    work.end()

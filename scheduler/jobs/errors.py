@@ -1,0 +1,30 @@
+"""How a handler ends its attempt other than by returning."""
+
+from __future__ import annotations
+
+import math
+
+_LONGEST = 3650 * 86_400.0
+
+
+class Retry(Exception):
+    """Raised by a handler: this attempt failed, try again.  Counts as an attempt, and is dead when it was the last."""
+
+    def __init__(self, why: str = "the handler asks to be tried again", *, after: float | None = None) -> None:
+        """``after``: seconds until the next attempt; None leaves it to the message's retry policy."""
+        super().__init__(why)
+        if after is not None and not (math.isfinite(after) and 0 <= after <= _LONGEST):
+            raise ValueError(f"Retry(after={after!r}): must be a number of seconds from 0 to {_LONGEST:.0f}")
+        self.after = after
+
+
+class Dead(Exception):
+    """Raised by a handler: trying again cannot help.  The message becomes a dead letter at once."""
+
+
+class TimeLimitExceeded(BaseException):
+    """Raised inside a handler, at whatever line it is, when its time limit has passed.
+
+    No ``Exception``, so that a handler's own ``except Exception`` does not hold it up.  Clean up in ``finally``, or
+    catch it and raise it again: a handler that is still running a second later is left behind.
+    """

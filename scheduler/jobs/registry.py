@@ -1,0 +1,96 @@
+"""Job types by name, and the modules that bring them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+import re
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeVar
+
+from scheduler.errors import ConfigError
+from scheduler.jobs.context import JobContext
+
+Handler = Callable[[Any, JobContext], Any]
+"""(payload, context) to a JSON value."""
+
+Function = TypeVar("Function", bound=Handler)
+
+NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+DEFAULT_LIMIT = 300.0
+SHORTEST_LIMIT = 0.1
+
+
+class JobType(NamedTuple):
+    """A registered handler."""
+
+    name: str
+    run: Handler
+    time_limit: float | None
+    """Seconds; None is without limit."""
+
+
+class Registry:
+    """Job types by name.  Thread-safe."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, JobType] = {}
+        self._lock = threading.Lock()
+
+    def handler(self, name: str, *, time_limit: float | None = DEFAULT_LIMIT) -> Callable[[Function], Function]:
+        """Register the decorated function, ``handler(payload, context)``, as job type ``name``.
+
+        ``time_limit``: seconds an attempt may take; None is without limit.  The function stays what it is, and can be
+        called by a test.  Raises ValueError for a name that is none or is taken, and TypeError for a coroutine.
+        """
+        if not NAME.fullmatch(name):
+            raise ValueError(f"job type {name!r}: accepted are 1 to 128 letters, digits and _ . : -")
+        if time_limit is not None and not (math.isfinite(time_limit) and time_limit >= SHORTEST_LIMIT):
+            raise ValueError(f"job type {name!r}: time_limit must be None or at least {SHORTEST_LIMIT} seconds")
+
+        def register(function: Function) -> Function:
+            if inspect.iscoroutinefunction(function):
+                raise TypeError(f"job type {name!r}: a handler is a plain function, not a coroutine")
+            with self._lock:
+                other = self._types.get(name)
+                # The same function again is its module being imported anew.
+                if other is not None and _origin(other.run) != _origin(function):
+                    raise ValueError(f"job type {name!r}: {_origin(other.run)} has this name already")
+                self._types[name] = JobType(name, function, time_limit)
+            return function
+
+        return register
+
+    def get(self, name: str | None) -> JobType | None:
+        """The type of this name, None when there is none."""
+        return self._types.get(name or "")
+
+    def unknown(self, name: str | None) -> str:
+        """The sentence that refuses a type, naming those that are known."""
+        known = ", ".join(sorted(self._types)) or "none (Jobs.Modules)"
+        return f"no handler is registered for the job type {(name or '')[:128]!r}; known: {known}"
+
+
+def _origin(function: Handler) -> str:
+    return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+
+
+REGISTRY = Registry()
+"""The job types of this process."""
+
+
+def load(modules: Iterable[str]) -> None:
+    """Import modules for the handlers that they register.  Raises ``ConfigError`` that names every one that fails."""
+    problems: list[str] = []
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001 - whatever a user's module raises, the user must be told
+            problems.append(
+                f"Jobs.Modules: {name} cannot be imported ({type(error).__name__}: {error}); accepted: modules that "
+                "Python finds from the folder of app.py or in its environment"
+            )
+    if problems:
+        raise ConfigError(problems)
