@@ -72,7 +72,7 @@ def page(about: str, table: str, profiles: dict[str, str]) -> str:
     if profiles:
         parts += [
             "## Where the time goes in what was not reached",
-            "Samples of the Python processes in a run of their own; `self`: on top of the stack.",
+            "Samples of the threads that hold the interpreter, in a run of their own; `self`: on top of the stack.",
             *(f"### {name}\n\n```text\n{report}\n```" for name, report in profiles.items()),
         ]
     return "\n\n".join(parts) + "\n"

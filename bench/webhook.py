@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import heapq
 import logging
+import statistics
 import sys
 import threading
 import time
@@ -154,10 +155,14 @@ def baseline(url: str, count: int, threads: int = 10) -> float:
 
 def fast_endpoint() -> Row:
     """Signed messages to an endpoint that answers at once."""
+    rates, others = [], []
     with EndpointProcess() as endpoint:
-        run = drive([(0, target(endpoint.url()))] * 20_000)
-        other = baseline(endpoint.url(), 4_000)
-    rate = run.kinds["ack"] / run.seconds
+        # Turn and turn about: whatever else the machine is doing hits both.
+        for _ in range(3):
+            run = drive([(0, target(endpoint.url()))] * 20_000)
+            rates.append(run.kinds["ack"] / run.seconds)
+            others.append(baseline(endpoint.url(), 3_000))
+    rate, other = statistics.median(rates), statistics.median(others)
     return Row(
         "fast endpoint, signed, one process",
         f"{rate:,.0f}/s, {rate / other:.1f}x urllib3 ({other:,.0f}/s)",
