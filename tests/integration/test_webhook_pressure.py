@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from scheduler.errors import ServiceError
 from scheduler.message import Outcome
 from tests.support.endpoint import BlackHole, Endpoint
 from tests.support.webhooks import Channels, Outcomes, claim, deliver, resolves_to
@@ -165,29 +164,34 @@ def test_after_stop_everything_is_given_back(make: Channels, endpoint: Endpoint)
     channel.stop(0)
     assert kinds(deliver(channel, claim(endpoint.url()))) == {"release": 1}
     assert endpoint.requests == []
+    channel.stop(0)
+
+
+def test_a_channel_that_was_never_started_stops(make: Channels) -> None:
+    channel = make(start=False)
+    assert channel.capacity == 1000
+    channel.stop(0)
 
 
 def test_a_thread_that_dies_is_loud_and_gives_back_what_it_held(
-    make: Channels, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+    make: Channels, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel = make()
     outcomes = Outcomes()
     channel.deliver([claim(endpoint.url("/hang"), number) for number in range(3)], outcomes)
     endpoint.wait_for(3)
-    assert channel.failure is None
 
     def defect(*_: object) -> None:
         raise RuntimeError("a defect")
 
-    channel._engine._sweep = defect  # type: ignore[method-assign]
-    channel._engine._admit = defect  # type: ignore[method-assign]
+    monkeypatch.setattr(channel._engine, "_destination", defect)
     channel.deliver([claim(endpoint.url(), 3)], outcomes)
-    assert kinds(outcomes.wait_for(3)) == {"release": 3}
-    channel._thread.join(10)
+    assert kinds(outcomes.wait_for(4)) == {"release": 4}
+    channel.stop(0)
     assert isinstance(channel.failure, RuntimeError)
     assert "the webhook thread has died" in caplog.text
-    with pytest.raises(ServiceError, match="has died"):
-        channel.deliver([claim(endpoint.url(), 4)], outcomes)
+    (later,) = deliver(channel, claim(endpoint.url(), 4))
+    assert (later.kind, later.delay_ms) == ("release", 5000)
 
 
 def test_outcomes_that_nobody_takes_do_not_stop_the_channel(

@@ -50,7 +50,9 @@ class Channels:
     def __init__(self) -> None:
         self._started: list[WebhookChannel] = []
 
-    def __call__(self, lookup: Any = socket.getaddrinfo, api_token: str = "", **settings: Any) -> WebhookChannel:
+    def __call__(
+        self, lookup: Any = socket.getaddrinfo, api_token: str = "", start: bool = True, **settings: Any
+    ) -> WebhookChannel:
         channel = WebhookChannel(
             WebhookSettings(**{"allow_private_networks": True, **settings}),
             clock=CLOCK,
@@ -59,7 +61,8 @@ class Channels:
             api_token=api_token,
             lookup=lookup,
         )
-        channel.start()
+        if start:
+            channel.start()
         self._started.append(channel)
         return channel
 

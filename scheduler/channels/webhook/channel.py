@@ -19,7 +19,6 @@ from scheduler.channels.webhook.signing import Signer
 from scheduler.channels.webhook.ssrf import AddressPolicy
 from scheduler.channels.webhook.transfer import Delivery
 from scheduler.clock import Clock
-from scheduler.errors import ServiceError
 from scheduler.logs import ServiceLog
 from scheduler.message import Claim, Outcome
 from scheduler.settings import WebhookSettings
@@ -27,6 +26,8 @@ from scheduler.settings import WebhookSettings
 _SPARE_FILES = 256
 """File descriptors for everything that is not a webhook."""
 _STOP_MARGIN = 1.0
+_DEAD_RELEASE_MS = 5_000
+"""What a server without a transfer thread claims is due again so much later: it must not claim it at once."""
 
 
 class WebhookChannel:
@@ -48,39 +49,43 @@ class WebhookChannel:
         """``now_ms``: Redis's clock, for lateness.  ``api_token``: ours, only sent when the settings say so.
         ``lookup``: resolves names.  Raises ConfigError for secrets or allowed networks that cannot be used.
         """
-        policy = AddressPolicy.from_settings(settings)
         self._settings = settings
         self._clock = clock
+        self._now_ms = now_ms
+        self._log = log
+        self._lookup = lookup
+        self._policy = AddressPolicy.from_settings(settings)
         self._builder = RequestBuilder(
             signer=Signer.from_settings(settings),
-            policy=policy,
+            policy=self._policy,
             user_agent=f"Message-Scheduling-Service/{__version__}",
             api_token=api_token if settings.send_api_token else "",
             now_ms=clock.now_ms,
         )
-        self._log = log
         self._reporter = Reporter(log)
-        self._engine = Engine(
-            settings=settings,
-            builder=self._builder,
-            policy=policy,
-            clock=clock,
-            now_ms=now_ms,
-            log=log,
-            reporter=self._reporter,
-            lookup=lookup,
-        )
+        self._engine: Engine | None = None
+        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._open = False
         self._inbox: list[Delivery] = []
         self._delivered = 0
         """Claims that were handed to the engine, ever."""
-        self._open = False
-        self._deadline: float | None = None
+        self._deadline = 0.0
         self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
         _raise_file_limit(self._settings.max_in_flight, self._log)
+        self._engine = Engine(
+            settings=self._settings,
+            builder=self._builder,
+            policy=self._policy,
+            clock=self._clock,
+            now_ms=self._now_ms,
+            log=self._log,
+            reporter=self._reporter,
+            lookup=self._lookup,
+        )
+        self._thread = threading.Thread(target=self._run, args=(self._engine,), name="webhooks", daemon=True)
         self._open = True
         self._reporter.start()
         self._thread.start()
@@ -88,7 +93,8 @@ class WebhookChannel:
     @property
     def capacity(self) -> int:
         """So many more claims are welcome now.  What is delivered beyond comes back as ``release``."""
-        return max(0, self._settings.max_in_flight - (self._delivered - self._engine.settled))
+        settled = self._engine.settled if self._engine else 0
+        return max(0, self._settings.max_in_flight - (self._delivered - settled))
 
     @property
     def failure(self) -> BaseException | None:
@@ -98,10 +104,8 @@ class WebhookChannel:
     def deliver(self, claims: Sequence[Claim], report: Report) -> None:
         """Hand claims to the transfer thread.  Outcomes are reported from there, grouped.
 
-        Raises ServiceError when that thread has died; after ``stop`` the claims are reported as ``release``.
+        After ``stop``, and when that thread has died, they are reported as ``release``: other servers can deliver them.
         """
-        if self._failure is not None:
-            raise ServiceError("the webhook thread has died; this server must be restarted")
         deliveries: list[Delivery] = []
         refused: list[Outcome] = []
         for claim in claims:
@@ -119,13 +123,17 @@ class WebhookChannel:
                 self._inbox += deliveries
                 self._delivered += len(deliveries)
             else:
-                refused += [Outcome(delivery.claim, "release") for delivery in deliveries]
-        self._engine.wake()
+                delay_ms = None if self._failure is None else _DEAD_RELEASE_MS
+                refused += [Outcome(delivery.claim, "release", delay_ms=delay_ms) for delivery in deliveries]
+        if self._engine and deliveries:
+            self._engine.wake()
         if refused:
             report(refused)
 
     def stop(self, grace: float) -> None:
-        """Finish what is in flight within ``grace`` seconds and report the rest as ``release``."""
+        """Finish what is in flight within ``grace`` seconds and report the rest as ``release``.  Safe to call twice."""
+        if self._engine is None or self._thread is None:
+            return
         with self._lock:
             self._open = False
             self._deadline = self._clock.monotonic() + grace
@@ -133,11 +141,11 @@ class WebhookChannel:
         self._thread.join(grace + _STOP_MARGIN)
         self._reporter.stop(_STOP_MARGIN)
 
-    def _run(self) -> None:
+    def _run(self, engine: Engine) -> None:
         try:
             while self._open:
-                self._engine.turn(self._take(), None)
-            self._drain()
+                engine.turn(self._take(), None)
+            self._drain(engine)
         except BaseException as error:  # noqa: BLE001 - whatever it is, health must show it
             self._failure = error
             self._log.error("the webhook thread has died: this server must be restarted", exception=error)
@@ -146,21 +154,18 @@ class WebhookChannel:
                 self._open = False
             for delivery in self._take():
                 self._reporter.put(delivery.report, [Outcome(delivery.claim, "release")])
-            self._engine.close()
+            engine.close()
 
     def _take(self) -> list[Delivery]:
         with self._lock:
             taken, self._inbox = self._inbox, []
         return taken
 
-    def _drain(self) -> None:
+    def _drain(self, engine: Engine) -> None:
         """The end: let go of what waits, and give transfers in flight the time that is left."""
-        self._engine.release_waiting()
-        while self._engine.in_flight:
-            left = (self._deadline or 0.0) - self._clock.monotonic()
-            if left <= 0:
-                return
-            self._engine.turn((), left)
+        engine.release_waiting()
+        while engine.in_flight and (left := self._deadline - self._clock.monotonic()) > 0:
+            engine.turn((), left)
 
 
 def _raise_file_limit(connections: int, log: ServiceLog) -> None:

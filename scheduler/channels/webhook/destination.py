@@ -5,9 +5,9 @@ No destination can be judged in advance, so the room is shared by two rules that
 - What a destination works off in ``QUICK_SECONDS`` at its observed rate, it may always hold.  A fast endpoint that has
   all the traffic gets all the room, and the channel's ``capacity`` slows the dispatcher down instead of messages being
   claimed and given back.
-- Beyond that it may hold at most ``SHARE`` times what is still free, and no more than it works off in
-  ``PATIENT_SECONDS``.  However many dead endpoints there are, each new one finds room, and so do the good ones
-  (dynamic thresholds, as switches share their buffers: Choudhury and Hahne, 1998).
+- Beyond that it may hold no more than is still free, and than it works off in ``PATIENT_SECONDS``.  However many dead
+  endpoints share the room, as much as each of them holds stays free for the next one, and for the good ones (dynamic
+  thresholds, as switches share their buffers: Choudhury and Hahne, 1998).
 
 A message that finds no room is given back until its turn: each one takes the next slot on the destination's own time
 line, so that a backlog comes back at the rate the destination can take and not all at once.
@@ -22,7 +22,6 @@ from typing import Generic, TypeVar
 
 QUICK_SECONDS = 0.5
 PATIENT_SECONDS = 1.0
-SHARE = 4
 
 MIN_RELEASE_SECONDS = 0.25
 MAX_RELEASE_SECONDS = 30.0
@@ -70,7 +69,7 @@ class Destination(Generic[T]):
         rate = self.rate(now)
         if self.held < rate * QUICK_SECONDS:
             return True
-        return self.held < SHARE * free and self.held < self.limit + rate * PATIENT_SECONDS
+        return self.held < free and self.held < self.limit + rate * PATIENT_SECONDS
 
     def enqueue(self, delivery: T, now: float) -> None:
         if not self.held:

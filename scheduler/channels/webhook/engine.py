@@ -7,7 +7,7 @@ under the GIL.  Figures are in docs/webhooks.md.
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
 import pycurl
@@ -59,7 +59,9 @@ class Engine:
         self._reporter = reporter
         self.settled = 0
         """Claims that were reported, ever."""
-        self._admitted = 0
+        self._held: dict[int, Delivery] = {}
+        """Everything that was taken in and not reported, by identity: in flight, or waiting for its destination."""
+        self._incoming: deque[Delivery] = deque()
         self._destinations: dict[Key, Destination[Delivery]] = {}
         self._queued: dict[Key, Destination[Delivery]] = {}
         """Those with something waiting."""
@@ -80,8 +82,9 @@ class Engine:
 
         ``max_wait`` is in seconds; None waits for the next event however long it takes.
         """
-        for delivery in deliveries:
-            self._admit(delivery)
+        self._incoming.extend(deliveries)
+        while self._incoming:
+            self._admit(self._incoming.popleft())
         self._flush()
         if self._queued:
             max_wait = SWEEP_SECONDS if max_wait is None else min(SWEEP_SECONDS, max_wait)
@@ -105,14 +108,13 @@ class Engine:
 
     def close(self) -> None:
         """Give back everything, transfers in flight included, and let go of all sockets."""
-        self.release_waiting()
-        for curl, transfer in self._running.items():
-            self._poller.multi.remove_handle(curl)
-            self._release(transfer.delivery, None)
-            transfer.close()
-        self._running.clear()
+        self._held.update((id(delivery), delivery) for delivery in self._incoming)
+        for delivery in list(self._held.values()):
+            self._release(delivery, None)
         self._flush()
-        for transfer in self._idle:
+        for curl in self._running:
+            self._poller.multi.remove_handle(curl)
+        for transfer in [*self._running.values(), *self._idle]:
             transfer.close()
         self._resolver.stop()
         self._poller.close()
@@ -120,7 +122,7 @@ class Engine:
     # ------------------------------------------------------------------------------------------------- way in
 
     def _admit(self, delivery: Delivery) -> None:
-        self._admitted += 1
+        self._held[id(delivery)] = delivery
         now = self._clock.monotonic()
         url = delivery.prepared.url
         key = (url.scheme, url.host, url.port)
@@ -134,7 +136,7 @@ class Engine:
 
     def _free(self) -> int:
         """Room for so many claims, were the one that is being looked at not here."""
-        return self._settings.max_in_flight - (self._admitted - self.settled) + 1
+        return self._settings.max_in_flight - len(self._held) + 1
 
     def _destination(self, key: Key) -> Destination[Delivery]:
         destination = self._destinations.get(key)
@@ -225,6 +227,7 @@ class Engine:
         self._settle(delivery, Outcome(delivery.claim, "release", delay_ms=delay_ms))
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        del self._held[id(delivery)]
         self.settled += 1
         self._outcomes[delivery.report].append(outcome)
 
