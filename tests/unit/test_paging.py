@@ -87,8 +87,8 @@ def encoded(text: str) -> str:
     "text",
     [
         "!", "a", "é", "\ud800", "AAAA", "1", encoded(""), encoded("x"), encoded("4 "), encoded("-1 "),
-        encoded("1 x y"), encoded("1 nan a"), encoded("1 1.5 a"), encoded(f"1 {'9' * 400} a"), encoded(f"1 {'9' * 5000} a"),
-        base64.urlsafe_b64encode(b"\xff\xfe").decode(),
+        encoded("1 x y"), encoded("1 nan a"), encoded("1 1.5 a"), encoded(f"1 {'9' * 400} a"),
+        encoded(f"1 {'9' * 5000} a"), base64.urlsafe_b64encode(b"\xff\xfe").decode(),
     ],
 )  # fmt: skip
 def test_what_is_no_cursor_is_refused_as_bad_input(text: str) -> None:
