@@ -30,6 +30,8 @@ _CONNECTION: Final = (
 )
 _SIGNING_FORM: Final = r"whsec_[A-Za-z0-9+/]{32,86}={0,2}"
 _ORIGIN: Final = rf"https?://{_ADDRESS}"
+_RATE: Final = r"(?i)^([1-9]\d{0,8}/(second|minute|hour|day))?$"
+_RATE_ACCEPTED: Final = "a number per time like 600/minute (second, minute, hour or day); empty for no limit"
 _DAY: Final = 86_400.0
 _YEARS: Final = 3_650 * _DAY
 _PIB: Final = 2**50
@@ -194,6 +196,20 @@ class ApiSettings(Section):
     """Largest body of a request."""
     idempotency_seconds: float = _number(_DAY, 1, _YEARS)
     """How long an `Idempotency-Key` is remembered."""
+    rate_limit: str = _text("", _RATE, _RATE_ACCEPTED)
+    """Writing requests (all but GET) that one client may send: who brings a token is known by it, others by their
+    address. A client beyond the limit gets 429."""
+    cors_origins: str = _text(
+        "",
+        rf"(?i)^({_ORIGIN}(,{_ORIGIN})*|\*)?$",
+        "origins like https://ops.example.com:8443, several as a list or separated by commas; or * for every one",
+    )
+    """Pages of other origins whose scripts browsers let use this API. Empty: none."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _one_text(cls, value: object) -> object:
+        return _commas(value)
 
 
 class WebhookSettings(Section):
@@ -234,6 +250,34 @@ class WebhookSettings(Section):
     @classmethod
     def _one_text(cls, value: object) -> object:
         return _commas(value)
+
+
+class TaskSettings(Section):
+    retries: int = _whole(5, -1, 1_000_000)
+    """How often a task of `/schedule` is tried again after it failed; -1 is without limit."""
+    retry_seconds: float = _number(60.0, 0, _YEARS)
+    """Time between two tries of a task of `/schedule`."""
+
+
+class JobsSettings(Section):
+    modules: str = _text(
+        "scheduler.jobs.examples",
+        r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*(,[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)*)?$",
+        "names of Python modules, several as a list or separated by commas",
+    )
+    """Modules that register job handlers. They are imported from the folder of app.py or from the environment of
+    Python, by every process of a server."""
+    rate_limit_per_user: str = _text("60/minute", _RATE, _RATE_ACCEPTED)
+    """Jobs that one `user_id` may submit to `POST /api/jobs`. Jobs beyond the limit get 429."""
+
+    @field_validator("modules", mode="before")
+    @classmethod
+    def _one_text(cls, value: object) -> object:
+        return _commas(value)
+
+    @property
+    def module_names(self) -> list[str]:
+        return self.modules.split(",") if self.modules else []
 
 
 class EventsSettings(Section):
@@ -288,6 +332,8 @@ class Settings(Section):
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
+    tasks: TaskSettings = Field(default_factory=TaskSettings)
+    jobs: JobsSettings = Field(default_factory=JobsSettings)
     events: EventsSettings = Field(default_factory=EventsSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
 
@@ -295,8 +341,8 @@ class Settings(Section):
     def _somebody_delivers(self) -> Self:
         if self.server.role == "api" and self.redis.connection_string.strip().lower() == "embedded":
             raise ValueError(
-                "Server.Role: api delivers nothing, and no worker can share a private Redis; accepted: all, or api with "
-                "a Redis.ConnectionString (env REDIS_URL) that is also a worker's"
+                "Server.Role: api delivers nothing, and no worker can share a private Redis; accepted: all, or api "
+                "with a Redis.ConnectionString (env REDIS_URL) that is also a worker's"
             )
         return self
 

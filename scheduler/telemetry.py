@@ -44,6 +44,7 @@ HISTOGRAMS = {
 GAUGES = {
     "scheduler_in_flight": "Messages claimed by this process and not yet settled.",
     "scheduler_progress_age_seconds": "Time since this process's scheduler thread last finished a step.",
+    "scheduler_event_viewers": "Viewers of live events that this process serves.",
 }
 
 Labels = tuple[tuple[str, str], ...]

@@ -1,0 +1,135 @@
+"""What a viewer asked for, and the frames that it gets: JSON arrays of events, made once for all who asked alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+
+from scheduler.errors import FieldError, InvalidInput
+from scheduler.events.stream import Batch, Cursor, Event
+from scheduler.message import Status
+
+STATUS_AFTER: Final = {
+    "scheduled": Status.SCHEDULED,
+    "claimed": Status.PROCESSING,
+    "delivered": Status.DELIVERED,
+    "retried": Status.SCHEDULED,
+    "released": Status.SCHEDULED,
+    "dead": Status.DEAD,
+    "cancelled": Status.CANCELLED,
+    "updated": Status.SCHEDULED,
+    "redriven": Status.SCHEDULED,
+    "reaped": Status.SCHEDULED,
+}
+"""What a message's status is after each event."""
+
+FRAME_EVENTS: Final = 500
+"""Events in one frame at most: 75 KB, which every WebSocket client takes."""
+GAP: Final = b'{"type":"gap"}'
+_MOST_VALUES: Final = 100
+_PARAMETERS: Final = ("status", "channel", "id", "last_event_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events are wanted.  An empty set asks for all."""
+
+    statuses: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+
+    def wants(self, event: Event) -> bool:
+        return (
+            (not self.ids or event.id in self.ids)
+            and (not self.channels or event.channel in self.channels)
+            and (not self.statuses or STATUS_AFTER.get(event.event) in self.statuses)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A viewer's address, read."""
+
+    wanted: Filter
+    cursor: Cursor | None
+    """The last event that the viewer has seen; None: from now on."""
+
+    @classmethod
+    def parse(cls, address: str, partitions: int) -> Request:
+        """``address``: path and query.  Raises ``InvalidInput``."""
+        try:
+            given = parse_qs(urlsplit(address).query, keep_blank_values=True, max_num_fields=_MOST_VALUES)
+        except ValueError:
+            raise InvalidInput.of("", f"more than {_MOST_VALUES} parameters") from None
+        values = {name: [part for text in texts for part in text.split(",") if part] for name, texts in given.items()}
+        _check(values)
+        cursors = values.get("last_event_id", [])
+        return cls(
+            Filter(*(frozenset(values.get(name, ())) for name in ("status", "channel", "id"))),
+            Cursor.parse(cursors[0], partitions) if cursors else None,
+        )
+
+
+def _check(values: dict[str, list[str]]) -> None:
+    faults = [
+        FieldError(name, f"unknown; accepted: {', '.join(_PARAMETERS)}") for name in values if name not in _PARAMETERS
+    ]
+    strange = sorted(set(values.get("status", ())) - {status.value for status in Status})
+    if strange:
+        faults.append(FieldError("status", f"unknown: {', '.join(strange)}; accepted: {', '.join(Status)}"))
+    faults += [FieldError(name, f"more than {_MOST_VALUES}") for name in values if len(values[name]) > _MOST_VALUES]
+    if len(values.get("last_event_id", ())) > 1:
+        faults.append(FieldError("last_event_id", "given more than once"))
+    if faults:
+        raise InvalidInput(faults)
+
+
+class Frames:
+    """A batch as text: each event is written once, whoever wants it."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._events = batch.events
+        self._texts = [orjson.dumps(_as_json(event)) for event in batch.events]
+        self._by_id: dict[str, list[int]] | None = None
+
+    def for_viewer(self, wanted: Filter) -> list[bytes]:
+        """The frames for a viewer who wants this; none when nothing is for it."""
+        if wanted == Filter():
+            return _frames(self._texts)
+        # Hundreds of viewers of one message each: ask what there is of theirs, not what each event is to each.
+        numbers = self._numbers_of(wanted.ids) if wanted.ids else range(len(self._events))
+        return _frames([self._texts[n] for n in numbers if wanted.wants(self._events[n])])
+
+    def _numbers_of(self, ids: Iterable[str]) -> list[int]:
+        if self._by_id is None:
+            self._by_id = {}
+            for number, event in enumerate(self._events):
+                self._by_id.setdefault(event.id, []).append(number)
+        return sorted(number for id in ids for number in self._by_id.get(id, ()))
+
+
+def hello(server: str, *, resumed: bool) -> bytes:
+    """The first frame."""
+    return orjson.dumps({"type": "hello", "server": server, "resumed": resumed})
+
+
+def _as_json(event: Event) -> dict[str, str | int]:
+    return {
+        "type": "event",
+        "event_id": str(event.place),
+        "id": event.id,
+        "event": event.event,
+        "channel": event.channel,
+        "attempt": event.attempt,
+        "at": event.at,
+    }
+
+
+def _frames(texts: Sequence[bytes]) -> list[bytes]:
+    return [
+        b"[" + b",".join(texts[first : first + FRAME_EVENTS]) + b"]" for first in range(0, len(texts), FRAME_EVENTS)
+    ]

@@ -1,0 +1,278 @@
+"""The WebSocket server of the live events: an event loop in a thread of the scheduler process."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import resource
+import threading
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Final
+
+from redis import Redis
+from redis.exceptions import RedisError
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.http11 import Request as Handshake
+from websockets.http11 import Response
+
+from scheduler.clock import Clock
+from scheduler.errors import InvalidInput, StartError, StoreUnavailable
+from scheduler.events.access import Access, choose_protocol
+from scheduler.events.frames import GAP, Frames, Request, hello
+from scheduler.events.hub import Hub
+from scheduler.events.listener import Listener
+from scheduler.events.stream import Batch, EventStream
+from scheduler.logs import ServiceLog
+from scheduler.settings import Settings
+
+REBIND_SECONDS: Final = 5.0
+"""How often a port that another server holds is tried again."""
+CLOSE_SECONDS: Final = 1.0
+"""How long a viewer may take to answer that it is closed."""
+_CLIENT_BYTES: Final = 1024
+"""Largest message from a viewer, which has nothing to say."""
+_SPARE_FILES: Final = 64
+
+
+class EventServer:
+    """``ws://<Server.Host>:<Events.Port>/v1/events``.  Nothing runs before ``start``."""
+
+    def __init__(self, settings: Settings, client: Redis, *, server: str, clock: Clock, log: ServiceLog) -> None:
+        """``client`` must decode replies to str.  ``server``: this server's name."""
+        self.port: int | None = None
+        """Where viewers connect; None while another server on this machine has the port."""
+        self._settings = settings
+        self._server = server
+        self._log = log
+        self._access = Access(settings)
+        self._stream = EventStream(client, settings.redis.partitions, settings.events.kept)
+        self._clock = clock
+        self._listener: Listener | None = None
+        self._hub = Hub(settings.events.buffer_bytes, self._wake, self._drop)
+        self._closing: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
+        self._failure: str | None = None
+
+    @property
+    def viewers(self) -> int:
+        """Connections, those included that are still catching up."""
+        return self._hub.viewers
+
+    def start(self) -> None:
+        """Listen.  A port that is taken is tried again until it is free: whoever has it may be another server of this
+        service, and one server shows the events of all.  Raises ``StartError`` for an address that cannot be used.
+        """
+        _allow_files(self._settings.events.max_viewers)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="events", daemon=True)
+        self._thread.start()
+        self._started.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise StartError(self._failure)
+
+    def stop(self) -> None:
+        """Close all viewers (1001: they come back to another server).  May be called twice."""
+        if self._thread is None or not self._thread.is_alive():
+            return
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    # -- the event loop's thread -----------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._complain)
+        self._stop = asyncio.Event()
+        self._listener = listener = Listener(self._stream, _FromThread(self._hub, self._loop), self._clock)
+        try:
+            server = await self._listen()
+        finally:
+            self._started.set()
+        if server is None:
+            return
+        listener.start()
+        await self._stop.wait()
+        self.port = None
+        # The listener hands its last batch to this loop: only when it has ended may the loop end.
+        await asyncio.to_thread(listener.stop)
+        server.close(code=CloseCode.GOING_AWAY, reason="this server stops")
+        await server.wait_closed()
+
+    async def _listen(self) -> Server | None:
+        """The server, as soon as its port is free; None when it is stopped before, or cannot listen at all."""
+        host, port = self._settings.server.host, self._settings.events.port
+        while not self._is_stopping():
+            try:
+                server = await self._bind(host, port)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    self._failure = (
+                        f"Cannot listen on {host}:{port} for live events ({error.strerror or error}). Choose another "
+                        "port (Events.Port) or address (Server.Host), or set Events.Enabled to false."
+                    )
+                    return None
+                if not self._started.is_set():
+                    self._log.warning(
+                        f"{host}:{port} is taken: this server shows no live events until it is free. That is well when "
+                        "another server of this service has it, which shows the events of all; else set Events.Port."
+                    )
+                self._started.set()
+                await self._stopped_within(REBIND_SECONDS)
+            else:
+                self.port = server.sockets[0].getsockname()[1]
+                self._log.info(f"Live events: ws://{host}:{self.port}/v1/events")
+                return server
+        return None
+
+    async def _bind(self, host: str, port: int) -> Server:
+        plan = self._settings.events
+        return await serve(
+            self._view,
+            host.strip("[]"),
+            port,
+            process_request=self._admit,
+            select_subprotocol=choose_protocol,
+            server_header=None,
+            # A frame goes to a thousand viewers: compressed for each it would cost as much processor time as delivery.
+            compression=None,
+            max_size=_CLIENT_BYTES,
+            ping_interval=plan.ping_seconds,
+            ping_timeout=plan.ping_seconds,
+            close_timeout=CLOSE_SECONDS,
+            logger=_silent(),
+        )
+
+    def _admit(self, _: ServerConnection, handshake: Handshake) -> Response | None:
+        """An answer for who may not watch, or asks for what there is not."""
+        if refusal := self._access.refuse(handshake.path, handshake.headers):
+            return _answer(*refusal)
+        try:
+            Request.parse(handshake.path, self._stream.partitions)
+        except InvalidInput as error:
+            return _answer(HTTPStatus.BAD_REQUEST, str(error))
+        if self._hub.viewers >= self._settings.events.max_viewers:
+            return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "too many viewers (Events.MaxViewers): try again later")
+        return None
+
+    async def _view(self, connection: ServerConnection) -> None:
+        """Serve one viewer, from its greeting to its end."""
+        assert connection.request is not None  # noqa: S101 - there is one after the handshake
+        request = Request.parse(connection.request.path, self._stream.partitions)
+        with self._hub.present(), suppress(ConnectionClosed):
+            try:
+                await self._greet(connection, request)
+            except (StoreUnavailable, RedisError, OSError):
+                await connection.close(CloseCode.TRY_AGAIN_LATER, "Redis does not answer: try again")
+                return
+            # No await since the viewer became level with the hub: it misses nothing and gets nothing twice.
+            with self._hub.watching(request.wanted, connection):
+                async for _ in connection:
+                    await connection.close(CloseCode.POLICY_VIOLATION, "viewers only listen")
+
+    async def _greet(self, connection: ServerConnection, request: Request) -> None:
+        """Say hello, and send what was missed; returns when the viewer has all that the others have."""
+        await self._hub.ready()
+        if request.cursor is None:
+            await connection.send(hello(self._server, resumed=False), text=True)
+            return
+        batch = await asyncio.to_thread(self._stream.after, request.cursor)
+        await connection.send(hello(self._server, resumed=not batch.gap), text=True)
+        while not batch.gap:
+            for frame in Frames(batch).for_viewer(request.wanted):
+                await connection.send(frame, text=True)
+            target = self._hub.positions
+            if target is None or target == batch.positions:
+                return
+            if any(place < target[partition] for partition, place in batch.positions.items()):
+                batch = await asyncio.to_thread(self._stream.read, batch.positions, 0, target)
+            else:
+                # Another server has shown this viewer more than the listener here has read by now.
+                batch = Batch([], batch.positions)
+                await self._hub.turn()
+        await connection.send(GAP, text=True)
+
+    def _wake(self) -> None:
+        if self._listener is not None:
+            self._listener.wake()
+
+    def _drop(self, connection: ServerConnection) -> None:
+        """Close a viewer that is too slow, without waiting for it."""
+        limit = self._settings.events.buffer_bytes
+        reason = f"too slow: more than {limit} bytes behind; go on with last_event_id"
+        task = asyncio.get_running_loop().create_task(connection.close(CloseCode.TRY_AGAIN_LATER, reason))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _is_stopping(self) -> bool:
+        return self._stop is not None and self._stop.is_set()
+
+    async def _stopped_within(self, seconds: float) -> None:
+        if self._stop is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), seconds)
+
+    def _complain(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self._log.error(f"live events: {context.get('message')}: {error}", exception=error)
+
+
+class _FromThread:
+    """The hub, for the listener's thread."""
+
+    def __init__(self, hub: Hub, loop: asyncio.AbstractEventLoop) -> None:
+        self._hub = hub
+        self._loop = loop
+
+    @property
+    def viewers(self) -> int:
+        return self._hub.viewers
+
+    def publish(self, batch: Batch) -> bool:
+        async def publish() -> bool:
+            return self._hub.publish(batch)
+
+        return asyncio.run_coroutine_threadsafe(publish(), self._loop).result()
+
+    def away(self, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._hub.away, reason)
+
+
+def _answer(status: HTTPStatus, text: str) -> Response:
+    body = f"{text}\n".encode()
+    headers = Headers(
+        [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("Connection", "close"),
+        ]
+    )
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(status.value, status.phrase, headers, body)
+
+
+def _silent() -> logging.Logger:
+    """websockets logs every handshake that fails, with its traceback: anybody could fill the disk with them."""
+    logger = logging.getLogger("scheduler.events.websockets")
+    logger.disabled = True
+    return logger
+
+
+def _allow_files(viewers: int) -> None:
+    """Each viewer is a file descriptor: room for them beside what this process was going to have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY:
+        wanted = soft + viewers + _SPARE_FILES
+        with suppress(OSError, ValueError):
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+            )
