@@ -28,6 +28,8 @@ from scheduler.store import MessageStore
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
+SHOWN = 15
+"""The last lines of what a service said, shown when a row fails."""
 _KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")
 """The environment that the service gets: no setting of whoever runs the benchmark plays a part."""
 
@@ -86,7 +88,7 @@ class Service:
                 self.kill()
                 raise Broken(f"the service did not stop within {STOP_SECONDS:g} s") from None
             if error is not None:
-                print(self._said(), file=sys.stderr)
+                print("\n".join(self._said().splitlines()[-SHOWN:]), file=sys.stderr)
             else:
                 check(code == 0, f"the service ended with exit code {code}:\n{self._said()}")
 
