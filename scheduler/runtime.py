@@ -23,6 +23,7 @@ from scheduler.dispatcher import Dispatcher
 from scheduler.embedded import EmbeddedRedis
 from scheduler.errors import StoreUnavailable
 from scheduler.flight import InFlight, RedisTime
+from scheduler.jobs import load
 from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention
 from scheduler.message import Claim
@@ -57,11 +58,13 @@ class Runtime:
         self._opened = False
 
     def start(self) -> None:
-        """Redis first, then what uses it.  Raises ``StartError``, ``LayoutError`` with a way out; nothing is left
-        running.
+        """Redis first, then what uses it.  Raises ``ConfigError``, ``StartError``, ``LayoutError`` with a way out;
+        nothing is left running.
         """
         if self._opened:
             raise RuntimeError("this Runtime is already started")
+        # Also where no job runs: a server that only accepts must know the types too, and says now what is wrong.
+        load(self.settings.jobs.module_names)
         try:
             self._open_redis()
             if self.settings.server.role != "api":

@@ -24,6 +24,7 @@ from scheduler.api.server_log import CONFIGURATION, ServerLog
 from scheduler.clock import SystemClock
 from scheduler.config import Settings, secrets_of
 from scheduler.connect import connect
+from scheduler.jobs import load
 from scheduler.processes import SETTINGS_VARIABLE, STOP_SECONDS, exit_with_parent
 from scheduler.store import store_for
 
@@ -47,6 +48,7 @@ def create_worker() -> Flask:
     settings = read_settings()
     log = _set_up_log(settings, "api")
     _exit_with_server()
+    load(settings.jobs.module_names)
     clock = SystemClock()
     client = connect(settings.redis.connection_string, socket_timeout=settings.redis.socket_timeout_seconds)
     runtime = ApiRuntime(settings, store_for(settings, client, clock), clock, log)
