@@ -16,12 +16,14 @@ from scheduler import __version__
 from scheduler.channels.base import Channel
 from scheduler.channels.echo import EchoChannel
 from scheduler.channels.job import JobChannel
+from scheduler.channels.webhook import WebhookChannel
 from scheduler.clock import Clock, SystemClock
 from scheduler.config import Settings, secrets_of
 from scheduler.connect import check_server, connect, parse
 from scheduler.dispatcher import Dispatcher
 from scheduler.embedded import EmbeddedRedis
 from scheduler.errors import StoreUnavailable
+from scheduler.events import EventServer
 from scheduler.flight import InFlight, RedisTime
 from scheduler.jobs import load
 from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
@@ -119,7 +121,14 @@ class Runtime:
             renew=self._renew,
             log=self._log,
         )
-        return {"echo": EchoChannel(write, redis_time.now_ms), "job": jobs}
+        webhooks = WebhookChannel(
+            self.settings.webhook,
+            clock=self._clock,
+            now_ms=redis_time.now_ms,
+            api_token=self.settings.api.auth_token,
+            log=self._log,
+        )
+        return {"echo": EchoChannel(write, redis_time.now_ms), "webhook": webhooks, "job": jobs}
 
     def _renew(self, claim: Claim) -> bool:
         try:
@@ -196,6 +205,9 @@ class _Delivery:
             log,
         )
         self._wake = WakeListener(store.client, self.dispatcher.wake, clock)
+        self._events: EventServer | None = None
+        if settings.events.enabled:
+            self._events = EventServer(settings, store.client, server=runtime.server, clock=clock, log=log)
 
     def _freed(self) -> None:
         # The dispatcher is built after the workers that wake it.
@@ -206,8 +218,12 @@ class _Delivery:
         self._wake.start()
         self.maintenance.start()
         self.dispatcher.start()
+        if self._events:
+            self._events.start()
 
     def stop(self) -> None:
+        if self._events:
+            self._events.stop()
         self.dispatcher.stop()
         self._wake.stop()
         self.workers.stop(self._grace)
@@ -228,7 +244,9 @@ class _Delivery:
             "started_at": self._started_at,
             "in_flight": len(self.workers.in_flight),
             "progress_age_ms": round(age * 1000),
+            "events_port": self._events.port if self._events else None,
             "gauges": {
+                "scheduler_event_viewers": self._events.viewers if self._events else 0,
                 "scheduler_in_flight": len(self.workers.in_flight),
                 "scheduler_progress_age_seconds": round(age, 3),
             },
