@@ -51,6 +51,7 @@ class Service:
             "REDIS__DATADIRECTORY": str(folder / "data"),
             "LOGS__DIRECTORY": str(self.logs),
             "PORT": "0",
+            "EVENTS__PORT": "0",
             "SERVER__ROLE": role,
             **settings,
         }
