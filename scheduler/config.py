@@ -54,6 +54,8 @@ SHORTCUTS: Final = {
     "REDIS_URL": "Redis.ConnectionString",
     "PORT": "Server.Port",
     "API_AUTH": "Api.AuthToken",
+    "RETRIES": "Tasks.Retries",
+    "RETRY_TIME": "Tasks.RetrySeconds",
 }
 """Environment variables of the systems before this one.  They win over ``SECTION__KEY``."""
 

@@ -99,7 +99,9 @@ class Workers:
         limit = max(self._threads, int(min(most, self._threads * AHEAD_SECONDS / max(seconds, 1e-6))))
         if limit == most and held > self._batch_size:
             return 0  # quick work: whole batches, not a claim for every message that ends
-        return max(0, min(self._batch_size, limit - held))
+        # A channel that works elsewhere (webhooks) says itself how much more it can take.
+        elsewhere = min((channel.capacity for channel in self._channels.values()), default=limit)
+        return max(0, min(self._batch_size, limit - held, elsewhere))
 
     def stalled(self) -> bool:
         """True when slices wait although no worker has become free for a second."""

@@ -30,6 +30,15 @@ class AttemptOut(BaseModel):
     outcome: str
 
 
+class WebhookOut(_Answer):
+    """Where a message is sent; credentials are masked."""
+
+    url: str
+    method: str
+    headers: dict[str, str]
+    timeout: float | None = None
+
+
 class MessageOut(_Answer):
     """A message."""
 
@@ -45,6 +54,7 @@ class MessageOut(_Answer):
     created_at: Moment
     updated_at: Moment
     last_error: str | None
+    webhook: WebhookOut | None = None
 
 
 class MessageDetail(MessageOut):
@@ -153,6 +163,63 @@ class StatsOut(_Answer):
     lateness_ms: LatenessOut
     servers: list[ServerOut]
     redis: RedisOut
+
+
+class TextOut(_Answer):
+    """It was done; data says what, or is the key."""
+
+    status: Literal[200]
+    data: str
+
+
+class TaskInfo(_Answer):
+    """What a task is."""
+
+    key: str
+    ttl: float = Field(description="Seconds, as given.")
+    retry: int = Field(description="Attempts made.")
+    webhook: str
+    expires: Moment
+
+
+class TaskData(_Answer):
+    """A task and what it sends."""
+
+    info: TaskInfo
+    data: Json
+
+
+class TaskOut(_Answer):
+    """A task."""
+
+    status: Literal[200]
+    data: TaskData
+
+
+class TasksOut(_Answer):
+    """Tasks, soonest first."""
+
+    status: Literal[200]
+    data: list[TaskData]
+
+
+class TaskFigures(_Answer):
+    """Redis and this process."""
+
+    total_redis_keys: int
+    running_schedules: int
+    cpu_usage: float
+    ram_usage: str
+    ram_usage_bytes: int
+    system_uptime: str
+    go_routines: int
+
+
+class TaskStatsOut(_Answer):
+    """Figures."""
+
+    status: Literal[200]
+    data: TaskFigures
 
 
 class EchoOut(_Answer):

@@ -7,11 +7,18 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from scheduler.api import auth, control, dead_letters, docs, echo, health, messages, problems
+from scheduler.api import auth, control, dead_letters, docs, echo, health, messages, problems, tasks
 from scheduler.api.respond import ApiResponse
 from scheduler.api.services import Services
 
-_BLUEPRINTS = (echo.blueprint, messages.blueprint, dead_letters.blueprint, control.blueprint, health.blueprint)
+_BLUEPRINTS = (
+    echo.blueprint,
+    messages.blueprint,
+    dead_letters.blueprint,
+    control.blueprint,
+    health.blueprint,
+    tasks.blueprint,
+)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -10,7 +11,8 @@ import orjson
 from scheduler.api.body import to_json
 from scheduler.api.models import BatchIn, MessageIn, MessagePatch
 from scheduler.api.validate import check_channel
-from scheduler.config import Settings
+from scheduler.channels.webhook import AddressPolicy, WebhookTarget, check_url
+from scheduler.config import Settings, WebhookSettings
 from scheduler.errors import FieldError, InvalidInput
 from scheduler.message import Message, NewMessage, Priority
 from scheduler.store import Changes
@@ -38,14 +40,34 @@ def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings
 def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> NewMessage:
     """A message to store under ``id``.  Raises ``InvalidInput``."""
     check_channel(data.channel)
+    channel = data.channel or ("webhook" if data.webhook is not None else "echo")
+    if (channel == "webhook") != (data.webhook is not None):
+        raise InvalidInput.of("webhook", "is required by channel webhook, and by no other")
     return NewMessage(
         id=id,
         payload=to_json(data.message).decode(),
         due_at=due_at(data.time, data.delay, data.timezone, now_ms, settings),
-        channel=data.channel or "echo",
+        channel=channel,
+        target=webhook_target(data.webhook, settings) if data.webhook is not None else None,
         priority=Priority(data.priority or "normal"),
         retry=data.retry.policy(settings.retry.policy()) if data.retry is not None else None,
     )
+
+
+@lru_cache(maxsize=8)
+def _address_policy(settings: WebhookSettings) -> AddressPolicy:
+    return AddressPolicy.from_settings(settings)
+
+
+def check_target(url: str, settings: Settings, field: str) -> None:
+    """Raises ``InvalidInput`` for an address that may not be called, as far as that can be known now."""
+    check_url(url, _address_policy(settings.webhook), field)
+
+
+def webhook_target(target: WebhookTarget, settings: Settings) -> str:
+    """The stored form of a webhook.  Raises ``InvalidInput``."""
+    check_target(target.url, settings, "webhook.url")
+    return target.encode()
 
 
 def new_messages(batch: BatchIn, ids: Sequence[str], now_ms: int, settings: Settings) -> list[NewMessage]:
@@ -70,6 +92,7 @@ def changes(data: MessagePatch, now_ms: int, settings: Settings) -> Changes:
     return Changes(
         due_at=moment if data.time is not None or data.delay is not None else None,
         payload=to_json(data.message).decode() if "message" in data.model_fields_set else None,
+        target=webhook_target(data.webhook, settings) if data.webhook is not None else None,
         priority=Priority(data.priority) if data.priority is not None else None,
         retry=data.retry.policy(settings.retry.policy()) if data.retry is not None else None,
     )
@@ -92,6 +115,8 @@ def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
         "updated_at": format_ms(message.updated_at),
         "last_error": message.last_error,
     }
+    if message.channel == "webhook" and message.target is not None:
+        answer["webhook"] = WebhookTarget.decode(message.target).masked()
     if message.attempts is not None:
         answer["attempts"] = [_attempt(attempt) for attempt in message.attempts]
     return answer

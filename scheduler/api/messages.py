@@ -83,6 +83,7 @@ def _stored(message: NewMessage, stored: Scheduled) -> Message:
             created_at=now,
             updated_at=now,
             retry=message.retry,
+            target=message.target,
         )
     found.attempts = None
     return found
@@ -182,6 +183,8 @@ def change(id: str) -> Response:
     here = services()
     data = validate(MessagePatch, read_json(request))
     wanted = changes(data, here.clock.now_ms(), here.settings)
+    if wanted.target is not None and here.store.get(checked_id(id)).channel != "webhook":
+        raise InvalidInput.of("webhook", "can only be changed of a message that has one")
     return _without_attempts(here.store.update(checked_id(id), wanted))
 
 

@@ -10,14 +10,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
+from scheduler.channels.webhook import WebhookTarget
 from scheduler.message import Priority
 from scheduler.retry import UNLIMITED, RetryPolicy
 from scheduler.when import MAX_MS
 
-CHANNELS: tuple[str, ...] = ("echo",)
+CHANNELS: tuple[str, ...] = ("echo", "webhook")
 """The channels of this build.  One more is an entry here, and a field of its name in ``MessageIn`` for its options."""
 
-ABSENT_CHANNELS: tuple[str, ...] = ("webhook", "job")
+ABSENT_CHANNELS: tuple[str, ...] = ("job",)
 """Channels that the contract knows and this build has not; asking for one gets a clear answer."""
 
 MAX_BATCH = 1000
@@ -151,7 +152,10 @@ class MessageIn(_When):
     model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_MOMENT)
 
     message: AnyJson
-    channel: ChannelName | None = Field(default=None, description="Where the message goes; default echo.")
+    channel: ChannelName | None = Field(
+        default=None, description="Where the message goes; follows from webhook, else echo."
+    )
+    webhook: WebhookTarget | None = Field(default=None, description="The HTTP endpoint that the message is sent to.")
     id: OwnId | None = Field(default=None, description="Your own id; refused with 409 when it exists.")
 
 
@@ -167,6 +171,9 @@ class MessagePatch(_When):
     model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_MOMENT | {"minProperties": 1})
 
     message: AnyJson = None
+    webhook: WebhookTarget | None = Field(
+        default=None, description="Replaces the whole webhook; only for a message that has one."
+    )
 
 
 class EchoIn(_Input):
@@ -186,6 +193,33 @@ class RedriveIn(_Input):
     limit: Annotated[int, Field(strict=True, ge=1, le=MAX_REDRIVE)] | None = None
     channel: ChannelName | None = None
     dry_run: Flag | None = Field(default=None, description="Only say how many it would be.")
+
+
+Seconds = Annotated[float, Field(strict=True, ge=1, le=315_360_000, allow_inf_nan=False)]
+TaskUrl = Annotated[str, Field(strict=True, min_length=1, max_length=2048, json_schema_extra={"format": "uri"})]
+TaskType = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class TaskIn(_Input):
+    """A call to be made after ``ttl`` seconds."""
+
+    webhook: TaskUrl = Field(description="Where the data is sent by POST.")
+    ttl: Seconds
+    data: AnyJson
+
+
+class TaskPatch(_Input):
+    """What to change of a task; left out, empty, 0 and null all mean unchanged."""
+
+    webhook: Annotated[str, Field(strict=True, max_length=2048)] | None = None
+    ttl: Annotated[float, Field(strict=True, ge=0, le=315_360_000, allow_inf_nan=False)] | None = None
+    data: AnyJson = None
+
+
+class TaskTypeQuery(_Input):
+    """Which kind of task."""
+
+    type: TaskType | None = Field(default=None, description="Part of the key; default when left out.")
 
 
 def _whole_number(text: Any) -> int:
@@ -210,3 +244,12 @@ class ListQuery(_Input):
     def priority_or_none(self) -> Priority | None:
         """The priority as the store's word for it."""
         return Priority(self.priority) if self.priority is not None else None
+
+
+class TaskQuery(TaskTypeQuery):
+    """Which tasks, and the page that is asked for."""
+
+    limit: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole_number)] | None = Field(
+        default=None, description="Default: all, at most 10,000."
+    )
+    cursor: Cursor | None = Field(default=None, description="From the Link header of the page before.")

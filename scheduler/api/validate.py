@@ -12,13 +12,14 @@ from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
 from scheduler.api.models import ABSENT_CHANNELS, CHANNELS, MessageIn, RetryIn
+from scheduler.channels.webhook import WebhookTarget
 from scheduler.errors import FieldError, InvalidInput
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_ERRORS = 1000
 _LONGEST_NAME = 64
-_NESTED: dict[str, type[BaseModel]] = {"messages": MessageIn, "retry": RetryIn}
+_NESTED: dict[str, type[BaseModel]] = {"messages": MessageIn, "retry": RetryIn, "webhook": WebhookTarget}
 _WORDS = {
     "missing": "is required",
     "model_type": "must be a JSON object",

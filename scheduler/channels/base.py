@@ -11,6 +11,10 @@ Report = Callable[[Sequence[Outcome]], None]
 """Takes outcomes, from any thread, at any time; each claim is reported once."""
 
 
+UNBOUNDED = 1 << 30
+"""The capacity of a channel that delivers within ``deliver``: the workers bound it."""
+
+
 class Channel(Protocol):
     """Delivers messages of one kind."""
 
@@ -19,6 +23,10 @@ class Channel(Protocol):
     @property
     def max_slice(self) -> int:
         """How many claims one worker takes at once, now: 1 where each may take long, more where all are quick."""
+
+    @property
+    def capacity(self) -> int:
+        """How many more claims it can take now; the scheduler claims no more than every channel can take."""
 
     def start(self) -> None:
         """Start threads, if there are any.  Called once, by ``Runtime.start()``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from scheduler.channels.base import Report
+from scheduler.channels.base import UNBOUNDED, Report
 from scheduler.message import Claim, Outcome
 from scheduler.when import format_ms
 
@@ -22,6 +22,7 @@ class EchoChannel:
     """Prints."""
 
     name = "echo"
+    capacity = UNBOUNDED
     max_slice = 100  # 10, 25, 50, 100 per worker: 6,600, 10,400, 15,400, 21,000 messages/s in one process (docs/why.md)
 
     def __init__(self, write: Callable[[Sequence[str]], None], now_ms: Callable[[], float]) -> None:

@@ -99,6 +99,16 @@ class Changing(Base):
                 offset += scanned if dry_run else scanned - found
         return redriven
 
+    def purge(self) -> int:
+        """Remove every scheduled message, without a trace; how many.  What is accepted meanwhile may go too."""
+        removed = 0
+        for partition in range(len(self.partitions)):
+            gone = SCAN
+            while gone == SCAN:
+                gone = self.run("purge", partition, limit=SCAN)
+                removed += gone
+        return removed
+
     def pause(self) -> None:
         """All servers stop claiming; accepting goes on."""
         for keys in self.partitions:

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from scheduler.channels.base import Report
+from scheduler.channels.base import UNBOUNDED, Report
 from scheduler.channels.job import outcomes
 from scheduler.channels.job.attempt import Attempt, Slice
 from scheduler.channels.job.runner import Calls, Runner
@@ -37,6 +37,7 @@ class JobChannel:
     """Calls registered handlers."""
 
     name = "job"
+    capacity = UNBOUNDED
 
     def __init__(
         self,

@@ -71,7 +71,8 @@ class WebhookTarget(BaseModel):
     def decode(cls, text: str) -> Self:
         """Read the stored form.  Raises ValueError, which does not repeat any value, for anything else."""
         try:
-            return cls.model_validate_json(text)
+            # What others keep beside it (the seconds of a /schedule task) is theirs.
+            return cls.model_validate_json(text, extra="ignore")
         except ValidationError as error:
             found = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
             raise ValueError("; ".join(found)) from None

@@ -1,0 +1,238 @@
+"""``/schedule``, ``/schedules``, ``/purge``, ``/stats``: webhook tasks with a time to live.
+
+Wire format kept from the system before this one.  A task is a webhook message whose id is 32 hexadecimal digits; its
+key is ``rsch-ref:<type>:<id>``.  The seconds that it was given are kept beside the webhook.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from functools import cache
+from typing import Any
+
+import orjson
+import psutil
+from flask import Blueprint, Response, request
+
+from scheduler.api.answers import TaskOut, TasksOut, TaskStatsOut, TextOut
+from scheduler.api.body import read_json, to_json
+from scheduler.api.convert import check_target
+from scheduler.api.models import TaskIn, TaskPatch, TaskQuery, TaskTypeQuery
+from scheduler.api.openapi import operation
+from scheduler.api.respond import answer
+from scheduler.api.services import services
+from scheduler.api.validate import validate, validate_query
+from scheduler.channels.webhook import WebhookTarget
+from scheduler.errors import InvalidInput, NotFound
+from scheduler.message import Message, NewMessage, Status
+from scheduler.retry import UNLIMITED, RetryPolicy
+from scheduler.store import Changes
+from scheduler.when import format_ms
+
+PREFIX = "rsch-ref:"
+DEFAULT_TYPE = "default"
+NOT_FOUND = "Schedule not found."
+PAGE = 500
+MOST = 10_000
+"""Tasks in one answer to a list without a limit."""
+
+blueprint = Blueprint("tasks", __name__)
+
+_HEX = re.compile(r"[0-9a-f]{32}")
+_OPEN = (Status.SCHEDULED, Status.PROCESSING)
+
+
+def _done(data: Any) -> Response:
+    return answer({"status": 200, "data": data})
+
+
+def _id_of(key: str) -> tuple[str, str]:
+    """``(type, id)`` of a key, full or bare.  Raises ``NotFound``."""
+    head, _, id = key.rpartition(":")
+    type = head.removeprefix(PREFIX) if head.startswith(PREFIX) else DEFAULT_TYPE
+    if not _HEX.fullmatch(id) or (head and not head.startswith(PREFIX)):
+        raise NotFound(NOT_FOUND)
+    return type, id
+
+
+def _ttl_of(message: Message) -> float | None:
+    """The seconds of a task; None for a message that is none."""
+    ttl = orjson.loads(message.target or "{}").get("ttl")
+    return float(ttl) if ttl is not None else None
+
+
+def _find(key: str) -> Message:
+    """The task that is still to be delivered.  Raises ``NotFound``."""
+    type, id = _id_of(key)
+    try:
+        message = services().store.get(id)
+    except NotFound:
+        raise NotFound(NOT_FOUND) from None
+    if message.status not in _OPEN or (message.type or DEFAULT_TYPE) != type or _ttl_of(message) is None:
+        raise NotFound(NOT_FOUND)
+    return message
+
+
+def _target(url: str, ttl: float) -> str:
+    check_target(url, services().settings, "webhook")
+    return to_json({**orjson.loads(WebhookTarget(url=url).encode()), "ttl": ttl}).decode()
+
+
+def _shown(message: Message) -> dict[str, Any]:
+    ttl = _ttl_of(message) or 0.0
+    return {
+        "info": {
+            "key": f"{PREFIX}{message.type or DEFAULT_TYPE}:{message.id}",
+            "ttl": int(ttl) if ttl.is_integer() else ttl,
+            "retry": message.attempt,
+            "webhook": WebhookTarget.decode(message.target or "").masked()["url"],
+            "expires": format_ms(message.due_at),
+        },
+        "data": orjson.Fragment(message.payload),
+    }
+
+
+@blueprint.post("/schedule")
+@operation("Schedule a webhook task", tag="tasks", request=TaskIn, query=TaskTypeQuery, answer=TextOut, errors=(400,))
+def schedule() -> Response:
+    """Call ``webhook`` with ``data`` after ``ttl`` seconds."""
+    here = services()
+    type = validate_query(TaskTypeQuery, request.args).type or DEFAULT_TYPE
+    data = validate(TaskIn, read_json(request))
+    if data.data is None:
+        raise InvalidInput.of("data", "is required; any JSON value but null")
+    id = uuid.uuid4().hex
+    plan = here.settings.tasks
+    message = NewMessage(
+        id=id,
+        payload=to_json(data.data).decode(),
+        due_at=here.clock.now_ms() + round(data.ttl * 1000),
+        channel="webhook",
+        target=_target(data.webhook, data.ttl),
+        type=type,
+        retry=RetryPolicy(
+            max_attempts=UNLIMITED if plan.retries < 0 else plan.retries + 1,
+            base=plan.retry_seconds,
+            factor=1.0,
+            cap=plan.retry_seconds,
+            jitter=False,
+        ),
+    )
+    here.store.schedule([message])
+    here.telemetry.accepted("webhook", 1)
+    return _done(f"{PREFIX}{type}:{id}")
+
+
+@blueprint.get("/schedule/<key>")
+@operation("Read a webhook task", tag="tasks", answer=TaskOut, errors=(404,))
+def read(key: str) -> Response:
+    """A task that is still to be delivered."""
+    return _done(_shown(_find(key)))
+
+
+@blueprint.get("/schedules")
+@operation("List webhook tasks", tag="tasks", query=TaskQuery, answer=TasksOut, errors=(400,))
+def list_tasks() -> Response:
+    """Tasks that are still to be delivered, soonest first; ``Link`` has the next page, when there is one."""
+    query = validate_query(TaskQuery, request.args)
+    wanted = query.limit or MOST
+    found: list[dict[str, Any]] = []
+    cursor = query.cursor
+    while True:
+        page = services().store.page(
+            status=Status.SCHEDULED,
+            channel="webhook",
+            type=query.type,
+            limit=min(PAGE, wanted - len(found)),
+            cursor=cursor,
+        )
+        found += [_shown(message) for message in page.messages if _ttl_of(message) is not None]
+        cursor = page.next_cursor
+        if cursor is None or len(found) >= wanted:
+            break
+    response = _done(found)
+    if cursor is not None:
+        type = f"&type={query.type}" if query.type else ""
+        response.headers["Link"] = f'</schedules?limit={wanted}&cursor={cursor}{type}>; rel="next"'
+    return response
+
+
+@blueprint.patch("/schedule/<key>")
+@operation("Change a webhook task", tag="tasks", request=TaskPatch, answer=TextOut, errors=(400, 404, 409))
+def change(key: str) -> Response:
+    """Change webhook, ttl or data; empty, 0 and null leave them as they are.  The countdown starts again."""
+    here = services()
+    data = validate(TaskPatch, read_json(request))
+    message = _find(key)
+    ttl = data.ttl or _ttl_of(message) or 0.0
+    stored = WebhookTarget.decode(message.target or "")
+    here.store.update(
+        message.id,
+        Changes(
+            due_at=here.clock.now_ms() + round(ttl * 1000),
+            payload=to_json(data.data).decode() if data.data not in (None, "", 0) else None,
+            target=_target(data.webhook or stored.url, ttl),
+        ),
+    )
+    return _done("Schedule updated successfully.")
+
+
+@blueprint.delete("/schedule/<key>")
+@operation("Delete a webhook task", tag="tasks", answer=TextOut, errors=(404, 409))
+def delete(key: str) -> Response:
+    """The task is not delivered."""
+    services().store.cancel(_find(key).id)
+    return _done("Schedule deleted successfully.")
+
+
+def _purge() -> Response:
+    services().store.purge()
+    return _done("Redis database purged successfully.")
+
+
+@blueprint.post("/purge")
+@operation("Remove all scheduled messages", tag="tasks", answer=TextOut)
+def purge() -> Response:
+    """Whatever waits to be delivered by this service is removed; no other key of that Redis is touched."""
+    return _purge()
+
+
+@blueprint.delete("/schedules")
+@operation("Remove all scheduled messages", tag="tasks", answer=TextOut)
+def delete_all() -> Response:
+    """The same as POST /purge."""
+    return _purge()
+
+
+@cache
+def _process() -> psutil.Process:
+    process = psutil.Process()
+    # The first call starts the measurement that the next one answers from.
+    process.cpu_percent()
+    return process
+
+
+def _uptime(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}h{minutes}m{rest:.1f}s"
+
+
+@blueprint.get("/stats")
+@operation("Figures of Redis and of this process", tag="tasks", answer=TaskStatsOut)
+def stats() -> Response:
+    """In the words of the system before this one; go_routines are threads."""
+    here, process = services(), _process()
+    memory = process.memory_info().rss
+    return _done(
+        {
+            "total_redis_keys": here.store.redis_info()["keys"],
+            "running_schedules": sum(here.store.counts().scheduled.values()),
+            "cpu_usage": process.cpu_percent(),
+            "ram_usage": f"{memory / 2**20:.2f}MB",
+            "ram_usage_bytes": memory,
+            "system_uptime": _uptime(max(0.0, here.clock.now_ms() / 1000 - process.create_time())),
+            "go_routines": process.num_threads(),
+        }
+    )
