@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from scheduler.api import auth, control, dead_letters, docs, echo, health, messages, problems, tasks
+from scheduler.api import auth, control, dashboard, dead_letters, docs, echo, health, messages, problems, tasks
 from scheduler.api.respond import ApiResponse
 from scheduler.api.services import Services
 
@@ -18,6 +18,7 @@ _BLUEPRINTS = (
     control.blueprint,
     health.blueprint,
     tasks.blueprint,
+    dashboard.blueprint,
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

@@ -10,13 +10,13 @@ from flask import Response, request
 
 from scheduler.api.problems import error_response
 
-OPEN_PATHS = frozenset({"/", "/health", "/openapi.json"})
-OPEN_FOLDER = "/docs"
+OPEN_PATHS = frozenset({"/", "/health", "/openapi.json", "/docs"})
+OPEN_FOLDERS = ("/docs/", "/assets/")
 
 
 def is_open(path: str) -> bool:
     """True for what needs no token."""
-    return path in OPEN_PATHS or path == OPEN_FOLDER or path.startswith(OPEN_FOLDER + "/")
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
 def token_check(token: str) -> Callable[[], Response | None]:

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from scheduler import telemetry
+from scheduler.api import dashboard
 from scheduler.api.answers import HealthOut, RootOut
 from scheduler.api.control import alive, oldest_due_age_ms
 from scheduler.api.openapi import operation
@@ -30,8 +31,8 @@ _ROOT = {"status": 200, "data": "Scheduler service is running."}
 @blueprint.get("/")
 @operation("Say that the service runs", tag="health", answer=RootOut)
 def root() -> Response:
-    """Needs neither a token nor Redis."""
-    return answer(_ROOT)
+    """Needs neither a token nor Redis.  A browser gets the dashboard."""
+    return dashboard.page() or answer(_ROOT)
 
 
 @blueprint.get("/health")

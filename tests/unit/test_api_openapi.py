@@ -13,8 +13,8 @@ from scheduler.api.openapi import OPERATIONS, documented
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 
-PAGE_ENDPOINTS = "flasgger."
-"""The page, its files and the document itself are no part of the document."""
+PAGE_ENDPOINTS = ("flasgger.", "dashboard.")
+"""Pages, their files and the document itself are no part of the document."""
 
 
 @pytest.fixture
