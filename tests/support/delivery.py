@@ -83,7 +83,7 @@ class FlakyStore(MessageStore):
 class HeldChannel:
     """Holds every slice until ``let_go``; one message per worker unless ``max_slice`` says otherwise."""
 
-    name = "test"
+    capacity = 1 << 30
 
     def __init__(self, max_slice: int = 1, name: str = "test") -> None:
         self.name = name
@@ -122,6 +122,7 @@ class DoingChannel:
     """Calls a function with each slice."""
 
     name = "test"
+    capacity = 1 << 30
 
     def __init__(self, do: Callable[[Sequence[Claim], Report], None], max_slice: int = 100) -> None:
         self.max_slice = max_slice

@@ -1,0 +1,405 @@
+"""The scheduler process with real threads on a real Redis: as a library, under load, slow work, faults, stops."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from scheduler.keys import SERVERS
+from scheduler.message import Message, Status
+from tests.support.delivery import HeldChannel, acking
+from tests.support.logger import RecordingLogger
+from tests.support.redis_server import RedisServer
+from tests.support.running import QUICK, Counting, Running
+from tests.support.waiting import wait_for
+
+LOCKS = "ms1:{0}:locks"
+
+
+@pytest.fixture(autouse=True)
+def _empty(redis_client: redis.Redis) -> None:
+    """Every test begins with an empty Redis."""
+
+
+def with_settings(**scheduler: Any) -> dict[str, dict[str, Any]]:
+    return {**QUICK, "scheduler": {**QUICK["scheduler"], **scheduler}}
+
+
+# -- as a library ------------------------------------------------------------------------------------------------------
+
+
+def test_a_runtime_prints_with_the_logger_it_was_given(redis_url: str) -> None:
+    logger = RecordingLogger()
+    with Running(redis_url, logger=logger) as runtime:
+        [id] = runtime.add(text="hello")
+        logger.wait_for(f"ack id={id}")
+    assert logger.count(" | hello0") == 1
+
+
+def test_a_logger_of_the_standard_library_will_do(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with Running(redis_url, logger=logging.getLogger("mine")) as runtime:
+        runtime.add(text="hello")
+        wait_for("printed", lambda: " | hello0" in caplog.text)
+
+
+def test_a_logger_that_fails_stops_nothing(redis_url: str) -> None:
+    class Failing:
+        def info(self, message: str) -> None:
+            raise OSError("disk full")
+
+        error = info
+
+    with Running(redis_url, logger=Failing()) as runtime:
+        ids = runtime.add(3)
+        wait_for("delivered", lambda: {runtime.store.get(id).status for id in ids} == {Status.DELIVERED})
+
+
+def test_it_can_be_started_again_after_a_stop(redis_url: str) -> None:
+    runtime = Running(redis_url)
+    for text in ("first", "second"):
+        with runtime:
+            runtime.add(text=text)
+            runtime.logger.wait_for(f" | {text}0")
+
+
+def test_no_thread_of_it_is_left_after_a_stop(redis_url: str) -> None:
+    before = set(threading.enumerate())
+    with Running(redis_url) as runtime:
+        runtime.add(200)
+        runtime.logger.wait_for("ack id=", count=200)
+    wait_for("the threads have ended", lambda: set(threading.enumerate()) <= before)
+
+
+def test_it_is_on_the_list_of_servers_while_it_runs(redis_url: str, redis_client: redis.Redis) -> None:
+    with Running(redis_url, name="one") as one, Running(redis_url, name="two") as two:
+        servers = wait_for("both report", lambda: s if len(s := one.store.servers()) == 2 else None)
+        assert set(servers) == {"one/scheduler", "two/scheduler"}
+        assert servers["one/scheduler"]["role"] == "scheduler"
+        assert servers["one/scheduler"]["progress_age_ms"] < 5_000
+        two.stop()
+        assert set(one.store.servers()) == {"one/scheduler"}
+    assert redis_client.hlen(SERVERS) == 0
+
+
+def test_a_role_without_delivery_delivers_nothing(redis_url: str) -> None:
+    before = threading.active_count()
+    settings = {**QUICK, "server": {"role": "api"}}
+    with Running(redis_url, settings=settings) as runtime:
+        assert threading.active_count() == before
+        [id] = runtime.add()
+        assert runtime.store.get(id).status is Status.SCHEDULED
+
+
+# -- on time -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_announced_is_delivered_long_before_the_poll(redis_url: str) -> None:
+    with Running(redis_url, settings=with_settings(poll_seconds=600)) as runtime:
+        wait_for("it listens", lambda: listeners(runtime) == 1)
+        runtime.add(due_at=redis_ms(runtime) + 3_600_000)
+        [id] = runtime.add(due_at=redis_ms(runtime) + 200)
+        message = finished(runtime, id)
+    assert message.started_at is not None
+    assert message.started_at >= message.due_at
+    assert message.attempts
+    assert message.attempts[0]["lateness_ms"] >= 0
+
+
+def test_hundreds_of_moments_and_none_early(redis_url: str) -> None:
+    with Running(redis_url, settings=with_settings(poll_seconds=600)) as runtime:
+        start = redis_ms(runtime) + 100
+        ids = [runtime.add(due_at=start + 3 * n)[0] for n in range(300)]
+        messages = [finished(runtime, id) for id in ids]
+    assert [m.id for m in messages if m.started_at is None or m.started_at < m.due_at] == []
+    assert all(m.attempts and m.attempts[0]["lateness_ms"] >= 0 for m in messages)
+
+
+def test_a_wake_up_lost_with_its_connection_costs_one_poll(redis_url: str, redis_client: redis.Redis) -> None:
+    with Running(redis_url, settings=with_settings(poll_seconds=0.3)) as runtime:
+        wait_for("it listens", lambda: listeners(runtime) == 1)
+        redis_client.client_kill_filter(_type="pubsub")
+        [id] = runtime.add()
+        runtime.logger.wait_for(f"ack id={id}")
+        wait_for("it listens again", lambda: listeners(runtime) == 1)
+
+
+def redis_ms(runtime: Running) -> int:
+    return runtime.store._redis_ms()
+
+
+def finished(runtime: Running, id: str) -> Message:
+    """The message, as soon as it has ended and that is recorded."""
+    return wait_for("ended", lambda: m if (m := runtime.store.get(id)).finished_at else None)
+
+
+def listeners(runtime: Running) -> int:
+    return int(runtime.store.client.pubsub_numsub("ms1:wake")[0][1])
+
+
+# -- under load --------------------------------------------------------------------------------------------------------
+
+
+def test_twenty_thousand_are_delivered_once_each_and_what_is_kept_of_them_stays_bounded(redis_url: str) -> None:
+    """Finished messages are forgotten while the drain goes on, not after it."""
+    log = Counting()
+    settings = {**QUICK, "retention": {"trim_seconds": 0.05, "max_count": 500}}
+    with Running(redis_url, logger=log, settings=settings) as runtime:
+        runtime.store.pause()
+        ids = runtime.add(20_000)
+        runtime.store.resume()
+        most = 0
+        while len(log.acks) < 20_000:
+            log.wait_for(min(20_000, len(log.acks) + 2_000))
+            most = max(most, runtime.store.counts().finished)
+        log.once(ids)
+        wait_for("trimmed", lambda: runtime.store.counts().finished <= 500)
+    assert most < 15_000
+    assert log.errors == []
+
+
+def test_two_servers_share_the_work_and_deliver_each_message_once(redis_url: str) -> None:
+    first, second = Counting(), Counting()
+    with Running(redis_url, name="one", logger=first) as one, Running(redis_url, name="two", logger=second):
+        one.store.pause()
+        ids = one.add(4_000)
+        one.store.resume()
+        wait_for("all delivered", lambda: len(first.acks) + len(second.acks) >= 4_000, 40)
+    assert not set(first.acks) & set(second.acks)
+    assert set(first.acks) | set(second.acks) == set(ids)
+    assert first.acks
+    assert second.acks
+    assert {tuple(a) for a in [*first.acks.values(), *second.acks.values()]} == {(1,)}
+
+
+# -- slow work ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def held() -> Iterator[HeldChannel]:
+    channel = HeldChannel(name="slow")
+    yield channel
+    channel.let_go()
+
+
+def test_a_delivery_that_outlives_many_locks_is_made_once(
+    redis_url: str, redis_client: redis.Redis, held: HeldChannel
+) -> None:
+    with Running(redis_url, held) as runtime, Running(redis_url, acking(), name="other"):
+        [id] = runtime.add(channel="slow")
+        held.wait_begun(1)
+        first = float(redis_client.zscore(LOCKS, id) or 0)
+        wait_for("renewed for three lives", lambda: float(redis_client.zscore(LOCKS, id) or 0) > first + 3 * 600)
+        held.let_go()
+        runtime.logger.wait_for(f"ack id={id}")
+        message = finished(runtime, id)
+    assert (message.status, message.attempt) == (Status.DELIVERED, 1)
+    assert runtime.logger.errors == []
+
+
+def test_what_waits_behind_slow_work_goes_to_a_server_that_is_free(redis_url: str, held: HeldChannel) -> None:
+    quick = acking()
+    quick.name = "slow"
+    with Running(redis_url, held, name="slow", settings=with_settings(workers=2)) as slow:
+        ids = slow.add(30, channel="slow")
+        held.wait_begun(2)
+        other = Counting()
+        with Running(redis_url, quick, name="free", logger=other):
+            other.wait_for(28)
+            other.once([id for id in ids if id not in held.begun])
+        assert len(held.begun) == 2
+        held.let_go()
+        slow.logger.wait_for("ack id=", count=2)
+        assert not slow.logger.count("lock lost")
+
+
+def test_a_slow_channel_keeps_no_quick_message_waiting(redis_url: str, held: HeldChannel) -> None:
+    with Running(redis_url, held) as runtime:
+        runtime.add(channel="slow")
+        held.wait_begun(1)
+        ids = runtime.add(500)
+        runtime.logger.wait_for("ack id=", count=500)
+        assert {runtime.store.get(id).attempt for id in ids} == {1}
+        assert not runtime.logger.count("release id=")
+        held.let_go()
+
+
+def test_a_stale_owner_changes_nothing_and_says_so(
+    redis_url: str, redis_client: redis.Redis, held: HeldChannel
+) -> None:
+    """It slept through its locks (SIGSTOP, a long pause): another server has the message by the time it wakes up."""
+    quick = acking()
+    quick.name = "slow"
+    with Running(redis_url, held, name="stale", settings=with_settings(lock_seconds=30)) as stale:
+        [id] = stale.add(channel="slow")
+        held.wait_begun(1)
+        stale.dispatcher.stop()
+        redis_client.zadd(LOCKS, {id: 0}, xx=True)
+        with Running(redis_url, quick, name="next") as fresh:
+            fresh.logger.wait_for(f"ack id={id} channel=slow attempt=2")
+            before = finished(fresh, id)
+            held.let_go()
+            stale.logger.wait_for(f"lock lost id={id}")
+            assert fresh.store.get(id) == before
+    assert before.status is Status.DELIVERED
+    assert [attempt["outcome"] for attempt in before.attempts or []] == ["lost", "delivered"]
+
+
+# -- faults ------------------------------------------------------------------------------------------------------------
+
+
+def test_scripts_that_redis_forgets_are_loaded_again_in_the_middle_of_a_drain(
+    redis_url: str, redis_client: redis.Redis
+) -> None:
+    log = Counting()
+    with Running(redis_url, logger=log) as runtime:
+        ids = runtime.add(3_000)
+        while len(log.acks) < 3_000:
+            redis_client.script_flush()
+            log.wait_for(min(3_000, len(log.acks) + 200))
+        log.once(ids)
+    assert log.errors == []
+
+
+def test_redis_killed_and_started_again_heals_without_a_restart_and_loses_nothing(short_tmp: Path) -> None:
+    log = Counting()
+    with (
+        RedisServer(short_tmp, "--appendonly", "yes", "--appendfsync", "always") as server,
+        Running(server.url, logger=log) as runtime,
+    ):
+        runtime.store.pause()
+        ids = runtime.add(3_000)
+        runtime.store.resume()
+        log.wait_for(500)
+        server.kill()
+        wait_for("noticed", lambda: any("cannot claim" in error for error in log.errors))
+        wait_for("health sees it", lambda: runtime.dispatcher.progress_age() > 0.5)
+        server.start()
+        log.wait_for(3_000)
+        wait_for("progress", lambda: runtime.dispatcher.progress_age() < 0.5)
+        wait_for("settled", lambda: runtime.store.counts().processing == 0)
+        counts = runtime.store.counts()
+    assert set(log.acks) == set(ids)
+    assert (counts.finished, counts.dead, sum(counts.scheduled.values())) == (3_000, 0, 0)
+    # What was printed and could not be settled is settled when Redis is back: only a claim whose answer was lost with
+    # the connection runs again, and says so by its attempt.
+    assert all(attempts == sorted(set(attempts)) for attempts in log.acks.values()), "a repeat without a higher attempt"
+
+
+def test_connections_that_redis_closes_are_opened_again(redis_url: str, redis_client: redis.Redis) -> None:
+    log = Counting()
+    with Running(redis_url, logger=log, settings=with_settings(lock_seconds=2)) as runtime:
+        runtime.store.pause()
+        ids = runtime.add(2_000)
+        runtime.store.resume()
+        log.wait_for(300)
+        redis_client.client_kill_filter(_type="normal", skipme=True)
+        log.wait_for(2_000)
+        wait_for("settled", lambda: runtime.store.counts().processing == 0)
+        assert runtime.store.counts().finished == 2_000
+    assert set(log.acks) == set(ids)
+
+
+def test_a_redis_that_stands_still_is_waited_for_no_longer_than_its_time_limit(short_tmp: Path) -> None:
+    with RedisServer(short_tmp) as server, Running(server.url) as runtime:
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            runtime.logger.wait_for("cannot claim")
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        [id] = runtime.add()
+        runtime.logger.wait_for(f"ack id={id}")
+
+
+# -- stop --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_waits_for_what_runs_and_its_lock_is_renewed_meanwhile(
+    redis_url: str, redis_client: redis.Redis, held: HeldChannel
+) -> None:
+    with Running(redis_url, held) as runtime:
+        [id] = runtime.add(channel="slow")
+        held.wait_begun(1)
+        later = runtime.add(5, due_at=redis_ms(runtime) + 3_600_000)
+        stopping = threading.Thread(target=runtime.stop)
+        stopping.start()
+        wait_for("claiming has stopped", lambda: not any(t.name == "scheduler" for t in threading.enumerate()))
+        first = float(redis_client.zscore(LOCKS, id) or 0)
+        wait_for("renewed for two lives", lambda: float(redis_client.zscore(LOCKS, id) or 0) > first + 2 * 600)
+        assert stopping.is_alive()
+        held.let_go()
+        stopping.join(15)
+        assert not stopping.is_alive()
+    assert runtime.logger.count(f"ack id={id}") == 1
+    assert redis_client.zcard(LOCKS) == 0
+    assert redis_client.zcard("ms1:{0}:due:normal") == len(later)
+    assert runtime.logger.errors == []
+
+
+def test_what_exceeds_the_grace_is_given_back_uncharged_and_runs_elsewhere(
+    redis_url: str, redis_client: redis.Redis, held: HeldChannel
+) -> None:
+    quick = acking()
+    quick.name = "slow"
+    with Running(redis_url, held, settings=with_settings(grace_seconds=0.1)) as runtime:
+        [id] = runtime.add(channel="slow")
+        held.wait_begun(1)
+        runtime.stop()
+    assert redis_client.zcard(LOCKS) == 0
+    assert runtime.logger.count("1 messages did not finish in 0.1 s and are released") == 1
+    with Running(redis_url, quick, name="next") as following:
+        following.logger.wait_for(f"ack id={id} channel=slow attempt=1")
+
+
+def test_a_stop_in_the_middle_of_a_drain_leaves_nothing_in_flight_and_repeats_nothing(
+    redis_url: str, redis_client: redis.Redis
+) -> None:
+    log = Counting()
+    runtime = Running(redis_url, logger=log)
+    with runtime:
+        ids = runtime.add(6_000)
+        log.wait_for(500)
+    assert redis_client.zcard(LOCKS) == 0
+    done = len(log.acks)
+    assert done < 6_000, "too quick to be stopped in the middle"
+    with runtime:
+        log.wait_for(6_000)
+    log.once(ids)
+    assert log.errors == []
+
+
+def test_a_stop_while_redis_is_away_comes_to_an_end(short_tmp: Path) -> None:
+    with RedisServer(short_tmp) as server:
+        runtime = Running(server.url, settings=with_settings(grace_seconds=0.2))
+        runtime.start()
+        server.kill()
+        stopping = threading.Thread(target=runtime.stop)
+        stopping.start()
+        stopping.join(20)
+        assert not stopping.is_alive()
+    assert runtime.logger.count("could not sign off") == 1
+
+
+def test_a_message_whose_servers_die_one_after_the_other_ends_as_a_dead_letter(redis_url: str) -> None:
+    """Each of them claims it and is never heard of again; the maintenance of the one that lives ends it."""
+    settings = {**QUICK, "retry": {"max_attempts": 3}}
+    with Running(redis_url, settings=settings) as runtime:
+        runtime.dispatcher.stop()  # it must not get the message itself
+        [id] = runtime.add()
+
+        def claim_and_die() -> Message | None:
+            runtime.store.claim(10, 1, "doomed")
+            message = runtime.store.get(id)
+            return message if message.status is Status.DEAD else None
+
+        message = wait_for("dead", claim_and_die)
+    assert [attempt["outcome"] for attempt in message.attempts or []] == ["lost"] * 3
+    assert runtime.logger.count("reaped 1 messages of a server that stopped answering: now dead") == 1
