@@ -126,6 +126,16 @@ def parse_timezone(value: object) -> ZoneInfo | None:
         ) from None
 
 
+def format_local(moment: int, zone: ZoneInfo | None) -> str | None:
+    """``2027-01-01T09:00:00.000+01:00``: the moment (ms UTC) as the clocks of the zone show it, of UTC without one;
+    None where they show a year beyond 9999.
+    """
+    try:
+        return (_EPOCH + timedelta(milliseconds=moment)).astimezone(zone or UTC).isoformat(timespec="milliseconds")
+    except OverflowError:
+        return None
+
+
 def format_ms(moment: int) -> str:
     """``2027-01-01T09:00:00.000Z`` for milliseconds since the epoch: ISO 8601, and RFC 3339 as well."""
     seconds, milliseconds = divmod(moment, 1000)

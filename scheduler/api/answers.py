@@ -90,6 +90,15 @@ class RedrivenOut(_Answer):
     redriven: int
 
 
+class PreviewOut(_Answer):
+    """When a message would be due."""
+
+    due_at: Moment
+    due_at_ms: int
+    local: str | None = Field(description="In the time zone, ISO 8601; null where that is beyond the year 9999.")
+    timezone: str
+
+
 class PausedOut(_Answer):
     """Whether claiming stands still."""
 
@@ -97,30 +106,36 @@ class PausedOut(_Answer):
 
 
 class ServerOut(_Answer):
-    """One process of the service that is alive."""
+    """One process of the service, alive, or silent for less than a minute."""
 
     name: str
-    role: str
-    heartbeat_age_ms: int
+    role: Literal["scheduler", "api"]
     in_flight: int
+    last_beat_age_ms: int
+    version: str | None
+    pid: int | None
+    host: str | None
+    started_at: Moment | None
 
 
-class MessageCounts(_Answer):
-    """How many messages are where."""
-
-    scheduled: int
-    due: int = Field(description="Those of scheduled whose moment has come.")
-    processing: int
-    dead: int
-    finished: int = Field(description="Delivered and cancelled, within retention.")
-
-
-class PriorityCounts(_Answer):
+class ScheduledCounts(_Answer):
     """Scheduled messages by priority."""
 
+    total: int
     high: int
     normal: int
     low: int
+
+
+class HistoryPoint(_Answer):
+    """Ten seconds of the whole service."""
+
+    at: int = Field(description="When they began, ms since the epoch.")
+    accepted: int
+    delivered: int
+    failed: int = Field(description="Attempts that failed.")
+    p50: float | None = Field(description="Lateness, ms.")
+    p99: float | None
 
 
 class LatenessOut(_Answer):
@@ -153,16 +168,22 @@ class RedisOut(_Answer):
 class StatsOut(_Answer):
     """The service at a glance."""
 
-    messages: MessageCounts
-    scheduled: PriorityCounts
+    redis_time: Moment = Field(description="The clock that decides what is due.")
+    scheduled: ScheduledCounts
+    due: int = Field(description="Those of scheduled whose moment has come.")
+    processing: int
+    dead: int
+    finished: int = Field(description="Delivered and cancelled, within retention.")
     paused: bool
     oldest_due_age_ms: int | None = Field(description="How long the longest waiting due message has been due.")
     next_due_at: Moment | None
     finished_bytes: int
     throughput: ThroughputOut
     lateness_ms: LatenessOut
+    history: list[HistoryPoint] = Field(description="The last 15 minutes, oldest first; quiet times are left out.")
     servers: list[ServerOut]
     redis: RedisOut
+    events_url: str | None = Field(description="Live events (WebSocket); null when no server shows any.")
 
 
 class TextOut(_Answer):

@@ -1,22 +1,30 @@
-"""``/v1/pause``, ``/v1/resume`` and ``/v1/stats``: the service as a whole."""
+"""``/v1/pause``, ``/v1/resume``, ``/v1/stats`` and ``/v1/preview``: the service as a whole."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from scheduler import telemetry
-from scheduler.api.answers import PausedOut, StatsOut
+from scheduler.api.answers import PausedOut, PreviewOut, StatsOut
+from scheduler.api.body import read_json
+from scheduler.api.convert import due_at
+from scheduler.api.models import PreviewIn
 from scheduler.api.openapi import operation
 from scheduler.api.respond import answer
 from scheduler.api.services import services
+from scheduler.api.validate import validate
 from scheduler.config import Settings
 from scheduler.message import Priority
 from scheduler.store import Counts
-from scheduler.when import format_ms
+from scheduler.when import format_local, format_ms, parse_timezone
 
 blueprint = Blueprint("control", __name__, url_prefix="/v1")
+
+SHOWN_MS = 60_000
+"""For how long a process that went silent is still listed: whoever looks should see that it is gone."""
 
 
 @blueprint.post("/pause")
@@ -41,13 +49,35 @@ def stats() -> Response:
     """The service at a glance, over all servers."""
     here = services()
     counts = here.store.counts()
-    snapshots = alive(here.store.servers(), here.settings)
+    known = here.store.servers()
+    living = alive(known, here.settings)
     return answer(
         {
             **_counts(counts),
-            **telemetry.summary(snapshots, counts.redis_ms),
-            "servers": [_server(name, snapshot) for name, snapshot in sorted(snapshots.items())],
+            **telemetry.summary(living, counts.redis_ms),
+            "history": telemetry.history_points(here.store.history().values(), counts.redis_ms),
+            "servers": [_server(name, known[name]) for name in sorted(known) if known[name]["age_ms"] <= SHOWN_MS],
             "redis": here.store.redis_info(),
+            "events_url": _events_url(living, here.server),
+        }
+    )
+
+
+@blueprint.post("/preview")
+@operation("Say when a message would be due", tag="control", request=PreviewIn, answer=PreviewOut, errors=(400,))
+def preview() -> Response:
+    """Takes what POST /v1/messages takes, and stores nothing."""
+    here = services()
+    data = validate(PreviewIn, read_json(request))
+    now_ms = here.clock.now_ms()
+    moment = due_at(data.time, data.delay, data.timezone, now_ms, here.settings) or now_ms
+    zone = parse_timezone(data.timezone)
+    return answer(
+        {
+            "due_at": format_ms(moment),
+            "due_at_ms": moment,
+            "local": format_local(moment, zone),
+            "timezone": zone.key if zone is not None else "UTC",
         }
     )
 
@@ -65,14 +95,15 @@ def oldest_due_age_ms(counts: Counts) -> int | None:
 
 def _counts(counts: Counts) -> dict[str, Any]:
     return {
-        "messages": {
-            "scheduled": sum(counts.scheduled.values()),
-            "due": counts.due,
-            "processing": counts.processing,
-            "dead": counts.dead,
-            "finished": counts.finished,
+        "redis_time": format_ms(counts.redis_ms),
+        "scheduled": {
+            "total": sum(counts.scheduled.values()),
+            **{priority.value: counts.scheduled.get(priority, 0) for priority in Priority},
         },
-        "scheduled": {priority.value: counts.scheduled.get(priority, 0) for priority in Priority},
+        "due": counts.due,
+        "processing": counts.processing,
+        "dead": counts.dead,
+        "finished": counts.finished,
         "paused": counts.paused,
         "oldest_due_age_ms": oldest_due_age_ms(counts),
         "next_due_at": format_ms(counts.next_due_at) if counts.next_due_at is not None else None,
@@ -81,9 +112,29 @@ def _counts(counts: Counts) -> dict[str, Any]:
 
 
 def _server(name: str, snapshot: dict[str, Any]) -> dict[str, Any]:
+    # A server of another version may report less than this one would.
+    started_at = snapshot.get("started_at")
     return {
         "name": name,
         "role": snapshot["role"],
-        "heartbeat_age_ms": snapshot["age_ms"],
         "in_flight": snapshot.get("in_flight", 0),
+        "last_beat_age_ms": snapshot["age_ms"],
+        "version": snapshot.get("version"),
+        "pid": snapshot.get("pid"),
+        "host": snapshot.get("host"),
+        "started_at": format_ms(started_at) if started_at is not None else None,
     }
+
+
+def _events_url(living: dict[str, dict[str, Any]], server: str) -> str | None:
+    """Where live events are: at this server, else at any other, under the host name that the client used for us."""
+    ports = {name: snapshot["events_port"] for name, snapshot in living.items() if snapshot.get("events_port")}
+    port = next((ports[name] for name in sorted(ports) if name.startswith(f"{server}/")), None)
+    port = port or next((ports[name] for name in sorted(ports)), None)
+    try:
+        host = urlsplit(f"//{request.host}").hostname
+    except ValueError:
+        host = None
+    if port is None or not host:
+        return None
+    return f"ws://{f'[{host}]' if ':' in host else host}:{port}/v1/events"

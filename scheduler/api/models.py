@@ -176,6 +176,16 @@ class MessagePatch(_When):
     )
 
 
+class PreviewIn(_Input):
+    """A moment as MessageIn takes it."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_MOMENT)
+
+    time: Time = None
+    delay: Delay = None
+    timezone: Timezone = None
+
+
 class EchoIn(_Input):
     """A message for the server's console."""
 

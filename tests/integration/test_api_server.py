@@ -119,7 +119,7 @@ def test_every_worker_reports_serves_and_signs_off(server: Server) -> None:
     assert {status for status, _ in answers} == {201}
     assert sum(server.store.counts().scheduled.values()) == 64
     status, stats = server.request("GET", "/v1/stats")
-    assert (status, stats["messages"]["scheduled"]) == (200, 64)
+    assert (status, stats["scheduled"]["total"]) == (200, 64)
     assert {entry["role"] for entry in stats["servers"]} == {"api"}
     assert stats["redis"]["persistence"] == "none"
     assert server.stop() == 0
