@@ -12,7 +12,6 @@ from scheduler.telemetry import Telemetry
 from tests.support.api import SERVER, Api
 from tests.support.clock import START_MS, FakeClock
 
-
 REDIS = {
     "version": "7.4.6",
     "used_memory": 1_000_000,
