@@ -45,19 +45,26 @@ describe('a chart', () => {
   });
 });
 
-it('fills the silence in a history: nothing happened, nothing was measured', () => {
+describe('the history', () => {
   const history = [
     { at: 50, rate: 4 },
-    { at: 0, rate: 2 },
-    { at: 60, rate: null },
+    { at: 20, rate: null },
+    { at: 60, rate: 9 },
   ];
-  const series = historySeries(history, 10, (point) => point.rate, 0);
-  expect(series.map((point) => [point.at, point.value])).toEqual([
-    [0, 2],
-    [10, 0],
-    [40, 0],
-    [50, 4],
-    [60, 0],
-  ]);
-  expect(historySeries(history, 10, (point) => point.rate, null).at(-1)?.value).toBeNull();
+  const span = { from: 15, to: 69, step: 10 };
+
+  it('has a point for every step, also where the service left quiet ones out, but for the one still running', () => {
+    const points = historySeries(history, span, (point) => point.rate, 0);
+    expect(points.map((point) => [point.at, point.value])).toEqual([
+      [20, 0],
+      [30, 0],
+      [40, 0],
+      [50, 4],
+    ]);
+  });
+
+  it('has gaps where nothing was measured', () => {
+    const points = historySeries(history, span, (point) => point.rate, null);
+    expect(points.map((point) => point.value)).toEqual([null, null, null, 4]);
+  });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EventStream, protocols, reachableUrl, readEvents, reconnectDelay } from '../src/lib/events';
+import { EventStream, GAP, protocols, reachableUrl, readFrame, reconnectDelay } from '../src/lib/events';
 import type { Socket, StreamState } from '../src/lib/events';
 import type { ServiceEvent } from '../src/lib/types';
 
@@ -85,6 +85,18 @@ describe('the stream of events', () => {
     expect(last().url).toBe('ws://h:3001/v1/events?last_event_id=7-0');
   });
 
+  it('marks where the service lost events, and resumes after the last true one', () => {
+    const { stream, last, events } = harness();
+    stream.start();
+    last().open();
+    last().say(event(7));
+    last().say({ type: 'gap' });
+    last().drop();
+    vi.advanceTimersByTime(500);
+    expect(events.map((one) => one.event)).toEqual(['delivered', GAP]);
+    expect(last().url).toContain('last_event_id=7-0');
+  });
+
   it('waits longer with every failure, and not after a connection that held', () => {
     const { stream, sockets, last } = harness();
     stream.start();
@@ -141,7 +153,7 @@ describe('the address of the events', () => {
 });
 
 it('passes over what it does not know', () => {
-  expect(readEvents('not json')).toEqual([]);
-  expect(readEvents('{"type":"hello"}')).toEqual([]);
-  expect(readEvents('[null, 3, {"event_id":"1-0","id":"a","event":"dead"}]')).toHaveLength(1);
+  expect(readFrame('not json')).toEqual({ events: [], gap: false });
+  expect(readFrame('{"type":"hello"}').events).toEqual([]);
+  expect(readFrame('[null, 3, {"event_id":"1-0","id":"a","event":"dead"}]').events).toHaveLength(1);
 });

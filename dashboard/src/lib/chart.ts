@@ -84,24 +84,32 @@ export function largest(series: readonly (readonly Point[])[]): number {
   return top;
 }
 
+/** The part of the history that a chart shows. */
+export interface Span {
+  /** ms: the left edge. */
+  from: number;
+  /** ms: the right edge. */
+  to: number;
+  /** ms: how long one point of the history lasts. */
+  step: number;
+}
+
 /**
- * One series of the service's history, in order of time.  Where ten-second steps are missing, `missing` is drawn: 0 for
- * rates (nothing happened), null for measurements (nothing was measured).
+ * One series of the service's history: a point for every step of the span.  Steps that the service left out are drawn as
+ * `missing`: 0 for rates (nothing happened), null for measurements (nothing was measured).  The step that is still running
+ * is left out: half of it would look like a fall.
  */
 export function historySeries<T extends { at: number }>(
   history: readonly T[],
-  stepMs: number,
+  { from, to, step }: Span,
   value: (point: T) => number | null | undefined,
   missing: 0 | null,
 ): Point[] {
+  const known = new Map(history.map((point) => [Math.floor(point.at / step), point]));
   const points: Point[] = [];
-  for (const entry of [...history].sort((a, b) => a.at - b.at)) {
-    const last = points.at(-1);
-    if (last && entry.at - last.at > stepMs * 1.5) {
-      points.push({ at: last.at + stepMs, value: missing });
-      if (entry.at - last.at > stepMs * 2.5) points.push({ at: entry.at - stepMs, value: missing });
-    }
-    points.push({ at: entry.at, value: value(entry) ?? missing });
+  for (let slot = Math.ceil(from / step); (slot + 1) * step <= to; slot += 1) {
+    const point = known.get(slot);
+    points.push({ at: slot * step, value: (point && value(point)) ?? missing });
   }
   return points;
 }

@@ -10,6 +10,8 @@ const SETTLED_MS = 5_000;
 /** Events are handed on in batches, so that 1,000 a second draw four times a second. */
 const FLUSH_MS = 250;
 const BUFFER_SIZE = 5_000;
+/** Stands in the list where events are missing. */
+export const GAP = 'gap';
 const NORMAL_CLOSURE = 1000;
 
 /** The part of a WebSocket that is used here; tests bring their own. */
@@ -112,10 +114,12 @@ export class EventStream {
   }
 
   private receive(data: unknown): void {
-    for (const event of readEvents(data)) {
+    const { events, gap } = readFrame(data);
+    for (const event of events) {
       this.lastEventId = event.event_id;
       this.buffer.push(event);
     }
+    if (gap) this.buffer.push({ event_id: `gap ${this.now()}`, id: '', event: GAP, at: this.now() });
     // A hidden tab's timers run once a minute: keep the newest, not all of it.
     if (this.buffer.length > BUFFER_SIZE) this.buffer.splice(0, this.buffer.length - BUFFER_SIZE);
     if (this.buffer.length > 0) this.flushTimer ??= setTimeout(() => this.flush(), FLUSH_MS);
@@ -144,15 +148,25 @@ export class EventStream {
   }
 }
 
-/** The events in a frame: one, or an array of them.  Anything else (hello, what a later version adds) is passed over. */
-export function readEvents(data: unknown): ServiceEvent[] {
+interface Frame {
+  events: ServiceEvent[];
+  /** True when the service says that it lost some: more came than it keeps while this page was away. */
+  gap: boolean;
+}
+
+/** A frame is an event, an array of them, or a word of the service; what a later version adds is passed over. */
+export function readFrame(data: unknown): Frame {
   let parsed: unknown;
   try {
     parsed = JSON.parse(String(data));
   } catch {
-    return [];
+    return { events: [], gap: false };
   }
-  return (Array.isArray(parsed) ? parsed : [parsed]).filter(isEvent);
+  const parts: unknown[] = Array.isArray(parsed) ? parsed : [parsed];
+  return {
+    events: parts.filter(isEvent),
+    gap: parts.some((part) => (part as { type?: unknown } | null)?.type === 'gap'),
+  };
 }
 
 function isEvent(value: unknown): value is ServiceEvent {

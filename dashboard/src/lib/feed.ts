@@ -1,3 +1,4 @@
+import { GAP } from './events';
 import type { ServiceEvent } from './types';
 
 /** Lines kept in the live view; older ones are on the messages' own pages. */
@@ -38,7 +39,7 @@ export function addEvents(feed: Feed, events: readonly ServiceEvent[]): Feed {
   return { items: [...newest, ...feed.items].slice(0, FEED_SIZE), seen: feed.seen + added };
 }
 
-const TROUBLE = new Set(['retried', 'released', 'dead', 'reaped']);
+const TROUBLE = new Set([GAP, 'retried', 'released', 'dead', 'reaped']);
 
 export function isTrouble(event: ServiceEvent): boolean {
   return TROUBLE.has(event.event);

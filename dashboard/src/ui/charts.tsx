@@ -13,7 +13,8 @@ const LATENESS_FLOOR_MS = 10;
 export function Charts({ stats }: { stats: Stats }): ReactNode {
   const { now } = useService();
   const end = now();
-  const history = (stats.history ?? []).filter((point) => point.at > end - WINDOW_MS);
+  const history = stats.history ?? [];
+  const span = { from: end - WINDOW_MS, to: end, step: STEP_MS };
   const perSecond = (count: number | undefined): number => ((count ?? 0) * 1000) / STEP_MS;
   const common = { now: end, windowMs: WINDOW_MS };
   return (
@@ -28,17 +29,17 @@ export function Charts({ stats }: { stats: Stats }): ReactNode {
             name: 'delivered',
             tone: 'delivered',
             filled: true,
-            points: historySeries(history, STEP_MS, (point) => perSecond(point.delivered), 0),
+            points: historySeries(history, span, (point) => perSecond(point.delivered), 0),
           },
           {
             name: 'accepted',
             tone: 'accepted',
-            points: historySeries(history, STEP_MS, (point) => perSecond(point.accepted), 0),
+            points: historySeries(history, span, (point) => perSecond(point.accepted), 0),
           },
           {
             name: 'failed',
             tone: 'failed',
-            points: historySeries(history, STEP_MS, (point) => perSecond(point.failed), 0),
+            points: historySeries(history, span, (point) => perSecond(point.failed), 0),
           },
         ]}
       />
@@ -48,8 +49,8 @@ export function Charts({ stats }: { stats: Stats }): ReactNode {
         format={formatSpan}
         floor={LATENESS_FLOOR_MS}
         series={[
-          { name: 'p50', tone: 'p50', points: historySeries(history, STEP_MS, (point) => point.p50, null) },
-          { name: 'p99', tone: 'p99', points: historySeries(history, STEP_MS, (point) => point.p99, null) },
+          { name: 'p50', tone: 'p50', points: historySeries(history, span, (point) => point.p50, null) },
+          { name: 'p99', tone: 'p99', points: historySeries(history, span, (point) => point.p99, null) },
         ]}
       />
     </section>

@@ -27,7 +27,9 @@ export function Figures({ stats }: { stats: Stats }): ReactNode {
   const scheduled = stats.scheduled ?? {};
   const urgent =
     scheduled.high === undefined ? '' : `${formatCount(scheduled.high)} high · ${formatCount(scheduled.low)} low`;
-  const delivered = stats.history?.reduce((sum, point) => sum + (point.delivered ?? 0), 0);
+  const total = (key: 'delivered' | 'failed'): number | undefined =>
+    stats.history?.reduce((sum, point) => sum + (point[key] ?? 0), 0);
+  const failing = stats.throughput?.failed_per_s;
   const waited = stats.oldest_due_age_ms;
   return (
     <ul className="figure-row" aria-label="Messages by state">
@@ -46,16 +48,18 @@ export function Figures({ stats }: { stats: Stats }): ReactNode {
       />
       <Figure
         label="Delivered"
-        value={formatCount(delivered)}
+        value={formatCount(total('delivered'))}
         more={`15 min · ${formatRate(stats.throughput?.delivered_per_s)}/s`}
         href="#/messages?status=delivered"
       />
       <Figure
-        label="Retrying"
-        value={formatCount(stats.retrying)}
-        more={`${formatRate(stats.throughput?.failed_per_s)} failures/s`}
+        label="Failed attempts"
+        value={formatCount(total('failed'))}
+        more={
+          stats.retrying == null ? `15 min · ${formatRate(failing)}/s` : `${formatCount(stats.retrying)} to be retried`
+        }
         href="#/messages?status=scheduled"
-        {...(stats.retrying ? { tone: 'warn' } : {})}
+        {...(failing ? { tone: 'warn' } : {})}
       />
       <Figure
         label="Dead letters"

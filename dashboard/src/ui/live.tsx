@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { useLive } from '../state/service';
+import { GAP } from '../lib/events';
 import type { StreamState } from '../lib/events';
 import { isTrouble } from '../lib/feed';
 import type { FeedItem } from '../lib/feed';
@@ -59,6 +60,13 @@ export function LiveStream(): ReactNode {
 }
 
 function LiveLine({ item }: { item: FeedItem }): ReactNode {
+  if (item.event === GAP) {
+    return (
+      <li className="live-gap quiet">
+        Events are missing here: more came than the service keeps for those who were away.
+      </li>
+    );
+  }
   return (
     <li>
       <time className="figures quiet" dateTime={new Date(item.at).toISOString()}>
