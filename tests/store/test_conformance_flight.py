@@ -202,7 +202,7 @@ def test_the_limits_are_shared_by_the_partitions(store: MessageStore, partitions
 
 
 def test_who_is_alive(store: MessageStore, ticks: Ticks) -> None:
-    assert store.servers() == store.history() == {}
+    assert (store.servers(), store.history()) == ({}, {})
     store.beat("one", {"role": "all"}, [[NOW, 1, 0, 0, {}]])
     ticks.now += 400
     store.beat("two", {"role": "api"})
@@ -216,7 +216,7 @@ def test_who_is_alive(store: MessageStore, ticks: Ticks) -> None:
     assert list(store.servers()) == list(store.history()) == ["one"]
     ticks.now += 1
     store.forget_servers(900)
-    assert store.servers() == store.history() == {}
+    assert (store.servers(), store.history()) == ({}, {})
 
 
 def test_ping(store: MessageStore) -> None:

@@ -1,0 +1,241 @@
+"""Redis away, full, read-only or cut off: every verb says StoreUnavailable, and nothing is stored by half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from redis import exceptions
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from scheduler.errors import ServiceError, StoreUnavailable
+from scheduler.message import Claim, Outcome, OutcomeKind, Priority
+from scheduler.store import Changes, Limits, MessageStore
+from tests.support.cutting_proxy import CuttingProxy
+from tests.support.redis_server import RedisServer
+from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on
+from tests.support.waiting import free_port
+
+HELD = Claim("held", "t", 1, NOW, "echo", "1", None, None, None, Priority.NORMAL, NOW, 0)
+
+READ: dict[str, Callable[[MessageStore], object]] = {
+    "ping": lambda s: s.ping(),
+    "get": lambda s: s.get("waiting"),
+    "page": lambda s: s.page(),
+    "counts": lambda s: s.counts(),
+    "servers": lambda s: s.servers(),
+    "history": lambda s: s.history(),
+    "redis_info": lambda s: s.redis_info(),
+    "redrive_many dry run": lambda s: s.redrive_many(limit=9, dry_run=True),
+}
+WRITE: dict[str, Callable[[MessageStore], object]] = {
+    "schedule": lambda s: s.schedule([message(f"new{n}") for n in range(50)]),
+    "schedule with a key": lambda s: s.schedule([message("new")], idempotency_key="K", fingerprint="f"),
+    "claim": lambda s: s.claim(10, 1000),
+    "settle": lambda s: s.settle([Outcome(HELD, "ack")]),
+    "settle retry": lambda s: s.settle([Outcome(HELD, "retry", delay_ms=1)]),
+    "renew": lambda s: s.renew([HELD], 9000),
+    "reap": lambda s: s.reap(10),
+    "update": lambda s: s.update("waiting", Changes(due_at=NOW + 99, priority=Priority.HIGH)),
+    "cancel": lambda s: s.cancel("waiting"),
+    "cancel_matching": lambda s: s.cancel_matching(NOW, '"waiting"'),
+    "redrive": lambda s: s.redrive("letter"),
+    "redrive_many": lambda s: s.redrive_many(limit=9),
+    "trim": lambda s: s.trim("done", Limits(0, 0, 0), 10),
+    "beat": lambda s: s.beat("one", {}, []),
+    "leave": lambda s: s.leave("gone"),
+    "pause": lambda s: s.pause(),
+    "resume": lambda s: s.resume(),
+    "open": lambda s: s.open(),
+}
+VERBS = READ | WRITE
+
+
+def furnish(client: redis.Redis) -> None:
+    """Something for every verb to work on."""
+    client.flushall()
+    store = store_on(client, Ticks())
+    store.open()
+    kinds: dict[str, OutcomeKind] = {"letter": "dead", "finished": "ack"}
+    for id, kind in kinds.items():
+        store.schedule([message(id)])
+        store.settle(outcomes(store.claim(1, 1000), kind))
+    store.schedule([message("held"), message("waiting", priority=Priority.LOW)])
+    (held,) = store.claim(1, 1).claims
+    client.hset("ms1:{0}:msg:held", "k", HELD.token)
+    assert held.id == "held"
+    store.beat("gone", {})
+
+
+def client_at(port: int) -> redis.Redis:
+    return redis.Redis(
+        "127.0.0.1", port, decode_responses=True, retry=Retry(NoBackoff(), 0), socket_timeout=10, protocol=2
+    )
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_nobody_listens(verb: str) -> None:
+    with client_at(free_port()) as client, pytest.raises(StoreUnavailable, match="Redis does not answer") as caught:
+        VERBS[verb](store_on(client))
+    assert caught.value.retry_after > 0
+
+
+class Raising:
+    """A client whose every command ends in this error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.ConnectionError("reset"), exceptions.TimeoutError("slow"), exceptions.BusyLoadingError("loading"),
+        exceptions.ReadOnlyError("replica"), exceptions.OutOfMemoryError("full"), exceptions.TryAgainError("moving"),
+        exceptions.ClusterDownError("down"), exceptions.MasterDownError("down"), exceptions.AuthenticationError("no"),
+        exceptions.MaxConnectionsError("many"), exceptions.ResponseError("MISCONF Errors writing to the AOF file"),
+        exceptions.ResponseError("BUSY Redis is busy running a script"),
+        exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."),
+    ],
+    ids=lambda error: f"{type(error).__name__} {error}"[:30],
+)  # fmt: skip
+@pytest.mark.parametrize("verb", ["schedule", "ping"])
+def test_every_way_of_being_away(error: Exception, verb: str) -> None:
+    with pytest.raises(StoreUnavailable) as caught:
+        VERBS[verb](store_on(Raising(error)))  # type: ignore[arg-type]
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [exceptions.ResponseError("ERR wrong"), exceptions.DataError("bad"), ValueError("x")])
+def test_a_defect_stays_what_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        store_on(Raising(error)).counts()  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def proxy(redis_server: RedisServer) -> Iterator[CuttingProxy]:
+    with CuttingProxy(redis_server.socket) as running:
+        yield running
+
+
+def state(client: redis.Redis) -> dict[str, Any]:
+    """All but what is drawn by chance."""
+    found = dump(client)
+    for fields in found.values():
+        if isinstance(fields, dict) and fields.get("k") not in (None, "", HELD.token):
+            fields["k"] = "some token"
+    return found
+
+
+@pytest.mark.parametrize("cut", ["request", "reply"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_cut_connection_leaves_all_or_nothing(
+    redis_client: redis.Redis, proxy: CuttingProxy, verb: str, cut: Any
+) -> None:
+    furnish(redis_client)
+    before = state(redis_client)
+    VERBS[verb](store_on(redis_client, Ticks(NOW + 1)))
+    after = state(redis_client)
+    if verb in WRITE and verb not in ("resume", "open"):
+        assert before != after, "a verb that does nothing here proves nothing"
+    furnish(redis_client)
+    with client_at(proxy.port) as client:
+        store = store_on(client, Ticks(NOW + 1))
+        client.ping()
+        proxy.cut = cut
+        with pytest.raises(StoreUnavailable):
+            VERBS[verb](store)
+        # cancel_matching is one read and then a cancel per match.
+        stopped_early = cut == "request" or verb == "cancel_matching"
+        assert state(redis_client) == (before if stopped_early else after)
+        assert broken_rules(redis_client) == []
+        proxy.cut = "nothing"
+        store.ping()
+        # Asked again, as a user would: done now, or refused because it was done then.
+        with suppress(ServiceError):
+            VERBS[verb](store)
+    assert broken_rules(redis_client) == []
+
+
+@pytest.fixture
+def own_server(short_tmp: Path) -> Iterator[RedisServer]:
+    with RedisServer(short_tmp) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "fine"),
+    [("maxmemory", "1", "0"), ("replicaof", "127.0.0.1 1", "no one"), ("min-replicas-to-write", "1", "0")],
+)
+def test_a_server_that_refuses_to_write(own_server: RedisServer, setting: str, value: str, fine: str) -> None:
+    def configure(to: str) -> None:
+        if setting == "replicaof":
+            client.replicaof(*to.split())
+        else:
+            client.config_set(setting, to)
+
+    with own_server.client() as client:
+        furnish(client)
+        before = dump(client)
+        configure(value)
+        refused = []
+        for name, verb in WRITE.items():
+            try:
+                verb(store_on(client, Ticks(NOW + 1)))
+            except StoreUnavailable:
+                refused.append(name)
+                assert dump(client) == before, f"{name} refused and changed something all the same"
+            else:
+                before = dump(client)
+        assert {"schedule", "schedule with a key", "claim", "settle", "update", "redrive"} <= set(refused)
+        configure(fine)
+        assert broken_rules(client) == []
+        assert len(store_on(client, Ticks(NOW + 1)).schedule([message("fine")])) == 1
+
+
+def test_a_server_that_died_and_came_back_heals_the_same_store(own_server: RedisServer) -> None:
+    with own_server.client() as client:
+        client.set_retry(Retry(NoBackoff(), 0))
+        store = store_on(client, Ticks())
+        store.schedule([message("a")])
+        own_server.kill()
+        with pytest.raises(StoreUnavailable):
+            store.counts()
+        own_server.start()
+        assert store.counts().due == 0
+        store.schedule([message("b")])
+        assert store.settle(outcomes(store.claim(1, 1000))) == [True]
+
+
+class OnePartitionAway:
+    """A client for which one partition of several has gone."""
+
+    def __init__(self, client: redis.Redis, partition: int) -> None:
+        self._client = client
+        self._tag = f"{{{partition}}}"
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        if any(self._tag in str(arg) for arg in args):
+            raise exceptions.ConnectionError("this node is away")
+        return self._client.execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("away", [0, 1, 2])
+def test_a_batch_over_several_partitions_is_undone_when_one_is_away(redis_client: redis.Redis, away: int) -> None:
+    batch = [message(f"id{n:02}") for n in range(20)]
+    half = store_on(OnePartitionAway(redis_client, away), partitions=3)  # type: ignore[arg-type]
+    for order in (batch, batch[::-1]):
+        with pytest.raises(StoreUnavailable):
+            half.schedule(order, idempotency_key="K", fingerprint="f")
+        assert dump(redis_client) == {}
+    whole = store_on(redis_client, partitions=3)
+    assert len(whole.schedule(batch, idempotency_key="K", fingerprint="f")) == 20
+    assert whole.counts().scheduled[Priority.NORMAL] == 20
