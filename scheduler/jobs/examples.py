@@ -6,7 +6,8 @@ import os
 import smtplib
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any
@@ -78,15 +79,23 @@ def _mail_of(payload: Any, id: str) -> EmailMessage:
     return mail
 
 
-def _connected(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
+@contextmanager
+def _connected(scheme: str, host: str, port: int | None) -> Iterator[smtplib.SMTP]:
     tls = ssl.create_default_context()
     if scheme == "smtps":
-        return smtplib.SMTP_SSL(host, port or 465, timeout=_SOCKET_SECONDS, context=tls)
-    server = smtplib.SMTP(host, port or 587, timeout=_SOCKET_SECONDS)
-    server.ehlo_or_helo_if_needed()
-    if server.has_extn("starttls"):
-        server.starttls(context=tls)
-    return server
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port or 465, timeout=_SOCKET_SECONDS, context=tls)
+    else:
+        server = smtplib.SMTP(host, port or 587, timeout=_SOCKET_SECONDS)
+    try:
+        server.ehlo_or_helo_if_needed()
+        if scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=tls)
+        yield server
+        # The mail is taken: a goodbye that goes wrong must not send it again.
+        with suppress(smtplib.SMTPException, OSError):
+            server.quit()
+    finally:
+        server.close()
 
 
 def _judge(answers: Mapping[str, tuple[int, bytes | str]]) -> None:
