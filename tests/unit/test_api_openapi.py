@@ -9,6 +9,7 @@ import pytest
 import schemathesis
 
 from scheduler.api import answers, docs
+from scheduler.api.models import CHANNELS
 from scheduler.api.openapi import OPERATIONS, documented
 from tests.support.api import Api
 from tests.support.clock import FakeClock
@@ -56,7 +57,7 @@ def test_requests_are_described_by_what_validates_them(document: dict[str, Any])
     assert message["required"] == ["message"]
     assert message["additionalProperties"] is False
     assert message["properties"]["priority"]["enum"] == ["high", "normal", "low", None]
-    assert message["properties"]["channel"]["enum"] == ["echo", None]
+    assert message["properties"]["channel"]["enum"] == [*CHANNELS, None]
     assert message["properties"]["retry"]["nullable"] is True
     assert schemas["BatchIn"]["properties"]["messages"]["maxItems"] == 1000
     assert "null" not in {kind for kind in _values_of("type", document) if isinstance(kind, str)}
