@@ -25,6 +25,7 @@ from scheduler.api.respond import ApiResponse, json_bytes
 from scheduler.api.services import services
 from scheduler.errors import Conflict, FieldError, InvalidInput, NotFound, ServiceError, StoreUnavailable
 
+_NO_ROUTE = "no such route"
 _INTERNAL = "Internal error; the log of this server says more."
 _UNAVAILABLE = "Redis does not answer; nothing was stored by this request. Try again."
 
@@ -41,15 +42,15 @@ def _message(status: int, detail: str) -> dict[str, Any]:
     return {"status": "error", "message": text}
 
 
-def _detail(status: int, detail: str) -> dict[str, Any]:
-    text = "Not Found" if status == HTTPStatus.NOT_FOUND else detail
+def _detail(_: int, detail: str) -> dict[str, Any]:
+    text = "Not Found" if detail.startswith(_NO_ROUTE) else detail
     return {"detail": text}
 
 
 def _plain(status: int, detail: str) -> dict[str, Any]:
     if status == HTTPStatus.UNAUTHORIZED:
         return {"status": status, "data": "Unauthorized."}
-    text = "Route not found." if status == HTTPStatus.NOT_FOUND else detail
+    text = "Route not found." if detail.startswith(_NO_ROUTE) else detail
     return {"status": status, "error": text}
 
 
@@ -110,7 +111,7 @@ def _from_http_exception(error: HTTPException) -> Response:
 def _http_text(error: HTTPException) -> str:
     # An HTTPException's own description is HTML-minded prose about browsers, unless one of our modules gave it.
     if error.code == HTTPStatus.NOT_FOUND:
-        return f"no such route: {request.path[:200]}"
+        return f"{_NO_ROUTE}: {request.path[:200]}"
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         return "Method not allowed."
     if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from redis.exceptions import ResponseError
+
 from scheduler.keys import HISTORY, SERVERS
 from scheduler.scripts import Reply, load
 from scheduler.store.base import Base
@@ -68,7 +70,10 @@ class Registry(Base):
         }
 
     def _info(self) -> dict[str, Any]:
-        reply: Reply = self.plain("INFO")
+        try:
+            reply: Reply = self.plain("INFO")
+        except ResponseError:  # a managed Redis may not allow it; the counts are worth showing all the same
+            return {}
         if isinstance(reply, dict):
             return reply
         return dict(line.split(":", 1) for line in reply.splitlines() if ":" in line)
