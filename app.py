@@ -131,7 +131,8 @@ def refuse(problems: Iterable[str], code: int) -> int:
 
 if __name__ == "__main__":
     code = main()
-    if any(thread.is_alive() and not thread.daemon for thread in threading.enumerate()[1:]):
-        # A handler that ignores its grace would hold the process for ever: Python waits for the pool's threads.
+    if threading.active_count() > 1:
+        # A handler that ignores its grace would hold the process for ever: Python waits for the pool's threads, daemons
+        # (as those are that a daemon thread started) or not.
         os._exit(code)
     sys.exit(code)
