@@ -15,7 +15,7 @@ from bench.table import check, percentile
 from scheduler.message import Outcome
 from scheduler.store import MessageStore
 
-LEAD_MS = 300
+LEAD_MS = 500
 """Between the end of filling and the first moment."""
 PATIENCE = 120.0
 """Seconds after which what was not printed counts as lost."""
@@ -81,7 +81,7 @@ def on_time(service: Service, console: PipeConsole, per_second: int, seconds: fl
     """
     count, step = round(per_second * seconds), 1000 // per_second
     printed = console.printed
-    begin = clock.now_ms() + LEAD_MS + count // 20
+    begin = clock.now_ms() + LEAD_MS + count // 10
     fill(service.store, count, lambda i: begin + i * step, first)
     check(clock.now_ms() < begin, "filling in took longer than expected")
     console.wait_for(printed + count, seconds + PATIENCE)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import page
+from bench.profiling import summary
 from bench.registry import figures
 from bench.table import Row, markdown
 
@@ -63,3 +65,13 @@ def test_the_table_says_what_was_not_reached() -> None:
     assert [cell.strip() for cell in line.split("|")[1:-1]] == ["figure", "3/s", "10/s", "0.30", ">= 5/s", "NO"]
     assert len(line) == len(head)
     assert note == "- **figure**: Why."
+
+
+def test_the_page_shows_where_the_time_went_in_what_was_not_reached() -> None:
+    stacks = "run (a.py:1);send (b.py:7) 3\nrun (a.py:2) 1\n"
+    report = summary(stacks).splitlines()
+    assert report[1:] == [" 75.0%        75.0%  send (b.py)", " 25.0%       100.0%  run (a.py)"]
+    written = page("- Machine: any", "| table |", {"drain": "scheduler\n" + "\n".join(report)})
+    assert "| table |" in written
+    assert "### drain\n\n```text\nscheduler\n" in written
+    assert "Where the time goes" not in page("", "", {})
