@@ -90,7 +90,7 @@ def test_our_token_goes_out_only_when_the_setting_says_so(make: Channels, endpoi
 
 
 def test_a_large_body_is_sent_without_asking_for_leave(make: Channels, endpoint: Endpoint) -> None:
-    payload = '"' + "x" * 1_048_000 + '"'
+    payload = '"' + "x" * 1_100_000 + '"'
     (outcome,) = deliver(make(), claim(endpoint.url(), payload=payload))
     assert outcome.kind == "ack"
     assert endpoint.requests[0].body == payload.encode()

@@ -140,13 +140,13 @@ def test_a_name_is_looked_up_once_for_many_messages(make: Channels, endpoint: En
 
 
 # ------------------------------------------------------------------------------------------------------------ the end
-def test_stop_lets_transfers_in_flight_finish(make: Channels, endpoint: Endpoint) -> None:
-    channel = make()
+def test_stop_lets_transfers_in_flight_finish_and_begins_no_more(make: Channels, endpoint: Endpoint) -> None:
+    channel = make(max_in_flight_per_host=3)
     outcomes = Outcomes()
     channel.deliver([claim(endpoint.url("/slow/300"), number) for number in range(5)], outcomes)
-    endpoint.wait_for(5)
+    endpoint.wait_for(3)
     channel.stop(10)
-    assert kinds(outcomes.now) == {"ack": 5}
+    assert kinds(outcomes.now) == {"ack": 3, "release": 2}
 
 
 def test_stop_gives_back_what_does_not_finish_in_time_and_what_waits(make: Channels, endpoint: Endpoint) -> None:

@@ -43,8 +43,6 @@ class Destination(Generic[T]):
     """When something last moved: a message came to wait where none was held, a first transfer began, one ended."""
     waiting: deque[T] = field(default_factory=deque)
     in_flight: int = 0
-    multiplexes: bool = False
-    """It was seen to speak HTTP/2."""
     _mean: float | None = None
     """Seconds that a transfer takes, smoothed; None while none has ended."""
     _next_slot: float = 0.0

@@ -192,8 +192,6 @@ class Engine:
         seconds = now - transfer.started
         destination = transfer.destination
         destination.ended(seconds, now)
-        if not code:
-            destination.multiplexes = transfer.multiplexed()
         self._settle(transfer.delivery, self._outcome(transfer, code, message, seconds * 1000))
         self._idle.append(transfer)
         if destination.waiting:

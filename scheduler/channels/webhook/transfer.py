@@ -21,6 +21,7 @@ from scheduler.settings import WebhookSettings
 MAX_RESPONSE_BYTES = 65_536
 """A longer response is cut off.  Up to here it is read to its end, which keeps the connection for the next message."""
 
+MAX_CONNECTION_SECONDS = 600
 
 _NO_SOCKET: int = pycurl.SOCKET_BAD
 
@@ -85,9 +86,12 @@ class Transfer:
             curl.setopt(pycurl.CAINFO, paths.cafile)
         if paths.capath:
             curl.setopt(pycurl.CAPATH, paths.capath)
-        # HTTP/2 where an endpoint offers it.
+        # HTTP/2 where an endpoint offers it.  Without PIPEWAIT, which would save connections in a first burst: libcurl
+        # then waits for the first answer of HTTP/1.1 endpoints too, and one that hangs holds up all others.
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(self._settings.connect_timeout_seconds * 1000))
+        # A connection that is never idle would go on to an old address for ever after the name has moved.
+        curl.setopt(pycurl.MAXLIFETIME_CONN, MAX_CONNECTION_SECONDS)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         curl.setopt(pycurl.HEADERFUNCTION, self._header)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
@@ -97,8 +101,8 @@ class Transfer:
 
         ``addresses`` are what the host resolved to; none for a URL whose host is an address.
         """
-        self.refusal = self._retry_after = self._location = None
-        self.cut = self._no_retry = False
+        self.refusal = None
+        self.cut = False
         self._read = 0
         self.body.clear()
         curl = self.curl
@@ -113,16 +117,9 @@ class Transfer:
         else:
             curl.setopt(pycurl.POST, 1)
             curl.setopt(pycurl.POSTFIELDS, request.body)
-        # Wait for a connection that is being opened instead of opening another one.  Only where HTTP/2 was seen: with
-        # HTTP/1.1 libcurl waits for the first answer as well, and one that hangs would hold up all others.
-        curl.setopt(pycurl.PIPEWAIT, self.destination.multiplexes)
         curl.setopt(pycurl.CUSTOMREQUEST, prepared.method)
         curl.setopt(pycurl.HTTPHEADER, request.headers)
         curl.setopt(pycurl.TIMEOUT_MS, prepared.timeout_ms or round(self._settings.timeout_seconds * 1000))
-
-    def multiplexed(self) -> bool:
-        """Whether the answer came over HTTP/2, where one connection carries many transfers."""
-        return bool(self.curl.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2_0)
 
     def answer(self) -> Answer:
         """What came back; its status is 0 when nothing did."""
@@ -147,7 +144,7 @@ class Transfer:
         if line[:1] not in b"rRsSlLH":
             return
         if line.startswith(b"HTTP/"):
-            # An interim response (100 to 103) came before the final one.
+            # A response begins: the one of this transfer, or the final one after an interim one (100 to 103).
             self._retry_after = self._location = None
             self._no_retry = False
             return
