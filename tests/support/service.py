@@ -11,17 +11,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, NamedTuple
 
 import psutil
-import redis
 
-from scheduler.config import SHORTCUTS
+from scheduler.clock import SystemClock
+from scheduler.config import SHORTCUTS, Settings
+from scheduler.connect import connect
 from scheduler.embedded import socket_path
+from scheduler.message import NewMessage
+from scheduler.store import MessageStore, store_for
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -215,10 +218,9 @@ class Service:
 
     # -- what it holds and answers ---------------------------------------------------------------------------------
 
-    def embedded(self) -> redis.Redis:
-        """A new client of its embedded Redis, text out; the caller closes it."""
-        path = str(socket_path(self.data.absolute()))
-        return redis.Redis(unix_socket_path=path, socket_timeout=10, decode_responses=True)
+    def store(self) -> AbstractContextManager[MessageStore]:
+        """The store in its embedded Redis."""
+        return store_at(f"unix://{socket_path(self.data.absolute())}")
 
     def log(self, name: str = "scheduler.log") -> list[str]:
         """The lines of one of its log files."""
@@ -259,6 +261,40 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in SHORTCUTS and "__" not in name}
 
 
+@contextmanager
+def store_at(url: str) -> Iterator[MessageStore]:
+    """The store in this Redis, for a test beside the service."""
+    store = store_for(Settings(), connect(url), SystemClock())
+    store.open()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def add(store: MessageStore, messages: Sequence[tuple[str, int]]) -> list[str]:
+    """The ids of new echo messages, given as text and due moment (ms; 0 is now)."""
+    ids: list[str] = []
+    for first in range(0, len(messages), 1000):
+        part = messages[first : first + 1000]
+        new = [
+            NewMessage(id=id, payload=json.dumps(text), due_at=due_at)
+            for id, (text, due_at) in zip(store.new_ids(len(part)), part, strict=True)
+        ]
+        store.schedule(new)
+        ids += [message.id for message in new]
+    return ids
+
+
 def printed(lines: Sequence[str]) -> list[str]:
     """The messages of the echo channel's lines ``<moment> | <message>``."""
     return [text.partition(" | ")[2] for text in lines]
+
+
+def attempts(log: Sequence[str]) -> dict[str, list[int]]:
+    """id → the attempts that these log lines say were delivered, in order."""
+    found: dict[str, list[int]] = {}
+    for line in log:
+        if match := re.search(r" ack id=(\S+) .*?attempt=(\d+) ", line):
+            found.setdefault(match[1], []).append(int(match[2]))
+    return found
