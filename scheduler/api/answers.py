@@ -22,7 +22,7 @@ class _Answer(BaseModel):
 
 
 class AttemptOut(BaseModel):
-    """One try to deliver.  Channels add evidence of their own: status_code, error, response."""
+    """One try to deliver.  Channels add evidence of their own: status_code, error, response, traceback."""
 
     attempt: int
     started_at: Moment
@@ -37,6 +37,12 @@ class WebhookOut(_Answer):
     method: str
     headers: dict[str, str]
     timeout: float | None = None
+
+
+class JobTargetOut(_Answer):
+    """The handler that runs a job."""
+
+    type: str
 
 
 class MessageOut(_Answer):
@@ -55,6 +61,8 @@ class MessageOut(_Answer):
     updated_at: Moment
     last_error: str | None
     webhook: WebhookOut | None = None
+    job: JobTargetOut | None = None
+    result: Json = Field(default=None, description="What the handler returned; only of a job, null until it succeeds.")
 
 
 class MessageDetail(MessageOut):

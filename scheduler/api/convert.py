@@ -14,6 +14,7 @@ from scheduler.api.validate import check_channel
 from scheduler.channels.webhook import AddressPolicy, WebhookTarget, check_url
 from scheduler.config import Settings, WebhookSettings
 from scheduler.errors import FieldError, InvalidInput
+from scheduler.jobs import REGISTRY
 from scheduler.message import Message, NewMessage, Priority
 from scheduler.store import Changes
 from scheduler.when import format_ms, parse_when
@@ -39,19 +40,33 @@ def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings
 
 def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> NewMessage:
     """A message to store under ``id``.  Raises ``InvalidInput``."""
-    check_channel(data.channel)
-    channel = data.channel or ("webhook" if data.webhook is not None else "echo")
-    if (channel == "webhook") != (data.webhook is not None):
-        raise InvalidInput.of("webhook", "is required by channel webhook, and by no other")
     return NewMessage(
         id=id,
         payload=to_json(data.message).decode(),
         due_at=due_at(data.time, data.delay, data.timezone, now_ms, settings),
-        channel=channel,
+        channel=_channel_of(data),
         target=webhook_target(data.webhook, settings) if data.webhook is not None else None,
+        type=known_type(data.job.type, "job.type") if data.job is not None else None,
         priority=Priority(data.priority or "normal"),
         retry=data.retry.policy(settings.retry.policy()) if data.retry is not None else None,
     )
+
+
+def _channel_of(data: MessageIn) -> str:
+    check_channel(data.channel)
+    options = {"webhook": data.webhook, "job": data.job}
+    channel = data.channel or next((name for name, given in options.items() if given is not None), "echo")
+    for name, given in options.items():
+        if (name == channel) != (given is not None):
+            raise InvalidInput.of(name, f"is required by channel {name}, and by no other")
+    return channel
+
+
+def known_type(type: str, field: str) -> str:
+    """A job type that has a handler.  Raises ``InvalidInput`` that names those that have."""
+    if REGISTRY.get(type) is None:
+        raise InvalidInput.of(field, REGISTRY.unknown(type))
+    return type
 
 
 @lru_cache(maxsize=8)
@@ -117,6 +132,9 @@ def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
     }
     if message.channel == "webhook" and message.target is not None:
         answer["webhook"] = WebhookTarget.decode(message.target).masked()
+    if message.channel == "job":
+        answer["job"] = {"type": message.type or ""}
+        answer["result"] = orjson.Fragment(message.result) if message.result is not None else None
     if message.attempts is not None:
         answer["attempts"] = [_attempt(attempt) for attempt in message.attempts]
     return answer

@@ -84,6 +84,7 @@ def _stored(message: NewMessage, stored: Scheduled) -> Message:
             updated_at=now,
             retry=message.retry,
             target=message.target,
+            type=message.type,
         )
     found.attempts = None
     return found
@@ -146,6 +147,9 @@ def list_messages() -> Response:
         status=Status(query.status) if query.status is not None else None,
         channel=query.channel,
         priority=query.priority_or_none(),
+        type=query.type,
+        since=query.since,
+        until=query.until,
         limit=query.limit,
         cursor=query.cursor,
     )

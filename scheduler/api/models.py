@@ -11,15 +11,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.config import JsonDict
 
 from scheduler.channels.webhook import WebhookTarget
+from scheduler.errors import InvalidInput
+from scheduler.jobs import REGISTRY
 from scheduler.message import Priority
 from scheduler.retry import UNLIMITED, RetryPolicy
-from scheduler.when import MAX_MS
+from scheduler.when import MAX_MS, parse_time
 
-CHANNELS: tuple[str, ...] = ("echo", "webhook")
-"""The channels of this build.  One more is an entry here, and a field of its name in ``MessageIn`` for its options."""
-
-ABSENT_CHANNELS: tuple[str, ...] = ("job",)
-"""Channels that the contract knows and this build has not; asking for one gets a clear answer."""
+CHANNELS: tuple[str, ...] = ("echo", "webhook", "job")
+"""One more is an entry here, and a field of its name in ``MessageIn`` for its options."""
 
 MAX_BATCH = 1000
 MAX_PAGE = 500
@@ -146,6 +145,21 @@ class _When(_Input):
     retry: RetryIn | None = None
 
 
+TypeName = Annotated[str, Field(strict=True, pattern=ID_PATTERN)]
+
+
+def _name_the_known(schema: JsonDict) -> None:
+    if names := REGISTRY.names():
+        schema["enum"] = [*names]
+        schema["example"] = names[0]
+
+
+class JobTarget(_Input):
+    """The handler that runs a job."""
+
+    type: TypeName = Field(description="The name of a registered handler.", json_schema_extra=_name_the_known)
+
+
 class MessageIn(_When):
     """A message to be delivered at ``time``, after ``delay``, or now."""
 
@@ -153,9 +167,10 @@ class MessageIn(_When):
 
     message: AnyJson
     channel: ChannelName | None = Field(
-        default=None, description="Where the message goes; follows from webhook, else echo."
+        default=None, description="Where the message goes; follows from webhook or job, else echo."
     )
     webhook: WebhookTarget | None = Field(default=None, description="The HTTP endpoint that the message is sent to.")
+    job: JobTarget | None = Field(default=None, description="The handler that gets the message.")
     id: OwnId | None = Field(default=None, description="Your own id; refused with 409 when it exists.")
 
 
@@ -242,12 +257,25 @@ def _whole_number(text: Any) -> int:
 Cursor = Annotated[str, Field(max_length=1024, json_schema_extra={"format": "cursor"})]
 
 
+def _moment(text: Any) -> int:
+    try:
+        return parse_time(text)
+    except InvalidInput as error:
+        raise ValueError(error.errors[0].message) from None
+
+
+Bound = Annotated[int, BeforeValidator(_moment), WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER, _TIME_TEXT]})]
+
+
 class ListQuery(_Input):
     """Filters of a list, and the page that is asked for."""
 
     status: StatusName | None = None
     channel: ChannelName | None = None
     priority: PriorityName | None = None
+    type: TypeName | None = Field(default=None, description="The type of a job, or of a webhook task.")
+    since: Bound | None = Field(default=None, description="Not before: of the time that the list is ordered by.")
+    until: Bound | None = Field(default=None, description="Not after: of the time that the list is ordered by.")
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(_whole_number)] = 50
     cursor: Cursor | None = Field(default=None, description="next_cursor of the page before.")
 

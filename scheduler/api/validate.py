@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
-from scheduler.api.models import ABSENT_CHANNELS, CHANNELS, MessageIn, RetryIn
+from scheduler.api.models import CHANNELS, JobTarget, MessageIn, RetryIn
 from scheduler.channels.webhook import WebhookTarget
 from scheduler.errors import FieldError, InvalidInput
 
@@ -19,7 +19,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_ERRORS = 1000
 _LONGEST_NAME = 64
-_NESTED: dict[str, type[BaseModel]] = {"messages": MessageIn, "retry": RetryIn, "webhook": WebhookTarget}
+_NESTED: dict[str, type[BaseModel]] = {
+    "messages": MessageIn,
+    "retry": RetryIn,
+    "webhook": WebhookTarget,
+    "job": JobTarget,
+}
 _WORDS = {
     "missing": "is required",
     "model_type": "must be a JSON object",
@@ -53,14 +58,7 @@ def validate_query(model: type[Model], arguments: MultiDict[str, str]) -> Model:
 def check_channel(channel: str | None, field: str = "channel") -> None:
     """Raises ``InvalidInput`` unless ``channel`` is one that this build has (or None)."""
     if channel is not None and channel not in CHANNELS:
-        raise InvalidInput.of(field, _no_channel(channel))
-
-
-def _no_channel(channel: str) -> str:
-    known = ", ".join(CHANNELS)
-    if channel in ABSENT_CHANNELS:
-        return f"this build has no {channel} channel; accepted: {known}"
-    return f"must be one of: {known}"
+        raise InvalidInput.of(field, f"must be one of: {', '.join(CHANNELS)}")
 
 
 def _explain(model: type[BaseModel], detail: ErrorDetails) -> FieldError:
@@ -86,8 +84,6 @@ def _model_at(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseMod
 
 @lru_cache(maxsize=256)
 def _unknown(name: str, model: type[BaseModel]) -> str:
-    if name in ABSENT_CHANNELS and "channel" in model.model_fields:
-        return _no_channel(name)
     known = list(model.model_fields)
     # Comparing is quadratic in the length of the name.
     near = difflib.get_close_matches(name, known, 1) if len(name) <= _LONGEST_NAME else []

@@ -67,9 +67,13 @@ class Registry:
         """The type of this name, None when there is none."""
         return self._types.get(name or "")
 
+    def names(self) -> list[str]:
+        """All types, sorted."""
+        return sorted(self._types)
+
     def unknown(self, name: str | None) -> str:
         """The sentence that refuses a type, naming those that are known."""
-        known = ", ".join(sorted(self._types)) or "none (Jobs.Modules)"
+        known = ", ".join(self.names()) or "none (Jobs.Modules)"
         return f"no handler is registered for the job type {(name or '')[:128]!r}; known: {known}"
 
 

@@ -125,8 +125,11 @@ class TestCreate:
             ({"message": 1, "id": "x" * 129}, "id", "must match"),
             ({"message": 1, "id": 7}, "id", "must be a string"),
             ({"message": 1, "channel": "smoke"}, "channel", "must be one of: echo"),
-            ({"message": 1, "channel": "job"}, "channel", "this build has no job channel; accepted: echo"),
-            ({"message": 1, "job": {"type": "x"}}, "job", "this build has no job channel"),
+            ({"message": 1, "channel": "job"}, "job", "is required by channel job, and by no other"),
+            ({"message": 1, "channel": "echo", "job": {"type": "x"}}, "job", "is required by channel job"),
+            ({"message": 1, "job": {"type": "no such type"}}, "job.type", "must match"),
+            ({"message": 1, "job": {"type": "x", "typ": 1}}, "job.typ", "did you mean type?"),
+            ({"message": 1, "job": {"type": "nobodys"}}, "job.type", "no handler is registered for the job type"),
             ({"message": 1, "retry": []}, "retry", "must be a JSON object"),
             ({"message": 1, "retry": {"max": 1}}, "retry.max", "known: max_attempts"),
             ({"message": 1, "retry": {"max_attempts": 0}}, "retry.max_attempts", "-1"),
@@ -249,7 +252,8 @@ class TestBatch:
             ([{"message": 1}, {}, {"message": 1, "x": 1}], ["messages.1.message", "messages.2.x"]),
             ([{"message": 1, "time": "a"}, {"message": 1}, {"message": 1, "delay": "b"}],
              ["messages.0.time", "messages.2.delay"]),
-            ([{"message": 1, "channel": "job"}], ["messages.0.channel"]),
+            ([{"message": 1, "channel": "job"}], ["messages.0.job"]),
+            ([{"message": 1}, {"message": 1, "job": {"type": "nobodys"}}], ["messages.1.job.type"]),
             ([{"message": 1, "id": "a"}, {"message": 1, "id": "b"}, {"message": 1, "id": "a"}], ["messages.2.id"]),
         ],
     )  # fmt: skip
@@ -332,7 +336,12 @@ class TestList:
             ("status=lost", "status"),
             ("status=", "status"),
             ("priority=1", "priority"),
-            ("channel=job", "channel"),
+            ("channel=smoke", "channel"),
+            ("type=", "type"),
+            ("type=a%20b", "type"),
+            ("since=soon", "since"),
+            ("until=-1", "until"),
+            ("until=", "until"),
             ("cursor=garbage", "cursor"),
             ("cursor=" + "x" * 1025, "cursor"),
             ("page=2", "page"),
@@ -413,7 +422,7 @@ class TestRedrive:
     @pytest.mark.parametrize(
         ("body", "field"),
         [({"limit": 0}, "limit"), ({"limit": 10_001}, "limit"), ({"limit": "1"}, "limit"), ({"limit": True}, "limit"),
-         ({"channel": "job"}, "channel"), ({"dry_run": 1}, "dry_run"), ({"dryrun": True}, "dryrun")],
+         ({"channel": "smoke"}, "channel"), ({"dry_run": 1}, "dry_run"), ({"dryrun": True}, "dryrun")],
     )  # fmt: skip
     def test_refused(self, api: Api, body: dict[str, Any], field: str) -> None:
         kill(api)
