@@ -8,13 +8,15 @@ import { Chart } from './chart';
 
 const WINDOW_MS = 15 * 60_000;
 const STEP_MS = 10_000;
+/** Every process reports a step with its next heartbeats: until then its part is missing, and would look like a fall. */
+const REPORTED_WITHIN_MS = 3_000;
 const LATENESS_FLOOR_MS = 10;
 
 export function Charts({ stats }: { stats: Stats }): ReactNode {
   const { now } = useService();
   const end = now();
   const history = stats.history ?? [];
-  const span = { from: end - WINDOW_MS, to: end, step: STEP_MS };
+  const span = { from: end - WINDOW_MS, to: end - REPORTED_WITHIN_MS, step: STEP_MS };
   const perSecond = (count: number | undefined): number => ((count ?? 0) * 1000) / STEP_MS;
   const common = { now: end, windowMs: WINDOW_MS };
   return (
