@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import ConfigError, StartError
 
 ACCEPTED: Final = (
     "accepted are: embedded, localhost, host, host:port, redis://[user:password@]host[:port][/db], "
-    "rediss://… (TLS), unix:///path/to/redis.sock"
+    "rediss://… (TLS), unix:///path/to/redis.sock, sentinel://[user:password@]host[:port],…/service[/db], "
+    "cluster://[user:password@]host[:port],…"
 )
 OLDEST: Final = (6, 2)
 TLS_OPTIONS: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})
+_DEFAULT_PORTS: Final = {"sentinel": 26379, "cluster": 6379}
 LOADING_SECONDS: Final = 300.0
 """How long a Redis that reads its data from disk is waited for."""
 
@@ -29,7 +33,7 @@ class Target:
     """Where Redis is.  Everything but ``str(target)`` may hold a secret."""
 
     kind: str
-    """``embedded``, ``tcp``, ``tls`` or ``unix``."""
+    """``embedded``, ``tcp``, ``tls``, ``unix``, ``sentinel`` or ``cluster``."""
     host: str = "localhost"
     port: int = 6379
     path: str = ""
@@ -39,6 +43,10 @@ class Target:
     password: str | None = field(default=None, repr=False)
     options: dict[str, str] = field(default_factory=dict)
     """``TLS_OPTIONS`` for ``tls``."""
+    hosts: tuple[tuple[str, int], ...] = ()
+    """``sentinel``: the sentinels; ``cluster``: some of its nodes."""
+    service: str = ""
+    """``sentinel``: the name that the sentinels watch the primary under."""
 
     def __str__(self) -> str:
         """The address with its secrets masked, for people to read."""
@@ -47,9 +55,11 @@ class Target:
         user = f"{self.username or ''}:***@" if self.password else ""
         if self.kind == "unix":
             return f"unix://{user}{self.path}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        if self.hosts:
+            several = ",".join(_address(host, port) for host, port in self.hosts)
+            return f"{self.kind}://{user}{several}" + (f"/{self.service}/{self.db}" if self.service else "")
         scheme = "rediss" if self.kind == "tls" else "redis"
-        return f"{scheme}://{user}{host}:{self.port}/{self.db}"
+        return f"{scheme}://{user}{_address(self.host, self.port)}/{self.db}"
 
 
 def parse(connection_string: str) -> Target:
@@ -63,6 +73,8 @@ def parse(connection_string: str) -> Target:
             raise ValueError("it is empty")
         if not separator:
             return _parse_url(f"redis://{text}", "tcp")
+        if scheme.lower() in _DEFAULT_PORTS:
+            return _parse_several(text, scheme.lower())
         kind = {"redis": "tcp", "rediss": "tls", "unix": "unix"}.get(scheme.lower())
         if kind is None:
             raise ValueError(f"the scheme {scheme}:// is not known")
@@ -71,9 +83,45 @@ def parse(connection_string: str) -> Target:
         raise ConfigError([f"Redis.ConnectionString (env REDIS_URL): {error}; {ACCEPTED}"]) from None
 
 
-def _parse_url(url: str, kind: str) -> Target:
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _parse_several(url: str, kind: str) -> Target:
+    """``sentinel://user:password@one:26379,two:26379/service/db``, ``cluster://user:password@one:6379,two:6379``."""
+    _require_printable(url)
+    rest = url.partition("://")[2]
+    credentials, _, rest = rest.rpartition("@")
+    addresses, _, path = rest.partition("/")
+    user = urlsplit(f"//{credentials}@h") if credentials else None
+    hosts = []
+    for address in addresses.split(","):
+        parts = urlsplit(f"//{address}")
+        if not parts.hostname or parts.path or parts.query or parts.fragment:
+            raise ValueError("its hosts must be host:port, separated by commas")
+        hosts.append((parts.hostname, _port(parts, _DEFAULT_PORTS[kind])))
+    service, _, db = path.strip("/").partition("/")
+    if kind == "sentinel" and not service:
+        raise ValueError("the sentinels' name for the service is missing after the hosts")
+    if kind == "cluster" and path.strip("/"):
+        raise ValueError("a cluster has no databases: nothing may follow its hosts")
+    return Target(
+        kind,
+        hosts=tuple(hosts),
+        service=unquote(service),
+        db=_database(db or None),
+        username=unquote(user.username) if user and user.username else None,
+        password=unquote(user.password) if user and user.password else None,
+    )
+
+
+def _require_printable(url: str) -> None:
     if any(character.isspace() or not character.isprintable() for character in url):
         raise ValueError("it holds white space or a control character")
+
+
+def _parse_url(url: str, kind: str) -> Target:
+    _require_printable(url)
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     db = options.pop("db", None)
@@ -96,14 +144,14 @@ def _parse_url(url: str, kind: str) -> Target:
     return Target(kind, parts.hostname or "localhost", _port(parts), db=_database(db or path or None), **common)
 
 
-def _port(parts: SplitResult) -> int:
+def _port(parts: SplitResult, default: int = 6379) -> int:
     try:
         port = parts.port
     except ValueError:
         port = 0
     if port == 0:
         raise ValueError("the port must be a number from 1 to 65535 (write / ? # @ in a password as %2F %3F %23 %40)")
-    return port or 6379
+    return port or default
 
 
 def _database(text: str | None) -> int:
@@ -136,6 +184,10 @@ def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connection
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 15,
     }
+    if target.kind == "sentinel":
+        return _through_sentinels(target, socket_timeout, arguments)
+    if target.kind == "cluster":
+        return _to_cluster(target, socket_timeout, arguments)
     if target.kind == "unix":
         return redis.Redis(unix_socket_path=target.path, **arguments)
     if target.kind in ("tcp", "tls"):
@@ -149,6 +201,38 @@ def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connection
             **arguments,
         )
     raise ConfigError([f"Redis.ConnectionString: {target} has no address to connect to"])
+
+
+def _through_sentinels(target: Target, socket_timeout: float, arguments: dict[str, Any]) -> redis.Redis:
+    """A client that asks the sentinels for the primary whenever it connects, so that a failover heals by itself."""
+    # The same user and password for both: sentinels without a password take no AUTH, and are asked without one.
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        target.hosts, sentinel_kwargs={"socket_timeout": socket_timeout, "socket_connect_timeout": socket_timeout}
+    )
+    client: redis.Redis = sentinels.master_for(  # type: ignore[no-untyped-call]
+        target.service, socket_connect_timeout=socket_timeout, socket_keepalive=True, **arguments
+    )
+    return client
+
+
+def cluster_of(client: object) -> RedisCluster | None:
+    """The client when it is one of a cluster: commands without a key need to be told where to go."""
+    return client if isinstance(client, RedisCluster) else None
+
+
+def _to_cluster(target: Target, socket_timeout: float, arguments: dict[str, Any]) -> redis.Redis:
+    """A client that knows which node holds which partition, and learns anew when one has moved."""
+    unused = {"db", "client_name", "max_connections"}
+    cluster = RedisCluster(
+        startup_nodes=[ClusterNode(*address) for address in target.hosts],  # type: ignore[no-untyped-call]
+        socket_connect_timeout=socket_timeout,
+        socket_keepalive=True,
+        # Other partitions are served while one has no primary.
+        require_full_coverage=False,
+        **{name: value for name, value in arguments.items() if name not in unused},
+    )
+    # What the service uses of a client, both have: execute_command, pubsub, close.
+    return cast(redis.Redis, cluster)
 
 
 def _tls_arguments(target: Target) -> dict[str, Any]:
@@ -224,9 +308,10 @@ def _info_when_loaded(client: redis.Redis, clock: Clock) -> dict[str, Any] | Non
     never = threading.Event()
     while True:
         try:
-            info: dict[str, Any] = client.info()
-            if not int(info.get("loading", 0)):
-                return info
+            found = _every_info(client)
+            if not any(int(info.get("loading", 0)) for info in found):
+                # Of a cluster: what is oldest and least durable decides.
+                return min(found, key=lambda info: (_compatible(info), int(info.get("aof_enabled", 0))))
         except redis.ResponseError:  # forbidden, renamed or switched off by who runs this Redis
             return None
         except redis.BusyLoadingError:
@@ -236,12 +321,23 @@ def _info_when_loaded(client: redis.Redis, clock: Clock) -> dict[str, Any] | Non
         clock.wait(never, 0.25)
 
 
+def _every_info(client: redis.Redis) -> list[dict[str, Any]]:
+    """The INFO of the server, or of each primary of a cluster."""
+    if cluster := cluster_of(client):
+        found: dict[str, dict[str, Any]] = cluster.info(target_nodes=RedisCluster.PRIMARIES)
+        return list(found.values()) if all(isinstance(info, dict) for info in found.values()) else [found]
+    return [client.info()]
+
+
+def _compatible(info: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
+
+
 def _require_usable(info: dict[str, Any]) -> str:
     """The version, when this Redis can be written to and knows every command that the scripts use."""
     version = str(info.get("valkey_version") or info.get("redis_version", "0"))
     # Valkey numbers its own releases from 7.2 on and reports the Redis it is compatible with beside that.
-    compatible = tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
-    if compatible < OLDEST:
+    if _compatible(info) < OLDEST:
         raise StartError(f"Redis {version} is too old: 6.2 or newer is needed. Upgrade it, or use another one.")
     if info.get("role") == "slave":
         primary = f"{info.get('master_host')}:{info.get('master_port')}"
@@ -253,7 +349,8 @@ def _persistence(client: redis.Redis, info: dict[str, Any]) -> str:
     if int(info.get("aof_enabled", 0)):
         return "append-only file"
     try:
-        save = client.config_get("save").get("save")
+        where: dict[str, Any] = {"target_nodes": RedisCluster.RANDOM} if cluster_of(client) else {}
+        save = client.config_get("save", **where).get("save")
     except redis.ResponseError:
         return "persistence unknown"
     if save is None:

@@ -15,8 +15,8 @@ key                                   type    holds
 ``ms1:{p}:idem:<key>``                string  Idempotency-Key → fingerprint of the body and the ids it got; expires
 ``ms1:{p}:events``                    stream  what happened, bounded; one entry per script call
 ``ms1:meta``                          hash    ``layout`` version and number of ``partitions``, written at first start
-``ms1:servers``                       hash    process name → its last heartbeat (JSON)
-``ms1:history``                       hash    process name → its last 15 minutes (JSON)
+``ms1:{servers}:alive``               hash    process name → its last heartbeat (JSON)
+``ms1:{servers}:history``             hash    process name → its last 15 minutes (JSON)
 ``ms1:wake``                          pubsub  ``partition due_at``: a message became the earliest one of its partition
 ====================================  ======  ==========================================================================
 
@@ -60,8 +60,8 @@ FIELDS: dict[str, str] = {
 """The fields of ``ms1:{p}:msg:<id>``."""
 
 META = f"{PREFIX}:meta"
-SERVERS = f"{PREFIX}:servers"
-HISTORY = f"{PREFIX}:history"
+SERVERS = f"{PREFIX}:{{servers}}:alive"
+HISTORY = f"{PREFIX}:{{servers}}:history"
 WAKE = f"{PREFIX}:wake"
 
 

@@ -25,7 +25,6 @@ _PORT: Final = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|
 _ADDRESS: Final = rf"([\w][\w.-]*|\[[0-9a-f:.]+(%\w+)?\]){_PORT}"
 _CONNECTION: Final = (
     rf"(?i)^(embedded|{_ADDRESS}|rediss?://(\S*@)?({_ADDRESS})?(/\d*)?(\?\S*)?|unix://(\S*@)?/\S+"
-    # Their clients come with high availability; until then the connection itself refuses them, in words.
     rf"|sentinel://(\S*@)?{_ADDRESS}(,{_ADDRESS})*/\S+|cluster://(\S*@)?{_ADDRESS}(,{_ADDRESS})*(/\d*)?(\?\S*)?)$"
 )
 _SIGNING_FORM: Final = r"whsec_[A-Za-z0-9+/]{32,86}={0,2}"
@@ -84,7 +83,8 @@ class RedisSettings(Section):
         "embedded",
         _CONNECTION,
         "embedded, localhost, host, host:port, [IPv6 address]:port, redis://[user:password@]host[:port][/db], "
-        "rediss://… (TLS) or unix:///path/to/redis.sock",
+        "rediss://… (TLS), unix:///path/to/redis.sock, sentinel://[user:password@]host[:port],…/service[/db] or "
+        "cluster://[user:password@]host[:port],…",
     )
     """Where Redis is; `embedded` starts a private one for this machine."""
     partitions: int = _whole(1, 1, 1024)
@@ -92,6 +92,9 @@ class RedisSettings(Section):
     then on."""
     data_directory: str = _text("data", r"^[^\x00-\x1f]+$", "the path of a folder")
     """Folder of the embedded Redis: its append-only files and its socket."""
+    wait_replicas: int = _whole(0, 0, 16)
+    """Replicas that must have a message before it is accepted; 0 for none. With it a failover loses nothing that was
+    accepted."""
     socket_timeout_seconds: float = _number(5.0, 0.05, 300)
     """Longest wait for Redis to connect or to answer."""
 

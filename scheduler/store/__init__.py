@@ -31,5 +31,6 @@ def store_for(settings: Settings, client: Redis, clock: Clock) -> MessageStore:
         partitions=settings.redis.partitions,
         events_kept=settings.events.kept if settings.events.enabled else 0,
         idempotency_ms=round(settings.api.idempotency_seconds * 1000),
+        wait_replicas=settings.redis.wait_replicas,
         default_retry=settings.retry.policy(),
     )

@@ -6,15 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from redis import Redis, exceptions
+from redis.cluster import RedisCluster
 
+from scheduler.connect import cluster_of
 from scheduler.errors import LayoutError, StoreUnavailable
 from scheduler.keys import LAYOUT, META, WAKE, PartitionKeys, partition_of
 from scheduler.message import IdGenerator
 from scheduler.retry import RetryPolicy
-from scheduler.scripts import Argument, Keys, Reply, Script, load
+from scheduler.scripts import Argument, Client, Keys, Reply, Script, load
+from scheduler.store.replicas import Replicated
 
 SCAN = 1000
 """Members of a set that one script call looks at: about 1 ms of Redis's time."""
+
+WAIT_MS = 1000
+"""How long replicas may take to confirm an accepted message."""
 
 # A server that is away, starting, full, or no longer the primary.  Everything else is a defect and stays what it is.
 _AWAY = (
@@ -25,6 +31,7 @@ _AWAY = (
     exceptions.OutOfMemoryError,
     exceptions.TryAgainError,
     exceptions.ClusterDownError,
+    exceptions.RedisClusterException,
 )
 # The same in words that redis-py has no class for: its disk is full, a script holds it up, its replicas are away.
 _AWAY_CODES = ("MISCONF ", "BUSY ", "NOREPLICAS ")
@@ -54,12 +61,13 @@ class Base:
         partitions: int = 1,
         events_kept: int = 0,
         idempotency_ms: int = 86_400_000,
+        wait_replicas: int = 0,
         default_retry: RetryPolicy | None = None,
         now_ms: Callable[[], int] | None = None,
     ) -> None:
         """``client`` must decode replies to str.  ``events_kept``: entries of the event stream, 0 for none.
-        ``default_retry``: for messages without a policy of their own.  ``now_ms``: a clock for tests; None:
-        Redis's own.
+        ``wait_replicas``: a message is accepted when so many replicas have it.  ``default_retry``: for messages without
+        a policy of their own.  ``now_ms``: a clock for tests; None: Redis's own.
         """
         self.client = client
         self.partitions = [PartitionKeys(p) for p in range(partitions)]
@@ -67,6 +75,7 @@ class Base:
         self.idempotency_ms = idempotency_ms
         self.default_retry = default_retry or RetryPolicy()
         self._now_ms = now_ms
+        self._accepting: Client = Replicated(client, wait_replicas, WAIT_MS) if wait_replicas else client
         self._context: dict[str, Argument] = {"wake_channel": WAKE, "events_kept": events_kept}
 
     def open(self) -> None:
@@ -90,7 +99,7 @@ class Base:
 
     def ping(self) -> None:
         """Raises ``StoreUnavailable`` when Redis does not answer."""
-        self.plain("PING")
+        self.anywhere("PING")
 
     def partition_of(self, id: str) -> int:
         return partition_of(id, len(self.partitions))
@@ -112,9 +121,17 @@ class Base:
         if "events_kept" in script.arguments:
             arguments.update(self._context, partition=partition)
         with unavailable():
-            return script.call(self.client, keys, items, **arguments)
+            # Only what is accepted waits: a claim or an outcome that a failover loses makes a repeat, not a loss.
+            client = self._accepting if script.name == "schedule" else self.client
+            return script.call(client, keys, items, **arguments)
 
     def plain(self, *command: Argument) -> Reply:
-        """One command of Redis itself."""
+        """One command of Redis itself, with a key: in a cluster the key says where it goes."""
         with unavailable():
             return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    def anywhere(self, *command: Argument) -> Reply:
+        """One command without a key; in a cluster any node answers."""
+        with unavailable():
+            where = {"target_nodes": RedisCluster.RANDOM} if cluster_of(self.client) else {}
+            return self.client.execute_command(*command, **where)  # type: ignore[no-untyped-call]

@@ -118,4 +118,4 @@ class Changing(Base):
         """The opposite of ``pause``; wakes every dispatcher."""
         for keys in self.partitions:
             self.plain("HDEL", keys["meta"], "paused")
-            self.plain("PUBLISH", WAKE, f"{keys.partition} 0")
+            self.anywhere("PUBLISH", WAKE, f"{keys.partition} 0")

@@ -79,13 +79,14 @@ class Reading(Base):
 
     def counts(self) -> Counts:
         """How many messages are where.  O(log n) per partition."""
-        total = Counts(scheduled=dict.fromkeys(Priority, 0))
+        total = Counts(scheduled=dict.fromkeys(Priority, 0), due_of=dict.fromkeys(Priority, 0))
         for partition in range(len(self.partitions)):
-            now, high, normal, low, due, processing, dead, done, done_bytes, oldest, coming, paused = self.run(
+            now, high, normal, low, due, processing, dead, done, done_bytes, oldest, coming, paused, *due_of = self.run(
                 "stats", partition
             )
-            for priority, n in zip(Priority, (high, normal, low), strict=True):
+            for priority, n, of_these in zip(Priority, (high, normal, low), due_of, strict=True):
                 total.scheduled[priority] += n
+                total.due_of[priority] += of_these
             total.due += due
             total.processing += processing
             total.dead += dead

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from redis.cluster import RedisCluster
 from redis.exceptions import ResponseError
 
+from scheduler.connect import cluster_of
 from scheduler.keys import HISTORY, SERVERS
 from scheduler.scripts import Reply, load
 from scheduler.store.base import Base
@@ -19,6 +21,16 @@ class _Entry(NamedTuple):
     name: str
     at: int
     value: Any
+
+
+def _together(infos: dict[str, Any]) -> dict[str, Any]:
+    """INFO of a cluster's primaries as one: memory and clients added up, the rest as the first one says."""
+    found = [info for info in infos.values() if isinstance(info, dict)] or [infos]
+    added = {
+        name: sum(int(info.get(name, 0)) for info in found)
+        for name in ("used_memory", "maxmemory", "connected_clients")
+    }
+    return {**found[0], **added, "aof_enabled": min(int(info.get("aof_enabled", 0)) for info in found)}
 
 
 class Registry(Base):
@@ -71,6 +83,8 @@ class Registry(Base):
 
     def _info(self) -> dict[str, Any]:
         try:
+            if cluster := cluster_of(self.client):
+                return _together(cluster.info(target_nodes=RedisCluster.PRIMARIES))
             reply: Reply = self.plain("INFO")
         except ResponseError:  # a managed Redis may not allow it; the counts are worth showing all the same
             return {}
@@ -81,7 +95,7 @@ class Registry(Base):
     def _redis_ms(self) -> int:
         if now := self.now():
             return now
-        seconds, micros = self.plain("TIME")
+        seconds, micros = self.anywhere("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
     def _entries(self, key: str) -> Iterator[_Entry]:

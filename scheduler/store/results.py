@@ -53,6 +53,8 @@ class Counts:
     scheduled: dict[Priority, int] = field(default_factory=dict)
     due: int = 0
     """Those of ``scheduled`` whose moment has come (the backlog)."""
+    due_of: dict[Priority, int] = field(default_factory=dict)
+    """``due`` by priority."""
     processing: int = 0
     dead: int = 0
     finished: int = 0

@@ -1,0 +1,62 @@
+"""Waiting until replicas have a write: what a failover would lose is not accepted in the first place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis import Redis, exceptions
+
+from scheduler.connect import cluster_of
+from scheduler.errors import StoreUnavailable
+
+
+class Replicated:
+    """A client whose commands return when so many replicas have what they wrote.
+
+    The script and ``WAIT`` go over one connection, as WAIT speaks of the writes of its own connection only.
+    """
+
+    def __init__(self, client: Redis, replicas: int, timeout_ms: int) -> None:
+        self._client = client
+        self._replicas = replicas
+        self._timeout_ms = timeout_ms
+
+    def execute_command(self, *command: Any, **_: Any) -> Any:
+        """Run ``EVALSHA`` or ``EVAL``.
+
+        Raises ``StoreUnavailable`` when fewer replicas confirm in time.  The primary has the write all the same: who
+        tries again does so under the same id or Idempotency-Key.
+        """
+        try:
+            reply, confirmed = self._send(command)
+        except exceptions.MovedError:
+            # The partition has a new node since the cluster was last looked at.
+            if cluster := cluster_of(self._client):
+                cluster.nodes_manager.initialize()
+            reply, confirmed = self._send(command)
+        if confirmed < self._replicas:
+            raise StoreUnavailable(
+                f"stored, but only {confirmed} of {self._replicas} replicas confirmed it (Redis.WaitReplicas)"
+            )
+        return reply
+
+    def _send(self, command: tuple[Any, ...]) -> tuple[Any, int]:
+        with self._node(command).pipeline(transaction=False) as pipeline:
+            pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+            pipeline.execute_command("WAIT", self._replicas, self._timeout_ms)  # type: ignore[no-untyped-call]
+            reply, confirmed = pipeline.execute(raise_on_error=False)
+        for answer in (reply, confirmed):
+            if isinstance(answer, Exception):
+                raise answer
+        return reply, int(confirmed)
+
+    def _node(self, command: tuple[Any, ...]) -> Redis:
+        """The client of the server that has the script's first key."""
+        cluster = cluster_of(self._client)
+        if cluster is None:
+            return self._client
+        node = cluster.get_node_from_key(command[3])  # type: ignore[no-untyped-call]
+        if node is None:
+            raise StoreUnavailable("no node of the cluster serves this partition")
+        found: Redis = cluster.get_redis_connection(node)
+        return found
