@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.integration.test_api_server import ROOT, TOKEN, Server
 from tests.support.redis_server import RedisServer
 
 SEED = 20270101
-EXAMPLES = 12
+EXAMPLES = 8
 """Per operation in the fuzzing phase, and scenarios in the stateful one: about 20 s on an idle machine."""
 
 UNWANTED = ("use_after_free", "allow_header_conformance")
@@ -41,5 +42,5 @@ def test_every_answer_is_as_documented(redis_server: RedisServer, redis_client: 
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False
         )
         assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
-        assert "Tested: 17" in run.stdout
+        assert re.search(r"Operations: +(\d+) selected / \1 total", run.stdout)
         assert (server.logs / "api.error.log").read_text() == ""
