@@ -45,9 +45,10 @@ Delay = Annotated[
     Any,
     WithJsonSchema(
         {
-            "description": "How long from now: seconds (number or numeric string), 1d2h30m45s, or ISO 8601 PT5M.",
+            "description": "How long from now, until the year 9999 at most: seconds (number or its text), 1d2h30m45s, "
+            "or ISO 8601 PT5M.",
             "oneOf": [
-                {"type": "number", "minimum": 0, "maximum": 315_360_000, "nullable": True},
+                {"type": "number", "minimum": 0, "nullable": True},
                 {"type": "string", "pattern": "^([0-9]{1,3}d)?([0-9]{1,2}h)?[0-9]{1,6}[ms]$"},
             ],
             "example": "1h30m",
@@ -225,12 +226,15 @@ TaskUrl = Annotated[str, Field(strict=True, min_length=1, max_length=2048, json_
 TaskType = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
+TaskData = Annotated[Any, WithJsonSchema({"description": "Any JSON value but null.", "not": {"enum": [None]}})]
+
+
 class TaskIn(_Input):
     """A call to be made after ``ttl`` seconds."""
 
     webhook: TaskUrl = Field(description="Where the data is sent by POST.")
     ttl: Seconds
-    data: AnyJson
+    data: TaskData
 
 
 class TaskPatch(_Input):
