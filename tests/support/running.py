@@ -47,6 +47,7 @@ class Running(Runtime):
         merged = {
             "redis": {"connection_string": url, "socket_timeout_seconds": 2},
             "server": {"name": name},
+            "events": {"port": 0},
             **settings,
         }
         self.logger = Said()

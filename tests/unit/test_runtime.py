@@ -81,7 +81,11 @@ def test_parts_stop_in_an_order_that_loses_nothing(monkeypatch: pytest.MonkeyPat
 
         monkeypatch.setattr(owner, method, call)
 
-    made = Runtime(Settings.model_validate({"redis": {"data_directory": str(short_tmp / "data")}}), RecordingLogger())
+    embedded_here = settings("embedded", events={"port": 0})
+    embedded_here = embedded_here.model_copy(
+        update={"redis": embedded_here.redis.model_copy(update={"data_directory": str(short_tmp / "data")})}
+    )
+    made = Runtime(embedded_here, RecordingLogger())
     made.start()
     noted(dispatcher.Dispatcher, "stop", "claiming")
     noted(wake.WakeListener, "stop", "listening")
