@@ -45,9 +45,10 @@ class WakeListener:
                 self._clock.wait(self._stopping, 0.25)
 
     def _listen(self) -> None:
-        with self._client.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
+        with self._client.pubsub() as subscription:  # type: ignore[no-untyped-call]
+            # Redis's confirmation is the first message: it wakes for whatever was published while nobody listened, and
+            # nothing that is published after it can be missed.
             subscription.subscribe(WAKE)
-            self._wake()  # for whatever was published while nobody listened
             while not self._stopping.is_set():
                 if subscription.get_message(timeout=_READ_SECONDS) is not None:
                     self._wake()
