@@ -1,0 +1,71 @@
+"""The listener for wake-ups: none that is published while it listens is missed, and it comes back by itself."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from scheduler.clock import SystemClock
+from scheduler.keys import WAKE
+from scheduler.store.wake import WakeListener
+from tests.support.redis_server import RedisServer
+from tests.support.store import message, store_on
+
+
+class Woken:
+    """Counts wake-ups, and how many subscribers Redis knew of at each."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._seen: queue.Queue[int] = queue.Queue()
+
+    def __call__(self) -> None:
+        try:
+            ((_, subscribers),) = self._client.pubsub_numsub(WAKE)
+        except redis.ConnectionError:
+            subscribers = -1
+        self._seen.put(subscribers)
+
+    def next(self) -> int:
+        return self._seen.get(timeout=10)
+
+
+@pytest.fixture
+def listening(redis_client: redis.Redis, redis_server: RedisServer) -> Iterator[redis.Redis]:
+    with redis_server.client() as client:
+        client.set_retry(Retry(NoBackoff(), 0))
+        yield client
+
+
+@pytest.fixture
+def woken(listening: redis.Redis, redis_client: redis.Redis) -> Iterator[Woken]:
+    counter = Woken(redis_client)
+    listener = WakeListener(listening, counter, SystemClock())
+    listener.start()
+    yield counter
+    listener.stop()
+    assert [thread.name for thread in threading.enumerate() if thread.name == "wake"] == []
+
+
+def test_it_wakes_once_redis_knows_that_it_listens(woken: Woken) -> None:
+    assert woken.next() == 1, "what is published from here on arrives"
+
+
+def test_a_message_that_becomes_the_earliest_wakes(woken: Woken, redis_client: redis.Redis) -> None:
+    woken.next()
+    store_on(redis_client).schedule([message("a")])
+    assert woken.next() == 1
+
+
+def test_a_dead_connection_heals_and_wakes_for_what_was_missed(woken: Woken, redis_client: redis.Redis) -> None:
+    woken.next()
+    assert redis_client.execute_command("CLIENT", "KILL", "TYPE", "pubsub") >= 1  # type: ignore[no-untyped-call]
+    assert woken.next() == 1
+    redis_client.publish(WAKE, "0 1")
+    assert woken.next() == 1
