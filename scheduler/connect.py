@@ -223,14 +223,17 @@ def cluster_of(client: object) -> RedisCluster | None:
 def _to_cluster(target: Target, socket_timeout: float, arguments: dict[str, Any]) -> redis.Redis:
     """A client that knows which node holds which partition, and learns anew when one has moved."""
     unused = {"db", "client_name", "max_connections"}
-    cluster = RedisCluster(
-        startup_nodes=[ClusterNode(*address) for address in target.hosts],  # type: ignore[no-untyped-call]
-        socket_connect_timeout=socket_timeout,
-        socket_keepalive=True,
-        # Other partitions are served while one has no primary.
-        require_full_coverage=False,
-        **{name: value for name, value in arguments.items() if name not in unused},
-    )
+    try:
+        cluster = RedisCluster(
+            startup_nodes=[ClusterNode(*address) for address in target.hosts],  # type: ignore[no-untyped-call]
+            socket_connect_timeout=socket_timeout,
+            socket_keepalive=True,
+            # Other partitions are served while one has no primary.
+            require_full_coverage=False,
+            **{name: value for name, value in arguments.items() if name not in unused},
+        )
+    except redis.RedisError as error:  # unlike the other clients this one asks who is there when it is made
+        raise _no_answer(error) from error
     # What the service uses of a client, both have: execute_command, pubsub, close.
     return cast(redis.Redis, cluster)
 
@@ -268,9 +271,7 @@ def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerRe
     except redis.AuthenticationError as error:
         raise StartError(f"Redis refused the user or password ({error}): correct it in REDIS_URL.") from error
     except redis.RedisError as error:
-        raise StartError(
-            f"Redis does not answer ({error}). Start it, or correct Redis.ConnectionString (env REDIS_URL)."
-        ) from error
+        raise _no_answer(error) from error
     if info is None:
         return ServerReport(
             "Redis", "unknown", "persistence unknown", notices=[_hidden("INFO", "version and persistence")]
@@ -296,6 +297,10 @@ def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerRe
     elif report.persistence == "persistence unknown":
         report.notices.append(_hidden("CONFIG GET", "whether Redis keeps anything on disk"))
     return report
+
+
+def _no_answer(error: redis.RedisError) -> StartError:
+    return StartError(f"Redis does not answer ({error}). Start it, or correct Redis.ConnectionString (env REDIS_URL).")
 
 
 def _hidden(command: str, what: str) -> str:

@@ -1,0 +1,131 @@
+"""Sentinel and Cluster: a primary dies under load, and delivery goes on by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler.clock import SystemClock
+from scheduler.config import Settings
+from scheduler.connect import connect
+from scheduler.errors import Conflict, ServiceError, StoreUnavailable
+from scheduler.message import NewMessage, Priority, Status
+from scheduler.store import MessageStore, store_for
+from tests.support.running import QUICK, Counting, Running
+from tests.support.topologies import Cluster, Sentinels
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def settings(url: str, **redis: Any) -> dict[str, dict[str, Any]]:
+    return {**QUICK, "redis": {"connection_string": url, "socket_timeout_seconds": 2, **redis}}
+
+
+def store_at(url: str, **redis: Any) -> MessageStore:
+    """A second process's view: the one that accepts."""
+    made = Settings.model_validate({"redis": settings(url, **redis)["redis"]})
+    store = store_for(made, connect(url, socket_timeout=2), SystemClock())
+    store.open()
+    return store
+
+
+def accept(store: MessageStore, count: int) -> list[str]:
+    """The ids that were accepted; who is told 503 tries again, under the same id."""
+    accepted = []
+    for n in range(count):
+        (id,) = store.new_ids(1)
+        message = NewMessage(id=id, payload=f'"{n}"', due_at=0)
+
+        def stored(message: NewMessage = message) -> bool:
+            try:
+                store.schedule([message])
+            except StoreUnavailable:
+                return False
+            except Conflict:
+                return True  # the try before was stored, and its answer lost
+            return True
+
+        wait_for("the message is accepted", stored, 30)
+        accepted.append(id)
+    return accepted
+
+
+def test_a_failover_under_sentinels_loses_nothing_that_replicas_confirmed(short_tmp: Path) -> None:
+    with Sentinels(short_tmp) as redis:
+        said = Counting()
+        with Running(redis.url, logger=said, settings=settings(redis.url)):
+            store = store_at(redis.url, wait_replicas=1)
+            ids = accept(store, 100)
+            said.wait_for(100)
+            before = redis.current()
+            redis.primary.kill()
+            wait_for("the sentinels chose the replica", lambda: redis.current() != before, 30)
+            # The one replica is the primary now: nobody is left to confirm.
+            store.close()
+            store = store_at(redis.url)
+            ids += accept(store, 100)
+            said.wait_for(200)
+            store.close()
+        assert set(said.acks) == set(ids)
+
+
+def test_without_replicas_nothing_is_accepted_when_they_are_asked_for(short_tmp: Path) -> None:
+    with Sentinels(short_tmp) as redis:
+        store = store_at(redis.url, wait_replicas=1)
+        redis.replica.kill()
+        (id,) = store.new_ids(1)
+        with pytest.raises(StoreUnavailable, match=r"0 of 1 replicas .*Redis\.WaitReplicas"):
+            store.schedule([NewMessage(id=id, payload="1", due_at=0)])
+        store.close()
+
+
+def test_a_cluster_spreads_the_partitions_and_every_verb_works(short_tmp: Path) -> None:
+    with Cluster(short_tmp) as redis:
+        said = Counting()
+        with Running(redis.url, logger=said, settings=settings(redis.url, partitions=12)) as here:
+            ids = here.add(500)
+            said.wait_for(500)
+            said.once(ids)
+            store = here.store
+            (later,) = here.add(due_at=4_000_000_000_000, text="later", priority=Priority.HIGH)
+            assert store.counts().scheduled[Priority.HIGH] == 1
+            assert [message.id for message in store.page(status=Status.SCHEDULED).messages] == [later]
+            assert len(store.page(status=Status.DELIVERED, limit=100).messages) == 100
+            store.pause()
+            store.resume()
+            assert store.cancel(later).status == Status.CANCELLED
+            assert store.redis_info()["version"] != "unknown"
+            assert "here/scheduler" in store.servers()
+        with_keys = 0
+        for node in redis.nodes:
+            with node.client() as client:
+                with_keys += client.dbsize() > 0
+        assert with_keys == 3
+    assert said.errors == []
+
+
+def test_a_primary_of_a_cluster_dies_and_its_partitions_go_on(short_tmp: Path) -> None:
+    with Cluster(short_tmp, replicas=True) as redis:
+        said = Counting()
+        with Running(redis.url, logger=said, settings=settings(redis.url, partitions=12)):
+            store = store_at(redis.url, partitions=12, wait_replicas=1)
+            ids = accept(store, 60)
+            said.wait_for(60)
+            redis.nodes[0].kill()
+            store.close()
+            # The partitions of the new primary have no replica left.
+            store = wait_for("the cluster is whole again", lambda: reopened(redis.url), 30)
+            ids += accept(store, 60)
+            said.wait_for(120)
+            store.close()
+        assert set(said.acks) == set(ids)
+
+
+def reopened(url: str) -> MessageStore | None:
+    try:
+        return store_at(url, partitions=12)
+    except ServiceError:
+        return None
