@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import resource
+import socket
 import threading
 from contextlib import suppress
 from http import HTTPStatus
@@ -32,10 +33,14 @@ from scheduler.settings import Settings
 
 REBIND_SECONDS: Final = 5.0
 """How often a port that another server holds is tried again."""
-CLOSE_SECONDS: Final = 1.0
-"""How long a viewer may take to answer that it is closed."""
+CLOSE_SECONDS: Final = 10.0
+"""How long a viewer that is closed may take to read what was sent before, the reason included."""
+STOP_SECONDS: Final = 1.0
+"""How long all viewers may take when this server stops."""
 _CLIENT_BYTES: Final = 1024
 """Largest message from a viewer, which has nothing to say."""
+_KERNEL_BYTES: Final = 128 * 1024
+"""Of a viewer's events that the kernel holds; it doubles this."""
 _SPARE_FILES: Final = 64
 
 
@@ -104,8 +109,7 @@ class EventServer:
         self.port = None
         # The listener hands its last batch to this loop: only when it has ended may the loop end.
         await asyncio.to_thread(listener.stop)
-        server.close(code=CloseCode.GOING_AWAY, reason="this server stops")
-        await server.wait_closed()
+        await _close(server)
 
     async def _listen(self) -> Server | None:
         """The server, as soon as its port is free; None when it is stopped before, or cannot listen at all."""
@@ -135,7 +139,7 @@ class EventServer:
 
     async def _bind(self, host: str, port: int) -> Server:
         plan = self._settings.events
-        return await serve(
+        server = await serve(
             self._view,
             host.strip("[]"),
             port,
@@ -150,6 +154,10 @@ class EventServer:
             close_timeout=CLOSE_SECONDS,
             logger=_silent(),
         )
+        for listening in server.sockets:
+            # Inherited by each connection.  The kernel would take up to 4 MiB more of a slow viewer's events.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
+        return server
 
     def _admit(self, _: ServerConnection, handshake: Handshake) -> Response | None:
         """An answer for who may not watch, or asks for what there is not."""
@@ -244,6 +252,17 @@ class _FromThread:
 
     def away(self, reason: str) -> None:
         self._loop.call_soon_threadsafe(self._hub.away, reason)
+
+
+async def _close(server: Server) -> None:
+    """Tell all viewers, and leave those who do not listen."""
+    server.close(code=CloseCode.GOING_AWAY, reason="this server stops")
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(server.wait_closed()), STOP_SECONDS)
+        return
+    for connection in list(server.all_connections):
+        connection.transport.abort()
+    await server.wait_closed()
 
 
 def _answer(status: HTTPStatus, text: str) -> Response:

@@ -1,0 +1,133 @@
+"""What a viewer may ask for, and what it gets of a batch."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.errors import InvalidInput
+from scheduler.events.frames import FRAME_EVENTS, STATUS_AFTER, Filter, Frames, Request
+from scheduler.events.stream import Batch, Cursor, Event, StreamId
+
+NAMES = sorted(STATUS_AFTER)
+
+
+def event(number: int, name: str = "claimed", id: str = "m", channel: str = "echo") -> Event:
+    return Event(Cursor(0, StreamId(1, 0), number), name, id, channel, 1, 1_800_000_000_000)
+
+
+def shown(events: list[Event], wanted: Filter) -> list[dict[str, Any]]:
+    frames = Frames(Batch(events, {})).for_viewer(wanted)
+    return [found for frame in frames for found in json.loads(frame)]
+
+
+def wanted(query: str) -> Filter:
+    return Request.parse(f"/v1/events?{query}", 1).wanted
+
+
+class TestRequest:
+    def test_of_nothing_wants_everything_from_now_on(self) -> None:
+        assert Request.parse("/v1/events", 1) == Request(Filter(), None)
+
+    @pytest.mark.parametrize(
+        "query", ["status=dead,scheduled", "status=dead&status=scheduled", "status=scheduled,,dead"]
+    )
+    def test_values_are_repeated_or_separated_by_commas(self, query: str) -> None:
+        assert wanted(query) == Filter(statuses=frozenset({"dead", "scheduled"}))
+
+    def test_all_kinds(self) -> None:
+        request = Request.parse("/v1/events?status=dead&channel=webhook&id=a%3Ab&last_event_id=0-5-0-3", 1)
+        assert request.wanted == Filter(frozenset({"dead"}), frozenset({"webhook"}), frozenset({"a:b"}))
+        assert request.cursor == Cursor(0, StreamId(5, 0), 3)
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [
+            ("status=lost", "status"),
+            ("statuses=dead", "statuses"),
+            ("last_event_id=1", "last_event_id"),
+            ("last_event_id=0-5-0-3&last_event_id=0-5-0-4", "last_event_id"),
+            ("id=" + ",".join(map(str, range(101))), "id"),
+            ("&".join(f"id={number}" for number in range(101)), ""),
+        ],
+    )
+    def test_what_is_refused(self, query: str, field: str) -> None:
+        with pytest.raises(InvalidInput) as raised:
+            Request.parse(f"/v1/events?{query}", 1)
+        assert [fault.field for fault in raised.value.errors] == [field]
+
+
+class TestCursor:
+    @given(st.integers(0, 7), st.integers(0, 10**18), st.integers(0, 10**18), st.integers(0, 99))
+    def test_comes_back(self, partition: int, ms: int, seq: int, line: int) -> None:
+        cursor = Cursor(partition, StreamId(ms, seq), line)
+        assert Cursor.parse(str(cursor), 8) == cursor
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "0", "0-1-2", "0-1-2-3-4", "a-1-2-3", "0-1-2-", "-1-1-2-3", "8-1-2-3", "0-٣-2-3", f"0-{10**20}-0-0"],
+    )
+    def test_anything_else_is_refused(self, text: str) -> None:
+        with pytest.raises(InvalidInput):
+            Cursor.parse(text, 8)
+
+
+class TestFilter:
+    @pytest.mark.parametrize("status", ["scheduled", "processing", "delivered", "dead", "cancelled"])
+    def test_a_status_means_every_event_that_leads_to_it(self, status: str) -> None:
+        events = [event(number, name) for number, name in enumerate(NAMES)]
+        found = shown(events, Filter(statuses=frozenset({status})))
+        assert [each["event"] for each in found] == [name for name in NAMES if STATUS_AFTER[name] == status]
+        assert found
+
+    def test_kinds_narrow_each_other(self) -> None:
+        events = [event(0, id="a"), event(1, id="a", channel="job"), event(2, id="b", channel="job")]
+        both = Filter(channels=frozenset({"job"}), ids=frozenset({"a"}))
+        assert [found["event_id"] for found in shown(events, both)] == ["0-1-0-1"]
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from(NAMES), st.sampled_from("abc"), st.sampled_from(["echo", "job"])), max_size=30
+        ),
+        st.frozensets(st.sampled_from(["scheduled", "dead", "delivered"])),
+        st.frozensets(st.sampled_from(["echo", "job"])),
+        st.frozensets(st.sampled_from("abcd")),
+    )
+    def test_finds_what_it_wants_in_order(
+        self,
+        happened: list[tuple[str, str, str]],
+        statuses: frozenset[str],
+        channels: frozenset[str],
+        ids: frozenset[str],
+    ) -> None:
+        events = [event(number, *one) for number, one in enumerate(happened)]
+        asked = Filter(statuses, channels, ids)
+        assert [found["event_id"] for found in shown(events, asked)] == [
+            str(one.place) for one in events if asked.wants(one)
+        ]
+
+
+class TestFrames:
+    def test_an_event_as_json(self) -> None:
+        assert shown([event(7, "delivered", "a:b", "webhook")], Filter()) == [
+            {
+                "type": "event",
+                "event_id": "0-1-0-7",
+                "id": "a:b",
+                "event": "delivered",
+                "channel": "webhook",
+                "attempt": 1,
+                "at": 1_800_000_000_000,
+            }
+        ]
+
+    def test_no_frame_for_nothing(self) -> None:
+        assert Frames(Batch([event(0)], {})).for_viewer(Filter(ids=frozenset({"other"}))) == []
+
+    def test_a_large_batch_is_cut(self) -> None:
+        frames = Frames(Batch([event(number) for number in range(FRAME_EVENTS + 1)], {})).for_viewer(Filter())
+        assert [len(json.loads(frame)) for frame in frames] == [FRAME_EVENTS, 1]
