@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Final, Protocol
 
-from redis.exceptions import RedisError
-
 from scheduler.clock import Clock
-from scheduler.events.stream import Batch, EventStream, Positions
+from scheduler.events.stream import AWAY, Batch, EventStream, Positions
 
 BLOCK_MS: Final = 500
 """No read blocks longer: a stop is seen within this time."""
@@ -88,7 +86,7 @@ class Listener:
     def _begin(self) -> Positions | None:
         try:
             batch = Batch([], self._stream.newest())
-        except (RedisError, OSError) as error:
+        except AWAY as error:
             self._audience.away(f"Redis does not answer: {error}")
             return None
         return batch.positions if self._audience.publish(batch) else None
@@ -100,7 +98,7 @@ class Listener:
             if batch.gap:
                 # So far behind, the viewers are better off with what happens now.
                 batch = Batch([], self._stream.newest(), gap=True)
-        except (RedisError, OSError) as error:
+        except AWAY as error:
             # The dispatcher says that Redis is away.  The places stay: nothing is lost to those who watch.
             self._audience.away(f"Redis does not answer: {error}")
             self._clock.wait(self._stopping, RETRY_SECONDS)

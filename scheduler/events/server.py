@@ -13,7 +13,6 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from redis import Redis
-from redis.exceptions import RedisError
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
@@ -27,7 +26,7 @@ from scheduler.events.access import Access, choose_protocol
 from scheduler.events.frames import GAP, Frames, Request, hello
 from scheduler.events.hub import Hub
 from scheduler.events.listener import Listener
-from scheduler.events.stream import Batch, EventStream
+from scheduler.events.stream import AWAY, Batch, EventStream
 from scheduler.logs import ServiceLog
 from scheduler.settings import Settings
 
@@ -178,7 +177,7 @@ class EventServer:
         with self._hub.present(), suppress(ConnectionClosed):
             try:
                 await self._greet(connection, request)
-            except (StoreUnavailable, RedisError, OSError):
+            except (StoreUnavailable, *AWAY):
                 await connection.close(CloseCode.TRY_AGAIN_LATER, "Redis does not answer: try again")
                 return
             # No await since the viewer became level with the hub: it misses nothing and gets nothing twice.

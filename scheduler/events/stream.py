@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from redis import Redis
-from redis.cluster import RedisCluster
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
+from scheduler.connect import cluster_of
 from scheduler.errors import InvalidInput
 from scheduler.keys import PartitionKeys
 
@@ -19,6 +19,8 @@ ENOUGH = 1000
 """Events after which a batch is not added to any more."""
 CLUSTER_SKEW_MS = 1000
 """How far the clocks of a Redis Cluster's nodes may be apart."""
+AWAY = (RedisError, RedisClusterException, OSError)
+"""What reading raises while Redis is away, starting, or failing over."""
 _LAST_SEQ = 2**64 - 1
 
 
@@ -101,7 +103,7 @@ class EventStream:
     def __init__(self, client: Redis, partitions: int, kept: int) -> None:
         """``client`` must decode replies to str.  ``kept``: entries that a partition's stream keeps at least."""
         self._client: Any = client
-        self._clustered = isinstance(client, RedisCluster)
+        self._clustered = cluster_of(client) is not None
         self._keys = {partition: PartitionKeys(partition)["events"] for partition in range(partitions)}
         self._partition_of = {key: partition for partition, key in self._keys.items()}
         self._kept = kept
