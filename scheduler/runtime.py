@@ -244,6 +244,7 @@ class _Delivery:
             "started_at": self._started_at,
             "in_flight": len(self.workers.in_flight),
             "progress_age_ms": round(age * 1000),
+            "failure": self.workers.failure(),
             "events_port": self._events.port if self._events else None,
             "gauges": {
                 "scheduler_event_viewers": self._events.viewers if self._events else 0,

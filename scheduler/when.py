@@ -154,7 +154,7 @@ def _moment(value: object, zone: ZoneInfo | None) -> int:
     text = value.strip()
     if len(text) <= _MAX_TEXT:
         if _NUMBER.fullmatch(text):
-            return _epoch(Fraction(text))
+            return _epoch(int(text) if text.isdigit() else Fraction(text))
         if _NEGATIVE.fullmatch(text):
             return -1
         try:
@@ -170,16 +170,16 @@ def _moment(value: object, zone: ZoneInfo | None) -> int:
     raise InvalidInput.of("time", f"{_shown(value)} is not a time; accepted: {TIME_FORMS}")
 
 
-def _epoch(number: Fraction) -> int:
+def _epoch(number: Fraction | int) -> int:
     return math.ceil(number * 1000 if number < _SECONDS_BELOW else number)
 
 
-def _finite(value: object, field: str, accepted: str) -> Fraction:
+def _finite(value: object, field: str, accepted: str) -> Fraction | int:
     # bool is an int to Python, and nobody's moment.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInput.of(field, f"{_shown(value)} is neither text nor a number; accepted: {accepted}")
     if isinstance(value, int):
-        return Fraction(value)
+        return value  # exact as it is, and ten times as fast as a Fraction
     if not math.isfinite(value):
         raise InvalidInput.of(field, f"{value} is not a finite number; accepted: {accepted}")
     # By way of the shortest decimal form: 0.1 means a tenth, and not the 0.1000000000000000055 that a float holds,

@@ -112,6 +112,14 @@ class Workers:
         begun = list(self._running.values())
         return 0.0 if len(begun) < self._threads else self._clock.monotonic() - max(begun)
 
+    def failure(self) -> str | None:
+        """Why this process cannot deliver on one of its channels any more; None while all is well."""
+        for name, channel in self._channels.items():
+            error = getattr(channel, "failure", None)  # only a channel with a thread of its own has one
+            if error is not None:
+                return f"channel {name}: {error}"
+        return None
+
     # -- delivering ------------------------------------------------------------------------------------------------
 
     def submit(self, claims: Sequence[Claim]) -> None:

@@ -93,7 +93,10 @@ def schedule() -> Response:
     once = idempotency.of_request(request, body)
     id = (store.idempotent_ids(once.key, 1) if once.key is not None else store.new_ids(1))[0]
     message = NewMessage(id=id, payload=to_json(data.message).decode(), due_at=moment)
-    stored = store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
+    if once.key is None:
+        stored = store.schedule_fresh(message)
+    else:
+        stored = store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
     if stored.id == id:
         here.telemetry.accepted(message.channel, 1)
     if _wants_text():

@@ -57,13 +57,16 @@ def _ill(message: str, status: HTTPStatus) -> Response:
 def schedulers_alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -> int:
     """How many scheduler processes of the whole service made progress lately.
 
-    A process that still beats but whose dispatcher hangs does not count: it delivers nothing.
+    A process that still beats but whose dispatcher hangs does not count: it delivers nothing.  Nor does one that has
+    lost a channel: it would take messages that it cannot deliver.
     """
     pace = max(settings.scheduler.poll_seconds, settings.scheduler.heartbeat_seconds)
     # A beat is up to one interval old when the next one comes.
     limit_ms = (3 * pace + settings.scheduler.heartbeat_seconds) * 1000
     return sum(
-        snapshot.get("role") == "scheduler" and snapshot["age_ms"] + snapshot["progress_age_ms"] <= limit_ms
+        snapshot.get("role") == "scheduler"
+        and not snapshot.get("failure")
+        and snapshot["age_ms"] + snapshot["progress_age_ms"] <= limit_ms
         for snapshot in snapshots.values()
     )
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
+
+from redis import Redis
 
 from scheduler.errors import Conflict, StoreUnavailable
 from scheduler.message import NewMessage
 from scheduler.store import records
 from scheduler.store.base import Base
+from scheduler.store.group import GroupCommit
 from scheduler.store.results import Scheduled
 
 
 class Accepting(Base):
     """schedule"""
+
+    def __init__(self, client: Redis, **options: Any) -> None:
+        """See ``Base``."""
+        super().__init__(client, **options)
+        self._together = GroupCommit(self._write_group)
 
     def new_ids(self, count: int) -> list[str]:
         """Fresh ids that share a partition, so that one script stores them all or none."""
@@ -60,6 +69,20 @@ class Accepting(Base):
             self._undo(fresh, idempotency_key)
             raise
         return [accepted[message.id] for message in messages]
+
+    def schedule_fresh(self, message: NewMessage) -> Scheduled:
+        """Accept one message under an id of ``new_ids``; what several threads accept at once shares a script call.
+
+        Only fresh ids: one that exists would refuse the whole group.
+        """
+        return self._together(message)
+
+    def _write_group(self, messages: Sequence[NewMessage]) -> list[Scheduled]:
+        try:
+            return self.schedule(messages)
+        except Conflict:
+            # Two fresh ids were the same after all: each for itself, then.
+            return [self.schedule([message])[0] for message in messages]
 
     def _schedule(
         self, partition: int, group: Sequence[NewMessage], key: str, fingerprint: str
