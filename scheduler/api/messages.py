@@ -49,11 +49,14 @@ def create() -> Response:
     idempotency.refuse_own_id(once, data.id, "id")
     id = data.id or _new_ids(once, 1)[0]
     message = new_message(data, id, here.clock.now_ms(), here.settings)
-    stored = here.store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
+    if data.id is None and once.key is None:
+        stored = here.store.schedule_fresh(message)
+    else:
+        stored = here.store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
     if stored.id == id:
         here.telemetry.accepted(message.channel, 1)
     return answer(
-        message_answer(_stored(message, stored), here.settings),
+        message_answer(stored_message(message, stored), here.settings),
         HTTPStatus.CREATED,
         {"Location": f"/v1/messages/{stored.id}"},
     )
@@ -64,7 +67,7 @@ def _new_ids(once: Idempotency, count: int) -> list[str]:
     return store.idempotent_ids(once.key, count) if once.key is not None else store.new_ids(count)
 
 
-def _stored(message: NewMessage, stored: Scheduled) -> Message:
+def stored_message(message: NewMessage, stored: Scheduled) -> Message:
     """The message as it is now, without the evidence of attempts."""
     here = services()
     try:
@@ -85,6 +88,7 @@ def _stored(message: NewMessage, stored: Scheduled) -> Message:
             retry=message.retry,
             target=message.target,
             type=message.type,
+            owner=message.owner,
         )
     found.attempts = None
     return found
