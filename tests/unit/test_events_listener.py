@@ -23,9 +23,9 @@ def batch(events: int, ms: int = 1, *, gap: bool = False) -> Batch:
     [
         (0, 1000, 0.0),
         (1, 1, SHORTEST_PAUSE),
-        (1, 1000, 0.2),  # 5,000 frames a second
+        (1, 1000, 0.125),  # 8,000 frames a second
         (1000, 1, 0.1),  # 10,000 events a second
-        (1000, 1000, 2 / 3),  # 1,500,000 copies a second
+        (1000, 1000, 0.5),  # 2,000,000 copies a second
     ],
 )
 def test_the_pause_bounds_what_watching_costs(events: int, viewers: int, seconds: float) -> None:
