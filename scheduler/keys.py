@@ -17,6 +17,7 @@ key                                   type    holds
 ``ms1:meta``                          hash    ``layout`` version and number of ``partitions``, written at first start
 ``ms1:{servers}:alive``               hash    process name → its last heartbeat (JSON)
 ``ms1:{servers}:history``             hash    process name → its last 15 minutes (JSON)
+``ms1:rate:<who and limit>``          string  how many requests a client sent, or jobs a user, in a window; expires
 ``ms1:wake``                          pubsub  ``partition due_at``: a message became the earliest one of its partition
 ====================================  ======  ==========================================================================
 
@@ -62,6 +63,7 @@ FIELDS: dict[str, str] = {
 META = f"{PREFIX}:meta"
 SERVERS = f"{PREFIX}:{{servers}}:alive"
 HISTORY = f"{PREFIX}:{{servers}}:history"
+RATES = f"{PREFIX}:rate"
 WAKE = f"{PREFIX}:wake"
 
 

@@ -7,7 +7,21 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from scheduler.api import auth, control, dashboard, dead_letters, docs, echo, health, messages, problems, tasks
+from scheduler.api import (
+    auth,
+    control,
+    cors,
+    dashboard,
+    dead_letters,
+    docs,
+    echo,
+    health,
+    jobs,
+    messages,
+    problems,
+    rate_limits,
+    tasks,
+)
 from scheduler.api.respond import ApiResponse
 from scheduler.api.services import Services
 
@@ -18,6 +32,7 @@ _BLUEPRINTS = (
     control.blueprint,
     health.blueprint,
     tasks.blueprint,
+    jobs.blueprint,
     dashboard.blueprint,
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -41,8 +56,11 @@ def create_app(services: Services) -> Flask:
     # A redirect would be an HTML page, and would lose the body of a POST.
     app.url_map.merge_slashes = False
     services.attach(app)
+    # In this order: a browser's preflight has no token, and only who has the right one is counted as its bearer.
+    cors.register(app, services.settings.api.cors_origins)
     if services.settings.api.auth_token:
         app.before_request(auth.token_check(services.settings.api.auth_token))
+    rate_limits.register(app, services)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     docs.register(app)

@@ -149,7 +149,8 @@ class _When(_Input):
 TypeName = Annotated[str, Field(strict=True, pattern=ID_PATTERN)]
 
 
-def _name_the_known(schema: JsonDict) -> None:
+def name_the_known(schema: JsonDict) -> None:
+    """Lists the registered handlers in the schema of a field that takes one."""
     if names := REGISTRY.names():
         schema["enum"] = [*names]
         schema["example"] = names[0]
@@ -158,7 +159,7 @@ def _name_the_known(schema: JsonDict) -> None:
 class JobTarget(_Input):
     """The handler that runs a job."""
 
-    type: TypeName = Field(description="The name of a registered handler.", json_schema_extra=_name_the_known)
+    type: TypeName = Field(description="The name of a registered handler.", json_schema_extra=name_the_known)
 
 
 class MessageIn(_When):
@@ -251,7 +252,8 @@ class TaskTypeQuery(_Input):
     type: TaskType | None = Field(default=None, description="Part of the key; default when left out.")
 
 
-def _whole_number(text: Any) -> int:
+def whole_number(text: Any) -> int:
+    """A query parameter's number.  Raises ValueError."""
     # int() also takes "1_000", " 7 " and digits of other scripts.
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 9:
         return int(text)
@@ -280,7 +282,7 @@ class ListQuery(_Input):
     type: TypeName | None = Field(default=None, description="The type of a job, or of a webhook task.")
     since: Bound | None = Field(default=None, description="Not before: of the time that the list is ordered by.")
     until: Bound | None = Field(default=None, description="Not after: of the time that the list is ordered by.")
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(_whole_number)] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(whole_number)] = 50
     cursor: Cursor | None = Field(default=None, description="next_cursor of the page before.")
 
     def priority_or_none(self) -> Priority | None:
@@ -291,7 +293,7 @@ class ListQuery(_Input):
 class TaskQuery(TaskTypeQuery):
     """Which tasks, and the page that is asked for."""
 
-    limit: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole_number)] | None = Field(
+    limit: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(whole_number)] | None = Field(
         default=None, description="Default: all, at most 10,000."
     )
     cursor: Cursor | None = Field(default=None, description="From the Link header of the page before.")

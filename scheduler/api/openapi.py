@@ -19,6 +19,7 @@ from werkzeug.routing import Rule
 from scheduler.api.answers import MessageError, PlainError, Problem, Unauthorized
 from scheduler.api.auth import is_open
 from scheduler.api.idempotency import HEADER, LONGEST
+from scheduler.api.job_models import JobError
 from scheduler.api.models import ID_PATTERN
 
 Schema = dict[str, Any]
@@ -96,7 +97,7 @@ def build(app: Flask) -> Schema:
     for rule, method, view in documented(app):
         described = OPERATIONS[view]
         path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
-        paths.setdefault(path, {})[method.lower()] = _operation(rule, described, view.__doc__ or "", models)
+        paths.setdefault(path, {})[method.lower()] = _operation(rule, method, described, view.__doc__ or "", models)
     return {
         "openapi": "3.0.3",
         "info": {
@@ -131,14 +132,14 @@ def documented(app: Flask) -> list[tuple[Rule, str, Callable[..., Any]]]:
     ]
 
 
-def _operation(rule: Rule, described: Operation, description: str, models: set[type[BaseModel]]) -> Schema:
+def _operation(rule: Rule, method: str, described: Operation, description: str, models: set[type[BaseModel]]) -> Schema:
     name = rule.endpoint.replace(".", "_")
     operation: Schema = {
         "operationId": name,
         "summary": described.summary,
         "description": description,
         "tags": [described.tag],
-        "responses": _responses(rule.rule, described, models),
+        "responses": _responses(rule.rule, method, described, models),
     }
     if parameters := _parameters(rule, described):
         operation["parameters"] = parameters
@@ -176,7 +177,7 @@ def _parameters(rule: Rule, described: Operation) -> list[Schema]:
     return parameters
 
 
-def _responses(path: str, described: Operation, models: set[type[BaseModel]]) -> Schema:
+def _responses(path: str, method: str, described: Operation, models: set[type[BaseModel]]) -> Schema:
     content: Schema = {}
     if described.answer is not None:
         models.add(described.answer)
@@ -189,7 +190,7 @@ def _responses(path: str, described: Operation, models: set[type[BaseModel]]) ->
             name: {"operationId": name, "parameters": {"id": "$response.body#/id"}} for name in described.links
         }
     responses: Schema = {str(described.status): success}
-    for status in sorted({*described.errors, *_common_errors(path, described)}):
+    for status in sorted({*described.errors, *_common_errors(path, method, described)}):
         model, media_type = _error_model(path, status)
         models.add(model)
         content = {media_type: {"schema": _ref(model)}}
@@ -203,8 +204,10 @@ def _described(described: Operation) -> str:
     return (described.answer.__doc__ if described.answer is not None else None) or described.summary
 
 
-def _common_errors(path: str, described: Operation) -> set[int]:
+def _common_errors(path: str, method: str, described: Operation) -> set[int]:
     common = {500, 503}
+    if method != "GET":
+        common.add(429)
     if not is_open(path):
         common.add(401)
     if described.request is not None:
@@ -217,6 +220,8 @@ def _error_model(path: str, status: int) -> tuple[type[BaseModel], str]:
         return Problem, "application/problem+json"
     if path in ("/echoAtTime", "/health"):
         return MessageError, "application/json"
+    if path.startswith("/api/"):
+        return JobError, "application/json"
     return (Unauthorized if status == HTTPStatus.UNAUTHORIZED else PlainError), "application/json"
 
 

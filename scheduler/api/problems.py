@@ -82,7 +82,8 @@ def error_response(
     return ApiResponse(orjson.dumps(body), status, headers, content_type="application/problem+json")
 
 
-def _from_service_error(error: ServiceError) -> Response:
+def from_service_error(error: ServiceError) -> Response:
+    """The answer to the request at hand when this was raised."""
     if isinstance(error, InvalidInput):
         return error_response(HTTPStatus.BAD_REQUEST, _first_words(error), error.errors)
     if isinstance(error, NotFound):
@@ -126,6 +127,6 @@ def _internal(error: Exception) -> Response:
 
 def register(app: Flask) -> None:
     """Make every exception an answer in the shape of its area."""
-    app.register_error_handler(ServiceError, _from_service_error)
+    app.register_error_handler(ServiceError, from_service_error)
     app.register_error_handler(HTTPException, _from_http_exception)
     app.register_error_handler(Exception, _internal)

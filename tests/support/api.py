@@ -80,6 +80,11 @@ def memory_store(clock: Clock, settings: Settings | None = None) -> MessageStore
 class AwayStore:
     """A store whose Redis is away."""
 
+    def __init__(self) -> None:
+        server = fakeredis.FakeServer()
+        server.connected = False
+        self.client = fakeredis.FakeRedis(server=server, decode_responses=True)
+
     def new_ids(self, count: int) -> list[str]:
         return [f"id-{number}" for number in range(count)]
 

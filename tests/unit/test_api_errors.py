@@ -78,7 +78,7 @@ class TestPaths:
         assert answer.status_code == 404
         assert path in words_of(answer)
 
-    @pytest.mark.parametrize("path", ["/api", "/api/", "/api/jobs"])
+    @pytest.mark.parametrize("path", ["/api", "/api/", "/api/job", "/api/jobs/"])
     def test_unknown_under_api(self, api: Api, path: str) -> None:
         answer = api.get(path)
         assert (answer.status_code, answer.json) == (404, {"detail": "Not Found"})

@@ -23,7 +23,7 @@ def rows(title: str) -> list[list[str]]:
 
 def test_every_key_is_listed() -> None:
     known = {key.replace("{0}", "{p}") for key in keys.PartitionKeys(0)._names.values()}
-    known |= {keys.META, keys.SERVERS, keys.HISTORY, keys.WAKE}
+    known |= {keys.META, keys.SERVERS, keys.HISTORY, keys.WAKE, f"{keys.RATES}:"}
     listed = {re.sub(r"<.*>", "", row[0].strip("`")) for row in rows("Keys")}
     assert listed == known
 

@@ -1,0 +1,140 @@
+"""How many writing requests a client may send, and how many jobs a user: counted in the service's own Redis, so that
+all API processes of all servers count together.
+
+A window begins with its first request and ends so many seconds later (fixed window: one counter that expires).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, current_app, g, request
+from flask_limiter import Limiter, RateLimitExceeded
+from limits.errors import StorageError
+from limits.storage import RedisStorage, Storage
+
+from scheduler.api.problems import error_response, from_service_error
+from scheduler.api.services import Services
+from scheduler.errors import StoreUnavailable
+from scheduler.keys import RATES
+
+EXCEEDED = "Rate limit exceeded"
+
+_EXTENSION = "scheduler_job_limit"
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class _ServiceRedis(RedisStorage):
+    """limits' own storage, over the client that the store uses: whatever Redis that is, one node or a cluster."""
+
+    STORAGE_SCHEME = ["scheduler"]  # noqa: RUF012 - so in the base class
+
+    def __init__(self, uri: str, client: Any, **_: Any) -> None:
+        # Not RedisStorage's own: it would open a connection pool of its own.
+        Storage.__init__(self, uri, wrap_exceptions=True)
+        self.key_prefix = RATES
+        self.target_server = "redis"
+        self.dependency = self.dependencies["redis"].module
+        self.storage = client
+        self.initialize_storage(uri)
+
+    def get_expiry(self, key: str) -> float:
+        """Seconds until the window ends.  The base class adds this machine's clock, which nobody here wants."""
+        return max(0.0, float(self.storage.ttl(self.prefixed_key(key))))
+
+
+def register(app: Flask, services: Services) -> None:
+    """Count requests where a limit is set; without any, this costs nothing."""
+    settings = services.settings
+    per_client, per_user = settings.api.rate_limit, settings.jobs.rate_limit_per_user
+    if not per_client and not per_user:
+        return
+    limiter = Limiter(
+        _client_by_token if settings.api.auth_token else _client_by_address,
+        app=app,
+        application_limits=[per_client.lower()] if per_client else [],
+        application_limits_exempt_when=_is_reading,
+        storage_uri="scheduler://",
+        storage_options={"client": services.store.client},  # type: ignore[dict-item] # passed on as it is
+        strategy="fixed-window",
+        headers_enabled=False,
+    )
+    if per_user:
+        limit = limiter.shared_limit(per_user.lower(), scope="jobs", key_func=_user)
+        app.extensions[_EXTENSION] = limit(_counted)
+    app.register_error_handler(RateLimitExceeded, _refuse)
+    app.register_error_handler(StorageError, _unavailable)
+    app.after_request(_headers(limiter))
+
+
+def count_job(user_id: str) -> None:
+    """Count a job that this user submits.  Raises ``RateLimitExceeded`` (429), ``StorageError`` (503)."""
+    counted: Callable[[], None] | None = current_app.extensions.get(_EXTENSION)
+    if counted is not None:
+        g.user_id = user_id
+        counted()
+
+
+def _counted() -> None:
+    """What the limit per user is put around."""
+
+
+def _is_reading() -> bool:
+    return request.method in _READING
+
+
+def _client_by_token() -> str:
+    # Only a right token comes this far; it is no key's business to show it.
+    return _digest(request.headers.get("Authorization", ""))
+
+
+def _client_by_address() -> str:
+    address = request.remote_addr or ""
+    with suppress(ValueError):
+        if ipaddress.ip_address(address).version == 6:
+            # Who has one IPv6 address has the 2^64 of its network.
+            return str(ipaddress.ip_network(f"{address}/64", strict=False).network_address)
+    return address or "unknown"
+
+
+def _user() -> str:
+    return _digest(g.user_id)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def _refuse(_: RateLimitExceeded) -> Response:
+    return error_response(HTTPStatus.TOO_MANY_REQUESTS, EXCEEDED)
+
+
+def _unavailable(error: StorageError) -> Response:
+    # What cannot be counted is not let through.
+    return from_service_error(StoreUnavailable(f"Redis does not answer: {error.storage_error}"))
+
+
+def _headers(limiter: Limiter) -> Callable[[Response], Response]:
+    """The headers of draft-ietf-httpapi-ratelimit-headers (03), and Retry-After where the limit is passed."""
+
+    def add(response: Response) -> Response:
+        limit = limiter.current_limit
+        if limit is None:
+            return response
+        # The answer stands; what Redis cannot say any more is left out.
+        with suppress(StorageError):
+            seconds, remaining = limit.window
+            reset = str(max(1, int(seconds)))
+            response.headers["RateLimit-Limit"] = str(limit.limit.amount)
+            response.headers["RateLimit-Remaining"] = str(remaining)
+            response.headers["RateLimit-Reset"] = reset
+            if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                response.headers["Retry-After"] = reset
+        return response
+
+    return add
