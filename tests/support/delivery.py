@@ -56,6 +56,10 @@ class FlakyStore(MessageStore):
         self._check(str(command[0]))
         return super().plain(*command)
 
+    def anywhere(self, *command: Argument) -> Reply:
+        self._check(str(command[0]))
+        return super().anywhere(*command)
+
     def _check(self, verb: str) -> None:
         self.before(verb)
         if self.away:

@@ -131,12 +131,13 @@ def test_a_message_that_is_settled_between_two_renewals_lost_nothing(holder: Hol
 def test_a_message_claimed_again_is_not_taken_for_the_one_that_was_refused(
     holder: Holder, log: RecordingLogger
 ) -> None:
+    """Refused under its old token, then once under its new one because its settling crossed the renewal."""
     [first] = holder.claim()
     holder.store.settle([Outcome(first, "release")])
     holder.renewer.tick()
     [again] = holder.store.claim(1, LOCK_MS, "me").claims
     holder.in_flight.add([again])
-    holder.renewer.tick()
+    holder.store.settle([Outcome(again, "ack")])
     holder.renewer.tick()
     assert holder.in_flight.holds(again)
     assert log.errors == []
