@@ -10,7 +10,7 @@ RUN useradd --create-home --uid 1000 scheduler \
     && chown scheduler:scheduler /app data logs
 # In a container 127.0.0.1 is reached by nobody else. Set API_AUTH when the port is published.
 ENV SERVER__HOST=0.0.0.0
-EXPOSE 3000
+EXPOSE 3000 3001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:%s/health' % os.environ.get('PORT', 3000), timeout=4)"]
 

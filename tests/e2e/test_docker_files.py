@@ -54,7 +54,8 @@ def test_it_does_not_run_as_root_and_listens_on_all_of_the_containers_addresses(
 ) -> None:
     assert stages[target].last("USER") == "scheduler"
     assert inherited(stages, target, "ENV") == "SERVER__HOST=0.0.0.0"
-    assert inherited(stages, target, "EXPOSE") == str(load_settings(env={}).server.port)
+    settings = load_settings(env={})
+    assert inherited(stages, target, "EXPOSE") == f"{settings.server.port} {settings.events.port}"
 
 
 def test_every_copied_file_exists_and_is_sent_to_the_engine(stages: dict[str, Stage]) -> None:
@@ -184,7 +185,7 @@ def test_the_apps_environment_is_one_that_the_settings_accept(compose: dict[str,
     assert settings.server.host == "0.0.0.0"
     assert settings.api.auth_token == "s3cret"
     published = compose["services"]["app"]["ports"]
-    assert published == [f"127.0.0.1:{settings.server.port}:{settings.server.port}"]
+    assert published == [f"127.0.0.1:{port}:{port}" for port in (settings.server.port, settings.events.port)]
 
 
 def test_compose_run_test_runs_the_tests(compose: dict[str, Any], stages: dict[str, Stage]) -> None:
@@ -194,6 +195,53 @@ def test_compose_run_test_runs_the_tests(compose: dict[str, Any], stages: dict[s
     packages = [arguments for name, arguments in stages[test["build"]["target"]].steps if name == "RUN"]
     assert any("redis-server" in arguments for arguments in packages)
     assert any("requirements-dev.txt" in arguments for arguments in packages)
+
+
+# ----------------------------------------------------------------------------------------- compose with several workers
+
+
+@pytest.fixture(scope="module")
+def scaled() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.scale.yml").read_text())
+    return document
+
+
+def environment_of(service: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value).replace("${API_AUTH:-}", "s3cret") for name, value in service["environment"].items()}
+
+
+def test_one_takes_messages_and_any_number_deliver_them(scaled: dict[str, Any]) -> None:
+    api, worker = (load_settings(env=environment_of(scaled["services"][name])) for name in ("api", "worker"))
+    assert (api.server.role, worker.server.role) == ("api", "worker")
+    # But for the role they are one server: the same Redis, the same token, reachable from outside of the container.
+    assert api.model_copy(update={"server": None}) == worker.model_copy(update={"server": None})
+    assert api.redis.connection_string == "redis://redis:6379/0"
+    assert {api.server.host, worker.server.host} == {"0.0.0.0"}
+    # A fixed name or one host port for all would keep a second worker from starting.
+    assert "container_name" not in scaled["services"]["worker"]
+    (ports,) = scaled["services"]["worker"]["ports"]
+    low, high = re.fullmatch(rf"127\.0\.0\.1:(\d+)-(\d+):{worker.events.port}", ports).groups()  # type: ignore[union-attr]
+    assert (int(low), int(high) - int(low)) == (worker.events.port, 9)
+    assert scaled["services"]["api"]["ports"] == [f"127.0.0.1:{api.server.port}:{api.server.port}"]
+
+
+def test_it_is_the_same_project_and_the_same_redis(scaled: dict[str, Any], compose: dict[str, Any]) -> None:
+    assert scaled["services"]["redis"]["extends"] == {"file": "docker-compose.yml", "service": "redis"}
+    assert {name: scaled[name] for name in ("name", "networks", "volumes")} == {
+        name: compose[name] for name in ("name", "networks", "volumes")
+    }
+    for name in ("api", "worker"):
+        service = scaled["services"][name]
+        assert service["depends_on"] == compose["services"]["app"]["depends_on"]
+        assert service["networks"] == list(scaled["networks"])
+
+
+def test_a_worker_is_not_asked_for_the_health_that_only_http_can_tell(
+    scaled: dict[str, Any], stages: dict[str, Stage]
+) -> None:
+    assert scaled["services"]["worker"]["healthcheck"] == {"disable": True}
+    assert "healthcheck" not in scaled["services"]["api"]
+    assert scaled["services"]["api"]["build"]["target"] in stages
 
 
 def _clean_environment() -> dict[str, str]:
