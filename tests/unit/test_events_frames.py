@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from scheduler.errors import InvalidInput
 from scheduler.events.frames import FRAME_EVENTS, STATUS_AFTER, Filter, Frames, Request
 from scheduler.events.stream import Batch, Cursor, Event, StreamId
+from scheduler.scripts import LUA
 
 NAMES = sorted(STATUS_AFTER)
 
@@ -74,6 +77,18 @@ class TestCursor:
     def test_anything_else_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidInput):
             Cursor.parse(text, 8)
+
+
+class TestEvents:
+    def test_all_that_the_scripts_make_are_known(self) -> None:
+        scripts = "".join(path.read_text() for path in LUA.glob("*.lua"))
+        made = set(re.findall(r"event\('(\w+)'", scripts)) | {"delivered", "dead"}
+        assert made == STATUS_AFTER.keys()
+
+    def test_the_page_says_what_each_one_means(self) -> None:
+        page = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")
+        rows = dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE))
+        assert rows == {name: status.value for name, status in STATUS_AFTER.items()}
 
 
 class TestFilter:
