@@ -22,7 +22,7 @@ class Accepting(Base):
     def __init__(self, client: Redis, **options: Any) -> None:
         """See ``Base``."""
         super().__init__(client, **options)
-        self._together = GroupCommit(self._write_group)
+        self._together = GroupCommit(self.schedule)
 
     def new_ids(self, count: int) -> list[str]:
         """Fresh ids that share a partition, so that one script stores them all or none."""
@@ -73,16 +73,9 @@ class Accepting(Base):
     def schedule_fresh(self, message: NewMessage) -> Scheduled:
         """Accept one message under an id of ``new_ids``; what several threads accept at once shares a script call.
 
-        Only fresh ids: one that exists would refuse the whole group.
+        Only fresh ids: one that exists refuses the whole group, of which nothing is stored then.
         """
         return self._together(message)
-
-    def _write_group(self, messages: Sequence[NewMessage]) -> list[Scheduled]:
-        try:
-            return self.schedule(messages)
-        except Conflict:
-            # Two fresh ids were the same after all: each for itself, then.
-            return [self.schedule([message])[0] for message in messages]
 
     def _schedule(
         self, partition: int, group: Sequence[NewMessage], key: str, fingerprint: str
