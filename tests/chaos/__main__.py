@@ -1,0 +1,50 @@
+"""``python -m tests.chaos --seconds 600 --seed 7``: break everything that can break, and see that nothing is lost.
+
+Exit code 1 when a promise was broken; the offending ids and the folder of the ledgers are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos import report, run
+
+
+def main() -> int:
+    """Run, print, write the page."""
+    parser = argparse.ArgumentParser(prog="tests.chaos", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600, help="for which faults strike (600)")
+    parser.add_argument("--seed", type=int, default=None, help="decides the order of the faults; chance when left out")
+    parser.add_argument("--rate", type=float, default=40, help="messages per second (40)")
+    parser.add_argument("--only", default="", help="kinds of faults, separated by commas")
+    parser.add_argument("--no-page", action="store_true", help="leave docs/reliability.md as it is")
+    options = parser.parse_args()
+    seed = secrets.randbelow(100_000) if options.seed is None else options.seed
+    folder = Path(tempfile.mkdtemp(prefix="ms-", dir="/tmp"))
+    say(f"seed {seed}; ledgers in {folder}")
+    names = tuple(filter(None, options.only.split(",")))
+    result = run.run(folder, seed, options.seconds, options.rate, say, names)
+    say(report.table(result))
+    if not options.no_page:
+        report.write(result)
+    if result.verdict.offences:
+        say(report.offences(result))
+        say(f"The ledgers are in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    return 0
+
+
+def say(text: str) -> None:
+    """Print at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

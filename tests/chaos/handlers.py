@@ -1,0 +1,27 @@
+"""The job handlers that the servers of a chaos run load: each run leaves a line in a file outside of Redis."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from scheduler.jobs import Dead, JobContext, handler
+from tests.chaos.ledger import Delivery, Ledger, now_ms
+
+LEDGER = "CHAOS_JOB_LEDGER"
+_ledger = Ledger(Path(os.environ.get(LEDGER, os.devnull)))
+
+
+@handler("note")
+def note(payload: Any, context: JobContext) -> Any:
+    """Write that this message ran."""
+    server = os.environ.get("SERVER__NAME", "")
+    _ledger.add(Delivery(str(payload), now_ms(), "job", context.attempt, True, server))
+    return {"attempt": context.attempt}
+
+
+@handler("refuse")
+def refuse(payload: Any, context: JobContext) -> Any:
+    """Fail for good."""
+    raise Dead("refused on purpose")

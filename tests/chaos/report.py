@@ -1,0 +1,82 @@
+"""The result as tables: on the console, and in docs/reliability.md."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+
+from tests.chaos.faults import KINDS
+from tests.chaos.run import Result
+from tests.support.service import ROOT
+
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN = "<!-- chaos: written by `make chaos` -->"
+END = "<!-- chaos: end -->"
+_SHOWN = 20
+
+
+def table(result: Result) -> str:
+    """Markdown: the sums, then a row per fault."""
+    return f"{_sums(result)}\n\n{_faults(result)}"
+
+
+def _sums(result: Result) -> str:
+    verdict = result.verdict
+    offences = {name: len(found) for name, found in verdict.offences.items()}
+    rows = {
+        "seed": str(result.seed),
+        "faults, for so many seconds": f"{result.struck.total()}, {result.seconds:g} s",
+        "messages accepted over HTTP": f"{verdict.accepted}",
+        "delivered": f"{verdict.delivered}",
+        "dead letters (sent to where every attempt fails)": f"{verdict.dead}",
+        "still scheduled": f"{verdict.scheduled}",
+        "**lost**": f"**{offences.pop('lost', 0)}**",
+        "**early**": f"**{offences.pop('early', 0)}**",
+        "delivered once more": _counted(verdict.repeats),
+        "attempts that ended with an expired lock": _counted(verdict.lost_locks),
+        "attempts that failed while the endpoint misbehaved": str(verdict.failed_attempts),
+        "repeats and failures that no fault explains": str(offences.pop("unexplained", 0)),
+        "other broken promises": ", ".join(f"{name}: {count}" for name, count in offences.items()) or "0",
+        "HTTP answers": ", ".join(f"{status or 'none'}: {n}" for status, n in sorted(result.answers.items())),
+        "requests that nobody ever confirmed": str(result.unconfirmed),
+        "until all was drained after the last fault": f"{result.drain_seconds:.1f} s",
+        "not run here": "; ".join(result.skipped) or "nothing",
+    }
+    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+
+
+def _counted(causes: Counter[str]) -> str:
+    if not causes:
+        return "0"
+    return f"{causes.total()}, explained by " + ", ".join(f"{name} ({count})" for name, count in causes.most_common())
+
+
+def _faults(result: Result) -> str:
+    lines = [
+        "| fault | times | delivered once more | recovered after, median / longest |",
+        "|---|---|---|---|",
+    ]
+    for kind in KINDS:
+        times = sorted(result.verdict.recovery_ms.get(kind.name, ()))
+        recovery = f"{statistics.median(times) / 1000:.1f} / {times[-1] / 1000:.1f} s" if times else "-"
+        repeats = result.verdict.repeats[kind.name]
+        lines.append(f"| {kind.name}: {kind.what} | {result.struck[kind.name]} | {repeats} | {recovery} |")
+    return "\n".join(lines)
+
+
+def offences(result: Result) -> str:
+    """The offending messages, and what is known of each."""
+    lines = []
+    for name, found in result.verdict.offences.items():
+        lines.append(f"{name.upper()}: {len(found)}")
+        lines += [f"  {one}" for one in found[:_SHOWN]]
+    lines += [f"{count:6} {text}" for text, count in result.complaints.most_common(_SHOWN)]
+    return "\n".join(lines)
+
+
+def write(result: Result) -> None:
+    """The tables in the page, between their marks."""
+    text = PAGE.read_text()
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    PAGE.write_text(f"{head}{BEGIN}\n\n{table(result)}\n\n{END}{tail}")

@@ -1,0 +1,154 @@
+"""One chaos run: load, faults, drain, verdict."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler.clock import SystemClock
+from scheduler.config import Settings
+from scheduler.connect import connect
+from scheduler.keys import PartitionKeys
+from scheduler.message import Message
+from scheduler.store import MessageStore, store_for
+from tests.chaos import faults, ledger
+from tests.chaos.check import Stored, Verdict, judge
+from tests.chaos.ledger import Accepted, Delivery, Fault
+from tests.chaos.producers import Producer
+from tests.chaos.servers import PARTITIONS, World, errors_of
+from tests.support.service import Service
+
+DRAIN_SECONDS = 60.0
+LEAD_SECONDS = 2.0
+"""Undisturbed load before the first fault."""
+PRODUCERS = 2
+
+
+@dataclass
+class Result:
+    """A run, and what is worth knowing of it."""
+
+    seed: int
+    seconds: float
+    verdict: Verdict
+    struck: Counter[str]
+    """Fault → how often."""
+    skipped: list[str]
+    answers: Counter[int]
+    """HTTP status → how often."""
+    unconfirmed: int
+    drain_seconds: float
+    complaints: Counter[str]
+    """Lines that the servers wrote on stderr as errors → how often."""
+
+
+def run(
+    folder: Path, seed: int, seconds: float, rate: float, say: Callable[[str], object], names: tuple[str, ...] = ()
+) -> Result:
+    """``folder``: empty, with a short path; gets the ledgers.  ``seconds``: for which faults strike."""
+    with World(folder) as world:
+        producers = [
+            Producer(f"p{n}", seed, rate / PRODUCERS, world.servers, world.receiver, world.ledgers["accepted"])
+            for n in range(PRODUCERS)
+        ]
+        for producer in producers:
+            producer.start()
+        try:
+            struck, skipped = _strike(world, seed, seconds, say, names)
+        finally:
+            for producer in producers:
+                producer.stop()
+        with closing(_store(world)) as store:
+            begun = time.monotonic()
+            _drain(store)
+            drained = time.monotonic() - begun
+            stored = _stored(store)
+        complaints = sum((Counter(errors_of(server)) for server in world.servers), Counter())
+        for server in world.servers:
+            _stop(server)
+    unconfirmed = [label for producer in producers for label in producer.unconfirmed]
+    return Result(
+        seed,
+        seconds,
+        judge(*_read(folder), stored, unconfirmed),
+        struck,
+        skipped,
+        sum((producer.answers for producer in producers), Counter()),
+        len(unconfirmed),
+        drained,
+        complaints,
+    )
+
+
+def _strike(
+    world: World, seed: int, seconds: float, say: Callable[[str], object], names: tuple[str, ...]
+) -> tuple[Counter[str], list[str]]:
+    """One fault after the other until the time is over; how often each struck, and what could not."""
+    struck: Counter[str] = Counter()
+    skipped: set[str] = set()
+    begun = time.monotonic()
+    time.sleep(LEAD_SECONDS)
+    for step in faults.plan(seed, names):
+        left = seconds - (time.monotonic() - begun)
+        if left <= 0:
+            break
+        if step.kind.name == "disk-full" and not world.has_disk:
+            skipped.add("disk-full: a small file system needs root and the right to mount")
+            continue
+        if step.kind.seconds > left:
+            break
+        fault = faults.inject(world, step)
+        world.ledgers["faults"].add(fault)
+        struck[fault.kind] += 1
+        say(f"{time.monotonic() - begun:6.1f} s  {fault.kind} {fault.target}")
+        time.sleep(faults.GAP_SECONDS)
+    return struck, sorted(skipped)
+
+
+def _store(world: World) -> MessageStore:
+    settings = Settings.model_validate({"redis": {"partitions": PARTITIONS}})
+    return store_for(settings, connect(world.redis.url), SystemClock())
+
+
+def _drain(store: MessageStore) -> None:
+    """Until nothing waits and nothing is in flight, or the time is over: then the verdict says what is left."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < deadline:
+        counts = store.counts()
+        if not sum(counts.scheduled.values()) and not counts.processing:
+            return
+        time.sleep(0.2)
+
+
+def _stored(store: MessageStore) -> Stored:
+    """Every message, and every set that holds its id."""
+    messages: dict[str, Message] = {}
+    places: dict[str, list[str]] = {}
+    sets = {"due_high": "due", "due_normal": "due", "due_low": "due", "locks": "locks", "dead": "dead", "done": "done"}
+    for partition in range(PARTITIONS):
+        keys = PartitionKeys(partition)
+        for name, place in sets.items():
+            for id in store.client.zrange(keys[name], 0, -1):
+                places.setdefault(str(id), []).append(place)
+        for key in store.client.scan_iter(keys["msg"] + "*", count=1000):
+            id = key.removeprefix(keys["msg"])
+            messages[id] = store.get(id)
+    return Stored(messages, places)
+
+
+def _stop(server: Service) -> None:
+    code = server.stop()
+    assert code == 0, f"a server ended with code {code}: {server.stderr.texts()[-20:]}"
+
+
+def _read(folder: Path) -> tuple[Sequence[Accepted], Sequence[Delivery], Sequence[Fault]]:
+    accepted = [Accepted(**entry) for entry in ledger.read(folder / "accepted.jsonl")]
+    deliveries = [
+        Delivery(**entry) for name in ("echo", "webhook", "job") for entry in ledger.read(folder / f"{name}.jsonl")
+    ]
+    deliveries.sort(key=lambda delivery: delivery.at_ms)
+    return accepted, deliveries, [Fault(**entry) for entry in ledger.read(folder / "faults.jsonl")]

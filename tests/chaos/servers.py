@@ -1,0 +1,172 @@
+"""What a chaos run breaks: three servers on one Redis with append-only persistence."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import struct
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from tests.chaos.handlers import LEDGER
+from tests.chaos.ledger import Delivery, Ledger, now_ms
+from tests.chaos.proxy import Proxy
+from tests.chaos.receiver import TIMEOUT_SECONDS, Receiver
+from tests.support.redis_server import RedisServer
+from tests.support.service import ROOT, Line, Output, Service
+
+LOCK_SECONDS = 2.0
+COUNT = 3
+PARTITIONS = 3
+PROXIED = 1
+"""The server whose connections to Redis go through the proxy."""
+STEPPED = 2
+"""The server whose clock can be stepped."""
+SMALL_DISK = 0
+"""The server whose log folder is a file system of a few KiB, where that can be had."""
+_DISK_BYTES = 1 << 20
+
+
+class Console(Output):
+    """A server's standard output: every line goes to the ledger, with the moment of its arrival."""
+
+    def __init__(self, ledger: Ledger, server: str) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self._server = server
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            for raw in stream:
+                label = raw.decode().rstrip("\n").partition(" | ")[2]
+                at_ms = now_ms()
+                # A line that a kill cut short is no delivery that anybody could have read.
+                if raw.endswith(b"\n"):
+                    self._ledger.add(Delivery(label, at_ms, "echo", None, True, self._server))
+                with self._changed:
+                    self.lines.append(Line(label, at_ms))
+                    self._changed.notify_all()
+
+
+class World:
+    """Redis, servers, endpoint and ledgers in one folder; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledgers = {
+            name: Ledger(folder / f"{name}.jsonl") for name in ("accepted", "webhook", "job", "echo", "faults")
+        }
+        self.redis = RedisServer(folder, "--appendonly", "yes", "--appendfsync", "everysec")
+        self.receiver = Receiver(self.ledgers["webhook"])
+        self.clock = folder / "clock"
+        self.clock.write_bytes(struct.pack("q", 0))
+        self.disk = folder / "disk"
+        self.disk.mkdir()
+        self.has_disk = _mount(self.disk)
+
+    def __enter__(self) -> World:
+        self.redis.start()
+        self.proxy = Proxy(self.redis.socket)
+        self.servers = [self._server(n) for n in range(COUNT)]
+        starting = [threading.Thread(target=server.start) for server in self.servers]
+        for thread in starting:
+            thread.start()
+        for thread in starting:
+            thread.join()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self.servers:
+            if server.process.poll() is None:
+                with contextlib.suppress(psutil.Error):
+                    for process in (psutil.Process(server.pid), *server.children()):
+                        process.resume()
+                server.kill()
+        self.proxy.close()
+        self.receiver.close()
+        self.redis.kill()
+        if self.has_disk:
+            subprocess.run(["umount", str(self.disk)], check=False)
+        for ledger in self.ledgers.values():
+            ledger.close()
+
+    def _server(self, n: int) -> Service:
+        url = f"redis://127.0.0.1:{self.proxy.port}" if n == PROXIED else self.redis.url
+        folder = self.folder / f"s{n}"
+        server = Service(folder, redis_url=url, env=self._environment(n))
+        server.stdout = Console(self.ledgers["echo"], f"s{n}")
+        return server
+
+    def _environment(self, n: int) -> Mapping[str, str]:
+        return {
+            "SERVER__NAME": f"s{n}",
+            "REDIS__PARTITIONS": str(PARTITIONS),
+            "REDIS__SOCKETTIMEOUTSECONDS": "2",
+            "SCHEDULER__LOCKSECONDS": str(LOCK_SECONDS),
+            "SCHEDULER__REAPSECONDS": "0.5",
+            "RETENTION__MAXCOUNT": "1000000",
+            "RETENTION__MAXBYTES": str(1 << 30),
+            "WEBHOOK__ALLOWPRIVATENETWORKS": "true",
+            "WEBHOOK__TIMEOUTSECONDS": str(TIMEOUT_SECONDS),
+            "JOBS__MODULES": "tests.chaos.handlers",
+            "LOGS__CONSOLE": "true",
+            LEDGER: str(self.folder / "job.jsonl"),
+            **({"LOGS__DIRECTORY": str(self.disk)} if n == SMALL_DISK and self.has_disk else {}),
+            **(
+                {"CHAOS_CLOCK": str(self.clock), "PYTHONPATH": os.pathsep.join([str(ROOT / "tests/chaos/shift")])}
+                if n == STEPPED
+                else {}
+            ),
+        }
+
+    # -- what can be done to it ------------------------------------------------------------------------------------
+
+    def step_clock(self, seconds: int) -> None:
+        """The wall clock of one server differs by so much from now on."""
+        # In place: the server has the file mapped into its memory.
+        with self.clock.open("r+b") as file:
+            file.write(struct.pack("q", seconds * 1_000_000_000))
+
+    def signal_all(self, server: Service, number: int) -> None:
+        """To the scheduler process and the processes that it started."""
+        for process in (psutil.Process(server.pid), *server.children()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def kill_http(self, server: Service) -> None:
+        """``kill -9`` of the processes that answer HTTP; the scheduler process starts new ones."""
+        for process in server.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
+
+    def fill_disk(self) -> None:
+        """Not one byte is left where a server logs."""
+        with (self.disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(bytes(4096)):
+                pass
+
+    def free_disk(self) -> None:
+        (self.disk / "filler").unlink(missing_ok=True)
+
+
+def _mount(folder: Path) -> bool:
+    """A file system of a few KiB at this place; False where that is not allowed."""
+    if os.geteuid() != 0:
+        return False
+    options = f"size={_DISK_BYTES}"
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    return done.returncode == 0
+
+
+def errors_of(server: Service) -> list[str]:
+    """What it complained of on stderr, without moment and numbers: to be counted."""
+    return [re.sub(r"\d+(\.\d+)?", "#", text[30:]) for text in server.stderr.texts() if " ERROR " in text[:45]]
