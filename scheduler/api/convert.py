@@ -11,7 +11,7 @@ import orjson
 from scheduler.api.body import to_json
 from scheduler.api.models import BatchIn, MessageIn, MessagePatch
 from scheduler.api.validate import check_channel
-from scheduler.channels.webhook import AddressPolicy, WebhookTarget, check_url
+from scheduler.channels.webhook import MASK, AddressPolicy, WebhookTarget, check_url, is_masked
 from scheduler.config import Settings, WebhookSettings
 from scheduler.errors import FieldError, InvalidInput
 from scheduler.jobs import REGISTRY
@@ -21,6 +21,9 @@ from scheduler.when import format_ms, parse_when
 
 NOW = 0
 """A ``due_at`` that means: now, by Redis's clock."""
+
+_MASKED = f"{MASK} is what answers show in place of a secret; give the secret itself"
+"""Whoever sends back what an answer showed would have it sent to the endpoint."""
 
 
 def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings) -> int:
@@ -77,11 +80,16 @@ def _address_policy(settings: WebhookSettings) -> AddressPolicy:
 def check_target(url: str, settings: Settings, field: str) -> None:
     """Raises ``InvalidInput`` for an address that may not be called, as far as that can be known now."""
     check_url(url, _address_policy(settings.webhook), field)
+    if is_masked(url):
+        raise InvalidInput.of(field, _MASKED)
 
 
 def webhook_target(target: WebhookTarget, settings: Settings) -> str:
     """The stored form of a webhook.  Raises ``InvalidInput``."""
     check_target(target.url, settings, "webhook.url")
+    masked = [name for name, value in target.secret_headers().items() if value == MASK]
+    if masked:
+        raise InvalidInput([FieldError(f"webhook.headers.{name}", _MASKED) for name in masked])
     return target.encode()
 
 
@@ -131,13 +139,21 @@ def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
         "last_error": message.last_error,
     }
     if message.channel == "webhook" and message.target is not None:
-        answer["webhook"] = WebhookTarget.decode(message.target).masked()
+        answer["webhook"] = _webhook_answer(message.target)
     if message.channel == "job":
         answer["job"] = {"type": message.type or ""}
         answer["result"] = orjson.Fragment(message.result) if message.result is not None else None
     if message.attempts is not None:
         answer["attempts"] = [_attempt(attempt) for attempt in message.attempts]
     return answer
+
+
+def _webhook_answer(target: str) -> dict[str, Any] | None:
+    try:
+        return WebhookTarget.decode(target).masked()
+    except ValueError:
+        # Stored by other means than this API.  Its delivery makes it a dead letter, which people must be able to see.
+        return None
 
 
 def _attempt(evidence: dict[str, Any]) -> dict[str, Any]:

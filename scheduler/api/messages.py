@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 
-from scheduler.api import idempotency
+from scheduler.api import idempotency, tasks
 from scheduler.api.answers import BatchOut, MessageDetail, MessageOut, PageOut
 from scheduler.api.body import read_json
 from scheduler.api.convert import NOW, changes, message_answer, new_message, new_messages
@@ -191,8 +192,11 @@ def change(id: str) -> Response:
     here = services()
     data = validate(MessagePatch, read_json(request))
     wanted = changes(data, here.clock.now_ms(), here.settings)
-    if wanted.target is not None and here.store.get(checked_id(id)).channel != "webhook":
-        raise InvalidInput.of("webhook", "can only be changed of a message that has one")
+    if wanted.target is not None:
+        stored = here.store.get(checked_id(id))
+        if stored.channel != "webhook":
+            raise InvalidInput.of("webhook", "can only be changed of a message that has one")
+        wanted = replace(wanted, target=tasks.keep_ttl(stored, wanted.target))
     return _without_attempts(here.store.update(checked_id(id), wanted))
 
 

@@ -62,6 +62,16 @@ def _ttl_of(message: Message) -> float | None:
     return float(ttl) if ttl is not None else None
 
 
+def keep_ttl(message: Message, target: str) -> str:
+    """``target``, a new webhook for ``message``, with the seconds of the old one: a task stays a task."""
+    ttl = _ttl_of(message)
+    return target if ttl is None else _with_ttl(target, ttl)
+
+
+def _with_ttl(target: str, ttl: float) -> str:
+    return to_json({**orjson.loads(target), "ttl": ttl}).decode()
+
+
 def _find(key: str) -> Message:
     """The task that is still to be delivered.  Raises ``NotFound``."""
     type, id = _id_of(key)
@@ -74,9 +84,11 @@ def _find(key: str) -> Message:
     return message
 
 
-def _target(url: str, ttl: float) -> str:
+def _target(url: str, ttl: float, before: WebhookTarget | None = None) -> str:
+    """The stored form of a task's webhook; ``before``: what it replaces, of which all but the URL stays."""
     check_target(url, services().settings, "webhook")
-    return to_json({**orjson.loads(WebhookTarget(url=url).encode()), "ttl": ttl}).decode()
+    webhook = before.model_copy(update={"url": url}) if before else WebhookTarget(url=url)
+    return _with_ttl(webhook.encode(), ttl)
 
 
 def _shown(message: Message) -> dict[str, Any]:
@@ -172,7 +184,7 @@ def change(key: str) -> Response:
         Changes(
             due_at=here.clock.now_ms() + round(ttl * 1000),
             payload=to_json(data.data).decode() if data.data not in (None, "", 0) else None,
-            target=_target(data.webhook or stored.url, ttl),
+            target=_target(data.webhook or stored.url, ttl, stored),
         ),
     )
     return _done("Schedule updated successfully.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_ERRORS = 1000
 _LONGEST_NAME = 64
+_VALUE_BEGINS = re.compile(r"[:=\s]")
 _NESTED: dict[str, type[BaseModel]] = {
     "messages": MessageIn,
     "retry": RetryIn,
@@ -63,7 +65,7 @@ def check_channel(channel: str | None, field: str = "channel") -> None:
 
 def _explain(model: type[BaseModel], detail: ErrorDetails) -> FieldError:
     path = detail["loc"]
-    field = ".".join(str(part)[:_LONGEST_NAME] for part in path)
+    field = ".".join(_name(part) for part in path)
     kind = detail["type"]
     if kind == "extra_forbidden":
         return FieldError(field, _unknown(str(path[-1])[: _LONGEST_NAME + 1], _model_at(model, path[:-1])))
@@ -74,6 +76,11 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> FieldError:
     if kind == "value_error":
         return FieldError(field, str(detail["ctx"]["error"]))
     return FieldError(field, _WORDS.get(kind) or detail["msg"].replace("Input should be", "must be"))
+
+
+def _name(part: int | str) -> str:
+    # A name ends where a value could begin: {"Authorization: Bearer ...": 1} must not be repeated.
+    return _VALUE_BEGINS.split(str(part)[:_LONGEST_NAME], maxsplit=1)[0]
 
 
 def _model_at(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel]:

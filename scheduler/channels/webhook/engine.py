@@ -201,7 +201,10 @@ class Engine:
     def _outcome(self, transfer: Transfer, code: int, message: str, duration_ms: float) -> Outcome:
         claim = transfer.delivery.claim
         answer = transfer.answer()
-        evidence = {"status_code": answer.status, "response": readable(bytes(transfer.body))} if answer.status else None
+        evidence = None
+        if answer.status:
+            response = transfer.delivery.prepared.masked(readable(bytes(transfer.body)))
+            evidence = {"status_code": answer.status, "response": response}
         if code and not transfer.cut:
             error = transfer.refusal or one_line(message) or f"libcurl error {code}"
             return Outcome(claim, "retry", duration_ms, transfer.lateness_ms, error=error, evidence=evidence)

@@ -12,8 +12,9 @@ from urllib.parse import quote
 from scheduler.channels.webhook.signing import Signer
 from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy, refusal_of_url
 from scheduler.channels.webhook.target import WebhookTarget
-from scheduler.channels.webhook.urls import Url, parse_url
+from scheduler.channels.webhook.urls import Url, parse_url, secrets_of
 from scheduler.message import Claim
+from scheduler.safetext import Masker
 from scheduler.when import format_ms
 
 _BODILESS = ("GET", "DELETE")
@@ -31,6 +32,8 @@ class Prepared(NamedTuple):
     """The target names its own content type: a message that is a JSON string is sent as its text."""
     refusal: str | None
     """Why this URL is not allowed whatever it resolves to."""
+    masked: Masker
+    """Takes out of a text what this request shows to nobody but its endpoint, which may repeat it in its answer."""
 
 
 class Request(NamedTuple):
@@ -62,6 +65,7 @@ class RequestBuilder:
         # "Name;" is how libcurl is told to send an empty header.
         lines = [f"{name}: {value}" if value else f"{name};" for name, value in webhook.headers.items()]
         lines.append(f"User-Agent: {self._user_agent}")
+        secrets = [*webhook.secret_headers().values(), *secrets_of(url)]
         if has_body:
             # Without this libcurl asks for leave to send a large body and waits a second for the answer.
             lines.append("Expect:")
@@ -69,9 +73,12 @@ class RequestBuilder:
                 lines.append("Content-Type: application/json")
         if "authorization" not in names:
             if url.user is not None:
-                lines.append("Authorization: Basic " + base64.b64encode(url.user.encode()).decode())
+                basic = base64.b64encode(url.user.encode()).decode()
+                lines.append(f"Authorization: Basic {basic}")
+                secrets.append(basic)
             elif self._api_token:
                 lines.append(f"Authorization: {self._api_token}")
+                secrets.append(self._api_token)
         refusal = refusal_of_url(url, self._policy)
         return Prepared(
             url=url,
@@ -81,6 +88,7 @@ class RequestBuilder:
             has_body=has_body,
             raw_strings="content-type" in names,
             refusal=f"{refusal}, which is not allowed {WAY_OUT}" if refusal else None,
+            masked=Masker(secrets),
         )
 
     def build(self, claim: Claim, prepared: Prepared) -> Request:

@@ -7,11 +7,10 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from scheduler.channels.webhook.urls import mask_url, parse_url
+from scheduler.channels.webhook.urls import MASK, SECRET_NAME, mask_url, parse_url
 
 MAX_HEADERS = 50
 MAX_HEADER_BYTES = 8192
-MASK = "***"
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
@@ -25,7 +24,6 @@ _RESERVED = frozenset(
         "user-agent",
     }
 )
-_SECRET = re.compile(r"auth|token|secret|key|cookie|password|signature|credential", re.IGNORECASE)
 
 
 class WebhookTarget(BaseModel):
@@ -81,13 +79,21 @@ class WebhookTarget(BaseModel):
         """For answers and logs: credentials and the values of secret headers are replaced by ``***``."""
         shown = self.model_dump(exclude_none=True)
         shown["url"] = mask_url(self.url)
-        shown["headers"] = {name: MASK if _SECRET.search(name) else value for name, value in self.headers.items()}
+        secret = self.secret_headers()
+        shown["headers"] = {name: MASK if name in secret else value for name, value in self.headers.items()}
         return shown
+
+    def secret_headers(self) -> dict[str, str]:
+        """The headers whose values nobody is shown."""
+        return {name: value for name, value in self.headers.items() if SECRET_NAME.search(name)}
 
 
 def _check_header(name: str, value: str) -> None:
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name[:64]!r} is not a header name")
+        # Only its beginning is repeated: who writes a whole line "Authorization: ..." there has written a secret.
+        start = _NAME.match(name)
+        begins = f"; one begins with {start[0][:64]!r}" if start else ""
+        raise ValueError(f"a header's name must be 1 to 128 letters, digits and !#$%&'*+.^_`|~-{begins}")
     lower = name.lower()
     if lower in _RESERVED or lower.startswith(_RESERVED_PREFIXES):
         raise ValueError(f"{name} is set by the service and cannot be given")

@@ -14,6 +14,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 MAX_URL_LENGTH = 2048
 
+MASK = "***"
+SECRET_NAME = re.compile(r"auth|token|secret|key|cookie|password|signature|credential|^sig$", re.IGNORECASE)
+"""Names of headers and query parameters whose values nobody is shown."""
+
+_PARAMETER = re.compile(r"(?<=[?&])([^=&#]*)=([^&#]+)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\\s]")
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
@@ -65,12 +70,33 @@ def parse_url(text: str) -> Url:
 
 
 def mask_url(text: str) -> str:
-    """The same URL with its user and password replaced by ``***``, for logs and answers."""
+    """The same URL with its user and password, and the values of secret parameters, replaced by ``***``.
+
+    For logs and answers.
+    """
     scheme, separator, rest = text.partition("://")
     authority_end = re.search(r"[/?#]|$", rest)
     end = authority_end.start() if authority_end else len(rest)
     user, at, host = rest[:end].rpartition("@")
-    return f"{scheme}{separator}***@{host}{rest[end:]}" if at and user else text
+    shown = f"{MASK}@{host}" if at and user else rest[:end]
+    return f"{scheme}{separator}{shown}{_PARAMETER.sub(_masked_parameter, rest[end:])}"
+
+
+def _masked_parameter(found: re.Match[str]) -> str:
+    return f"{found[1]}={MASK}" if SECRET_NAME.search(unquote(found[1])) else found[0]
+
+
+def is_masked(text: str) -> bool:
+    """Whether a URL that can be used is one that ``mask_url`` made: its secrets are lost."""
+    return f"://{MASK}@" in text or MASK in secrets_of(parse_url(text))
+
+
+def secrets_of(url: Url) -> list[str]:
+    """What ``mask_url`` hides of this one: the password and the values of secret parameters, raw and decoded."""
+    query = url.text.partition("?")[2]
+    values = [value for name, value in _PARAMETER.findall(f"?{query}") if SECRET_NAME.search(unquote(name))]
+    password = [url.user.partition(":")[2]] if url.user else []
+    return [*password, *values, *map(unquote, values)]
 
 
 def literal_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
