@@ -91,19 +91,18 @@ export class World {
   }
 
   kill(message, at) {
-    for (let attempt = 1; attempt <= 5; attempt += 1) this.note(message, attempt, at - (5 - attempt) * 60_000, 'retry');
+    for (let attempt = 1; attempt <= 5; attempt += 1) this.note(message, attempt, at - (5 - attempt) * 60_000, true);
     Object.assign(message, { status: 'dead', attempt: 5, updated: at });
-    message.attempts.at(-1).outcome = 'dead';
   }
 
-  note(message, attempt, at, outcome) {
-    const failed = outcome !== 'ack';
+  note(message, attempt, at, failed) {
     message.last_error = failed ? 'HTTP 503 from hooks.example.com' : null;
     message.attempts.push({
       attempt,
       started_at: iso(at),
       duration_ms: 20 + Math.random() * 180,
-      outcome,
+      lateness_ms: 0.4 + Math.random() * 2,
+      outcome: failed ? 'failed' : 'delivered',
       ...(message.channel === 'webhook'
         ? {
             status_code: failed ? 503 : 200,
@@ -140,7 +139,7 @@ export class World {
   finish(message, now) {
     const fails = message.channel === 'webhook' && Math.random() < (this.scenario === 'dead-growing' ? 0.8 : 0.15);
     const dead = fails && (message.attempt >= 3 || this.scenario === 'dead-growing');
-    this.note(message, message.attempt, now - 100, fails ? (dead ? 'dead' : 'retry') : 'ack');
+    this.note(message, message.attempt, now - 100, fails);
     message.updated = now;
     if (!fails) Object.assign(message, { status: 'delivered', finished: now });
     else if (dead) message.status = 'dead';

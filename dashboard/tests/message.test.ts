@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { destination, excerpt, payloadText } from '../src/lib/describe';
+import { applyEvents } from '../src/lib/feed';
 import { formatBytes, formatCount, formatRate } from '../src/lib/format';
 import { timeline } from '../src/lib/timeline';
 import type { Message } from '../src/lib/types';
@@ -23,18 +24,14 @@ function message(part: Partial<Message> = {}): Message {
 describe('the timeline', () => {
   it('ends with the moment to come', () => {
     const steps = timeline(
-      message({ attempt: 1, attempts: [{ attempt: 1, started_at: '2027-01-01T07:30:00Z', outcome: 'retry' }] }),
+      message({ attempt: 1, attempts: [{ attempt: 1, started_at: '2027-01-01T07:30:00Z', outcome: 'failed' }] }),
     );
-    expect(steps.map((step) => step.text)).toEqual([
-      'Accepted',
-      'Attempt 1: failed, to be tried again',
-      'Due, attempt 2',
-    ]);
+    expect(steps.map((step) => step.text)).toEqual(['Accepted', 'Attempt 1: failed', 'Due, attempt 2']);
     expect(steps.at(-1)?.future).toBe(true);
   });
 
   it('tells each attempt with its length and its outcome', () => {
-    const attempts = [{ attempt: 1, started_at: Date.UTC(2027, 0, 1, 8), duration_ms: 42, outcome: 'ack' }];
+    const attempts = [{ attempt: 1, started_at: Date.UTC(2027, 0, 1, 8), duration_ms: 42, outcome: 'delivered' }];
     const steps = timeline(message({ status: 'delivered', attempt: 1, attempts }));
     expect(steps.at(-1)).toMatchObject({ kind: 'delivered', text: 'Attempt 1 (42 ms): delivered' });
   });
@@ -57,6 +54,26 @@ describe('a message in a list', () => {
     expect(excerpt(message({ message: 'x'.repeat(1_000) }))).toHaveLength(141);
     expect(excerpt(message({ message: null }))).toBe('null');
   });
+});
+
+it('follows the events while it stands in a list', () => {
+  const [first, second] = [message({ id: 'a' }), message({ id: 'b' })];
+  const event = (name: string, id: string, error?: string) => ({
+    event_id: name,
+    id,
+    event: name,
+    attempt: 1,
+    at: 0,
+    ...(error && { error }),
+  });
+  const after = applyEvents(
+    [first, second],
+    [event('claimed', 'a'), event('dead', 'a', 'HTTP 503'), event('claimed', 'z')],
+  );
+  expect(after[0]).toMatchObject({ status: 'dead', attempt: 1, last_error: 'HTTP 503' });
+  expect(after[1]).toBe(second);
+  const untouched = [first, second];
+  expect(applyEvents(untouched, [event('claimed', 'z'), event('updated', 'a')])).toBe(untouched);
 });
 
 it('shows a text as it is and the rest as JSON', () => {

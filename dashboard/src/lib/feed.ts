@@ -1,5 +1,5 @@
 import { GAP } from './events';
-import type { ServiceEvent } from './types';
+import type { Message, ServiceEvent, Status } from './types';
 
 /** Lines kept in the live view; older ones are on the messages' own pages. */
 export const FEED_SIZE = 200;
@@ -43,4 +43,35 @@ const TROUBLE = new Set([GAP, 'retried', 'released', 'dead', 'reaped']);
 
 export function isTrouble(event: ServiceEvent): boolean {
   return TROUBLE.has(event.event);
+}
+
+const STATUS_AFTER: Record<string, Status> = {
+  claimed: 'processing',
+  delivered: 'delivered',
+  retried: 'scheduled',
+  released: 'scheduled',
+  reaped: 'scheduled',
+  dead: 'dead',
+  cancelled: 'cancelled',
+  redriven: 'scheduled',
+};
+
+/** The messages of a list after these events, each in its place; the same list when none of them is meant. */
+export function applyEvents(messages: Message[], events: readonly ServiceEvent[]): Message[] {
+  const places = new Map(messages.map((message, index) => [message.id, index]));
+  let changed: Message[] | null = null;
+  for (const { id, event, attempt, error } of events) {
+    const place = places.get(id);
+    const status = STATUS_AFTER[event];
+    if (place === undefined || !status) continue;
+    changed ??= [...messages];
+    const message = changed[place] as Message;
+    changed[place] = {
+      ...message,
+      status,
+      attempt: attempt ?? message.attempt,
+      last_error: error ?? message.last_error ?? null,
+    };
+  }
+  return changed ?? messages;
 }

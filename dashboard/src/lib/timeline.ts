@@ -11,28 +11,19 @@ export interface Step {
   future?: boolean;
 }
 
-const OUTCOMES: Record<string, string> = {
-  ack: 'delivered',
-  delivered: 'delivered',
-  retry: 'failed, to be tried again',
-  retried: 'failed, to be tried again',
-  dead: 'failed, given up',
-  release: 'given back when its server stopped',
-  released: 'given back when its server stopped',
-  reap: 'its server went silent',
-  reaped: 'its server went silent',
+/** What the evidence calls an outcome, in words and as a mark. */
+const OUTCOMES: Record<string, { kind: string; text: string }> = {
+  delivered: { kind: 'delivered', text: 'delivered' },
+  failed: { kind: 'dead', text: 'failed' },
+  lost: { kind: 'reaped', text: 'lost: its server went silent' },
 };
 
-const KINDS: Record<string, string> = { ack: 'delivered', retry: 'retried', release: 'released', reap: 'reaped' };
-
 export function outcomeKind(attempt: Attempt): string {
-  const outcome = attempt.outcome ?? 'processing';
-  return KINDS[outcome] ?? outcome;
+  return OUTCOMES[attempt.outcome ?? '']?.kind ?? 'processing';
 }
 
 export function outcomeText(attempt: Attempt): string {
-  const outcome = attempt.outcome ?? '';
-  return OUTCOMES[outcome] ?? (outcome || 'under way');
+  return OUTCOMES[attempt.outcome ?? '']?.text ?? attempt.outcome ?? 'under way';
 }
 
 /** What happened to a message, oldest first, and what comes next. */

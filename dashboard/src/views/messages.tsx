@@ -1,7 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import { usePoll } from '../state/poll';
-import { failureOf, useService } from '../state/service';
+import { failureOf, useLive, useService } from '../state/service';
+import { applyEvents } from '../lib/feed';
 import { back, currentCursor, FIRST_PAGE, forward, gather } from '../lib/paging';
 import type { Gathered, Trail } from '../lib/paging';
 import type { Filters } from '../lib/route';
@@ -35,6 +36,7 @@ export function MessagesView({ filters }: { filters: Filters }): ReactNode {
 
 function Results({ filters }: { filters: Filters }): ReactNode {
   const { api } = useService();
+  const { subscribe } = useLive();
   const [trail, setTrail] = useState<Trail>(FIRST_PAGE);
   const [page, setPage] = useState<Gathered | null>(null);
   const [problem, setProblem] = useState('');
@@ -64,6 +66,19 @@ function Results({ filters }: { filters: Filters }): ReactNode {
   // Only the first page is kept fresh: a page further down must not move while it is read.  A long search is not repeated.
   const fresh = cursor === null && !page?.more;
   usePoll(read, fresh ? REFRESH_MS : 24 * 3_600_000);
+
+  // Rows stay where they are and say what becomes of them: a list that moves by itself cannot be read, nor clicked.
+  useEffect(
+    () =>
+      subscribe((events) =>
+        setPage((before) => {
+          if (!before) return before;
+          const messages = applyEvents(before.messages, events);
+          return messages === before.messages ? before : { ...before, messages };
+        }),
+      ),
+    [subscribe],
+  );
 
   const turn = (to: Trail): void => {
     setLoading(true);
