@@ -58,7 +58,6 @@ class Model:
         self._max_attempts = max_attempts
         self.entries: dict[str, Entry] = {}
         self.now = 0
-        self.paused = False
 
     def in_order(self, entries: Iterable[Entry]) -> list[Entry]:
         return sorted(entries, key=lambda e: (e.score, e.id))
