@@ -62,7 +62,7 @@ class NewMessage:
     payload: str
     """The message as JSON text, exactly as it will be delivered."""
     due_at: int
-    """Milliseconds since the epoch, UTC.  0 means: now, by Redis's clock."""
+    """Milliseconds since the epoch, UTC.  0 and below: so many ms from now, by Redis's clock."""
     channel: str = "echo"
     priority: Priority = Priority.NORMAL
     target: str | None = None

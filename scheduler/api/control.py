@@ -70,7 +70,8 @@ def preview() -> Response:
     here = services()
     data = validate(PreviewIn, read_json(request))
     now_ms = here.clock.now_ms()
-    moment = due_at(data.time, data.delay, data.timezone, now_ms, here.settings) or now_ms
+    asked = due_at(data.time, data.delay, data.timezone, now_ms, here.settings)
+    moment = asked if asked > 0 else now_ms - asked
     zone = parse_timezone(data.timezone)
     return answer(
         {

@@ -20,14 +20,14 @@ from scheduler.store import Changes
 from scheduler.when import format_ms, parse_when
 
 NOW = 0
-"""A ``due_at`` that means: now, by Redis's clock."""
+"""A ``due_at`` that means: now, by Redis's clock.  Below it: so many ms from then."""
 
 _MASKED = f"{MASK} is what answers show in place of a secret; give the secret itself"
 """Whoever sends back what an answer showed would have it sent to the endpoint."""
 
 
 def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings) -> int:
-    """The moment asked for in ms, ``NOW`` when neither ``time`` nor ``delay`` is given.
+    """What the store takes for the moment asked for: ms, or from ``NOW`` down so many ms from now by Redis's clock.
 
     Raises ``InvalidInput`` for what cannot be read, and for a past moment when ``Scheduler.Past`` is ``reject``.
     """
@@ -36,6 +36,9 @@ def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings
             raise InvalidInput.of("timezone", "says in which zone time is meant, and time is not given")
         return NOW
     moment = parse_when(time, delay, timezone, now_ms)
+    if delay is not None:
+        # Counted from Redis's now: a server whose clock is wrong must not deliver early.
+        return now_ms - moment
     if moment < now_ms and settings.scheduler.past == "reject":
         raise InvalidInput.of("time", f"{format_ms(moment)} is in the past, and Scheduler.Past is reject")
     return moment

@@ -119,7 +119,7 @@ def schedule() -> Response:
     message = NewMessage(
         id=id,
         payload=to_json(data.data).decode(),
-        due_at=here.clock.now_ms() + round(data.ttl * 1000),
+        due_at=-round(data.ttl * 1000),
         channel="webhook",
         target=_target(data.webhook, data.ttl),
         type=type,
@@ -182,7 +182,7 @@ def change(key: str) -> Response:
     here.store.update(
         message.id,
         Changes(
-            due_at=here.clock.now_ms() + round(ttl * 1000),
+            due_at=-round(ttl * 1000),
             payload=to_json(data.data).decode() if data.data not in (None, "", 0) else None,
             target=_target(data.webhook or stored.url, ttl, stored),
         ),

@@ -22,3 +22,9 @@ local function wake(before, due_at)
     redis.call('PUBLISH', wake_channel, partition .. ' ' .. string.format('%.0f', due_at))
   end
 end
+
+-- The moment (ms, as text) that is asked for by a moment, or, 0 and below, by so many ms from now.
+local function moment_of(asked)
+  local at = tonumber(asked)
+  return at > 0 and asked or string.format('%.0f', now_ms - at)
+end

@@ -2,8 +2,8 @@
 schedule: accept messages, all or none.
 KEYS     due_high due_normal due_low msg idem events
 ARGV     now wake_channel partition events_kept key fingerprint key_ttl items...
-         key: Idempotency-Key or ''; key_ttl: ms; items, 9 each: id payload due_at (0: now) channel priority target type owner retry;
-         '' stands for "not given"
+         key: Idempotency-Key or ''; key_ttl: ms; items, 9 each: id payload due_at channel priority target type owner retry;
+         due_at: ms, 0 and below: so many ms from now; '' stands for "not given"
 INCLUDES clock due events
 RETURNS  {code, now_ms, detail}
 CODES    0 stored
@@ -40,10 +40,7 @@ local first
 local stored = {}
 for at = items, #ARGV, STRIDE do
   local id = ARGV[at]
-  local due_at = ARGV[at + 2]
-  if due_at == '0' then
-    due_at = now_text
-  end
+  local due_at = moment_of(ARGV[at + 2])
   local hash = {'p', ARGV[at + 1], 'c', now_text}
   for _, option in ipairs(OPTIONAL) do
     local value = ARGV[at + option[1]]

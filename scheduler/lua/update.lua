@@ -2,7 +2,7 @@
 update: change a scheduled message.
 KEYS     due_high due_normal due_low msg events
 ARGV     now wake_channel partition events_kept id due_at payload target priority retry
-         '' leaves a field as it is; due_at 0: now
+         '' leaves a field as it is; due_at: ms, 0 and below: so many ms from now
 INCLUDES clock due events message
 RETURNS  {code, status, snapshot}
 CODES    0 changed; 1 no such message; 2 it is not scheduled (status says what it is)
@@ -20,10 +20,8 @@ local before = earliest()
 local from = m[3] or 'normal'
 local to = priority ~= '' and priority or from
 local moment = tonumber(redis.call('ZSCORE', DUE[from], id))
-if due_at == '0' then
-  moment = now_ms
-elseif due_at ~= '' then
-  moment = tonumber(due_at)
+if due_at ~= '' then
+  moment = tonumber(moment_of(due_at))
 end
 local changed = {'u', now_ms}
 for field, value in pairs({p = payload, t = target, r = retry}) do

@@ -39,7 +39,7 @@ class Changes:
     """What ``update`` changes; None leaves a field as it is."""
 
     due_at: int | None = None
-    """ms; 0 is now, by Redis's clock"""
+    """ms; 0 and below: so many ms from now, by Redis's clock"""
     payload: str | None = None
     target: str | None = None
     priority: Priority | None = None
