@@ -1,6 +1,6 @@
 """Any sequence of verbs, against a model, with every key of Redis looked at after each step.
 
-``HYPOTHESIS_PROFILE=nightly`` runs 10,000 sequences instead of 250.
+``HYPOTHESIS_PROFILE=nightly`` runs 10,000 sequences instead of 180.
 """
 
 from __future__ import annotations
@@ -376,7 +376,7 @@ def test_any_sequence_of_verbs(redis_client: redis.Redis) -> None:
     run_state_machine_as_test(
         lambda: StoreMachine(redis_client),  # type: ignore[arg-type]  # any factory will do
         settings=settings(
-            max_examples=10_000 if NIGHTLY else 250,
+            max_examples=10_000 if NIGHTLY else 180,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
