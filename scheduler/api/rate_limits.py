@@ -49,24 +49,26 @@ class _ServiceRedis(RedisStorage):
 
 
 def register(app: Flask, services: Services) -> None:
-    """Count requests where a limit is set; without any, this costs nothing."""
+    """Count requests where a limit is set; elsewhere this costs nothing."""
     settings = services.settings
     per_client, per_user = settings.api.rate_limit, settings.jobs.rate_limit_per_user
     if not per_client and not per_user:
         return
     limiter = Limiter(
-        _client_by_token if settings.api.auth_token else _client_by_address,
-        app=app,
-        application_limits=[per_client.lower()] if per_client else [],
-        application_limits_exempt_when=_is_reading,
+        _user,
+        # Not ours: its hooks run for every request and take as long as a small one, reading ones too.
+        app=Flask("limits", static_folder=None),
         storage_uri="scheduler://",
         storage_options={"client": services.store.client},  # type: ignore[dict-item] # passed on as it is
         strategy="fixed-window",
         headers_enabled=False,
     )
+    if per_client:
+        client = _client_by_token if settings.api.auth_token else _client_by_address
+        limit = limiter.shared_limit(per_client.lower(), scope="writes", key_func=client)
+        app.before_request(_when_writing(limit(_count_client)))
     if per_user:
-        limit = limiter.shared_limit(per_user.lower(), scope="jobs", key_func=_user)
-        app.extensions[_EXTENSION] = limit(_counted)
+        app.extensions[_EXTENSION] = limiter.shared_limit(per_user.lower(), scope="jobs")(_count_user)
     app.register_error_handler(RateLimitExceeded, _refuse)
     app.register_error_handler(StorageError, _unavailable)
     app.after_request(_headers(limiter))
@@ -74,18 +76,27 @@ def register(app: Flask, services: Services) -> None:
 
 def count_job(user_id: str) -> None:
     """Count a job that this user submits.  Raises ``RateLimitExceeded`` (429), ``StorageError`` (503)."""
-    counted: Callable[[], None] | None = current_app.extensions.get(_EXTENSION)
-    if counted is not None:
-        g.user_id = user_id
-        counted()
+    count: Callable[[], None] | None = current_app.extensions.get(_EXTENSION)
+    if count is not None:
+        g.counted, g.user_id = True, user_id
+        count()
 
 
-def _counted() -> None:
+def _when_writing(count: Callable[[], None]) -> Callable[[], None]:
+    def check() -> None:
+        if request.method not in _READING:
+            g.counted = True
+            count()
+
+    return check
+
+
+def _count_client() -> None:
+    """What the limit per client is put around."""
+
+
+def _count_user() -> None:
     """What the limit per user is put around."""
-
-
-def _is_reading() -> bool:
-    return request.method in _READING
 
 
 def _client_by_token() -> str:
@@ -123,7 +134,7 @@ def _headers(limiter: Limiter) -> Callable[[Response], Response]:
     """The headers of draft-ietf-httpapi-ratelimit-headers (03), and Retry-After where the limit is passed."""
 
     def add(response: Response) -> Response:
-        limit = limiter.current_limit
+        limit = limiter.current_limit if "counted" in g else None
         if limit is None:
             return response
         # The answer stands; what Redis cannot say any more is left out.

@@ -23,13 +23,14 @@ UNWANTED = ("use_after_free", "allow_header_conformance")
 GET is a method of /v1/messages/batch, if by another path of the document."""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_every_answer_is_as_documented(redis_server: RedisServer, redis_client: Any, tmp_path: Path) -> None:
     with Server(redis_server.url, tmp_path / "logs", api_threads=4) as server:
         # A scheduler that is alive, for /health; it outlives the test.
         server.store.beat("another/scheduler", {"role": "scheduler", "progress_age_ms": -600_000})
         command = [
-            sys.executable, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{server.port}/openapi.json",
+            sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tests/support/schemathesis.toml"),
+            "run", f"http://127.0.0.1:{server.port}/openapi.json",
             "--header", f"Authorization: Bearer {TOKEN}", "--phases", "examples,coverage,fuzzing,stateful",
             "--checks", "all", "--exclude-checks", ",".join(UNWANTED),
             "--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-database", "none", "--no-color",
@@ -39,7 +40,7 @@ def test_every_answer_is_as_documented(redis_server: RedisServer, redis_client: 
             "PYTHONPATH": str(ROOT),
         }
         run = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280, check=False
         )
         assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
         assert re.search(r"Operations: +(\d+) selected / \1 total", run.stdout)
