@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-
-pytest.importorskip("selenium", reason="needs requirements-dev.txt")
-
 from selenium.webdriver.common.keys import Keys
 
 from tests.support.browser import Browser
@@ -208,6 +205,9 @@ def test_it_says_that_redis_is_away_and_recovers(short_tmp: Path) -> None:
         assert "Start Redis again" in browser.text(".health-remedy")
         redis.start()
         browser.find(".health-ok h1", seconds=30)
+        browser.wait_for_text("live", ".connection", seconds=30)
+        (id,) = service.schedule([{"message": "after all that"}])
+        browser.wait_for_text(id, ".live")
 
 
 def test_it_says_that_no_scheduler_is_alive_and_that_the_service_is_gone(short_tmp: Path) -> None:
