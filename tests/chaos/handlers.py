@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 from scheduler.jobs import Dead, JobContext, handler
-from tests.chaos.ledger import Delivery, Ledger, now_ms
+from tests.chaos.ledger import Delivery, Ledger, now_ms, seconds_of_work
 
 LEDGER = "CHAOS_JOB_LEDGER"
 _ledger = Ledger(Path(os.environ.get(LEDGER, os.devnull)))
@@ -15,9 +16,11 @@ _ledger = Ledger(Path(os.environ.get(LEDGER, os.devnull)))
 
 @handler("note")
 def note(payload: Any, context: JobContext) -> Any:
-    """Write that this message ran."""
+    """Write that this message runs, and take some time."""
     server = os.environ.get("SERVER__NAME", "")
     _ledger.add(Delivery(str(payload), now_ms(), "job", context.attempt, True, server))
+    # Not a wait that gives way at a lost lock or a stop: the worst handler there is.
+    time.sleep(seconds_of_work(str(payload)))
     return {"attempt": context.attempt}
 
 
