@@ -339,6 +339,7 @@ class TestStop:
         self, redis_url: str, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(event_server, "STOP_SECONDS", 0.1)
+        monkeypatch.setattr(event_server, "CLOSE_SECONDS", 3600)
         with Live(redis_url) as live, deaf_socket(live.server.port or 0) as deaf:
             deaf.sendall(HANDSHAKE)
             wait_for("it watches", lambda: live.server.viewers == 1)

@@ -1,0 +1,67 @@
+"""When the one reader is needed, and who is told what; the sending itself is in tests/integration."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from scheduler.errors import StoreUnavailable
+from scheduler.events.hub import Hub
+from scheduler.events.stream import START, Batch, StreamId
+
+
+class Reader:
+    """A hub, and how often it asked for a reader."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+        self.hub = Hub(1000, self._wake, lambda viewer: None)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+
+def test_reading_goes_on_as_long_as_somebody_is_there() -> None:
+    hub = Reader().hub
+    batch = Batch([], {0: StreamId(5, 0)})
+    with hub.present():
+        assert hub.publish(batch) is True
+        assert (hub.viewers, hub.positions) == (1, batch.positions)
+    assert hub.publish(batch) is False
+    # Who comes now must not go on from a place that nobody reads on from.
+    assert (hub.viewers, hub.positions) == (0, None)
+
+
+def test_the_first_viewer_calls_the_reader_and_waits_for_it() -> None:
+    reader = Reader()
+
+    async def scenario() -> None:
+        with reader.hub.present():
+            waiting = [asyncio.ensure_future(reader.hub.ready()) for _ in range(2)]
+            await asyncio.sleep(0)
+            assert (reader.woken > 0, waiting[0].done()) == (True, False)
+            reader.hub.publish(Batch([], {0: START}))
+            assert await asyncio.gather(*waiting) == [{0: START}] * 2
+            woken = reader.woken
+            assert await reader.hub.ready() == {0: START}
+            assert reader.woken == woken
+
+    asyncio.run(scenario())
+
+
+def test_while_redis_is_away_who_waits_is_told_and_who_watches_stays() -> None:
+    hub = Reader().hub
+
+    async def scenario() -> None:
+        with hub.present():
+            waiting = asyncio.ensure_future(hub.ready())
+            await asyncio.sleep(0)
+            hub.away("connection refused")
+            with pytest.raises(StoreUnavailable, match="connection refused"):
+                await waiting
+            hub.publish(Batch([], {0: START}))
+            hub.away("connection refused")
+            assert hub.positions == {0: START}
+
+    asyncio.run(scenario())
