@@ -245,7 +245,10 @@ class TestSlowViewers:
                 rest = again.wait(len(ids) - len(slow.events))
                 assert [event["id"] for event in [*slow.events, *rest]] == ids
 
-    def test_one_that_is_gone_without_a_word_is_dropped(self, redis_url: str, redis_client: redis.Redis) -> None:
+    def test_one_that_is_gone_without_a_word_is_dropped(
+        self, redis_url: str, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(event_server, "CLOSE_SECONDS", 0.1)
         with Live(redis_url, events={"ping_seconds": 1}) as live, deaf_socket(live.server.port or 0) as silent:
             silent.sendall(HANDSHAKE)
             wait_for("it watches", lambda: live.server.viewers == 1)
