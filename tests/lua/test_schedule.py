@@ -38,9 +38,11 @@ def test_every_field_is_kept(lua: Lua) -> None:
     }  # fmt: skip
 
 
-def test_due_at_0_is_now_by_redis(lua: Lua) -> None:
-    schedule(lua, item("a", 0))
-    assert lua.state()["due:normal"] == {"a": NOW}
+@pytest.mark.parametrize(("due_at", "expected"), [(0, NOW), (-1, NOW + 1), (-5000, NOW + 5000)])
+def test_due_at_0_and_below_is_so_long_from_redis_now(lua: Lua, due_at: int, expected: int) -> None:
+    assert schedule(lua, item("a", due_at), key="K", fingerprint="f")[0] == 0
+    state = lua.state()
+    assert (state["due:normal"], state["idem:K"]) == ({"a": expected}, f"f a {expected}")
 
 
 def test_a_message_of_the_past_is_stored_as_it_is(lua: Lua) -> None:

@@ -78,7 +78,8 @@ def test_what_was_accepted_is_there_whole(store: MessageStore) -> None:
 def test_a_batch_is_answered_in_its_own_order(store: MessageStore) -> None:
     batch = [message(id, NOW + n) for n, id in enumerate(reversed(MANY))]
     assert store.schedule(batch) == [(m.id, m.due_at) for m in batch]
-    assert store.schedule([message("x", 0)]) == [("x", NOW)]
+    assert store.schedule([message("x", 0), message("y", -700)]) == [("x", NOW), ("y", NOW + 700)]
+    assert store.get("y").due_at == NOW + 700
     assert store.schedule([]) == []
 
 
@@ -96,6 +97,14 @@ def test_a_batch_with_an_id_that_exists_is_undone_whole(store: MessageStore, key
         store.client.delete(partition["done"], partition["meta"])
     assert len(store.schedule([message(id) for id in MANY], idempotency_key=key, fingerprint="f")) == len(MANY)
     assert store.counts().scheduled[Priority.NORMAL] == len(MANY)
+
+
+def test_a_fresh_one_is_stored_alone_or_with_others_of_the_moment(store: MessageStore) -> None:
+    (id,) = store.new_ids(1)
+    assert store.schedule_fresh(message(id, 0)) == (id, NOW)
+    with pytest.raises(Conflict):
+        store.schedule_fresh(message(id, 0))
+    assert ids(store.page().messages) == [id]
 
 
 def test_a_batch_with_an_id_twice_is_refused_whole(store: MessageStore) -> None:

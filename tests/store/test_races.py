@@ -178,6 +178,15 @@ def test_two_redrives_and_a_bulk_one(store: MessageStore, others: list[MessageSt
         store.settle([Outcome(claim, "ack")])
 
 
+def test_what_eight_threads_accept_in_groups_is_stored_once_each(store: MessageStore) -> None:
+    def accept() -> list[str]:
+        return [store.schedule_fresh(message(store.new_id())).id for _ in range(100)]
+
+    accepted = [id for ids in at_once([accept] * 8) for id in ids]
+    assert len(set(accepted)) == 800
+    assert sorted(claim.id for claim in store.claim(1000, 1000).claims) == sorted(accepted)
+
+
 def test_the_same_id_and_the_same_key_from_eight_clients(store: MessageStore, others: list[MessageStore]) -> None:
     for n in range(ROUNDS):
         own = at_once([attempted(partial(server.schedule, [message(f"m{n}")])) for server in others])

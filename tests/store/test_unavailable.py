@@ -36,6 +36,7 @@ READ: dict[str, Callable[[MessageStore], object]] = {
 WRITE: dict[str, Callable[[MessageStore], object]] = {
     "schedule": lambda s: s.schedule([message(f"new{n}") for n in range(50)]),
     "schedule with a key": lambda s: s.schedule([message("new")], idempotency_key="K", fingerprint="f"),
+    "schedule_fresh": lambda s: s.schedule_fresh(message("new")),
     "claim": lambda s: s.claim(10, 1000),
     "settle": lambda s: s.settle([Outcome(HELD, "ack")]),
     "settle retry": lambda s: s.settle([Outcome(HELD, "retry", delay_ms=1)]),
