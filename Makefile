@@ -1,6 +1,8 @@
 # make run     the service on http://127.0.0.1:3000
 # make test    every check and every test
 # make bench   the figures of docs/benchmarks.md
+# make chaos   everything breaks, nothing is lost: the tables of docs/reliability.md (SECONDS=600 SEED=7)
+# make soak    steady load, nothing grows (SECONDS=3600)
 # make clean   remove what the others made; messages (data/) and logs (logs/) stay
 
 VENV := .venv
@@ -10,7 +12,7 @@ PYTHON := $(VENV)/bin/python
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
-.PHONY: run test bench clean
+.PHONY: run test bench chaos soak clean
 
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
@@ -24,6 +26,12 @@ test: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	$(PYTHON) -m bench
+
+chaos: $(VENV)/test.stamp
+	$(PYTHON) -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+soak: $(VENV)/test.stamp
+	$(PYTHON) -m tests.stress.soak $(if $(SECONDS),--seconds $(SECONDS))
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.jobs import Dead, JobContext, handler
-from tests.chaos.ledger import Delivery, Ledger, now_ms, seconds_of_work
+from tests.chaos.ledger import JOB_LEDGER, Delivery, Ledger, now_ms, seconds_of_work
 
-LEDGER = "CHAOS_JOB_LEDGER"
-_ledger = Ledger(Path(os.environ.get(LEDGER, os.devnull)))
+_ledger = Ledger(Path(os.environ.get(JOB_LEDGER, os.devnull)))
 
 
 @handler("note")

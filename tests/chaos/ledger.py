@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+JOB_LEDGER = "CHAOS_JOB_LEDGER"
+"""The environment variable that tells job handlers where to write."""
+
 
 def seconds_of_work(label: str) -> float:
     """How long this message keeps a handler or the endpoint busy: mostly some 100 ms, now and then longer than a lock

@@ -15,8 +15,7 @@ from typing import IO
 
 import psutil
 
-from tests.chaos.handlers import LEDGER
-from tests.chaos.ledger import Delivery, Ledger, now_ms
+from tests.chaos.ledger import JOB_LEDGER, Delivery, Ledger, now_ms
 from tests.chaos.proxy import Proxy
 from tests.chaos.receiver import TIMEOUT_SECONDS, Receiver
 from tests.support.redis_server import RedisServer
@@ -117,7 +116,7 @@ class World:
             "WEBHOOK__TIMEOUTSECONDS": str(TIMEOUT_SECONDS),
             "JOBS__MODULES": "tests.chaos.handlers",
             "LOGS__CONSOLE": "true",
-            LEDGER: str(self.folder / "job.jsonl"),
+            JOB_LEDGER: str(self.folder / "job.jsonl"),
             **({"LOGS__DIRECTORY": str(self.disk)} if n == SMALL_DISK and self.has_disk else {}),
             **(
                 {"CHAOS_CLOCK": str(self.clock), "PYTHONPATH": os.pathsep.join([str(ROOT / "tests/chaos/shift")])}

@@ -1,0 +1,22 @@
+"""A short chaos run with each ``make test``; ``make chaos`` is the long one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import report, run
+from tests.support.redis_server import find_binary
+
+FAULTS = ("kill", "freeze", "kill-redis", "script-flush", "clock-behind")
+"""One of each family: a server dies, a stale owner comes back, Redis dies, scripts are forgotten, clocks differ."""
+
+
+@pytest.mark.timeout(150)  # of which most is three servers starting, on a busy machine
+def test_nothing_is_lost_early_or_repeated_without_a_reason(short_tmp: Path) -> None:
+    find_binary()
+    result = run.run(short_tmp, seed=2, seconds=24, rate=40, say=lambda _: None, names=FAULTS)
+    assert result.verdict.accepted > 100, report.table(result)
+    assert len(result.struck) >= 3, report.table(result)
+    assert not result.verdict.offences, report.offences(result)

@@ -1,0 +1,124 @@
+"""The judge of chaos runs sees every broken promise, and excuses what a fault explains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from scheduler.message import Message, Priority, Status
+from tests.chaos.check import Stored, Verdict, judge
+from tests.chaos.faults import KINDS, plan
+from tests.chaos.ledger import Accepted, Delivery, Fault
+
+DUE = 1_000_000.0
+ENTRY = Accepted("m", "id", "webhook", DUE, 20, doomed=False)
+FIRST = Delivery("m", DUE + 1, "webhook", 1, good=True)
+SECOND = replace(FIRST, at_ms=DUE + 3000, attempt=2)
+LOST = {"attempt": 1, "started_at": DUE, "outcome": "lost", "error": "stopped answering (lock s1.abc expired)"}
+DONE = {"attempt": 2, "started_at": DUE + 3000, "duration_ms": 1.0, "lateness_ms": 3000.0, "outcome": "delivered"}
+KILL = Fault("kill", "s1", DUE + 100, DUE + 200, DUE + 100)
+
+
+def message(
+    status: Status = Status.DELIVERED, attempts: list[dict[str, Any]] | None = None, attempt: int = 1
+) -> Message:
+    return Message(
+        id="id", status=status, channel="webhook", payload='"m"', due_at=int(DUE), priority=Priority.NORMAL,
+        attempt=attempt, created_at=0, updated_at=0, attempts=attempts or [{**DONE, "attempt": 1, "started_at": DUE}],
+    )  # fmt: skip
+
+
+def verdict(
+    *deliveries: Delivery,
+    entry: Accepted = ENTRY,
+    stored: Message | None = None,
+    places: tuple[str, ...] = ("done",),
+    faults: tuple[Fault, ...] = (),
+) -> Verdict:
+    held = stored or message()
+    return judge([entry], deliveries, faults, Stored({held.id: held}, {held.id: places}))
+
+
+def broken(found: Verdict) -> set[str]:
+    return set(found.offences)
+
+
+def test_a_run_in_which_all_went_well_has_no_offences() -> None:
+    found = verdict(FIRST)
+    assert broken(found) == set()
+    assert (found.accepted, found.delivered, found.deliveries) == (1, 1, 1)
+
+
+def test_what_redis_does_not_know_is_lost() -> None:
+    found = judge([ENTRY], [], [], Stored({}, {}))
+    assert broken(found) == {"lost"}
+
+
+def test_delivered_in_redis_and_nowhere_else_is_lost() -> None:
+    assert broken(verdict()) == {"lost"}
+
+
+def test_a_millisecond_early_is_early() -> None:
+    assert broken(verdict(replace(FIRST, at_ms=DUE - 1))) == {"early"}
+    assert broken(verdict(FIRST, stored=message(attempts=[{**DONE, "lateness_ms": -0.5}]))) == {"early"}
+
+
+def test_a_repeat_is_explained_by_a_fault_of_the_server_that_held_it_and_by_no_other() -> None:
+    twice = message(attempts=[LOST, DONE], attempt=2)
+    found = verdict(FIRST, SECOND, stored=twice, faults=(KILL,))
+    assert broken(found) == set()
+    assert found.repeats == {"kill": 1}
+    assert found.recovery_ms == {"kill": [2900.0]}
+    for other in (
+        replace(KILL, target="s0"),
+        replace(KILL, kind="script-flush", target=""),
+        replace(KILL, began_ms=DUE + 60_000, ended_ms=DUE + 60_100),
+    ):
+        assert broken(verdict(FIRST, SECOND, stored=twice, faults=(other,))) == {"unexplained"}
+
+
+def test_two_deliveries_for_one_attempt_are_found() -> None:
+    found = verdict(FIRST, replace(SECOND, attempt=1), faults=(KILL,))
+    assert broken(found) == {"repeated under the same attempt", "unexplained"}
+
+
+def test_a_failed_attempt_needs_an_endpoint_that_misbehaved() -> None:
+    failed = {**DONE, "attempt": 1, "started_at": DUE, "outcome": "failed", "error": "timeout"}
+    stored = message(attempts=[failed, DONE], attempt=2)
+    hang = Fault("endpoint-hang", "", DUE, DUE + 100, DUE + 100)
+    assert broken(verdict(SECOND, stored=stored, faults=(hang,))) == set()
+    assert broken(verdict(SECOND, stored=stored, faults=(KILL,))) == {"unexplained"}
+
+
+def test_what_was_never_tried_is_stuck_and_what_backs_off_is_not() -> None:
+    assert broken(verdict(stored=message(Status.SCHEDULED, attempt=0), places=("due",))) == {"stuck"}
+    assert broken(verdict(stored=message(Status.PROCESSING), places=("locks",))) == {"stuck"}
+    assert broken(verdict(stored=message(Status.SCHEDULED), places=("due",))) == set()
+
+
+def test_a_dead_letter_needs_all_its_attempts_or_a_reason_of_its_own() -> None:
+    dead = message(Status.DEAD, attempt=3)
+    assert broken(verdict(stored=dead, places=("dead",))) == {"given up too early"}
+    assert broken(verdict(stored=dead, places=("dead",), entry=replace(ENTRY, doomed=True))) == set()
+
+
+def test_an_id_in_two_places_in_none_or_in_the_wrong_one_is_found() -> None:
+    for places in ((), ("done", "due"), ("dead",), ("done", "done")):
+        assert broken(verdict(FIRST, places=places)) == {"not in exactly one place"}
+
+
+def test_what_nobody_sent_and_what_is_stored_twice_is_found() -> None:
+    stranger = replace(FIRST, label="x")
+    assert broken(verdict(FIRST, stranger)) == {"delivered, and never sent"}
+    twin = replace(message(), id="other")
+    stored = Stored({"id": message(), "other": twin}, {"id": ["done"], "other": ["done"]})
+    assert broken(judge([ENTRY], [FIRST], [], stored)) == {"stored twice, or by nobody"}
+
+
+def test_the_seed_decides_the_order_and_every_fault_has_its_turn() -> None:
+    once = [(step.kind.name, step.target) for step in islice(plan(7), 100)]
+    again = [(step.kind.name, step.target) for step in islice(plan(7), 100)]
+    other = [(step.kind.name, step.target) for step in islice(plan(8), 100)]
+    assert once == again != other
+    assert {name for name, _ in once[: len(KINDS)]} == {kind.name for kind in KINDS}
