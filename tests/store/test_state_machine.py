@@ -107,7 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
             with pytest.raises(Conflict):
                 self.store.schedule(batch)
             return multiple()
-        assert self.store.schedule(batch) == [(m.id, m.due_at) for m in batch]
+        assert self.store.schedule(batch) == [(m.id, self.model.entries[m.id].due_at) for m in batch]
         for m in batch:
             self.forgotten.discard(m.id)
             self.attempts.pop(m.id, None)
@@ -130,7 +130,9 @@ class StoreMachine(RuleBasedStateMachine):
         return multiple(new.id)
 
     def fresh(self, id: str, due_in: int, **more: Any) -> NewMessage:
-        return NewMessage(id=id, payload=f'"{due_in % 2}"', due_at=self.ticks.now + due_in, **more)
+        """Some by the moment, some by how long from now."""
+        due_at = -due_in if due_in in (0, 2) else self.ticks.now + due_in
+        return NewMessage(id=id, payload=f'"{due_in % 2}"', due_at=due_at, **more)
 
     # ------------------------------------------------------------------------------------------------------ in flight
 
@@ -215,7 +217,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(id=accepted, due_in=st.none() | MOMENTS, now=st.booleans(), priority=st.none() | PRIORITIES)
     def update(self, id: str, due_in: int | None, now: bool, priority: Priority | None) -> None:
-        due_at = None if due_in is None else 0 if now else self.ticks.now + due_in
+        due_at = None if due_in is None else -abs(due_in) if now else self.ticks.now + due_in
         changes = Changes(due_at=due_at, priority=priority, payload=None if now else '"new"')
         self.change(id, self.model.update, self.store.update, changes)
 

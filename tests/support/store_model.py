@@ -70,13 +70,16 @@ class Model:
         ready = [e for e in self.of_status("scheduled") if e.score <= self.now and partition in (None, e.partition)]
         return sorted(ready, key=lambda e: RANK[e.priority])
 
+    def moment_of(self, asked: int) -> int:
+        return asked if asked > 0 else self.now - asked
+
     def schedule(self, messages: Sequence[NewMessage]) -> bool:
         """False: an id exists or is there twice, and nothing is stored."""
         ids = [m.id for m in messages]
         if len(set(ids)) < len(ids) or set(ids) & set(self.entries):
             return False
         for m in messages:
-            due_at = m.due_at or self.now
+            due_at = self.moment_of(m.due_at)
             self.entries[m.id] = Entry(
                 m.id, self._partition_of(m.id), due_at, m.priority, m.channel, m.payload,
                 m.retry.max_attempts if m.retry else None, due_at,
@@ -138,7 +141,7 @@ class Model:
         if entry.status != "scheduled":
             return False
         if changes.due_at is not None:
-            entry.due_at = entry.score = changes.due_at or self.now
+            entry.due_at = entry.score = self.moment_of(changes.due_at)
         entry.priority = changes.priority or entry.priority
         entry.payload = changes.payload or entry.payload
         return True
