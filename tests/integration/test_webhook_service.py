@@ -1,4 +1,4 @@
-"""Webhooks through the whole scheduler process, on a real Redis and real sockets: attempts, retries, others, the end."""
+"""Webhooks through the scheduler process, on a real Redis and real sockets: attempts, retries, others, the end."""
 
 from __future__ import annotations
 
@@ -158,6 +158,19 @@ def test_a_dead_address_delays_neither_a_good_endpoint_nor_echo_nor_jobs(redis_u
         states = {runtime.store.get(id).status for id in dead}
         assert states <= {Status.PROCESSING, Status.SCHEDULED}
         assert not any(runtime.store.get(id).attempts for id in dead)
+
+
+def test_as_many_hanging_destinations_as_there_is_room_delay_neither_echo_nor_jobs(redis_url: str) -> None:
+    with (
+        Endpoint(host="0.0.0.0") as endpoint,
+        running(redis_url, {"grace_seconds": 0.1}, max_in_flight=20, timeout_seconds=300) as runtime,
+    ):
+        hanging = [add(runtime, f"http://127.0.0.{n}:{endpoint.port}/hang")[0] for n in range(1, 41)]
+        endpoint.wait_for(20)
+        for id in [*runtime.add(50, text="echo"), *runtime.add(5, channel="job", type="of_the_webhook_test")]:
+            assert ended(runtime, id).status is Status.DELIVERED
+        assert len(endpoint.requests) == 20, "one ended, or there was more room"
+        assert not any(runtime.store.get(id).attempts for id in hanging)
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------

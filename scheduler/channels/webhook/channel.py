@@ -26,6 +26,10 @@ from scheduler.settings import WebhookSettings
 _SPARE_FILES = 256
 """File descriptors for everything that is not a webhook."""
 _STOP_MARGIN = 1.0
+_STUCK_SECONDS = 2.0
+"""A full channel whose transfers take longer than this to make way is stuck."""
+_WINDOW_SECONDS = 0.5
+_WELCOME_WHEN_STUCK = 100
 _DEAD_RELEASE_MS = 5_000
 """What a server without a transfer thread claims is due again so much later: it must not claim it at once."""
 
@@ -71,6 +75,9 @@ class WebhookChannel:
         self._delivered = 0
         """Claims that were handed to the engine, ever."""
         self._deadline = 0.0
+        self._window: tuple[float, int] | None = None
+        """When the channel was full and had finished so many transfers; None while there is room."""
+        self._stuck = False
         self._failure: BaseException | None = None
 
     def start(self) -> None:
@@ -92,9 +99,28 @@ class WebhookChannel:
 
     @property
     def capacity(self) -> int:
-        """So many more claims are welcome now.  What is delivered beyond comes back as ``release``."""
-        settled = self._engine.settled if self._engine else 0
-        return max(0, self._settings.max_in_flight - (self._delivered - settled))
+        """So many more claims are welcome now.  What is delivered beyond comes back as ``release``.
+
+        Not 0 while the channel is stuck: nothing would be claimed for the other channels either.
+        """
+        most = self._settings.max_in_flight
+        if self._engine is None:
+            return most
+        free = max(0, most - (self._delivered - self._engine.settled))
+        if free > most // 10:
+            self._window, self._stuck = None, False
+            return free
+        return max(free, _WELCOME_WHEN_STUCK) if self._is_stuck(self._engine.finished) else free
+
+    def _is_stuck(self, finished: int) -> bool:
+        """Whether a channel that has been full for a while is full of transfers that hardly end."""
+        now = self._clock.monotonic()
+        since, before = self._window or (now, finished)
+        if now - since >= _WINDOW_SECONDS:
+            self._stuck = (finished - before) / (now - since) * _STUCK_SECONDS < self._settings.max_in_flight
+            since, before = now, finished
+        self._window = (since, before)
+        return self._stuck
 
     @property
     def failure(self) -> BaseException | None:

@@ -35,7 +35,7 @@ Key = tuple[str, str, int]
 
 
 class Engine:
-    """Everything that the transfer thread owns.  Only ``wake`` and reads of ``settled`` may come from another one."""
+    """Everything that the transfer thread owns.  Only ``wake`` and reads of the counters may come from another one."""
 
     def __init__(
         self,
@@ -59,6 +59,8 @@ class Engine:
         self._reporter = reporter
         self.settled = 0
         """Claims that were reported, ever."""
+        self.finished = 0
+        """Transfers that ended, ever."""
         self._held: dict[int, Delivery] = {}
         """Everything that was taken in and not reported, by identity: in flight, or waiting for its destination."""
         self._incoming: deque[Delivery] = deque()
@@ -188,6 +190,7 @@ class Engine:
     # ------------------------------------------------------------------------------------------------ way out
 
     def _finish(self, transfer: Transfer, code: int, message: str) -> None:
+        self.finished += 1
         now = self._clock.monotonic()
         seconds = now - transfer.started
         destination = transfer.destination
