@@ -15,10 +15,13 @@ class RedisTime:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._offset = float(clock.now_ms()) - clock.monotonic() * 1000
+        self.known = False
+        """False until Redis was heard: then it is this machine's own wall clock."""
 
     def heard(self, redis_ms: float) -> None:
         """Redis said what time it is (ms), just now."""
         self._offset = redis_ms - self._clock.monotonic() * 1000
+        self.known = True
 
     def now_ms(self) -> float:
         """ms with fractions.  For measuring lateness; never decides whether a message is due."""

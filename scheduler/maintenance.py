@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from scheduler.clock import Clock
 from scheduler.errors import StoreUnavailable
-from scheduler.flight import InFlight
+from scheduler.flight import InFlight, RedisTime
 from scheduler.logs import ServiceLog
 from scheduler.store import Limits, MessageStore
 from scheduler.telemetry import Telemetry
@@ -74,6 +74,7 @@ class Reaper:
         every: float,
         lock_seconds: float,
         clock: Clock,
+        redis_time: RedisTime,
         log: ServiceLog,
         telemetry: Telemetry,
     ) -> None:
@@ -81,6 +82,7 @@ class Reaper:
         self._every = every
         self._lock_seconds = lock_seconds
         self._clock = clock
+        self._redis_time = redis_time
         self._log = log
         self._telemetry = telemetry
         self._hold_until = 0.0
@@ -90,7 +92,7 @@ class Reaper:
             if self._clock.monotonic() < self._hold_until:
                 self._store.ping()
                 return self._every
-            reaped = self._store.reap(LIMIT)
+            reaped = self._store.reap(LIMIT, self._not_after())
         except StoreUnavailable:
             # Locks expire while Redis is away, their owners are alive all the same: they get a lock's life to renew and
             # to settle before anybody takes their messages.
@@ -101,6 +103,16 @@ class Reaper:
                 self._telemetry.count("scheduler_reaped", n, to=where)
                 self._log.error(f"reaped {n} messages of a server that stopped answering: now {where}")
         return 0.0 if reaped.scheduled + reaped.dead >= LIMIT else self._every
+
+    def _not_after(self) -> int | None:
+        """The moment from which a reap must not be carried out any more, by Redis's clock.
+
+        Redis may hold a call up and carry it out in the end (CLIENT PAUSE, a slow disk, a machine that swaps), or step
+        its clock: then the owners' renewals were held up too.  A third of a lock's life is less than they have to spare.
+        """
+        if not self._redis_time.known:
+            return None
+        return round(self._redis_time.now_ms() + self._lock_seconds * 1000 / 3)
 
 
 class Retention:

@@ -189,6 +189,7 @@ class _Delivery:
                     every=plan.reap_seconds,
                     lock_seconds=plan.lock_seconds,
                     clock=clock,
+                    redis_time=redis_time,
                     log=log,
                     telemetry=telemetry,
                 ),

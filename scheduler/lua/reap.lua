@@ -1,15 +1,19 @@
 --[[
 reap: return messages whose lock expired to `scheduled`, or to `dead` when their attempts are used up.
 KEYS     due_high due_normal due_low locks msg dead meta events
-ARGV     now wake_channel partition events_kept limit max_attempts lost_limit
+ARGV     now wake_channel partition events_kept limit max_attempts lost_limit not_after
          max_attempts: for messages without a policy of their own, -1 is without limit; lost_limit: a message whose policy
-         is without limit is dead after so many expired locks, or it would kill process after process for ever
+         is without limit is dead after so many expired locks, or it would kill process after process for ever;
+         not_after: ms, '' for none: when it is later than this, this call waited, and so did the owners' renewals
 INCLUDES clock due events slices finish
 RETURNS  {to_scheduled, to_dead, wait_ms}
          wait_ms: the next lock expires so much later; -1: nothing is in flight
-CODES    none
+CODES    to_scheduled -1: it is later than not_after, nothing was done
 COST     O(limit log N)
 ]]
+if not_after ~= '' and now_ms > tonumber(not_after) then
+  return {-1, 0, -1}
+end
 local expired = redis.call('ZRANGEBYSCORE', locks, '-inf', now_ms, 'LIMIT', 0, limit)
 local before = earliest()
 local first

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from scheduler.errors import StoreUnavailable
 from scheduler.message import Claim, Outcome
 from scheduler.scripts import load
 from scheduler.store import records
@@ -68,14 +69,24 @@ class Flight(Base):
                 lost += [part[int(n) - 1] for n in self.run("renew", partition, items, lock_ms=lock_ms)]
         return lost
 
-    def reap(self, limit: int) -> Reaped:
-        """Return messages whose lock expired to ``scheduled``, or to ``dead`` when their attempts are used up."""
+    def reap(self, limit: int, not_after: int | None = None) -> Reaped:
+        """Return messages whose lock expired to ``scheduled``, or to ``dead`` when their attempts are used up.
+
+        ``not_after`` (ms): raises ``StoreUnavailable``, and reaps no more, when it is later by Redis's clock.
+        """
         total = Reaped(0, 0, None)
         allowed = self.default_retry.max_attempts
         for partition in range(len(self.partitions)):
             scheduled, dead, wait = self.run(
-                "reap", partition, limit=limit, max_attempts=allowed, lost_limit=allowed if allowed > 0 else 5
+                "reap",
+                partition,
+                limit=limit,
+                max_attempts=allowed,
+                lost_limit=allowed if allowed > 0 else 5,
+                not_after="" if not_after is None else not_after,
             )
+            if scheduled < 0:
+                raise StoreUnavailable("Redis answered late: locks may have expired while their owners could not renew")
             waits = [w for w in (total.wait_ms, None if int(wait) < 0 else int(wait)) if w is not None]
             total = Reaped(total.scheduled + scheduled, total.dead + dead, min(waits, default=None))
         return total

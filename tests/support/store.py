@@ -112,8 +112,10 @@ class Lua:
     ) -> Any:
         return self("settle", id, token, kind, delay_ms, error, evidence, result, now=now)
 
-    def reap(self, limit: int = 100, *, now: int, max_attempts: int = 5, lost_limit: int = 5) -> Any:
-        return self("reap", now=now, limit=limit, max_attempts=max_attempts, lost_limit=lost_limit)
+    def reap(
+        self, limit: int = 100, *, now: int, max_attempts: int = 5, lost_limit: int = 5, not_after: int | str = ""
+    ) -> Any:
+        return self("reap", now=now, limit=limit, max_attempts=max_attempts, lost_limit=lost_limit, not_after=not_after)
 
     def dead(self, *ids: str, now: int = NOW, error: str = "boom") -> None:
         """Messages that were given up at ``now``."""

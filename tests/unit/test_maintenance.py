@@ -9,7 +9,7 @@ import pytest
 
 from scheduler import maintenance
 from scheduler.errors import StoreUnavailable
-from scheduler.flight import InFlight
+from scheduler.flight import InFlight, RedisTime
 from scheduler.logs import adapt
 from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention
 from scheduler.message import Claim, Outcome, Status
@@ -148,7 +148,9 @@ def test_a_message_claimed_again_is_not_taken_for_the_one_that_was_refused(
 
 @pytest.fixture
 def reaper(store: FlakyStore, clock: FakeClock, log: RecordingLogger, telemetry: Telemetry) -> Reaper:
-    return Reaper(store, every=1, lock_seconds=LOCK, clock=clock, log=adapt(log), telemetry=telemetry)
+    time = RedisTime(clock)
+    time.heard(clock.now_ms())
+    return Reaper(store, every=1, lock_seconds=LOCK, clock=clock, redis_time=time, log=adapt(log), telemetry=telemetry)
 
 
 def crash_with_everything_due(store: FlakyStore, clock: FakeClock) -> int:
@@ -202,6 +204,26 @@ def test_after_an_outage_owners_get_a_lock_s_life_to_come_back(
     with pytest.raises(StoreUnavailable):
         reaper.tick()
     store.away = False
+    reaper.tick()
+    assert store.settle([Outcome(claim, "ack")]) == [True]
+    assert store.message(id).status is Status.DELIVERED
+
+
+def test_a_call_that_redis_held_up_reaps_nothing(
+    store: FlakyStore, clock: FakeClock, log: RecordingLogger, telemetry: Telemetry
+) -> None:
+    """CLIENT PAUSE: the call is carried out when locks have expired whose owners' renewals were held up like it."""
+    [id] = store.add()
+    [claim] = store.claim_all("alive")
+    time = RedisTime(clock)
+    reaper = Reaper(
+        store, every=1, lock_seconds=LOCK, clock=clock, redis_time=time, log=adapt(log), telemetry=telemetry
+    )
+    clock.advance(LOCK * 2)
+    time.heard(clock.now_ms() - LOCK_MS)
+    with pytest.raises(StoreUnavailable, match="late"):
+        reaper.tick()
+    time.heard(clock.now_ms())
     reaper.tick()
     assert store.settle([Outcome(claim, "ack")]) == [True]
     assert store.message(id).status is Status.DELIVERED
