@@ -136,8 +136,8 @@ def test_a_stop_gives_back_what_gives_way(redis_url: str) -> None:
     id = add(runtime)
     assert begun.wait(SECONDS)
     runtime.stop()
+    _handlers["now"] = lambda payload, context: context.attempt
     with Running(redis_url, name="next") as following:
-        _handlers["now"] = lambda payload, context: context.attempt
         assert ended(following, id).result == "1"
 
 

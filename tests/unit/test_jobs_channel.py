@@ -284,6 +284,25 @@ class TestTimeLimit:
             ("retry", None),
         ]
 
+    def test_a_thread_that_was_interrupted_is_not_used_again(self, jobs: Jobs, clock: FakeClock) -> None:
+        threads: list[threading.Thread] = []
+
+        def stubborn(payload: Any, context: JobContext) -> str:
+            threads.append(threading.current_thread())
+            try:
+                while True:
+                    pass
+            except TimeLimitExceeded:
+                return "saved"
+
+        self.overrun(jobs, stubborn)
+        assert jobs.wait(1)["a"].result == '"saved"'
+        jobs.registry.handler("next")(lambda payload, context: threads.append(threading.current_thread()))
+        jobs.run(jobs.claim("b", "next"))
+        assert threads[0] is not threads[1]
+        threads[0].join(SECONDS)
+        assert not threads[0].is_alive()
+
     def test_one_that_hangs_in_c_is_left_behind_and_its_worker_goes_on(self, jobs: Jobs, clock: FakeClock) -> None:
         release, threads = threading.Lock(), []
         release.acquire()
