@@ -108,7 +108,7 @@ class Reaper:
         """The moment from which a reap must not be carried out any more, by Redis's clock.
 
         Redis may hold a call up and carry it out in the end (CLIENT PAUSE, a slow disk, a machine that swaps), or step
-        its clock: then the owners' renewals were held up too.  A third of a lock's life is less than they have to spare.
+        its clock: then the owners' renewals were held up too.  They have more than a third of a lock's life to spare.
         """
         if not self._redis_time.known:
             return None
