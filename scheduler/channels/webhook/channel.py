@@ -28,7 +28,7 @@ _SPARE_FILES = 256
 _STOP_MARGIN = 1.0
 _STUCK_SECONDS = 2.0
 """A full channel whose transfers take longer than this to make way is stuck."""
-_WINDOW_SECONDS = 0.5
+_WINDOW_SECONDS = 1.0
 _WELCOME_WHEN_STUCK = 100
 _DEAD_RELEASE_MS = 5_000
 """What a server without a transfer thread claims is due again so much later: it must not claim it at once."""
