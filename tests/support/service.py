@@ -120,7 +120,6 @@ class Service:
             "LOGS__DIRECTORY": str(self.logs),
             "PORT": "0",
             "EVENTS__PORT": "0",
-            "EVENTS__PORT": "0",
             "SERVER__ROLE": role,
             **({"REDIS_URL": redis_url} if redis_url else {}),
             **(env or {}),
