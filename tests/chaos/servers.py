@@ -62,9 +62,9 @@ class World:
         self.ledgers = {
             name: Ledger(folder / f"{name}.jsonl") for name in ("accepted", "webhook", "job", "echo", "faults")
         }
-        # Not everysec: while its sync is under way Redis answers before it has written, and a kill -9 of Redis then loses
-        # what it had accepted (docs/reliability.md).  Not always: a busy disk would stall Redis for longer than a lock
-        # lives, which is a fault that nobody injected.  A killed process loses nothing with either of the two.
+        # Not everysec: while its sync is under way Redis answers before it has written, and a kill -9 of Redis loses
+        # that (docs/reliability.md).  Not always: a busy disk would stall Redis for longer than a lock lives, which is
+        # a fault that nobody injected.  A killed process loses nothing with either of the two.
         self.redis = RedisServer(folder, "--appendonly", "yes", "--appendfsync", "no")
         self.receiver = Receiver(self.ledgers["webhook"])
         self.clock = folder / "clock"
