@@ -48,7 +48,7 @@ class RedisServer:
         return self._process.pid
 
     def client(self) -> redis.Redis:
-        """A new client as the store wants it, text out, with a time limit of 10 s on every read; the caller closes it."""
+        """A new client as the store wants it, text out, every read within 10 s; the caller closes it."""
         return redis.Redis.from_url(self.url, socket_timeout=10, socket_connect_timeout=10, decode_responses=True)
 
     def start(self) -> RedisServer:

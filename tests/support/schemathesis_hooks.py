@@ -27,14 +27,14 @@ schemathesis.openapi.format("cursor", st.builds(Cursor, st.integers(0, 3), POSIT
 
 
 @schemathesis.hook
-def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> bool:
+def filter_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> bool:
     """Without those that give own ids and an Idempotency-Key: refused, and OpenAPI has no words for it."""
     own_ids = any(message.get("id") is not None for message in _messages(case.body))
     return not (own_ids and "Idempotency-Key" in (case.headers or {}))
 
 
 @schemathesis.hook
-def map_case(context: schemathesis.HookContext, case: schemathesis.Case) -> schemathesis.Case:
+def map_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
     """Valid requests keep the rules that a schema cannot say: what a URL may be, one channel, years to 9999."""
     if case.meta is not None and case.meta.generation.mode is schemathesis.GenerationMode.POSITIVE:
         for message in _messages(case.body):
