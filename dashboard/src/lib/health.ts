@@ -7,7 +7,7 @@ export const STALE_BEAT_MS = 10_000;
 /** A message that has waited so long past its moment means that delivery is behind (ms). */
 export const BEHIND_MS = 5_000;
 /** The slowest hundredth may be so late before the page calls it late (ms). */
-export const LATE_P99_MS = 1_000;
+export const LATE_P99_MS = 500;
 /** Such a share of what ends as dead letters, while they grow, is bad and not only worth a look. */
 const DEAD_SHARE = 0.01;
 /** From so many deliveries per second on, their rate says more than the moment of the next. */

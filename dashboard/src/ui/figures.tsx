@@ -53,7 +53,7 @@ export function Figures({ stats }: { stats: Stats }): ReactNode {
         href="#/messages?status=delivered"
       />
       <Figure
-        label="Failed attempts"
+        label="Failures"
         value={formatCount(total('failed'))}
         more={
           stats.retrying == null ? `15 min · ${formatRate(failing)}/s` : `${formatCount(stats.retrying)} to be retried`

@@ -36,7 +36,7 @@ export function MessagesView({ filters }: { filters: Filters }): ReactNode {
 
 function Results({ filters }: { filters: Filters }): ReactNode {
   const { api } = useService();
-  const { subscribe } = useLive();
+  const { subscribe, state } = useLive();
   const [trail, setTrail] = useState<Trail>(FIRST_PAGE);
   const [page, setPage] = useState<Gathered | null>(null);
   const [problem, setProblem] = useState('');
@@ -65,7 +65,11 @@ function Results({ filters }: { filters: Filters }): ReactNode {
   );
   // Only the first page is kept fresh: a page further down must not move while it is read.  A long search is not repeated.
   const fresh = cursor === null && !page?.more;
-  usePoll(read, fresh ? REFRESH_MS : 24 * 3_600_000);
+  const refresh = usePoll(read, fresh ? REFRESH_MS : 24 * 3_600_000);
+  // What happened before the events began to arrive.
+  useEffect(() => {
+    if (state === 'live') refresh();
+  }, [state, refresh]);
 
   // Rows stay where they are and say what becomes of them: a list that moves by itself cannot be read, nor clicked.
   useEffect(
