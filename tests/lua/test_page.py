@@ -36,6 +36,7 @@ def walk(lua: Lua, **arguments: Any) -> list[str]:
     while more:
         more, score, id, *rows = page(lua, after_score=score, after_id=id, **arguments)
         found += [row[0] for row in rows]
+        assert len(set(found)) == len(found), "a row twice"
     return found
 
 

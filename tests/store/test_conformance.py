@@ -28,6 +28,7 @@ def walk(store: MessageStore, limit: int, **filters: object) -> list[str]:
         page = store.page(limit=limit, cursor=cursor, **filters)  # type: ignore[arg-type]
         assert len(page.messages) <= limit
         found += ids(page.messages)
+        assert len(set(found)) == len(found), "a message twice"
         if page.next_cursor is None:
             return found
         cursor = page.next_cursor

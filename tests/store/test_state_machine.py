@@ -289,6 +289,7 @@ class StoreMachine(RuleBasedStateMachine):
         while True:
             page = self.store.page(status=status, channel=channel, limit=limit, cursor=cursor)
             found += [m.id for m in page.messages]
+            assert len(set(found)) == len(found), "a message twice"
             cursor = page.next_cursor
             if cursor is None:
                 break
