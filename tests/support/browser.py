@@ -14,6 +14,7 @@ from selenium.common.exceptions import NoSuchElementException, StaleElementRefer
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as DriverService
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.support.waiting import wait_for
@@ -128,7 +129,8 @@ class Browser:
     def fill(self, label: str, text: str) -> None:
         """Type into the field of this label in place of what stands there."""
         field = self._when_there(label, lambda: self.driver.find_element(By.XPATH, _field(label)), 15)
-        field.clear()
+        # As a person does it: what clear() does behind React's back lasts until React draws again.
+        field.send_keys(Keys.CONTROL, "a")
         field.send_keys(text)
 
     def press(self, *keys: str) -> None:
