@@ -86,8 +86,14 @@ class Reaper:
         self._log = log
         self._telemetry = telemetry
         self._hold_until = 0.0
+        self._expected: float | None = None
 
     def tick(self) -> float:
+        now = self._clock.monotonic()
+        # Another chore of this thread hung on Redis, or the whole process was stopped: the owners had no better time.
+        if self._expected is not None and now - self._expected > self._lock_seconds / 3:
+            self._hold_until = now + self._lock_seconds
+        self._expected = now + self._every
         try:
             if self._clock.monotonic() < self._hold_until:
                 self._store.ping()
