@@ -26,6 +26,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from scheduler.clock import Clock, SystemClock
+from scheduler.disk_sync import DiskSync
 from scheduler.errors import StartError
 from scheduler.logs import Logger
 from scheduler.supervise import Child, Supervisor
@@ -89,6 +90,7 @@ class EmbeddedRedis:
         self._service_lock: int | None = None
         child = Child("redis-server", self._launch, self._answers, self._epitaph, START_SECONDS, STOP_SECONDS)
         self._supervisor = Supervisor(child, logger, self._clock)
+        self._disk_sync = DiskSync(self.directory, logger, self._clock)
 
     @property
     def url(self) -> str:
@@ -113,10 +115,13 @@ class EmbeddedRedis:
         except StartError:
             self.stop()
             raise
+        self._disk_sync.start()
 
     def stop(self) -> None:
         """Let it write its file and end; killed when that takes longer than ``STOP_SECONDS``.  May be called twice."""
+        # Redis syncs its file itself when it ends.
         self._supervisor.stop()
+        self._disk_sync.stop()
         if self._service_lock is not None:
             os.close(self._service_lock)
             self._service_lock = None
@@ -236,7 +241,7 @@ class EmbeddedRedis:
             "databases": 1,
             "save": "",
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendfsync": "no",  # disk_sync.py does it
             "aof-load-truncated": "yes",
             "auto-aof-rewrite-percentage": 100,
             "auto-aof-rewrite-min-size": "64mb",
