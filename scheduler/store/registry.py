@@ -69,7 +69,7 @@ class Registry(Base):
                     self.plain("HDEL", key, entry.name)
 
     def redis_info(self) -> dict[str, Any]:
-        """``version, used_memory, maxmemory, maxmemory_policy, persistence (aof | rdb | none), clients, keys``."""
+        """``version, used_memory, maxmemory, maxmemory_policy, persistence (aof | none), clients, keys``."""
         info = self._info()
         return {
             "version": info.get("valkey_version") or info.get("redis_version", "unknown"),

@@ -86,8 +86,9 @@ def test_a_cluster_spreads_the_partitions_and_every_verb_works(short_tmp: Path) 
     with Cluster(short_tmp) as redis:
         said = Counting()
         with Running(redis.url, logger=said, settings=settings(redis.url, partitions=12)) as here:
-            ids = here.add(500)
-            said.wait_for(500)
+            # One by one: a batch would share a partition.
+            ids = [id for n in range(200) for id in here.add(1, text=f"{n}-")]
+            said.wait_for(200)
             said.once(ids)
             store = here.store
             (later,) = here.add(due_at=4_000_000_000_000, text="later", priority=Priority.HIGH)
