@@ -40,9 +40,10 @@ def mark_of(text: str) -> Mark:
     return Mark(int(number), int(due_at))
 
 
-def open_store(url: str) -> MessageStore:
+def open_store(url: str, partitions: int = 1) -> MessageStore:
     """The store that the service itself would use, on the Redis at ``url``."""
-    store = service_store(Settings(), connect(url, socket_timeout=60), clock)
+    settings = Settings.model_validate({"redis": {"partitions": partitions}})
+    store = service_store(settings, connect(url, socket_timeout=60), clock)
     store.open()
     return store
 

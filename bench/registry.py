@@ -6,7 +6,10 @@ from importlib import import_module
 
 from bench.table import Figure
 
-MODULES = ("drain", "ingest", "lateness", "memory", "idle", "recovery", "scale", "burst", "webhook", "jobs", "events")
+MODULES = (
+    *("drain", "ingest", "lateness", "memory", "idle", "recovery", "scale", "burst"),
+    *("webhook", "jobs", "scaling", "events"),
+)
 """In the order of the table.  Each module of this package has ``FIGURES: tuple[Figure, ...]``."""
 
 

@@ -68,7 +68,7 @@ class Service:
             )
         try:
             self._wait_until_it_runs()
-            self.store: MessageStore = open_store(self.redis_url)
+            self.store: MessageStore = open_store(self.redis_url, int(self._env.get("REDIS__PARTITIONS", 1)))
             self._profiler = profiling.attach(self.processes())
         except BaseException:
             self.kill()
