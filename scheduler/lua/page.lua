@@ -1,7 +1,7 @@
 --[[
 page: the messages of one set from a position on, those that pass the filters.
 KEYS     set msg
-ARGV     reverse low high after_score after_id scan limit status channel type_ owner fields...
+ARGV     reverse low high after_score after_id scan limit status channel priority type_ owner fields...
          reverse '1': from the highest score down; low, high: bounds of the score; after_score, after_id: the position
          after which to go on, '' for the start; scan: look at so many members at most; fields: what to return
 RETURNS  {more, last_score, last_id, {id, score, value, ...}, ...}
@@ -57,7 +57,7 @@ if after_score ~= '' then
   end
 end
 
-local wanted = {'s', 'n', 'y', 'w', 'p'}
+local wanted = {'s', 'n', 'y', 'w', 'p', 'q'}
 for i = fields, #ARGV do
   wanted[#wanted + 1] = ARGV[i]
 end
@@ -78,10 +78,11 @@ while looked < tonumber(scan) and looked < total and found < tonumber(limit) do
     local m = redis.call('HMGET', msg .. members[i], unpack(wanted))
     -- Without a payload it is an id whose hash somebody deleted by hand: no message.
     if m[5] and (status == '' or (m[1] or 'scheduled') == status) and (channel == '' or (m[2] or 'echo') == channel)
-      and (type_ == '' or m[3] == type_) and (owner == '' or m[4] == owner) then
+      and (type_ == '' or m[3] == type_) and (owner == '' or m[4] == owner)
+      and (priority == '' or (m[6] or 'normal') == priority) then
       found = found + 1
       local row = {members[i], members[i + 1]}
-      for f = 6, #wanted do
+      for f = 7, #wanted do
         row[#row + 1] = m[f]
       end
       reply[#reply + 1] = row

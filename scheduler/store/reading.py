@@ -43,6 +43,7 @@ class Reading(Base):
         filters: dict[str, Argument] = {
             "status": status if status in (Status.DELIVERED, Status.CANCELLED) else "",
             "channel": channel or "",
+            "priority": priority or "",
             "type_": type or "",
             "owner": owner or "",
             "low": "-inf" if since is None else since,

@@ -20,7 +20,7 @@ LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 def page(lua: Lua, **arguments: Any) -> Any:
     start = {
         "set": "due_normal", "reverse": "0", "low": "-inf", "high": "+inf", "after_score": "", "after_id": "",
-        "scan": 1000, "limit": 10, "status": "", "channel": "", "type_": "", "owner": "",
+        "scan": 1000, "limit": 10, "status": "", "channel": "", "priority": "", "type_": "", "owner": "",
     }  # fmt: skip
     return lua("page", *arguments.pop("fields", ()), **{**start, **arguments})
 

@@ -7,7 +7,7 @@ import redis
 
 from scheduler.errors import Conflict, InvalidInput, LayoutError, NotFound
 from scheduler.keys import META, WAKE
-from scheduler.message import Message, NewMessage, Priority, Status
+from scheduler.message import Message, NewMessage, Outcome, OutcomeKind, Priority, Status
 from scheduler.retry import RetryPolicy
 from scheduler.store import Changes, MessageStore
 from tests.support.store import NOW, Ticks, message, outcomes, store_on
@@ -299,6 +299,19 @@ def test_scheduled_come_soonest_first_over_all_priorities_and_partitions(store: 
     assert walk(store, 3, since=NOW + 4, until=NOW + 9) == expected[4:10]
     high = [id for id in expected if moments[id] % 3 == list(Priority).index(Priority.HIGH)]
     assert walk(store, 2, status=Status.SCHEDULED, priority=Priority.HIGH) == high
+
+
+@pytest.mark.parametrize("kind", [None, "ack", "dead"])
+def test_a_priority_is_a_filter_wherever_the_messages_are(store: MessageStore, kind: OutcomeKind | None) -> None:
+    store.schedule([message(id, priority=list(Priority)[n % 3]) for n, id in enumerate(MANY[:9])])
+    claims = store.claim(100, 1000).claims
+    if kind is not None:
+        store.settle([Outcome(claim, kind, error="x") for claim in claims])
+    status = {None: Status.PROCESSING, "ack": Status.DELIVERED, "dead": Status.DEAD}[kind]
+    for priority in Priority:
+        wanted = {id for n, id in enumerate(MANY[:9]) if list(Priority)[n % 3] is priority}
+        assert set(walk(store, 2, status=status, priority=priority)) == wanted
+        assert set(walk(store, 2, priority=priority)) == wanted
 
 
 def test_the_others_come_newest_first_and_without_a_status_all_in_their_order(
