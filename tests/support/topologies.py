@@ -47,8 +47,12 @@ class Node:
         self._process.wait(10)
 
     def freeze(self) -> None:
-        """SIGSTOP: it holds its connections and answers nobody."""
+        """SIGSTOP: it holds its connections, reads nothing and answers nobody."""
         self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
 
 
 class Topology:
