@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos import report, run
+from tests.support.page import write_section
 
 
 def main() -> int:
@@ -31,7 +32,7 @@ def main() -> int:
     result = run.run(folder, seed, options.seconds, options.rate, say, names)
     say(report.table(result))
     if not options.no_page:
-        report.write(result)
+        write_section("chaos", report.table(result))
     if result.verdict.offences:
         say(report.offences(result))
         say(f"The ledgers are in {folder}")

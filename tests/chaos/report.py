@@ -7,11 +7,7 @@ from collections import Counter
 
 from tests.chaos.faults import KINDS
 from tests.chaos.run import Result
-from tests.support.service import ROOT
 
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN = "<!-- chaos: written by `make chaos` -->"
-END = "<!-- chaos: end -->"
 _SHOWN = 20
 
 
@@ -72,11 +68,3 @@ def offences(result: Result) -> str:
         lines += [f"  {one}" for one in found[:_SHOWN]]
     lines += [f"{count:6} {text}" for text, count in result.complaints.most_common(_SHOWN)]
     return "\n".join(lines)
-
-
-def write(result: Result) -> None:
-    """The tables in the page, between their marks."""
-    text = PAGE.read_text()
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    PAGE.write_text(f"{head}{BEGIN}\n\n{table(result)}\n\n{END}{tail}")

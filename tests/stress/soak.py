@@ -24,6 +24,7 @@ import psutil
 from scheduler.embedded import socket_path
 from tests.chaos.ledger import Ledger
 from tests.chaos.receiver import Receiver
+from tests.support.page import write_section
 from tests.support.service import ROOT, Service, store_at
 
 BLOCKS = 10
@@ -37,9 +38,6 @@ TOLERATED = 0.03
 BATCH = 30
 PAUSE_SECONDS = 0.5
 DAY_MS = 86_400_000
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN = "<!-- soak: written by `make soak` -->"
-END = "<!-- soak: end -->"
 
 
 @dataclass(frozen=True)
@@ -191,9 +189,7 @@ def main() -> int:
     text = table(trends, problems, sent, options.seconds)
     sys.stdout.write(f"{text}\n")
     if not options.no_page:
-        page = PAGE.read_text()
-        head, _, rest = page.partition(BEGIN)
-        PAGE.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
+        write_section("soak", text)
     return 1 if problems or any(found.grows for found in trends.values()) else 0
 
 
