@@ -11,7 +11,8 @@ key                                   type    holds
 ``ms1:{p}:dead``                      zset    id → when it was given up (ms)
 ``ms1:{p}:done``                      zset    id → when it was delivered or cancelled (ms), bounded by retention
 ``ms1:{p}:msg:<id>``                  hash    the message (``FIELDS``)
-``ms1:{p}:meta``                      hash    ``paused``; ``done_bytes`` and ``dead_bytes``, for retention by size
+``ms1:{p}:meta``                      hash    ``paused``; ``done_bytes`` and ``dead_bytes``, for retention by size;
+                                              ``retrying``: how many scheduled messages have an attempt behind them
 ``ms1:{p}:idem:<key>``                string  Idempotency-Key → fingerprint of the body and the ids it got; expires
 ``ms1:{p}:events``                    stream  what happened, bounded; one entry per script call
 ``ms1:meta``                          hash    ``layout`` version and number of ``partitions``, written at first start

@@ -179,6 +179,7 @@ class StatsOut(_Answer):
     redis_time: Moment = Field(description="The clock that decides what is due.")
     scheduled: ScheduledCounts
     due: int = Field(description="Those of scheduled whose moment has come.")
+    retrying: int = Field(description="Those of scheduled that have an attempt behind them.")
     processing: int
     dead: int
     finished: int = Field(description="Delivered and cancelled, within retention.")

@@ -102,6 +102,7 @@ def _counts(counts: Counts) -> dict[str, Any]:
             **{priority.value: counts.scheduled.get(priority, 0) for priority in Priority},
         },
         "due": counts.due,
+        "retrying": counts.retrying,
         "processing": counts.processing,
         "dead": counts.dead,
         "finished": counts.finished,

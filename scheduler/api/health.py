@@ -103,6 +103,7 @@ def _gauges(counts: Counts) -> Iterator[Metric]:
     for state, number in (
         ("scheduled", sum(counts.scheduled.values())),
         ("due", counts.due),
+        ("retrying", counts.retrying),
         ("processing", counts.processing),
         ("dead", counts.dead),
         ("finished", counts.finished),

@@ -2,7 +2,7 @@
 cancel: scheduled to cancelled.
 KEYS     due_high due_normal due_low msg done meta events
 ARGV     now wake_channel partition events_kept id
-INCLUDES clock due events message slices finish
+INCLUDES clock due events message slices finish retrying
 RETURNS  {code, status, snapshot}
 CODES    0 cancelled; 1 no such message; 2 it is not scheduled (status says what it is)
 COST     O(log N)
@@ -20,6 +20,7 @@ redis.call('ZREM', DUE[m[3] or 'normal'], id)
 local size = weight(key, m[6])
 redis.call('HSET', key, 's', 'cancelled', 'd', due_at, 'f', now_ms, 'z', size)
 keep(done, 'done_bytes', {now_ms, id}, size)
+count_retrying((tonumber(m[5]) or 0) > 0 and -1 or 0)
 event('cancelled', id, m[4], m[5])
 emit()
 return {0, '', snapshot(id)}

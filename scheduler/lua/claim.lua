@@ -2,7 +2,7 @@
 claim: take up to `limit` due messages, most urgent priority first, soonest first, each under a lock.
 KEYS     due_high due_normal due_low locks msg meta events
 ARGV     now wake_channel partition events_kept limit lock_ms token
-INCLUDES clock due events slices
+INCLUDES clock due events slices retrying
 RETURNS  {now_us, wait_us, {id, due_at, attempt, payload, channel, target, type, retry, priority, created_at}, ...}
          wait_us: the next message is due so much later; 0: more are due already; -1: nothing waits, or paused
 CODES    none
@@ -18,6 +18,7 @@ end
 local room = tonumber(limit)
 local expiry = string.format('%.0f', now_ms + tonumber(lock_ms))
 local locked = {}
+local retried = 0
 for _, set in ipairs({due_high, due_normal, due_low}) do
   if room > 0 then
     local due = redis.call('ZRANGEBYSCORE', set, '-inf', now_text, 'WITHSCORES', 'LIMIT', 0, room)
@@ -33,6 +34,9 @@ for _, set in ipairs({due_high, due_normal, due_low}) do
         redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text)
         locked[#locked + 1] = expiry
         locked[#locked + 1] = id
+        if attempt > 1 then
+          retried = retried + 1
+        end
         event('claimed', id, m[2], attempt)
         reply[#reply + 1] = {id, due_at, attempt, m[1], m[2], m[3], m[4], m[5], m[6], m[7]}
       end
@@ -50,6 +54,10 @@ end
 
 local first = earliest()
 if first then
+  count_retrying(-retried)
   reply[2] = string.format('%.0f', math.max(0, first * 1000 - now_us))
+else
+  -- Where nothing waits, none is retried: what hashes that were deleted by hand left in the count ends here.
+  redis.call('HDEL', meta, 'retrying')
 end
 return reply

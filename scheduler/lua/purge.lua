@@ -1,13 +1,13 @@
 --[[
 purge: remove scheduled messages, without a trace.
-KEYS     due_high due_normal due_low msg events
+KEYS     due_high due_normal due_low msg meta events
 ARGV     now events_kept wake_channel partition limit
-INCLUDES clock due events
+INCLUDES clock due events retrying
 RETURNS  how many were removed
 CODES    none
 COST     O(limit log N)
 ]]
-local removed = 0
+local removed, retried = 0, 0
 for _, set in pairs(DUE) do
   local popped = redis.call('ZPOPMIN', set, tonumber(limit) - removed)
   for i = 1, #popped, 2 do
@@ -16,7 +16,11 @@ for _, set in pairs(DUE) do
     redis.call('UNLINK', key)
     event('cancelled', popped[i], m[1], m[2])
     removed = removed + 1
+    if (tonumber(m[2]) or 0) > 0 then
+      retried = retried + 1
+    end
   end
 end
+count_retrying(-retried)
 emit()
 return removed

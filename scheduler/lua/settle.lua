@@ -5,7 +5,7 @@ ARGV     now wake_channel partition events_kept items...
          items, 7 each: id token kind delay_ms error evidence result
          kind: ack | retry | dead | release; delay_ms: retry, release: due again so long from now, '' (release): at its
          own moment; error, evidence, result: '' for none
-INCLUDES clock due events slices finish
+INCLUDES clock due events slices finish retrying
 RETURNS  {1 or 0, ...} per item: 0 where the lock was lost and nothing was changed
 CODES    none
 COST     O(n log N) for n outcomes
@@ -15,6 +15,7 @@ local before = earliest()
 local first
 local results = {}
 local unlocked = {}
+local retrying = 0
 local finished = {ack = {}, dead = {}}
 local bytes = {ack = 0, dead = 0}
 local NAMES = {ack = 'delivered', dead = 'dead'}
@@ -47,6 +48,9 @@ for at = items, #ARGV, STRIDE do
       end
       redis.call('HSET', key, 'a', attempt - 1, 'u', now_text)
       reschedule(id, m[2], due_at)
+      if attempt > 1 then
+        retrying = retrying + 1
+      end
       event('released', id, m[6], attempt)
     else
       local n = attempt + (tonumber(m[4]) or 0)
@@ -62,6 +66,7 @@ for at = items, #ARGV, STRIDE do
         hash[#hash + 1], hash[#hash + 2] = 'u', now_text
         redis.call('HSET', key, unpack(hash))
         reschedule(id, m[2], now_ms + tonumber(delay_ms))
+        retrying = retrying + 1
         event('retried', id, m[6], attempt)
       else
         local size = weight(key, kept) + #error + #result
@@ -80,6 +85,7 @@ if #unlocked > 0 then
   in_slices(unlocked, function(...) redis.call('ZREM', locks, ...) end)
   keep(done, 'done_bytes', finished.ack, bytes.ack)
   keep(dead, 'dead_bytes', finished.dead, bytes.dead)
+  count_retrying(retrying)
   emit()
   wake(before, first)
 end

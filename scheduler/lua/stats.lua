@@ -4,7 +4,8 @@ KEYS     due_high due_normal due_low locks dead done meta
 ARGV     now
 INCLUDES clock
 RETURNS  {now_ms, high, normal, low, due, processing, dead, done, done_bytes, oldest, next, paused,
-         due_of_high, due_of_normal, due_of_low}
+         due_of_high, due_of_normal, due_of_low, retrying}
+         retrying: those that are scheduled with an attempt behind them
          oldest: due_at of the first message that is due, next: of the first that is not; '' for none
 CODES    none
 COST     O(log N)
@@ -30,4 +31,5 @@ return {
   redis.call('ZCARD', locks), redis.call('ZCARD', dead), redis.call('ZCARD', done),
   tonumber(redis.call('HGET', meta, 'done_bytes')) or 0, oldest or '', next or '',
   redis.call('HGET', meta, 'paused') and 1 or 0, due_of[1], due_of[2], due_of[3],
+  math.max(0, tonumber(redis.call('HGET', meta, 'retrying')) or 0),
 }

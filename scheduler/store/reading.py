@@ -82,13 +82,15 @@ class Reading(Base):
         """How many messages are where.  O(log n) per partition."""
         total = Counts(scheduled=dict.fromkeys(Priority, 0), due_of=dict.fromkeys(Priority, 0))
         for partition in range(len(self.partitions)):
-            now, high, normal, low, due, processing, dead, done, done_bytes, oldest, coming, paused, *due_of = self.run(
+            now, high, normal, low, due, processing, dead, done, done_bytes, oldest, coming, paused, *rest = self.run(
                 "stats", partition
             )
+            *due_of, retrying = rest
             for priority, n, of_these in zip(Priority, (high, normal, low), due_of, strict=True):
                 total.scheduled[priority] += n
                 total.due_of[priority] += of_these
             total.due += due
+            total.retrying += retrying
             total.processing += processing
             total.dead += dead
             total.finished += done

@@ -55,6 +55,8 @@ class Counts:
     """Those of ``scheduled`` whose moment has come (the backlog)."""
     due_of: dict[Priority, int] = field(default_factory=dict)
     """``due`` by priority."""
+    retrying: int = 0
+    """Those of ``scheduled`` that have an attempt behind them."""
     processing: int = 0
     dead: int = 0
     finished: int = 0

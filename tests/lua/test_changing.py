@@ -121,7 +121,7 @@ def test_cancel_weighs_the_evidence_of_earlier_attempts(lua: Lua) -> None:
     moved(lua, "claim")
     lua.settle("a", "retry", delay_ms=500, evidence="x" * 70)
     cancel(lua)
-    assert lua.state()["meta"] == {"done_bytes": "223"}
+    assert lua.state()["meta"] == {"done_bytes": "223", "retrying": "0"}
     assert broken_rules(lua.client) == []
 
 

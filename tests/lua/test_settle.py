@@ -50,6 +50,7 @@ def test_retry_waits_for_the_delay_and_keeps_the_attempt_charged(claimed: Lua) -
     assert claimed.settle("a", "retry", now=LATER, delay_ms=500, error="503", evidence="E") == [1]
     assert claimed.state() == {
         "due:normal": {"a": LATER + 500},
+        "meta": {"retrying": "1"},
         "msg:a": {
             "p": '"a"', "c": str(NOW), "a": "1", "g": str(NOW), "h:1": "E", "e": "503", "u": str(LATER), "z": "1",
         },

@@ -80,20 +80,21 @@ def test_a_finished_message_without_a_hash_is_forgotten_and_the_bytes_end_at_not
 
 
 def test_stats_of_nothing(lua: Lua) -> None:
-    assert lua("stats") == [NOW, 0, 0, 0, 0, 0, 0, 0, 0, "", "", 0, 0, 0, 0]
+    assert lua("stats") == [NOW, 0, 0, 0, 0, 0, 0, 0, 0, "", "", 0, 0, 0, 0, 0]
 
 
 def test_stats_of_everything(lua: Lua) -> None:
     lua.done("d0")
     lua.dead("x0", "x1")
-    lua.schedule("f0")
+    lua.schedule("f0", "r0")
     lua.claim(token="f")
+    lua.settle("r0", "retry", delay_ms=1, token="f")
     lua.schedule("h0", "h1", due_at=NOW, priority="high")
     lua.schedule("n0", due_at=NOW - 7)
     lua.schedule("n1", due_at=NOW + 1)
     lua.schedule("l0", "l1", "l2", due_at=NOW + 9, priority="low")
     lua.client.hset("ms1:{0}:meta", "paused", "1")
-    assert lua("stats") == [NOW, 2, 2, 3, 3, 1, 2, 1, SIZE, str(NOW - 7), str(NOW + 1), 1, 2, 1, 0]
+    assert lua("stats") == [NOW, 2, 3, 3, 3, 1, 2, 1, SIZE, str(NOW - 7), str(NOW + 1), 1, 2, 1, 0, 1]
 
 
 def test_stats_look_behind_what_is_due_for_the_next_moment(lua: Lua) -> None:

@@ -93,6 +93,7 @@ def test_the_evidence_of_each_attempt_comes_back(store: MessageStore, ticks: Tic
     store.settle(outcomes(store.claim(1, 1000), "retry", delay_ms=5, duration_ms=12.5, lateness_ms=3, error="503"))
     waiting = store.get("a")
     assert (waiting.status, waiting.due_at, waiting.last_error) == (Status.SCHEDULED, NOW + 5, "503")
+    assert store.counts().retrying == 1
     ticks.now += 5
     store.settle(outcomes(store.claim(1, 1000), "ack", duration_ms=1, result='{"x":1}'))
     done = store.get("a")

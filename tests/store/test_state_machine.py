@@ -343,6 +343,7 @@ class StoreMachine(RuleBasedStateMachine):
         for priority in Priority:
             assert counts.scheduled[priority] == sum(e.priority == priority for e in model.of_status("scheduled"))
         assert (counts.due, counts.processing) == (len(model.due()), len(model.of_status("processing")))
+        assert counts.retrying == sum(e.attempt > 0 for e in model.of_status("scheduled"))
         finished = model.of_status("delivered", "cancelled")
         assert (counts.dead, counts.finished) == (len(model.of_status("dead")), len(finished))
         assert counts.finished_bytes == sum(int(self.hashes[e.id]["z"]) for e in finished)

@@ -168,7 +168,7 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
 
 def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
     """What is wrong with a partition, in words: an id in two places or in none, a status that is not its set's, a lock
-    without token or a token without lock, bytes that do not add up.
+    without token or a token without lock, counters that do not add up.
     """
     state = dump(client, partition)
     sets: dict[str, dict[str, int]] = {name: state.get(name, {}) for name in SETS}
@@ -196,6 +196,10 @@ def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
         weight = sum(int(hashes.get(id, {}).get("z", 0)) for id in sets[name])
         if counted != weight:
             problems.append(f"{name}_bytes is {counted}, its messages weigh {weight}")
+    counted = int(state.get("meta", {}).get("retrying", 0))
+    retrying = sum("s" not in fields and fields.get("a", "0") != "0" for fields in hashes.values())
+    if counted != retrying:
+        problems.append(f"retrying is {counted}, and {retrying} scheduled messages have an attempt behind them")
     return problems
 
 

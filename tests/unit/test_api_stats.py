@@ -48,7 +48,7 @@ class TestStats:
     def test_of_nothing(self, api: Api) -> None:
         shown = stats(api)
         assert shown["scheduled"] == {"total": 0, "high": 0, "normal": 0, "low": 0}
-        assert [shown[name] for name in ("due", "processing", "dead", "finished")] == [0, 0, 0, 0]
+        assert [shown[name] for name in ("due", "retrying", "processing", "dead", "finished")] == [0, 0, 0, 0, 0]
         assert (shown["history"], shown["servers"], shown["events_url"]) == ([], [], None)
         assert (shown["oldest_due_age_ms"], shown["next_due_at"]) == (None, None)
         assert shown["redis_time"] == "2027-01-15T08:00:00.000Z"
@@ -63,6 +63,15 @@ class TestStats:
         assert shown["scheduled"] == {"total": 2, "high": 1, "normal": 0, "low": 1}
         assert (shown["due"], shown["processing"]) == (1, 1)
         assert (shown["oldest_due_age_ms"], shown["next_due_at"]) == (2500, "2027-01-15T09:00:00.000Z")
+
+    def test_what_waits_for_another_attempt(self, api: Api) -> None:
+        for _ in range(3):
+            api.message(delay=None)
+        claims = api.store.claim(2, 5000).claims
+        api.store.settle([Outcome(claims[0], "retry", delay_ms=1000), Outcome(claims[1], "ack")])
+        shown = stats(api)
+        assert (shown["scheduled"]["total"], shown["retrying"]) == (2, 1)
+        assert 'scheduler_messages{state="retrying"} 1.0' in api.get("/metrics").text
 
     def test_history_of_the_last_15_minutes(self, api: Api, clock: FakeClock) -> None:
         telemetry = Telemetry(clock)
