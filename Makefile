@@ -7,12 +7,14 @@
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+DASHBOARD := dashboard/node_modules
+NODE_IS_NEW := node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)'
 
 # 3.12 and 3.11 first: a redis-server comes as a wheel for them.  A python3.12 on PATH may be a stub that only prints an error: each one is asked to run.
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
-.PHONY: run test bench chaos soak clean
+.PHONY: run test test-dashboard bench chaos soak clean
 
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
@@ -22,7 +24,21 @@ test: $(VENV)/test.stamp
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy --strict app.py scheduler tests bench
 	$(VENV)/bin/lint-imports
+	@$(MAKE) --no-print-directory test-dashboard
 	$(PYTHON) -m pytest
+
+# Without Node, or when nothing can be installed, the rest goes on: the build is committed, and pytest compares its
+# digest with the source.  In CI an install that fails is a failure, as with pip: a run that quietly tests less than the
+# last one is worse than a run to repeat when the registry is back.
+test-dashboard:
+	@if ! npm --version >/dev/null 2>&1 || ! $(NODE_IS_NEW) >/dev/null 2>&1; then \
+		echo "SKIPPED: the dashboard's own tests need Node 20.19 or newer, with npm."; \
+	elif ! $(MAKE) --no-print-directory $(DASHBOARD)/installed.stamp $(if $(CI),,2>/dev/null); then \
+		if [ -n "$$CI" ]; then echo "The dashboard's own tests must not be skipped in CI, and npm ci failed." >&2; exit 1; fi; \
+		echo "SKIPPED: the dashboard's own tests, because npm ci failed (no network?).  To see why: cd dashboard && npm ci"; \
+	else \
+		cd dashboard && npm run --silent check && npm run --silent test; \
+	fi
 
 bench: $(VENV)/test.stamp
 	$(PYTHON) -m bench
@@ -34,7 +50,7 @@ soak: $(VENV)/test.stamp
 	$(PYTHON) -m tests.stress.soak $(if $(SECONDS),--seconds $(SECONDS))
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DASHBOARD) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Redone when the requirements change and not otherwise: the second run needs no network.
@@ -44,6 +60,11 @@ $(VENV)/run.stamp: requirements.txt | $(PYTHON)
 
 $(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# npm ci empties the folder first, and the stamp with it: an install that fails half-way is tried again.
+$(DASHBOARD)/installed.stamp: dashboard/package-lock.json
+	@cd dashboard && npm ci --loglevel=error
 	@touch $@
 
 $(PYTHON):

@@ -1,4 +1,7 @@
-"""The Makefile's own logic: which Python it takes, when it installs again.  A stand-in for pip records its calls."""
+"""The Makefile's own logic: which Python it takes, when it installs again, what it does without Node.
+
+Stand-ins for pip, Node and npm record their calls.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CALLS = "calls.txt"
 FAKE_VENV_PYTHON = f'#!/bin/sh\necho "$@" >> {CALLS}\n'
+FAKE_NPM = f"""#!/bin/sh
+[ "$1" = --version ] && exit 0
+echo "npm $@" >> ../{CALLS}
+[ "$1" = ci ] && {{ rm -rf node_modules; [ -e ../no_network ] && exit 1; mkdir node_modules; }}
+[ "$*" = "run --silent test" ] && [ -e ../tests_fail ] && exit 1
+exit 0
+"""
 
 
 @pytest.fixture
@@ -19,9 +29,10 @@ def folder(tmp_path: Path) -> Path:
     """The Makefile and the requirements in a folder of their own."""
     if not shutil.which("make"):
         pytest.skip("no make on PATH")
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+    for part in ("bin", "dashboard"):
+        (tmp_path / part).mkdir()
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "dashboard/package-lock.json"):
         shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "bin").mkdir()
     for tool in ("make", "sh", "touch", "rm", "find", "mkdir", "cat", "chmod"):
         found = shutil.which(tool)
         assert found
@@ -35,15 +46,23 @@ def python(folder: Path, name: str, *, works: bool) -> None:
     if works:
         path.write_text(
             '#!/bin/sh\n[ "$1" = -m ] || exit 0\nmkdir -p "$3/bin"\n'
-            f'cat > "$3/bin/python" <<\'END\'\n{FAKE_VENV_PYTHON}END\nchmod +x "$3/bin/python"\n'
+            f"cat > \"$3/bin/python\" <<'END'\n{FAKE_VENV_PYTHON}END\n"
+            'cat "$3/bin/python" > "$3/bin/lint-imports"\nchmod +x "$3/bin/python" "$3/bin/lint-imports"\n'
         )
     else:
         path.write_text("#!/bin/sh\necho 'command not found' >&2\nexit 127\n")
     path.chmod(0o755)
 
 
-def make(folder: Path, target: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": str(folder / "bin"), "HOME": os.environ.get("HOME", "/")}
+def node(folder: Path, *, new: bool = True) -> None:
+    """Node and npm on PATH; Node says only whether it is new enough."""
+    for name, text in (("node", f"#!/bin/sh\nexit {0 if new else 1}\n"), ("npm", FAKE_NPM)):
+        (folder / "bin" / name).write_text(text)
+        (folder / "bin" / name).chmod(0o755)
+
+
+def make(folder: Path, target: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(folder / "bin"), "HOME": os.environ.get("HOME", "/"), **more}
     return subprocess.run(
         ["make", target], cwd=folder, env=environment, capture_output=True, text=True, timeout=30, check=False
     )
@@ -84,11 +103,73 @@ def test_without_a_python_it_says_what_is_needed(folder: Path) -> None:
     assert not (folder / ".venv").exists()
 
 
+INSTALL = "npm ci --loglevel=error"
+DASHBOARD = ["npm run --silent check", "npm run --silent test"]
+PYTEST = "-m pytest"
+
+
+@pytest.fixture
+def tested(folder: Path) -> Path:
+    """A folder with a Python, where ``make test`` works."""
+    python(folder, "python3.12", works=True)
+    return folder
+
+
+def test_the_dashboard_is_tested_before_pytest_and_installed_only_when_its_lock_changes(tested: Path) -> None:
+    node(tested)
+    result = make(tested, "test")
+    assert result.returncode == 0, result.stderr
+    assert calls(tested)[-4:] == [INSTALL, *DASHBOARD, PYTEST]
+    assert make(tested, "test").returncode == 0
+    again = calls(tested)
+    assert again[-3:] == [*DASHBOARD, PYTEST]
+    assert INSTALL not in again
+    stamp = (tested / "dashboard" / "node_modules" / "installed.stamp").stat().st_mtime
+    os.utime(tested / "dashboard" / "package-lock.json", (stamp + 5, stamp + 5))
+    assert make(tested, "test").returncode == 0
+    assert INSTALL in calls(tested)
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_without_node_or_with_an_old_one_everything_else_is_tested(tested: Path, old: bool) -> None:
+    if old:
+        node(tested, new=False)
+    result = make(tested, "test", CI="true")
+    assert result.returncode == 0, result.stderr
+    assert "SKIPPED: the dashboard's own tests need Node" in result.stdout
+    called = calls(tested)
+    assert called[-1] == PYTEST
+    assert not [call for call in called if call.startswith("npm")]
+
+
+def test_an_install_that_fails_is_said_and_skipped_but_not_in_ci(tested: Path) -> None:
+    node(tested)
+    (tested / "no_network").touch()
+    result = make(tested, "test")
+    assert result.returncode == 0, result.stderr
+    assert "SKIPPED: the dashboard's own tests, because npm ci failed" in result.stdout
+    assert calls(tested)[-2:] == [INSTALL, PYTEST]
+    result = make(tested, "test", CI="true")
+    assert result.returncode != 0
+    assert "must not be skipped in CI" in result.stderr
+    assert calls(tested)[-1] == INSTALL
+    (tested / "no_network").unlink()
+    assert make(tested, "test", CI="true").returncode == 0
+    assert calls(tested)[-4:] == [INSTALL, *DASHBOARD, PYTEST]
+
+
+def test_a_dashboard_whose_tests_fail_fails_the_whole(tested: Path) -> None:
+    node(tested)
+    (tested / "tests_fail").touch()
+    assert make(tested, "test").returncode != 0
+    assert calls(tested)[-1] == DASHBOARD[-1]
+
+
 def test_clean_keeps_messages_and_logs(folder: Path) -> None:
-    for name in ("data", "logs", ".venv", "scheduler/__pycache__"):
+    for name in ("data", "logs", ".venv", "scheduler/__pycache__", "dashboard/node_modules"):
         (folder / name).mkdir(parents=True)
     assert make(folder, "clean").returncode == 0
-    assert (folder / "data").exists()
-    assert (folder / "logs").exists()
-    assert not (folder / ".venv").exists()
-    assert not (folder / "scheduler" / "__pycache__").exists()
+    for name in ("data", "logs", "dashboard"):
+        assert (folder / name).exists()
+    for name in (".venv", "scheduler/__pycache__", "dashboard/node_modules"):
+        assert not (folder / name).exists()
