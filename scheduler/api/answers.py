@@ -120,6 +120,10 @@ class ServerOut(_Answer):
     role: Literal["scheduler", "api"]
     in_flight: int
     last_beat_age_ms: int
+    progress_age_ms: int | None = Field(
+        description="At the last beat, how long ago its scheduler thread finished a step; null of role api."
+    )
+    failure: str | None = Field(description="Why it reports and delivers nothing, in words; null while all is well.")
     version: str | None
     pid: int | None
     host: str | None

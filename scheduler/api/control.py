@@ -56,7 +56,9 @@ def stats() -> Response:
             **_counts(counts),
             **telemetry.summary(living, counts.redis_ms),
             "history": telemetry.history_points(here.store.history().values(), counts.redis_ms),
-            "servers": [_server(name, known[name]) for name in sorted(known) if known[name]["age_ms"] <= SHOWN_MS],
+            "servers": [
+                _server(name, known[name], here.settings) for name in sorted(known) if known[name]["age_ms"] <= SHOWN_MS
+            ],
             "redis": here.store.redis_info(),
             "events_url": _events_url(living, here.server),
         }
@@ -89,6 +91,27 @@ def alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -> dict[str,
     return {name: snapshot for name, snapshot in snapshots.items() if snapshot["age_ms"] <= limit_ms}
 
 
+def failure(snapshot: dict[str, Any], settings: Settings) -> str | None:
+    """Why this process of ``store.servers()`` delivered nothing at its last beat, in words; None for all others.
+
+    One that still beats but whose scheduler thread hangs delivers nothing.  Nor does one that has lost a channel: it
+    would take messages that it cannot deliver.
+    """
+    if snapshot["role"] != "scheduler":
+        return None
+    if snapshot.get("failure"):
+        return str(snapshot["failure"])
+    stuck_ms = snapshot.get("progress_age_ms", 0)
+    return f"no progress for {stuck_ms / 1000:.0f} s" if stuck_ms > patience_ms(settings) else None
+
+
+def patience_ms(settings: Settings) -> float:
+    """For how long a scheduler thread may finish no step before something is wrong."""
+    pace = max(settings.scheduler.poll_seconds, settings.scheduler.heartbeat_seconds)
+    # A beat is up to one interval old when the next one comes.
+    return (3 * pace + settings.scheduler.heartbeat_seconds) * 1000
+
+
 def oldest_due_age_ms(counts: Counts) -> int | None:
     """For how long, in ms, the due message that waits longest has been due; None when none is due."""
     return max(0, counts.redis_ms - counts.oldest_due_at) if counts.oldest_due_at is not None else None
@@ -113,7 +136,7 @@ def _counts(counts: Counts) -> dict[str, Any]:
     }
 
 
-def _server(name: str, snapshot: dict[str, Any]) -> dict[str, Any]:
+def _server(name: str, snapshot: dict[str, Any], settings: Settings) -> dict[str, Any]:
     # A server of another version may report less than this one would.
     started_at = snapshot.get("started_at")
     return {
@@ -121,6 +144,8 @@ def _server(name: str, snapshot: dict[str, Any]) -> dict[str, Any]:
         "role": snapshot["role"],
         "in_flight": snapshot.get("in_flight", 0),
         "last_beat_age_ms": snapshot["age_ms"],
+        "progress_age_ms": snapshot.get("progress_age_ms"),
+        "failure": failure(snapshot, settings),
         "version": snapshot.get("version"),
         "pid": snapshot.get("pid"),
         "host": snapshot.get("host"),

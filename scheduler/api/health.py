@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from scheduler import telemetry
 from scheduler.api import dashboard
 from scheduler.api.answers import HealthOut, RootOut
-from scheduler.api.control import alive, oldest_due_age_ms
+from scheduler.api.control import alive, failure, oldest_due_age_ms, patience_ms
 from scheduler.api.openapi import operation
 from scheduler.api.respond import ApiResponse, answer
 from scheduler.api.services import services
@@ -55,18 +55,11 @@ def _ill(message: str, status: HTTPStatus) -> Response:
 
 
 def schedulers_alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -> int:
-    """How many scheduler processes of the whole service made progress lately.
-
-    A process that still beats but whose dispatcher hangs does not count: it delivers nothing.  Nor does one that has
-    lost a channel: it would take messages that it cannot deliver.
-    """
-    pace = max(settings.scheduler.poll_seconds, settings.scheduler.heartbeat_seconds)
-    # A beat is up to one interval old when the next one comes.
-    limit_ms = (3 * pace + settings.scheduler.heartbeat_seconds) * 1000
+    """How many scheduler processes of the whole service made progress lately."""
     return sum(
-        snapshot.get("role") == "scheduler"
-        and not snapshot.get("failure")
-        and snapshot["age_ms"] + snapshot["progress_age_ms"] <= limit_ms
+        snapshot["role"] == "scheduler"
+        and failure(snapshot, settings) is None
+        and snapshot["age_ms"] + snapshot["progress_age_ms"] <= patience_ms(settings)
         for snapshot in snapshots.values()
     )
 

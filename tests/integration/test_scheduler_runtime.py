@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import redis
 
+from scheduler.api.control import failure
 from scheduler.keys import SERVERS
 from scheduler.message import Message, Status
 from tests.support.delivery import HeldChannel, acking
@@ -88,6 +89,29 @@ def test_it_is_on_the_list_of_servers_while_it_runs(redis_url: str, redis_client
         two.stop()
         assert set(one.store.servers()) == {"one/scheduler"}
     assert redis_client.hlen(SERVERS) == 0
+
+
+def test_a_scheduler_thread_that_hangs_is_reported_by_a_heartbeat_that_goes_on(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, let_go = threading.Event(), threading.Event()
+    with Running(redis_url, name="one", settings=with_settings(poll_seconds=0.05)) as runtime:
+        claim = runtime.store.claim
+
+        def hang(*call: Any) -> Any:
+            entered.set()
+            assert let_go.wait(20)
+            return claim(*call)
+
+        def failures() -> list[str | None]:
+            return [failure(snapshot, runtime.settings) for snapshot in runtime.store.servers().values()]
+
+        wait_for("well", lambda: failures() == [None])
+        monkeypatch.setattr(runtime.store, "claim", hang)
+        assert entered.wait(20)
+        wait_for("reported", lambda: failures() == ["no progress for 0 s"])
+        let_go.set()
+        wait_for("well again", lambda: failures() == [None])
 
 
 def test_a_role_without_delivery_delivers_nothing(redis_url: str) -> None:

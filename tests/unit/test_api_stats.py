@@ -96,12 +96,36 @@ class TestStats:
             "role": "scheduler",
             "in_flight": 12,
             "last_beat_age_ms": 2000,
+            "progress_age_ms": 0,
+            "failure": None,
             "version": "1.0.0",
             "pid": 7,
             "host": "one",
             "started_at": "2027-01-15T08:00:00.000Z",
         }
         assert (http["role"], http["in_flight"], http["started_at"]) == ("api", 0, None)
+        assert (http["progress_age_ms"], http["failure"]) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("snapshot", "failure"),
+        [
+            ({"progress_age_ms": 4000}, None),
+            ({"progress_age_ms": 42_400}, "no progress for 42 s"),
+            ({"failure": "channel webhook: OSError: no more"}, "channel webhook: OSError: no more"),
+            ({"role": "api", "progress_age_ms": None}, None),
+        ],
+    )
+    def test_a_server_that_reports_and_delivers_nothing_says_why(
+        self, api: Api, snapshot: dict[str, Any], failure: str | None
+    ) -> None:
+        beat(api, **snapshot)
+        (server,) = stats(api)["servers"]
+        assert server["failure"] == failure
+
+    def test_a_server_that_went_silent_is_not_taken_for_one_that_hangs(self, api: Api, clock: FakeClock) -> None:
+        beat(api)
+        clock.advance(30)
+        assert [server["failure"] for server in stats(api)["servers"]] == [None]
 
     def test_a_server_that_went_silent_is_shown_for_a_minute(self, api: Api, clock: FakeClock) -> None:
         beat(api)
