@@ -6,8 +6,9 @@ Nothing in here talks to anything.  ``docs/glossary.md`` explains the words, ``d
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -54,9 +55,11 @@ TRANSITIONS: tuple[Transition, ...] = (
 """Every legal move.  A verb that finds its message elsewhere changes nothing and says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewMessage:
-    """A message as it is accepted.  The store adds ``created_at`` by Redis's clock."""
+class NewMessage(NamedTuple):
+    """A message as it is accepted.  The store adds ``created_at`` by Redis's clock.
+
+    A NamedTuple and not a frozen dataclass: a batch makes 1,000 of them, and each takes a third of the time.
+    """
 
     id: str
     payload: str
@@ -152,8 +155,11 @@ class Outcome(NamedTuple):
 
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_ID_LENGTH = 16
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_ID_PAIRS = 8
 _RANDOM_BITS = 53
+_STEP = 2**20 - 1
+_POOL = 512
 
 
 class IdGenerator:
@@ -168,16 +174,25 @@ class IdGenerator:
         self._now_ms = now_ms
         self._last = 0
         self._lock = threading.Lock()
+        self._pool = array("Q")
 
     def __call__(self) -> str:
         with self._lock:
-            number = self._now_ms() << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+            number = self._now_ms() << _RANDOM_BITS | self._chance()
             # The same millisecond, or a clock set back: go on from the last one, so that the order stays.
             if number <= self._last:
-                number = self._last + 1 + secrets.randbits(20)
+                number = self._last + 1 + (self._chance() & _STEP)
             self._last = number
-        digits = []
-        for _ in range(_ID_LENGTH):
-            number, digit = divmod(number, 62)
-            digits.append(_ALPHABET[digit])
-        return "".join(reversed(digits))
+        pairs = []
+        for _ in range(_ID_PAIRS):
+            number, pair = divmod(number, len(_PAIRS))
+            pairs.append(_PAIRS[pair])
+        return "".join(reversed(pairs))
+
+    def _chance(self) -> int:
+        """``_RANDOM_BITS`` of the system's randomness, fetched for many ids at a time: a call per id would give the
+        interpreter away to another thread while this one holds the lock.
+        """
+        if not self._pool:
+            self._pool.frombytes(os.urandom(_POOL * self._pool.itemsize))
+        return self._pool.pop() >> (64 - _RANDOM_BITS)

@@ -60,9 +60,9 @@ def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> Ne
 
 def _channel_of(data: MessageIn) -> str:
     check_channel(data.channel)
-    options = {"webhook": data.webhook, "job": data.job}
-    channel = data.channel or next((name for name, given in options.items() if given is not None), "echo")
-    for name, given in options.items():
+    options = (("webhook", data.webhook), ("job", data.job))
+    channel = data.channel or ("webhook" if data.webhook is not None else "job" if data.job is not None else "echo")
+    for name, given in options:
         if (name == channel) != (given is not None):
             raise InvalidInput.of(name, f"is required by channel {name}, and by no other")
     return channel
