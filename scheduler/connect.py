@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
+from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -77,7 +78,7 @@ def parse(connection_string: str) -> Target:
             return _parse_several(text, scheme.lower())
         kind = {"redis": "tcp", "rediss": "tls", "unix": "unix"}.get(scheme.lower())
         if kind is None:
-            raise ValueError(f"the scheme {scheme}:// is not known")
+            raise ValueError("its scheme is not known")
         return _parse_url(text, kind)
     except ValueError as error:
         raise ConfigError([f"Redis.ConnectionString (env REDIS_URL): {error}; {ACCEPTED}"]) from None
@@ -93,13 +94,13 @@ def _parse_several(url: str, kind: str) -> Target:
     rest = url.partition("://")[2]
     credentials, _, rest = rest.rpartition("@")
     addresses, _, path = rest.partition("/")
-    user = urlsplit(f"//{credentials}@h") if credentials else None
+    user = _split(f"//{credentials}@h") if credentials else None
     hosts = []
     for address in addresses.split(","):
-        parts = urlsplit(f"//{address}")
+        parts = _split(f"//{address}")
         if not parts.hostname or parts.path or parts.query or parts.fragment:
             raise ValueError("its hosts must be host:port, separated by commas")
-        hosts.append((parts.hostname, _port(parts, _DEFAULT_PORTS[kind])))
+        hosts.append((_host(parts), _port(parts, _DEFAULT_PORTS[kind])))
     service, _, db = path.strip("/").partition("/")
     if kind == "sentinel" and not service:
         raise ValueError("the sentinels' name for the service is missing after the hosts")
@@ -122,7 +123,7 @@ def _require_printable(url: str) -> None:
 
 def _parse_url(url: str, kind: str) -> Target:
     _require_printable(url)
-    parts = urlsplit(url)
+    parts = _split(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     db = options.pop("db", None)
     allowed = TLS_OPTIONS if kind == "tls" else frozenset()
@@ -135,13 +136,29 @@ def _parse_url(url: str, kind: str) -> Target:
         "options": options,
     }
     if kind == "unix":
-        if parts.hostname or not parts.path:
+        if parts.netloc.rpartition("@")[2] or not parts.path or "\0" in unquote(parts.path):
             raise ValueError("a unix socket needs an absolute path after unix://")
         return Target(kind, path=unquote(parts.path), db=_database(db), **common)
     if parts.fragment:
         raise ValueError("a # in a password must be written %23")
     path = parts.path.strip("/")
-    return Target(kind, parts.hostname or "localhost", _port(parts), db=_database(db or path or None), **common)
+    return Target(kind, _host(parts) or "localhost", _port(parts), db=_database(db or path or None), **common)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # repeats what it did not like, which may be the password
+        raise ValueError("its host is malformed (write / ? # @ [ ] in a password as %2F %3F %23 %40 %5B %5D)") from None
+
+
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    try:
+        host.encode("idna")  # as every connection will
+    except UnicodeError:
+        raise ValueError("its host cannot be the name of one") from None
+    return host
 
 
 def _port(parts: SplitResult, default: int = 6379) -> int:
@@ -157,8 +174,8 @@ def _port(parts: SplitResult, default: int = 6379) -> int:
 def _database(text: str | None) -> int:
     if text is None:
         return 0
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("the database after the last / must be a number")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError("the database after the last / must be a number below 1000000000")
     return int(text)
 
 
@@ -232,7 +249,8 @@ def _to_cluster(target: Target, socket_timeout: float, arguments: dict[str, Any]
             require_full_coverage=False,
             **{name: value for name, value in arguments.items() if name not in unused},
         )
-    except redis.RedisError as error:  # unlike the other clients this one asks who is there when it is made
+    # Unlike the other clients this one asks who is there when it is made; its error is then no RedisError.
+    except (redis.RedisError, RedisClusterException) as error:
         raise _no_answer(error) from error
     # What the service uses of a client, both have: execute_command, pubsub, close.
     return cast(redis.Redis, cluster)
@@ -299,7 +317,7 @@ def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerRe
     return report
 
 
-def _no_answer(error: redis.RedisError) -> StartError:
+def _no_answer(error: Exception) -> StartError:
     return StartError(f"Redis does not answer ({error}). Start it, or correct Redis.ConnectionString (env REDIS_URL).")
 
 

@@ -35,7 +35,7 @@ class ApiRuntime:
             clock=clock,
             telemetry=Telemetry(clock),
             log=log,
-            slow_clients=SlowClients(clock, settings.server.port),
+            slow_clients=SlowClients(clock, settings.server.port, settings.server.api_threads),
             server=settings.server.name,
         )
         self._started_at = clock.now_ms()

@@ -38,7 +38,7 @@ class Api:
                 clock=clock,
                 telemetry=self.telemetry,
                 log=adapt(self.log),
-                slow_clients=SlowClients(clock, 0),
+                slow_clients=SlowClients(clock, 0, 1),
                 server=SERVER,
             )
         )

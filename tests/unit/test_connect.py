@@ -17,6 +17,7 @@ from scheduler.connect import Target, check_server, connect, parse
 from scheduler.errors import ConfigError, StartError
 from tests.support.clock import FakeClock
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import free_port
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_accepted(text: str, target: Target) -> None:
     ("text", "reason"),
     [
         ("", "empty"),
-        ("http://h", "http:// is not known"),
+        ("http://h", "scheme is not known"),
         ("redis://h:port", "from 1 to 65535"),
         ("h:0", "from 1 to 65535"),
         ("h:65536", "from 1 to 65535"),
@@ -57,7 +58,13 @@ def test_accepted(text: str, target: Target) -> None:
         ("unix://relative.sock", "absolute path"),
         ("unix://", "absolute path"),
         ("two hosts", "white space"),
-        ("redis://[::1", "Invalid IPv6"),
+        ("redis://[::1", "host is malformed"),
+        ("redis://a..b", "cannot be the name"),
+        ("sentinel://a..b/s", "cannot be the name"),
+        (f"redis://{'a' * 64}", "cannot be the name"),
+        ("redis://h/" + "9" * 5000, "database"),
+        ("unix:///a%00b", "absolute path"),
+        ("unix://:not/encoded@/x", "absolute path"),
     ],
 )
 def test_refused_with_reason_and_what_is_accepted(text: str, reason: str) -> None:
@@ -68,9 +75,12 @@ def test_refused_with_reason_and_what_is_accepted(text: str, reason: str) -> Non
     assert "accepted are" in str(refused.value)
 
 
-@pytest.mark.parametrize("special", ["", "/", "?", "#", "@", ":", "[", " ", "%"])
-def test_a_password_never_shows(special: str) -> None:
-    url = f"redis://me:Geheim{special}Wort@h:1/0"
+@pytest.mark.parametrize("special", ["", "/", "?", "#", "@", ":", "[", "]", "[x]", " ", "%", "\u2100", "\x00", "://"])
+@pytest.mark.parametrize(
+    "form", ["redis://me:{}@h:1/0", "unix://:{}@/x", "sentinel://me:{}@h:1/s", "cluster://me:{}@h"]
+)
+def test_a_password_never_shows(form: str, special: str) -> None:
+    url = form.format(f"Geheim{special}Wort")
     try:
         shown = f"{parse(url)} {parse(url)!r}"
     except ConfigError as error:
@@ -114,6 +124,11 @@ def test_a_redis_that_does_not_answer_is_given_up(short_tmp: Path) -> None:
         with pytest.raises(redis.TimeoutError):
             client.ping()
         server.kill()
+
+
+def test_a_cluster_that_does_not_answer_is_reported_as_such() -> None:
+    with pytest.raises(StartError, match=r"does not answer .* correct Redis\.ConnectionString"):
+        connect(f"cluster://127.0.0.1:{free_port()}", socket_timeout=0.5)
 
 
 def test_embedded_has_no_address() -> None:
