@@ -3,6 +3,7 @@
 # make bench   the figures of docs/benchmarks.md
 # make chaos   everything breaks, nothing is lost: the tables of docs/reliability.md (SECONDS=600 SEED=7)
 # make soak    steady load, nothing grows (SECONDS=3600)
+# make mutants the code is broken in one place after the other: which test notices (ONLY=claim-early)
 # make clean   remove what the others made; messages (data/) and logs (logs/) stay
 
 VENV := .venv
@@ -14,7 +15,7 @@ NODE_IS_NEW := node -e 'const [major, minor] = process.versions.node.split(".");
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
-.PHONY: run test test-dashboard bench chaos soak clean
+.PHONY: run test test-dashboard bench chaos soak mutants clean
 
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
@@ -48,6 +49,9 @@ chaos: $(VENV)/test.stamp
 
 soak: $(VENV)/test.stamp
 	$(PYTHON) -m tests.stress.soak $(if $(SECONDS),--seconds $(SECONDS))
+
+mutants: $(VENV)/test.stamp
+	$(PYTHON) -m tests.mutants $(ONLY)
 
 clean:
 	rm -rf $(VENV) $(DASHBOARD) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import redis
 
-from scheduler import embedded
+from scheduler import disk_sync, embedded
 from scheduler.connect import check_server, connect
 from scheduler.embedded import EmbeddedRedis
 from scheduler.errors import StartError
@@ -57,6 +57,18 @@ def test_it_serves_on_a_private_socket_and_keeps_an_append_only_file(server: Emb
     assert server.directory.stat().st_mode & 0o777 == 0o700
     assert server.socket.stat().st_mode & 0o777 == 0o700
     assert psutil.Process(server.pid).net_connections("tcp") == []
+
+
+def test_while_it_runs_its_file_is_synced_to_disk(short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = threading.Event()
+    monkeypatch.setattr(disk_sync, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.set())
+    server = EmbeddedRedis(short_tmp / "data", RecordingLogger())
+    server.start()
+    try:
+        assert synced.wait(15)
+    finally:
+        server.stop()
 
 
 def test_what_was_stored_is_there_after_stop_and_start(server: EmbeddedRedis, logger: RecordingLogger) -> None:

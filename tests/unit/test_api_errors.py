@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import io
 import json
 from typing import Any
@@ -249,6 +250,18 @@ class TestToken:
         headers = {"Authorization": header} if header is not None else {}
         answer = api.get("/v1/messages", headers=headers)
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+    def test_only_the_comparison_in_constant_time_decides(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Any other one tells by the time of its answer how much of a guess is right."""
+        compared: list[tuple[bytes, bytes]] = []
+
+        def refuse(given: bytes, expected: bytes) -> bool:
+            compared.append((given, expected))
+            return False
+
+        monkeypatch.setattr(hmac, "compare_digest", refuse)
+        assert api.get("/v1/messages", headers={"Authorization": "Bearer s3cret"}).status_code == 401
+        assert compared == [(b"s3cret", b"s3cret")]
 
     @pytest.mark.parametrize(("method", "path"), [*ROUTES_WITH_BODY, *ROUTES_WITHOUT_BODY, ("GET", "/nope")])
     def test_closed(self, api: Api, method: str, path: str) -> None:

@@ -44,6 +44,18 @@ def test_files_of_redis_7_and_of_redis_6_once_for_each_change(
     assert synced[2:] == ["appendonly.aof.1.incr.aof"]
 
 
+def test_what_is_written_during_a_sync_is_synced_the_next_time(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "appendonly.aof"
+    file.write_text("one")
+    sync = DiskSync(tmp_path, RecordingLogger(), clock)
+    with monkeypatch.context() as during:
+        during.setattr(os, "fsync", lambda descriptor: file.write_text("one, two"))
+        assert sync.tick() == 1
+    assert [sync.tick(), sync.tick()] == [1, 0]
+
+
 def test_a_file_that_a_rewrite_removed_is_none_of_our_business(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 from http import HTTPStatus
 from typing import Any
 
@@ -67,6 +68,11 @@ class TestToken:
     )
     def test_missing_or_wrong(self, headers: dict[str, Any]) -> None:
         assert status(token=TOKEN, **headers) == HTTPStatus.UNAUTHORIZED
+
+    def test_only_the_comparison_in_constant_time_decides(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Any other one tells by the time of its answer how much of a guess is right."""
+        monkeypatch.setattr(hmac, "compare_digest", lambda given, expected: False)
+        assert status(token=TOKEN, Authorization=TOKEN) == HTTPStatus.UNAUTHORIZED
 
     def test_none_needed(self) -> None:
         assert status(Authorization="whatever") == 200

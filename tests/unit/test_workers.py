@@ -187,6 +187,27 @@ def test_a_delivered_message_is_settled_logged_and_counted(store: FlakyStore, po
     assert p.workers.finished == 3
 
 
+def test_what_ends_while_it_is_handed_over_is_in_flight_no_more(
+    store: FlakyStore, pool: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker may be through with a slice before ``submit`` returns."""
+    p = pool(acking())
+    threads = p.workers._pool
+    assert threads
+    begin = threads.submit
+
+    def begin_and_end(*call: Any) -> Any:
+        future = begin(*call)
+        future.result(15)
+        return future
+
+    monkeypatch.setattr(threads, "submit", begin_and_end)
+    [id] = store.add()
+    submit(store, p)
+    assert store.message(id).status is Status.DELIVERED
+    assert len(p.workers.in_flight) == 0
+
+
 def test_a_channel_that_raises_is_a_failed_attempt_and_the_worker_lives_on(store: FlakyStore, pool: MakePool) -> None:
     calls: list[str] = []
 

@@ -1,0 +1,8 @@
+"""All mutants, in the order of the page."""
+
+from __future__ import annotations
+
+from tests.mutants import of_delivery, of_edges, of_scripts
+from tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (*of_scripts.MUTANTS, *of_delivery.MUTANTS, *of_edges.MUTANTS)

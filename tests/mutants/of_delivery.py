@@ -1,0 +1,323 @@
+"""Mutants of what runs in a scheduler process: store, dispatcher, workers, maintenance, start and stop."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+_FLIGHT = "tests/store/test_conformance_flight.py"
+_EMBEDDED = "tests/integration/test_embedded.py"
+_REPLICAS = "tests/integration/test_high_availability.py"
+
+MUTANTS = (
+    Mutant(
+        "settle-first-partition",
+        "scheduler/store/flight.py",
+        "groups.setdefault(outcome.claim.partition, [])",
+        "groups.setdefault(0, [])",
+        "outcomes are reported to the first partition",
+        "with several partitions a delivered message keeps its lock, and is delivered again",
+        (_FLIGHT,),
+    ),
+    Mutant(
+        "claim-same-partition-first",
+        "scheduler/store/flight.py",
+        "self._turn = (self._turn + 1)",
+        "self._turn = self._turn",
+        "the same partition is always asked first",
+        "while it is busy, messages of the others wait without end",
+        (_FLIGHT,),
+    ),
+    Mutant(
+        "undo-forgets-key",
+        "scheduler/store/accepting.py",
+        'gone = [keys["msg"] + id for id in ids] + ([keys["idem"] + idempotency_key] if idempotency_key else [])',
+        'gone = [keys["msg"] + id for id in ids]',
+        "a batch that is undone leaves its Idempotency-Key",
+        "sent again, the batch is told that it is stored, and it is not",
+        ("tests/store/test_unavailable.py::test_a_batch_over_several_partitions_is_undone_when_one_is_away",),
+    ),
+    Mutant(
+        "success-before-stored",
+        "scheduler/store/group.py",
+        "ticket.error = error",
+        "ticket.result = Scheduled(ticket.message.id, ticket.message.due_at)",
+        "a write that failed is answered like one that succeeded",
+        "the client is told 201, and the message is not stored",
+        ("tests/store/test_group_commit.py",),
+    ),
+    Mutant(
+        "replicas-not-counted",
+        "scheduler/store/replicas.py",
+        "if confirmed < self._replicas:",
+        "if confirmed < 0:",
+        "the replicas that confirmed a message are not counted",
+        "a failover forgets messages that were accepted, although Redis.WaitReplicas is set",
+        (f"{_REPLICAS}::test_without_replicas_nothing_is_accepted_when_they_are_asked_for",),
+    ),
+    Mutant(
+        "command-sent-twice",
+        "scheduler/connect.py",
+        '"retry": Retry(NoBackoff(), 0),',
+        '"retry": Retry(NoBackoff(), 1),',
+        "a command whose answer got lost is sent again by the client library",
+        "a claim is carried out twice, and the messages of the first one wait for their locks to expire",
+        ("tests/unit/test_connect.py",),
+    ),
+    Mutant(
+        "sleep-a-poll",
+        "scheduler/dispatcher.py",
+        "claimed.wait_ms / 1000)",
+        "self._poll)",
+        "the dispatcher sleeps a whole poll and not until the next moment",
+        "every message is late by up to a second",
+        ("tests/unit/test_dispatcher.py",),
+    ),
+    Mutant(
+        "wake-up-forgotten",
+        "scheduler/dispatcher.py",
+        """            self._wake.clear()
+            try:
+                seconds = self.tick()
+""",
+        """            try:
+                seconds = self.tick()
+                self._wake.clear()
+""",
+        "the wake-up is cleared after the step and not before",
+        "a message that is announced during a step is late by a poll",
+        ("tests/unit/test_dispatcher.py::test_an_announcement_during_a_step_is_not_lost",),
+    ),
+    Mutant(
+        "healthy-without-redis",
+        "scheduler/dispatcher.py",
+        "        except StoreUnavailable as error:\n",
+        "        except StoreUnavailable as error:\n            self._progress = self._clock.monotonic()\n",
+        "a step that failed counts as progress",
+        "/health says that all is well while nothing is delivered",
+        ("tests/unit/test_dispatcher.py",),
+    ),
+    Mutant(
+        "claim-what-cannot-start",
+        "scheduler/workers.py",
+        "min(self._batch_size, limit - held, elsewhere)",
+        "min(self._batch_size, elsewhere)",
+        "what is held already is not taken off the room for more",
+        "one server hoards messages that others could deliver now",
+        ("tests/unit/test_workers.py",),
+    ),
+    Mutant(
+        "settle-before-delivery",
+        "scheduler/workers.py",
+        "            channel.deliver(claims, report)",
+        '            report([Outcome(claim, "ack") for claim in claims])\n            channel.deliver(claims, report)',
+        "a message is settled first and delivered then",
+        "a crash or a failure between the two loses it",
+        ("tests/unit/test_workers.py",),
+    ),
+    Mutant(
+        "in-flight-too-late",
+        "scheduler/workers.py",
+        """        self.in_flight.add(claims)
+        groups: dict[str, list[Claim]] = {}
+        for claim in claims:
+            groups.setdefault(claim.channel, []).append(claim)
+        for name, group in groups.items():
+            size = self._channels[name].max_slice if name in self._channels else len(group)
+            for first in range(0, len(group), size):
+                part = group[first : first + size]
+                future = self._pool.submit(self._run, name, part)
+                self._slices[future] = part
+                future.add_done_callback(self._slice_done)
+""",
+        """        groups: dict[str, list[Claim]] = {}
+        for claim in claims:
+            groups.setdefault(claim.channel, []).append(claim)
+        for name, group in groups.items():
+            size = self._channels[name].max_slice if name in self._channels else len(group)
+            for first in range(0, len(group), size):
+                part = group[first : first + size]
+                future = self._pool.submit(self._run, name, part)
+                self._slices[future] = part
+                future.add_done_callback(self._slice_done)
+        self.in_flight.add(claims)
+""",
+        "claims are noted as in flight after the workers have them, and not before",
+        "what ends at once stays noted for ever: renewed in vain, and every stop takes the whole grace",
+        ("tests/unit/test_workers.py",),
+    ),
+    Mutant(
+        "reported-again",
+        "scheduler/workers.py",
+        "for c in claims if c.id not in reported]",
+        "for c in claims]",
+        "when a channel fails in the middle of a slice, all of the slice counts as failed",
+        "the log and the figures show failures of messages that were delivered",
+        ("tests/unit/test_workers.py",),
+    ),
+    Mutant(
+        "never-dead",
+        "scheduler/workers.py",
+        "if policy.exhausted(outcome.claim.attempt):",
+        "if policy.exhausted(0):",
+        "the last attempt is never the last",
+        "what cannot be delivered is tried for ever, and nobody sees it among the dead letters",
+        ("tests/unit/test_workers.py",),
+    ),
+    Mutant(
+        "stop-releases-nothing",
+        "scheduler/workers.py",
+        'self._settler.add([Outcome(claim, "release") for claim in left])',
+        "self.in_flight.remove(left)",
+        "a stop does not release what did not finish",
+        "after a restart those messages wait until their locks expire, and an attempt is charged",
+        ("tests/unit/test_workers.py",),
+    ),
+    Mutant(
+        "settle-once",
+        "scheduler/settler.py",
+        "if self._clock.wait(self._give_up, ",
+        "if not self._clock.wait(self._give_up, ",
+        "an outcome that Redis did not take is dropped before a second try",
+        "every blip of Redis repeats deliveries",
+        ("tests/unit/test_settler.py",),
+    ),
+    Mutant(
+        "in-flight-any-token",
+        "scheduler/flight.py",
+        "if held is not None and held.token == claim.token:",
+        "if held is not None:",
+        "a stale claim takes the new one of the same message off the list of those in flight",
+        "the new lock is not renewed any more, expires, and the message is delivered twice",
+        ("tests/unit/test_flight.py",),
+    ),
+    Mutant(
+        "renew-too-late",
+        "scheduler/maintenance.py",
+        "return self._lock_seconds / 3",
+        "return self._lock_seconds",
+        "locks are renewed once in their life",
+        "whatever takes longer than a lock's life is delivered twice",
+        ("tests/unit/test_maintenance.py",),
+    ),
+    Mutant(
+        "reap-after-outage",
+        "scheduler/maintenance.py",
+        "            self._hold_until = self._clock.monotonic() + self._lock_seconds\n            raise",
+        "            raise",
+        "the reaper does not wait after an outage of Redis",
+        "when Redis is back, messages are taken from owners that are alive",
+        ("tests/unit/test_maintenance.py",),
+    ),
+    Mutant(
+        "retry-no-cap",
+        "scheduler/retry.py",
+        "min(self.cap, self.base * self.factor ** (attempt - 1))",
+        "self.base * self.factor ** (attempt - 1)",
+        "the backoff has no cap",
+        "the twentieth attempt comes after six days and not after five minutes",
+        ("tests/unit/test_retry.py",),
+    ),
+    Mutant(
+        "retry-no-jitter",
+        "scheduler/retry.py",
+        "round(uniform(0, backoff))",
+        "round(uniform(backoff, backoff))",
+        "retries are not spread",
+        "whatever failed together hits a recovering endpoint together, each time",
+        ("tests/unit/test_retry.py",),
+    ),
+    Mutant(
+        "maintenance-stops-first",
+        "scheduler/runtime.py",
+        "        self.workers.stop(self._grace)\n        self.maintenance.stop()\n",
+        "        self.maintenance.stop()\n        self.workers.stop(self._grace)\n",
+        "renewal stops before the workers have finished",
+        "what runs during a stop loses its lock and is delivered twice",
+        ("tests/unit/test_runtime.py::test_parts_stop_in_an_order_that_loses_nothing",),
+    ),
+    Mutant(
+        "http-stops-last",
+        "app.py",
+        "        if api:\n            api.stop()\n        runtime.stop()\n",
+        "        runtime.stop()\n        if api:\n            api.stop()\n",
+        "HTTP is stopped after delivery and Redis",
+        "requests during a stop are answered 503 by a service that said it is there",
+        ("tests/unit/test_app.py",),
+    ),
+    Mutant(
+        "echo-before-print",
+        "scheduler/channels/echo.py",
+        """        self._write([f"{stamp} | {text}" for text in texts])
+        took = self._now_ms() - begun
+        report(
+            [
+                Outcome(claim, "ack", took, begun - claim.due_at, detail=text)
+                for claim, text in zip(claims, texts, strict=True)
+            ]
+        )
+""",
+        """        took = self._now_ms() - begun
+        report(
+            [
+                Outcome(claim, "ack", took, begun - claim.due_at, detail=text)
+                for claim, text in zip(claims, texts, strict=True)
+            ]
+        )
+        self._write([f"{stamp} | {text}" for text in texts])
+""",
+        "echo reports before it prints",
+        "a message that could not be printed counts as delivered",
+        ("tests/unit/test_echo_channel.py",),
+    ),
+    Mutant(
+        "disk-not-synced",
+        "scheduler/disk_sync.py",
+        "os.fsync(descriptor)",
+        "os.fstat(descriptor)",
+        "the private Redis's file is not synced",
+        "a power cut costs half a minute of accepted messages and not a second",
+        ("tests/unit/test_disk_sync.py",),
+    ),
+    Mutant(
+        "disk-synced-too-soon",
+        "scheduler/disk_sync.py",
+        """            finally:
+                os.close(descriptor)
+""",
+        """            finally:
+                os.close(descriptor)
+            state = file.stat()
+            seen = (state.st_size, state.st_mtime_ns)
+""",
+        "the state of the file is noted after the sync and not before",
+        "what Redis wrote during a sync counts as synced: a power cut loses it",
+        ("tests/unit/test_disk_sync.py",),
+    ),
+    Mutant(
+        "disk-sync-not-started",
+        "scheduler/embedded.py",
+        "        self._disk_sync.start()\n",
+        "",
+        "the thread that syncs the private Redis's file is not started",
+        "a power cut costs half a minute of accepted messages and not a second",
+        (f"{_EMBEDDED}::test_while_it_runs_its_file_is_synced_to_disk",),
+    ),
+    Mutant(
+        "embedded-everysec",
+        "scheduler/embedded.py",
+        '"appendfsync": "no"',
+        '"appendfsync": "everysec"',
+        "the private Redis answers before it writes while a sync is under way",
+        "killed in that moment it loses accepted messages (found by chaos)",
+        (f"{_EMBEDDED}::test_it_serves_on_a_private_socket_and_keeps_an_append_only_file",),
+    ),
+    Mutant(
+        "embedded-evicts",
+        "scheduler/embedded.py",
+        '"maxmemory-policy": "noeviction"',
+        '"maxmemory-policy": "allkeys-lru"',
+        "the private Redis may evict keys",
+        "when memory is short, accepted messages vanish",
+        (f"{_EMBEDDED}::test_it_serves_on_a_private_socket_and_keeps_an_append_only_file",),
+    ),
+)
