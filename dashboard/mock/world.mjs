@@ -261,6 +261,7 @@ export class World {
           role: 'worker',
           in_flight: 3,
           last_beat_age_ms: away + 220,
+          failure: this.scenario === 'hanging' ? 'no progress for 42 s' : null,
           version: '1.0.0',
           pid: 4388,
           host: 'harbour',

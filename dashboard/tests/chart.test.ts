@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { areaPath, historySeries, largest, linePath, nearest, niceCeiling, scale } from '../src/lib/chart';
+import { aboveZero, areaPath, historySeries, largest, linePath, nearest, niceCeiling, scale } from '../src/lib/chart';
 
 const BY = scale({ left: 0, right: 100, top: 0, bottom: 50 }, 0, 1_000, 10);
 
@@ -36,6 +36,13 @@ describe('a chart', () => {
       ),
     ).toBe('M0.0 0.0L100.0 0.0L100.0 50.0L0.0 50.0Z');
     expect(areaPath([], BY)).toBe('');
+  });
+
+  it('draws nothing along the axis, but each rise from it and fall to it', () => {
+    const values = (list: (number | null)[]) =>
+      aboveZero(list.map((value, at) => ({ at, value }))).map((point) => point.value);
+    expect(values([0, 0, 3, 0, 0, 0])).toEqual([null, 0, 3, 0, null, null]);
+    expect(values([0, 0])).toEqual([null, null]);
   });
 
   it('finds the point under the pointer', () => {

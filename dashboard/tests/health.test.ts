@@ -9,6 +9,7 @@ const HEALTHY: Stats = {
   paused: false,
   scheduled: { high: 1, normal: 2, low: 0, total: 3 },
   due: 0,
+  retrying: 0,
   processing: 0,
   dead: 0,
   oldest_due_age_ms: null,
@@ -67,6 +68,20 @@ describe('the health sentence', () => {
     expect(health({ servers: [silent, { name: 'c', role: 'worker', last_beat_age_ms: 0 }] }).level).toBe('ok');
   });
 
+  it('notices a scheduler that runs and delivers nothing, which ones, and whether others deliver', () => {
+    const well = { name: 'a/scheduler', role: 'scheduler', last_beat_age_ms: 300, failure: null };
+    const stuck = { ...well, name: 'b/scheduler', failure: 'no progress for 42 s' };
+    const one = health({ servers: [well, stuck] });
+    expect(one).toMatchObject({ code: 'hanging', level: 'warn' });
+    expect(one.headline).toBe('1 of 2 schedulers is running, but stuck.');
+    expect(one.detail).toBe('b/scheduler: no progress for 42 s. The others deliver.');
+    expect(one.remedy).toMatch(/Restart that server/);
+    const all = health({ servers: [stuck], paused: true });
+    expect(all).toMatchObject({ code: 'hanging', level: 'bad', detail: 'b/scheduler: no progress for 42 s.' });
+    expect(all.headline).toMatch(/Nothing is delivered/);
+    expect(health({ servers: [well, { ...stuck, last_beat_age_ms: 60_000 }] }).level).toBe('ok');
+  });
+
   it('does not call a service dead that does not list its servers', () => {
     const { servers: _, ...rest } = HEALTHY;
     expect(assess({ stats: rest, failure: null, trend: null, now: NOW }).level).toBe('ok');
@@ -106,9 +121,9 @@ describe('the health sentence', () => {
   });
 
   it('survives figures that are missing', () => {
-    expect(assess({ stats: {}, failure: null, trend: null, now: NOW }).code).toBe('idle');
+    expect(assess({ stats: { retrying: 0 }, failure: null, trend: null, now: NOW }).code).toBe('idle');
     expect(assess({ stats: null, failure: null, trend: null, now: NOW }).code).toBe('loading');
-    expect(notes({}, 'idle')).toEqual([]);
+    expect(notes({ retrying: 0 }, 'idle')).toEqual([]);
   });
 });
 
@@ -117,7 +132,8 @@ describe('the notes beneath', () => {
     const redis = { persistence: 'none', maxmemory_policy: 'allkeys-lru', maxmemory: 100, used_memory: 95 };
     const found = notes({ ...HEALTHY, dead: 2, redis }, 'waiting');
     expect(found).toHaveLength(4);
-    expect(found.join(' ')).toMatch(/2 dead letters.*appendonly.*noeviction.*95 B of 100 B/);
+    expect(found[0]?.href).toBe('#/messages?status=dead');
+    expect(found.map((note) => note.text).join(' ')).toMatch(/2 dead letters.*appendonly.*noeviction.*95 B of 100 B/);
   });
 
   it('do not repeat the headline', () => {

@@ -4,6 +4,7 @@ import {
   countdownInterval,
   formatCountdown,
   formatMoment,
+  formatNear,
   formatSpan,
   parseMoment,
 } from '../src/lib/time';
@@ -73,6 +74,13 @@ describe('a moment', () => {
     const moment = Date.UTC(2027, 0, 1, 8);
     expect(formatMoment(moment, 'Europe/Berlin')).toBe('Fri, 1 Jan 2027, 09:00:00');
     expect(formatMoment(moment + 250, 'UTC')).toBe('Fri, 1 Jan 2027, 08:00:00.250');
+  });
+
+  it('needs no date where it is of today', () => {
+    const morning = new Date(2027, 0, 1, 9, 5).getTime();
+    expect(formatNear(morning, new Date(2027, 0, 1, 23, 59).getTime())).toBe('today, 09:05:00');
+    expect(formatNear(morning + 70, new Date(2027, 0, 1).getTime())).toBe('today, 09:05:00.070');
+    expect(formatNear(morning, new Date(2027, 0, 2).getTime())).toBe('Fri, 1 Jan 2027, 09:05:00');
   });
 });
 

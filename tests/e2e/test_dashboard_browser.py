@@ -85,6 +85,26 @@ def test_events_arrive_as_they_happen(browser: Browser, service: Service) -> Non
     assert id in browser.text(".live")
 
 
+def test_a_webhook_that_fails_is_seen_retrying_until_it_succeeds(browser: Browser, service: Service) -> None:
+    retrying = ".figure-row li:nth-child(5)"
+    with Endpoint() as endpoint:
+        browser.open()
+        browser.wait_for_text("Retrying\n0", retrying)
+        hook = {"message": 1, "webhook": {"url": endpoint.url("/flaky/1")}, "retry": {"base": 3600, "cap": 3600}}
+        (id,) = service.schedule([hook])
+        browser.wait_for_text("Retrying\n1", retrying)
+        browser.wait_for_text("retried", ".live")
+        # It is where the figure leads: among the scheduled ones, with what went wrong.
+        browser.find(f"{retrying} a").click()
+        browser.wait_for_text(id, ".messages")
+        browser.wait_for_text("HTTP 503", ".messages")
+        browser.open()
+        browser.wait_for_text("Retrying\n1", retrying)
+        service.post(f"/v1/messages/{id}/run")
+        browser.wait_for_text("Retrying\n0", retrying)
+        wait_for("delivered", lambda: status(service, id) == "delivered")
+
+
 def test_a_moment_is_previewed_as_the_service_reads_it(browser: Browser) -> None:
     browser.open("#/schedule")
     browser.choose("when", "text")
@@ -221,6 +241,20 @@ def test_it_says_that_no_scheduler_is_alive_and_that_the_service_is_gone(short_t
         assert "worker" in browser.text(".health-remedy")
         service.stop()
         browser.wait_for_text("The service does not answer.", "h1")
+
+
+def test_it_says_which_scheduler_runs_and_is_stuck(browser: Browser, service: Service) -> None:
+    stuck = {"role": "scheduler", "progress_age_ms": 42_000}
+    with service.store() as store:
+        browser.open()
+        browser.find(".health-ok h1")
+        store.beat("quay/scheduler", stuck)
+        browser.wait_for_text("1 of 2 schedulers is running, but stuck.", "h1")
+        assert "quay/scheduler: no progress for 42 s" in browser.text(".health-detail")
+        assert "Restart that server" in browser.text(".health-remedy")
+        browser.wait_for_text("stuck: no progress for 42 s", ".servers")
+        store.leave("quay/scheduler")
+        browser.find(".health-ok h1")
 
 
 def test_it_asks_for_the_token_and_keeps_it_for_the_tab_only(short_tmp: Path) -> None:

@@ -56,6 +56,14 @@ export function linePath(points: readonly Point[], { x, y }: Scale): string {
   return path;
 }
 
+/** The points without the stretches at zero, but for the ends of each rise: a line along the axis says nothing. */
+export function aboveZero(points: readonly Point[]): Point[] {
+  return points.map((point, index) => {
+    const near = [points[index - 1], point, points[index + 1]];
+    return near.some((other) => other?.value) ? point : { ...point, value: null };
+  });
+}
+
 /** The same line closed down to zero, for a filled area.  Expects no gaps. */
 export function areaPath(points: readonly Point[], by: Scale): string {
   const first = points[0];

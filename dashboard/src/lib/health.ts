@@ -53,6 +53,11 @@ export function isAlive(server: ServerInfo): boolean {
   return (server.last_beat_age_ms ?? 0) < STALE_BEAT_MS;
 }
 
+/** It reports, so it runs; and delivers nothing all the same. */
+export function hangs(server: ServerInfo): boolean {
+  return isAlive(server) && Boolean(server.failure);
+}
+
 /** Servers with the role `api` take messages but deliver none. */
 export function delivers(server: ServerInfo): boolean {
   return server.role !== 'api';
@@ -64,7 +69,13 @@ export function assess(input: HealthInput): Health {
   if (!input.stats) return { code: 'loading', level: 'unknown', headline: 'Looking …', detail: '', remedy: '' };
   const { stats, trend, now } = input;
   return (
-    noScheduler(stats) ?? paused(stats) ?? deadGrowing(stats, trend) ?? behind(stats) ?? late(stats) ?? well(stats, now)
+    noScheduler(stats) ??
+    hanging(stats) ??
+    paused(stats) ??
+    deadGrowing(stats, trend) ??
+    behind(stats) ??
+    late(stats) ??
+    well(stats, now)
   );
 }
 
@@ -117,6 +128,25 @@ function noScheduler(stats: Stats): Health | null {
     headline: 'No scheduler is alive: messages are accepted, but none is delivered.',
     detail: `${plural(waiting, 'message')} scheduled, ${formatCount(stats.due ?? 0)} due already.`,
     remedy: 'Start a server with Server.Role all or worker (python app.py). It takes up at once what is due.',
+  };
+}
+
+function hanging(stats: Stats): Health | null {
+  const schedulers = (stats.servers ?? []).filter((server) => delivers(server) && isAlive(server));
+  const stuck = schedulers.filter(hangs);
+  if (stuck.length === 0) return null;
+  const all = stuck.length === schedulers.length;
+  const names = stuck.map((server) => `${server.name}: ${server.failure}`).join('; ');
+  return {
+    code: 'hanging',
+    level: all ? 'bad' : 'warn',
+    headline: all
+      ? 'Nothing is delivered: the scheduler is running, but stuck.'
+      : `${stuck.length} of ${schedulers.length} schedulers ${stuck.length === 1 ? 'is' : 'are'} running, but stuck.`,
+    detail: `${names}.${all ? '' : ' The others deliver.'}`,
+    remedy:
+      'Restart that server. Nothing is lost: what it held is taken up again when its locks expire. ' +
+      'The end of the error file in its logs/ says what it was doing.',
   };
 }
 
@@ -222,21 +252,28 @@ function oldest(stats: Stats): string {
   return stats.oldest_due_age_ms ? `, the oldest for ${formatSpan(stats.oldest_due_age_ms)}` : '';
 }
 
-/** Lesser things worth knowing, but for what the headline (`code`) says already. */
-export function notes(stats: Stats | null, code: string): string[] {
+/** A lesser thing worth knowing; `href` leads to where something can be done about it. */
+export interface Note {
+  text: string;
+  href?: string;
+}
+
+/** What else is worth knowing, but for what the headline (`code`) says already. */
+export function notes(stats: Stats | null, code: string): Note[] {
   if (!stats) return [];
-  const found: string[] = [];
+  const found: Note[] = [];
   if (stats.dead && code !== 'dead-growing') {
-    found.push(`${plural(stats.dead, 'dead letter waits', 'dead letters wait')} for a decision.`);
+    const text = `${plural(stats.dead, 'dead letter waits', 'dead letters wait')} for a decision.`;
+    found.push({ text, href: '#/messages?status=dead' });
   }
   for (const server of code === 'no-scheduler' ? [] : (stats.servers ?? [])) {
     if (!isAlive(server)) {
-      found.push(
-        `${server.name} was last heard of ${formatSpan(server.last_beat_age_ms ?? 0)} ago. Others take over what it held.`,
-      );
+      found.push({
+        text: `${server.name} was last heard of ${formatSpan(server.last_beat_age_ms ?? 0)} ago. Others take over what it held; start it again if nobody stopped it.`,
+      });
     }
   }
-  return [...found, ...redisNotes(stats.redis)];
+  return [...found, ...redisNotes(stats.redis).map((text) => ({ text }))];
 }
 
 function redisNotes(redis: Stats['redis']): string[] {

@@ -72,6 +72,12 @@ export function formatMoment(ms: number, timeZone?: string): string {
   return rest === 0 ? text : `${text}.${String(Math.floor(rest)).padStart(3, '0')}`;
 }
 
+/** `today, 09:00:00.250`, or with its date when it is on another day than `now`; local. */
+export function formatNear(ms: number, now: number): string {
+  if (new Date(ms).toDateString() !== new Date(now).toDateString()) return formatMoment(ms);
+  return `today, ${formatClock(ms).replace(/\.000$/, '')}`;
+}
+
 /** `09:00:00.250`, local. */
 export function formatClock(ms: number): string {
   const date = new Date(ms);

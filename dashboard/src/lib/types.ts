@@ -86,6 +86,8 @@ export interface ServerInfo {
   role?: string;
   in_flight?: number | null;
   last_beat_age_ms?: number | null;
+  /** Why it delivers nothing although it reports. */
+  failure?: string | null;
   version?: string | null;
   pid?: number | null;
   host?: string | null;
@@ -101,7 +103,7 @@ export interface Stats {
   dead?: number;
   finished?: number;
   finished_bytes?: number;
-  retrying?: number | null;
+  retrying: number;
   oldest_due_age_ms?: number | null;
   next_due_at?: string | null;
   throughput?: { delivered_per_s?: number; failed_per_s?: number; accepted_per_s?: number };

@@ -6,7 +6,7 @@ import type { StreamState } from '../lib/events';
 import { addEvents, EMPTY_FEED } from '../lib/feed';
 import type { Feed } from '../lib/feed';
 import { assess, DeadWatch, notes } from '../lib/health';
-import type { DeadTrend, Failure, Health } from '../lib/health';
+import type { DeadTrend, Failure, Health, Note } from '../lib/health';
 import { clockOffset, parseMoment } from '../lib/time';
 import type { ServiceEvent, Stats } from '../lib/types';
 import { currentToken, rememberToken } from './token';
@@ -19,7 +19,7 @@ interface Service {
   stats: Stats | null;
   failure: Failure | null;
   health: Health;
-  notes: string[];
+  notes: Note[];
   /** ms, by the service's clock, whatever this machine's clock says. */
   now: () => number;
   refresh: () => void;

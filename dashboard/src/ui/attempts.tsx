@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react';
-import { formatMoment, formatSpan, parseMoment } from '../lib/time';
+import { formatNear, formatSpan, parseMoment } from '../lib/time';
 import { outcomeKind, outcomeText } from '../lib/timeline';
 import type { Attempt, Message } from '../lib/types';
+import { useService } from '../state/service';
 import { Mark } from './marks';
 
 const TOLD_ABOVE = new Set([
@@ -36,7 +37,10 @@ export function Attempts({ message }: { message: Message }): ReactNode {
 }
 
 function AttemptEntry({ attempt, open }: { attempt: Attempt; open: boolean }): ReactNode {
+  const { now } = useService();
   const started = parseMoment(attempt.started_at);
+  // The chip says it already.
+  const error = attempt.error === `HTTP ${attempt.status_code}` ? null : attempt.error;
   const rest = Object.entries(attempt).filter(
     ([key, value]) => !TOLD_ABOVE.has(key) && value !== null && value !== undefined,
   );
@@ -48,12 +52,12 @@ function AttemptEntry({ attempt, open }: { attempt: Attempt; open: boolean }): R
           <b>Attempt {attempt.attempt}</b> <span>{outcomeText(attempt)}</span>
           {attempt.status_code != null && <span className="code-chip figures">HTTP {attempt.status_code}</span>}
           <span className="quiet figures">
-            {started !== null && formatMoment(started)}
+            {started !== null && formatNear(started, now())}
             {attempt.lateness_ms != null && `, ${formatSpan(attempt.lateness_ms)} late`}
             {attempt.duration_ms != null && `, took ${formatSpan(attempt.duration_ms)}`}
           </span>
         </summary>
-        {attempt.error && <p className="attempt-error">{attempt.error}</p>}
+        {error && <p className="attempt-error">{error}</p>}
         {attempt.response && <Evidence name="Response" text={attempt.response} />}
         {attempt.traceback && <Evidence name="Traceback" text={attempt.traceback} />}
         {rest.map(([key, value]) => (

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import type { KeyboardEvent, PointerEvent, ReactNode } from 'react';
-import { areaPath, largest, linePath, nearest, niceCeiling, scale, valueTicks } from '../lib/chart';
+import { aboveZero, areaPath, largest, linePath, nearest, niceCeiling, scale, valueTicks } from '../lib/chart';
 import type { Point } from '../lib/chart';
 import { formatClock } from '../lib/time';
 
@@ -10,6 +10,8 @@ export interface Series {
   tone: string;
   points: Point[];
   filled?: boolean;
+  /** No line where it is zero: nothing to see is good. */
+  quietAtZero?: boolean;
 }
 
 interface Props {
@@ -72,7 +74,7 @@ export function Chart({ title, series, format, floor, now, windowMs }: Props): R
         {series.map((line) => (
           <g key={line.name} className={`line-${line.tone}`}>
             {line.filled && <path className="chart-area" d={areaPath(line.points, by)} />}
-            <path className="chart-line" d={linePath(line.points, by)} />
+            <path className="chart-line" d={linePath(line.quietAtZero ? aboveZero(line.points) : line.points, by)} />
           </g>
         ))}
         {at !== null && shown && (

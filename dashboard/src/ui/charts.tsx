@@ -41,6 +41,7 @@ export function Charts({ stats }: { stats: Stats }): ReactNode {
           {
             name: 'failed',
             tone: 'failed',
+            quietAtZero: true,
             points: historySeries(history, span, (point) => perSecond(point.failed), 0),
           },
         ]}

@@ -21,7 +21,7 @@ export function HealthBanner(): ReactNode {
         {notes.length > 0 && !failure && (
           <ul className="health-notes">
             {notes.map((note) => (
-              <li key={note}>{note}</li>
+              <li key={note.text}>{note.href ? <a href={note.href}>{note.text}</a> : note.text}</li>
             ))}
           </ul>
         )}

@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react';
 import { destination, excerpt } from '../lib/describe';
 import { messageHref } from '../lib/route';
-import { formatMoment } from '../lib/time';
+import { formatNear } from '../lib/time';
+import { useService } from '../state/service';
 import type { Message } from '../lib/types';
 import { StatusLabel } from './marks';
 import { Countdown } from './moment';
@@ -36,6 +37,7 @@ export function MessageTable({ messages }: { messages: Message[] }): ReactNode {
 }
 
 function Row({ message }: { message: Message }): ReactNode {
+  const { now } = useService();
   const where = destination(message);
   return (
     <tr>
@@ -43,7 +45,7 @@ function Row({ message }: { message: Message }): ReactNode {
         <StatusLabel status={message.status} />
       </td>
       <td className="due">
-        <span className="figures">{formatMoment(message.due_at_ms)}</span>
+        <span className="figures">{formatNear(message.due_at_ms, now())}</span>
         {message.status === 'scheduled' && (
           <span className="quiet">
             <Countdown at={message.due_at_ms} />

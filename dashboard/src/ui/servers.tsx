@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import { formatBytes, formatCount } from '../lib/format';
-import { delivers, isAlive } from '../lib/health';
+import { delivers, hangs, isAlive } from '../lib/health';
 import { useService } from '../state/service';
 import { formatSpan, parseMoment } from '../lib/time';
 import type { ServerInfo, Stats } from '../lib/types';
@@ -45,14 +45,16 @@ export function Servers({ servers }: { servers: ServerInfo[] }): ReactNode {
 function ServerRow({ server }: { server: ServerInfo }): ReactNode {
   const { now } = useService();
   const alive = isAlive(server);
+  const well = alive && !hangs(server);
   const started = parseMoment(server.started_at);
   const where = [server.host, server.pid && `pid ${server.pid}`].filter(Boolean).join(', ');
   return (
-    <tr className={alive ? '' : 'tone-bad'}>
+    <tr className={well ? '' : 'tone-bad'}>
       <th scope="row" title={where}>
-        <span className={alive ? 'dot tone-ok' : 'dot tone-bad'} aria-hidden="true" />
+        <span className={well ? 'dot tone-ok' : 'dot tone-bad'} aria-hidden="true" />
         {server.name}
         {!alive && <span className="quiet"> silent</span>}
+        {hangs(server) && <span className="server-failure">stuck: {server.failure}</span>}
       </th>
       <td>{server.role ?? '–'}</td>
       <td className="number figures">{delivers(server) ? formatCount(server.in_flight) : '–'}</td>

@@ -1,10 +1,12 @@
 import type { ReactNode } from 'react';
-import { formatMoment } from '../lib/time';
+import { formatNear } from '../lib/time';
+import { useService } from '../state/service';
 import { timeline } from '../lib/timeline';
 import type { Message } from '../lib/types';
 import { Mark } from './marks';
 
 export function Timeline({ message }: { message: Message }): ReactNode {
+  const { now } = useService();
   return (
     <section className="panel" aria-labelledby="timeline">
       <h2 id="timeline">Timeline</h2>
@@ -14,7 +16,7 @@ export function Timeline({ message }: { message: Message }): ReactNode {
             <Mark kind={step.kind} />
             <span>{step.text}</span>
             <time className="quiet figures" dateTime={new Date(step.at).toISOString()}>
-              {formatMoment(step.at)}
+              {formatNear(step.at, now())}
             </time>
           </li>
         ))}
