@@ -63,19 +63,27 @@ class Dispatcher:
         try:
             claimed = self._store.claim(room, self._lock_ms, self._owner)
         except StoreUnavailable as error:
-            if not self._away:
-                self._away = True
-                self._log.error(f"cannot claim, trying on: {error}")
-            return _AWAY_SECONDS
-        if self._away:
-            self._away = False
-            self._log.info("Redis answers again; claiming goes on")
+            return self._redis_away(error)
+        longest = self._redis_away(claimed.error) if claimed.error else self._redis_answers()
         self._redis_time.heard(claimed.redis_ms)
         if claimed.claims:
             self._workers.submit(claimed.claims)
         self._progress = self._clock.monotonic()
-        # The poll is only the net for a wake-up that was lost on the way.
-        return self._poll if claimed.wait_ms is None else min(self._poll, claimed.wait_ms / 1000)
+        return longest if claimed.wait_ms is None else min(longest, claimed.wait_ms / 1000)
+
+    def _redis_away(self, error: StoreUnavailable) -> float:
+        """Seconds until the next try."""
+        if not self._away:
+            self._away = True
+            self._log.error(f"cannot claim, trying on: {error}")
+        return _AWAY_SECONDS
+
+    def _redis_answers(self) -> float:
+        """Seconds to sleep at most: the poll is only the net for a wake-up that was lost on the way."""
+        if self._away:
+            self._away = False
+            self._log.info("Redis answers again; claiming goes on")
+        return self._poll
 
     # -- thread ----------------------------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ FIELDS: dict[str, str] = {
     "g": "when the last attempt was claimed, ms",
     "a": "attempts made",
     "o": "attempts made before the last redrive",
-    "l": "attempts that ended with an expired lock",
+    "l": "attempts in a row that ended with an expired lock",
     "e": "last error",
     "u": "updated_at, ms; left out while it equals created_at or finished_at",
     "f": "finished_at, ms",

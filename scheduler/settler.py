@@ -52,8 +52,12 @@ class Settler:
             if self._busy:
                 return
             self._busy = True
+        tries = 0
         while group := self._next_group():
-            self._settle(group)
+            left = self._settle(group, tries)
+            tries = tries + 1 if left else 0
+            if left:
+                self._later(left, _BACKOFF[min(tries, len(_BACKOFF)) - 1])
 
     def close(self) -> None:
         """Stop waiting for a Redis that is away: what is not settled stays locked, and is reaped when the lock
@@ -67,32 +71,44 @@ class Settler:
             self._busy = bool(group)
             return group
 
-    def _settle(self, group: list[Outcome]) -> None:
-        tries = 0
-        while True:
+    def _settle(self, group: Sequence[Outcome], tries: int) -> list[Outcome]:
+        """Settle what can be settled; those whose partition does not answer.
+
+        Partition by partition: in a cluster one may be away, and the others' messages are not to wait for it.
+        """
+        partitions: dict[int, list[Outcome]] = {}
+        for outcome in group:
+            partitions.setdefault(outcome.claim.partition, []).append(outcome)
+        left: list[Outcome] = []
+        for part in partitions.values():
             try:
-                held = self._store.settle(group)
-                break
+                held = self._store.settle(part)
             except StoreUnavailable as error:
-                # Not given up when the locks' time is over: as long as nobody reaped them the token is still good, and
-                # who asks first after an outage, the owner or a reaper, decides.  The reapers wait a lock's life.
                 if tries == 0:
-                    self._log.error(f"{len(group)} outcomes cannot be settled yet, trying on: {error}")
-                if self._clock.wait(self._give_up, _BACKOFF[min(tries, len(_BACKOFF) - 1)]):
-                    self._log.error(
-                        f"{len(group)} outcomes not settled: their messages run again, with a higher attempt"
-                    )
-                    held = [True] * len(group)
-                    break
-                tries += 1
+                    self._log.error(f"{len(part)} outcomes cannot be settled yet, trying on: {error}")
+                left += part
+                continue
             except Exception as error:  # noqa: BLE001 - a defect must not end settling for good; the locks expire
-                self._log.error(f"{len(group)} outcomes could not be settled: {error}", exception=error)
-                held = [True] * len(group)
-                break
-        lost = [outcome for outcome, ok in zip(group, held, strict=True) if not ok]
-        if lost:
-            self._report_lost(lost)
-        self._settled(group)
+                self._log.error(f"{len(part)} outcomes could not be settled: {error}", exception=error)
+                held = [True] * len(part)
+            lost = [outcome for outcome, ok in zip(part, held, strict=True) if not ok]
+            if lost:
+                self._report_lost(lost)
+            self._settled(part)
+        return left
+
+    def _later(self, left: list[Outcome], seconds: float) -> None:
+        """Wait, and put them to those that came meanwhile; or give them up at the end.
+
+        They are not given up when the locks' time is over: as long as nobody reaped them the token is still good, and
+        who asks first after an outage, the owner or a reaper, decides.  The reapers wait a lock's life.
+        """
+        if self._clock.wait(self._give_up, seconds):
+            self._log.error(f"{len(left)} outcomes not settled: their messages run again, with a higher attempt")
+            self._settled(left)
+            return
+        with self._lock:
+            self._waiting += left
 
     def _report_lost(self, lost: Sequence[Outcome]) -> None:
         self._telemetry.count("scheduler_locks_lost", len(lost))

@@ -65,6 +65,9 @@ for at = items, #ARGV, STRIDE do
       if kind == 'retry' then
         hash[#hash + 1], hash[#hash + 2] = 'u', now_text
         redis.call('HSET', key, unpack(hash))
+        -- This attempt was reported: locks are lost in a row, or a message without limit would be dead after five
+        -- servers that died in a year.
+        redis.call('HDEL', key, 'l')
         reschedule(id, m[2], now_ms + tonumber(delay_ms))
         retrying = retrying + 1
         event('retried', id, m[6], attempt)

@@ -50,6 +50,29 @@ def unavailable() -> Iterator[None]:
         raise StoreUnavailable(f"Redis refuses to write: {error}") from error
 
 
+class Rounds:
+    """Goes on to the next partition when one does not answer: the others' locks must not expire for it.
+
+    ``with rounds.next():`` around each partition; ``error`` is the first that was met.
+    """
+
+    def __init__(self) -> None:
+        self.error: StoreUnavailable | None = None
+
+    @contextmanager
+    def next(self) -> Iterator[None]:
+        """A partition's turn."""
+        try:
+            yield
+        except StoreUnavailable as error:
+            self.error = self.error or error
+
+    def end(self) -> None:
+        """Raises what was met on the way."""
+        if self.error is not None:
+            raise self.error
+
+
 class Base:
     """Partitions and calls.  Thread-safe: the client's pool hands each thread a connection of its own."""
 

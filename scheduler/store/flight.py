@@ -9,7 +9,7 @@ from scheduler.errors import StoreUnavailable
 from scheduler.message import Claim, Outcome
 from scheduler.scripts import load
 from scheduler.store import records
-from scheduler.store.base import SCAN, Base
+from scheduler.store.base import SCAN, Base, Rounds
 from scheduler.store.results import Claimed, Limits, Reaped
 
 
@@ -22,28 +22,36 @@ class Flight(Base):
         """Take up to ``limit`` due messages, most urgent first, each under a lock that lives ``lock_ms``.
 
         Partitions are asked in turn, another one first each time; priorities are strict within a partition.
+        Raises ``StoreUnavailable`` when none of them answers; what the others gave must be delivered.
         """
         self._turn = (self._turn + 1) % len(self.partitions)
         claims: list[Claim] = []
         wait_ms: float | None = None
         redis_ms = 0.0
+        rounds = Rounds()
         for i in range(len(self.partitions)):
             if len(claims) == limit:
-                return Claimed(claims, 0.0, redis_ms)
+                return Claimed(claims, 0.0, redis_ms, rounds.error)
             partition = (self._turn + i) % len(self.partitions)
             # The same token never twice, not even for a server that comes back under its old name.
             token = f"{owner}.{self.new_id()}"
-            now_us, wait_us, *rows = self.run(
-                "claim", partition, limit=limit - len(claims), lock_ms=lock_ms, token=token
-            )
-            claims += [records.claim_of(row, token, partition) for row in rows]
-            redis_ms = int(now_us) / 1000
-            if int(wait_us) >= 0:
-                wait_ms = min(wait_ms if wait_ms is not None else float("inf"), int(wait_us) / 1000)
-        return Claimed(claims, wait_ms, redis_ms)
+            with rounds.next():
+                now_us, wait_us, *rows = self.run(
+                    "claim", partition, limit=limit - len(claims), lock_ms=lock_ms, token=token
+                )
+                claims += [records.claim_of(row, token, partition) for row in rows]
+                redis_ms = int(now_us) / 1000
+                if int(wait_us) >= 0:
+                    wait_ms = min(wait_ms if wait_ms is not None else float("inf"), int(wait_us) / 1000)
+        if not redis_ms:
+            rounds.end()
+        return Claimed(claims, wait_ms, redis_ms, rounds.error)
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
-        """Report outcomes, in bulk.  False where the lock was lost: nothing was changed for that message."""
+        """Report outcomes, in bulk.  False where the lock was lost: nothing was changed for that message.
+
+        Outcomes of several partitions may be settled in part when it raises ``StoreUnavailable``.
+        """
         results = [False] * len(outcomes)
         groups: dict[int, list[int]] = {}
         for position, outcome in enumerate(outcomes):
@@ -57,38 +65,49 @@ class Flight(Base):
         return results
 
     def renew(self, claims: Sequence[Claim], lock_ms: int) -> list[Claim]:
-        """Push the expiry of these locks; those that were lost."""
+        """Push the expiry of these locks; those that were lost.
+
+        Raises ``StoreUnavailable`` when a partition does not answer, after the others' were pushed.
+        """
         lost: list[Claim] = []
         groups: dict[int, list[Claim]] = {}
         for claim in claims:
             groups.setdefault(claim.partition, []).append(claim)
+        rounds = Rounds()
         for partition, group in groups.items():
-            for first in range(0, len(group), SCAN):
-                part = group[first : first + SCAN]
-                items = [value for claim in part for value in (claim.id, claim.token)]
-                lost += [part[int(n) - 1] for n in self.run("renew", partition, items, lock_ms=lock_ms)]
+            with rounds.next():
+                for first in range(0, len(group), SCAN):
+                    part = group[first : first + SCAN]
+                    items = [value for claim in part for value in (claim.id, claim.token)]
+                    lost += [part[int(n) - 1] for n in self.run("renew", partition, items, lock_ms=lock_ms)]
+        rounds.end()
         return lost
 
     def reap(self, limit: int, not_after: int | None = None) -> Reaped:
         """Return messages whose lock expired to ``scheduled``, or to ``dead`` when their attempts are used up.
 
-        ``not_after`` (ms): raises ``StoreUnavailable``, and reaps no more, when it is later by Redis's clock.
+        ``not_after`` (ms): raises ``StoreUnavailable``, and reaps no more, when it is later by Redis's clock.  Raises
+        it too when a partition does not answer, after the others' were reaped.
         """
         total = Reaped(0, 0, None)
         allowed = self.default_retry.max_attempts
+        rounds = Rounds()
         for partition in range(len(self.partitions)):
-            scheduled, dead, wait = self.run(
-                "reap",
-                partition,
-                limit=limit,
-                max_attempts=allowed,
-                lost_limit=allowed if allowed > 0 else 5,
-                not_after="" if not_after is None else not_after,
-            )
+            scheduled, dead, wait = 0, 0, -1
+            with rounds.next():
+                scheduled, dead, wait = self.run(
+                    "reap",
+                    partition,
+                    limit=limit,
+                    max_attempts=allowed,
+                    lost_limit=allowed if allowed > 0 else 5,
+                    not_after="" if not_after is None else not_after,
+                )
             if scheduled < 0:
                 raise StoreUnavailable("Redis answered late: locks may have expired while their owners could not renew")
             waits = [w for w in (total.wait_ms, None if int(wait) < 0 else int(wait)) if w is not None]
             total = Reaped(total.scheduled + scheduled, total.dead + dead, min(waits, default=None))
+        rounds.end()
         return total
 
     def trim(self, which: Literal["done", "dead"], limits: Limits, limit: int) -> int:

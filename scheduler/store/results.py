@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from scheduler.errors import StoreUnavailable
 from scheduler.message import Claim, Message, Priority
 from scheduler.retry import RetryPolicy
 
@@ -26,6 +27,8 @@ class Claimed(NamedTuple):
     is waiting at all, or the service is paused."""
     redis_ms: float
     """Redis's clock when the claim was made, ms with fractions."""
+    error: StoreUnavailable | None = None
+    """A partition that did not answer; the others did."""
 
 
 class Page(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,25 @@ def test_a_primary_of_a_cluster_dies_and_its_partitions_go_on(short_tmp: Path) -
             said.wait_for(120)
             store.close()
         assert set(said.acks) == set(ids)
+
+
+def test_while_a_primary_of_a_cluster_is_gone_the_other_partitions_go_on(short_tmp: Path) -> None:
+    """It has no replica.  What it held is delivered late, or never; nothing else is late, or twice."""
+    with Cluster(short_tmp, partial=True) as redis:
+        said = Counting()
+        with Running(redis.url, logger=said, settings=settings(redis.url, partitions=12)):
+            store = store_at(redis.url, partitions=12)
+            ids = accept(store, 30)
+            said.wait_for(30)
+            redis.nodes[0].kill()
+            there = []
+            while len(there) < 60:
+                (id,) = store.new_ids(1)
+                with suppress(StoreUnavailable):
+                    there += [one.id for one in store.schedule([NewMessage(id=id, payload="1", due_at=0)])]
+            said.wait_for(90)
+            store.close()
+        said.once(ids + there)
 
 
 def reopened(url: str, partitions: int) -> MessageStore | None:

@@ -115,6 +115,19 @@ def test_it_dies_when_its_attempts_are_used_up(
     assert broken_rules(lua.client) == []
 
 
+def test_locks_without_limit_are_lost_in_a_row(lua: Lua) -> None:
+    """An attempt that was reported lies between the crashes of servers months apart."""
+    lua.schedule("a", retry="-1,1,1,1,0")
+    now = NOW
+    for _ in range(5):
+        for _ in range(2):
+            lua.claim(now=now)
+            now += 1000
+            assert lua.reap(now=now, lost_limit=3) == [1, 0, -1]
+        lua.claim(now=now)
+        lua.settle("a", "retry", delay_ms=0, now=now)
+
+
 def test_retries_without_limit_go_on_while_the_server_answers(lua: Lua) -> None:
     lua.schedule("a", retry="-1,1,1,1,0")
     for n in range(30):

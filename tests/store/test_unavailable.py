@@ -240,3 +240,45 @@ def test_a_batch_over_several_partitions_is_undone_when_one_is_away(redis_client
     whole = store_on(redis_client, partitions=3)
     assert len(whole.schedule(batch, idempotency_key="K", fingerprint="f")) == 20
     assert whole.counts().scheduled[Priority.NORMAL] == 20
+
+
+class Half:
+    """Three partitions, two of which answer; 20 messages over all of them."""
+
+    def __init__(self, client: redis.Redis, away: int) -> None:
+        self.ticks = Ticks()
+        self.away = away
+        self.whole = store_on(client, self.ticks, partitions=3)
+        self.half = store_on(OnePartitionAway(client, away), self.ticks, partitions=3)  # type: ignore[arg-type]
+        self.whole.schedule([message(f"id{n:02}") for n in range(20)])
+        self.there = {id for n in range(20) if self.whole.partition_of(id := f"id{n:02}") != away}
+
+
+@pytest.fixture(params=[0, 1, 2])
+def half(redis_client: redis.Redis, request: pytest.FixtureRequest) -> Half:
+    return Half(redis_client, request.param)
+
+
+def test_what_the_other_partitions_give_is_claimed_and_the_fault_is_told(half: Half) -> None:
+    for limit in (1, 100):
+        claimed = half.half.claim(limit, 1000)
+        assert {claim.id for claim in claimed.claims} <= half.there
+        assert claimed.redis_ms == NOW
+        half.there -= {claim.id for claim in claimed.claims}
+    assert half.there == set()
+    assert claimed.error is not None
+    assert half.half.claim(100, 1000).claims == []
+    assert half.whole.claim(100, 1000).error is None
+
+
+def test_the_other_partitions_locks_are_renewed_and_reaped(half: Half) -> None:
+    claims = half.whole.claim(100, 1000).claims
+    half.ticks.now += 900
+    with pytest.raises(StoreUnavailable):
+        half.half.renew(claims, 1000)
+    half.ticks.now += 900
+    assert half.whole.reap(100).scheduled == 20 - len(half.there), "of the others no lock has expired"
+    half.ticks.now += 900
+    with pytest.raises(StoreUnavailable):
+        half.half.reap(100)
+    assert half.whole.counts().processing == 0

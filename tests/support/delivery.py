@@ -37,6 +37,8 @@ class FlakyStore(MessageStore):
         )
         self.away = False
         """Redis does not answer."""
+        self.away_partitions: set[int] = set()
+        """These of its nodes do not answer."""
         self.broken: Exception | None = None
         """A defect: raised by every verb."""
         self.calls: list[str] = []
@@ -49,6 +51,8 @@ class FlakyStore(MessageStore):
         self, script: Script, keys: Keys, partition: int, items: Sequence[Argument] = (), /, **arguments: Argument
     ) -> Reply:
         self._check(script.name)
+        if partition in self.away_partitions:
+            raise StoreUnavailable("Redis does not answer: this node is away")
         self.calls.append(script.name)
         return super().call(script, keys, partition, items, **arguments)
 
@@ -67,11 +71,13 @@ class FlakyStore(MessageStore):
         if self.broken:
             raise self.broken
 
-    def add(self, count: int = 1, *, channel: str = "test", due_at: int = 0, **fields: Any) -> list[str]:
+    def add(
+        self, count: int = 1, *, channel: str = "test", due_at: int = 0, partition: int = 0, **fields: Any
+    ) -> list[str]:
         """The ids of new messages, due now unless ``due_at`` says otherwise."""
         new = [
             NewMessage(id=id, payload=f'"m{number}"', due_at=due_at, channel=channel, **fields)
-            for number, id in enumerate(self.new_ids(count))
+            for number, id in enumerate(self._ids_in(partition, count))
         ]
         self.schedule(new)
         return [message.id for message in new]

@@ -107,6 +107,7 @@ class Model:
             entry.back(entry.due_at if outcome.delay_ms is None else self.now + outcome.delay_ms)
         elif outcome.kind == "retry":
             entry.note("failed")
+            entry.lost = 0
             entry.back(self.now + (outcome.delay_ms or 0))
         else:
             entry.note("delivered" if outcome.kind == "ack" else "failed")

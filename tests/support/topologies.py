@@ -122,14 +122,17 @@ class Sentinels(Topology):
 
 
 class Cluster(Topology):
-    """Three primaries that share the slots, each with a replica when ``replicas`` is true."""
+    """Three primaries that share the slots, each with a replica when ``replicas`` is true.  With ``partial`` they go on
+    when one of them is gone.
+    """
 
-    def __init__(self, folder: Path, *, replicas: bool = False) -> None:
+    def __init__(self, folder: Path, *, replicas: bool = False, partial: bool = False) -> None:
         super().__init__()
         for n in range(6 if replicas else 3):
             port = free_port()
             options = (
                 *("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--save", "", "--appendonly", "no"),
+                *("--cluster-require-full-coverage", "no" if partial else "yes"),
                 *("--cluster-port", str(free_port()), "--repl-diskless-sync-delay", "0"),
             )
             self.nodes.append(Node(folder / f"node-{n}", port, *options))

@@ -20,10 +20,10 @@ from tests.support.delivery import DoingChannel, FlakyStore, HeldChannel, Pool, 
 class Bench:
     """A dispatcher with its workers over a store, on the test's clock."""
 
-    def __init__(self, clock: FakeClock, channel: Any, poll: float, threads: int) -> None:
+    def __init__(self, clock: FakeClock, channel: Any, poll: float, threads: int, partitions: int) -> None:
         self.clock = clock
         self.channel = channel
-        self.store = FlakyStore(clock)
+        self.store = FlakyStore(clock, partitions=partitions)
         self.pool = Pool(self.store, clock, channel, threads=threads)
         self.log = self.pool.log
         self.redis_time = RedisTime(clock)
@@ -60,8 +60,8 @@ MakeBench = Callable[..., Bench]
 def bench(clock: FakeClock) -> Iterator[MakeBench]:
     made: list[Bench] = []
 
-    def make(channel: Any = None, *, poll: float = 1.0, threads: int = 10) -> Bench:
-        made.append(Bench(clock, channel or acking(), poll, threads))
+    def make(channel: Any = None, *, poll: float = 1.0, threads: int = 10, partitions: int = 1) -> Bench:
+        made.append(Bench(clock, channel or acking(), poll, threads, partitions))
         return made[-1]
 
     yield make
@@ -206,6 +206,20 @@ def test_every_outage_is_mentioned_once(bench: MakeBench) -> None:
         b.dispatcher.tick()
     assert b.log.count("cannot claim") == 2
     assert b.log.count("answers again") == 1
+
+
+def test_while_one_partition_is_away_the_others_messages_are_delivered(bench: MakeBench) -> None:
+    b = bench(partitions=2)
+    b.store.away_partitions = {0}
+    [id] = b.store.add(partition=1)
+    for _ in range(3):
+        assert b.dispatcher.tick() == 0.25
+    b.pool.idle()
+    assert b.status(id) is Status.DELIVERED
+    assert b.log.errors == ["cannot claim, trying on: Redis does not answer: this node is away"]
+    b.store.away_partitions = set()
+    assert b.dispatcher.tick() == 1.0
+    assert b.log.count("Redis answers again; claiming goes on") == 1
 
 
 # -- the thread --------------------------------------------------------------------------------------------------------

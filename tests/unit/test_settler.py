@@ -19,9 +19,9 @@ from tests.support.logger import RecordingLogger
 class Bench:
     """A settler over a store, and what it says."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, partitions: int = 1) -> None:
         self.clock = clock
-        self.store = FlakyStore(clock)
+        self.store = FlakyStore(clock, partitions=partitions)
         self.log = RecordingLogger()
         self.telemetry = Telemetry(clock)
         self.settled: list[Outcome] = []
@@ -32,8 +32,8 @@ class Bench:
         self.settled += outcomes
         self.through.set()
 
-    def claims(self, count: int) -> list[Claim]:
-        self.store.add(count)
+    def claims(self, count: int, partition: int = 0) -> list[Claim]:
+        self.store.add(count, partition=partition)
         return self.store.claim(count, LOCK_MS, "me").claims
 
     def settles(self) -> int:
@@ -180,3 +180,24 @@ def test_a_defect_costs_its_group_and_not_the_settling_of_what_follows(bench: Be
     assert bench.log.count("1 outcomes could not be settled: a defect") == 1
     assert bench.store.message(second.id).status is Status.DELIVERED
     assert len(bench.settled) == 2, "what is not settled must not be renewed for ever"
+
+
+def test_a_partition_that_is_away_holds_up_no_other(clock: FakeClock) -> None:
+    bench = Bench(clock, partitions=2)
+    claims = bench.claims(1, partition=0) + bench.claims(2, partition=1)
+    bench.store.away_partitions = {0}
+    adding = bench.add_in_thread(acks(claims))
+    bench.clock.wait_for_sleeper()
+    assert bench.settled == acks(claims[1:])
+    [late] = bench.claims(1, partition=1)
+    bench.settler.add(acks([late]))  # returns at once, and goes out with the next try
+    bench.clock.advance(0.05)
+    wait_until_asleep_again(bench.clock, 2)
+    assert bench.settled == acks([*claims[1:], late])
+    bench.store.away_partitions = set()
+    bench.clock.advance(0.1)
+    adding.join(15)
+    assert bench.settled == acks([*claims[1:], late, claims[0]])
+    assert {bench.store.message(claim.id).status for claim in claims} == {Status.DELIVERED}
+    assert bench.log.count("cannot be settled yet") == 1
+    assert bench.log.count("lock lost") == 0
