@@ -156,6 +156,7 @@ class _Delivery:
         self._grace = plan.grace_seconds
         self._process = f"{runtime.server}/scheduler"
         self._started_at = clock.now_ms()
+        self._stopping = False
         telemetry = Telemetry(clock)
         redis_time = RedisTime(clock)
         in_flight = InFlight()
@@ -223,6 +224,7 @@ class _Delivery:
             self._events.start()
 
     def stop(self) -> None:
+        self._stopping = True
         if self._events:
             self._events.stop()
         self.dispatcher.stop()
@@ -245,6 +247,7 @@ class _Delivery:
             "started_at": self._started_at,
             "in_flight": len(self.workers.in_flight),
             "progress_age_ms": round(age * 1000),
+            "stopping": self._stopping,
             "failure": self.workers.failure(),
             "events_port": self._events.port if self._events else None,
             "gauges": {

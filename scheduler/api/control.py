@@ -97,7 +97,8 @@ def failure(snapshot: dict[str, Any], settings: Settings) -> str | None:
     One that still beats but whose scheduler thread hangs delivers nothing.  Nor does one that has lost a channel: it
     would take messages that it cannot deliver.
     """
-    if snapshot["role"] != "scheduler":
+    # One that finishes what it holds before it ends claims nothing more, and is well.
+    if snapshot["role"] != "scheduler" or snapshot.get("stopping"):
         return None
     if snapshot.get("failure"):
         return str(snapshot["failure"])

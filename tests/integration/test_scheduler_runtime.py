@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 
-from scheduler.api.control import failure
+from scheduler.api.control import failure, patience_ms
 from scheduler.keys import SERVERS
 from scheduler.message import Message, Status
 from tests.support.delivery import HeldChannel, acking
@@ -228,6 +228,26 @@ def test_a_delivery_that_outlives_many_locks_is_made_once(
         message = finished(runtime, id)
     assert (message.status, message.attempt) == (Status.DELIVERED, 1)
     assert runtime.logger.errors == []
+
+
+def test_a_server_that_finishes_before_it_stops_is_not_taken_for_one_that_hangs(
+    redis_url: str, held: HeldChannel
+) -> None:
+    with Running(redis_url, held, name="one", settings=with_settings(poll_seconds=0.05)) as runtime:
+        runtime.add(channel="slow")
+        held.wait_begun(1)
+        stopping = threading.Thread(target=runtime.stop)
+        stopping.start()
+        try:
+            patience = patience_ms(runtime.settings)
+            reports = runtime.store.servers
+            wait_for(
+                "it has claimed nothing for long", lambda: reports()["one/scheduler"]["progress_age_ms"] > patience
+            )
+            assert failure(reports()["one/scheduler"], runtime.settings) is None
+        finally:
+            held.let_go()
+            stopping.join(20)
 
 
 def test_what_waits_behind_slow_work_goes_to_a_server_that_is_free(redis_url: str, held: HeldChannel) -> None:
