@@ -3,6 +3,7 @@
 # make bench   the figures of docs/benchmarks.md
 # make chaos   everything breaks, nothing is lost: the tables of docs/reliability.md (SECONDS=600 SEED=7)
 # make soak    steady load, nothing grows (SECONDS=3600)
+# make explore two servers, two messages, every order of steps and faults: what breaks a promise
 # make mutants the code is broken in one place after the other: which test notices (ONLY=claim-early)
 # make clean   remove what the others made; messages (data/) and logs (logs/) stay
 
@@ -15,7 +16,7 @@ NODE_IS_NEW := node -e 'const [major, minor] = process.versions.node.split(".");
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
-.PHONY: run test test-dashboard bench chaos soak mutants clean
+.PHONY: run test test-dashboard bench chaos soak explore mutants clean
 
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
@@ -49,6 +50,9 @@ chaos: $(VENV)/test.stamp
 
 soak: $(VENV)/test.stamp
 	$(PYTHON) -m tests.stress.soak $(if $(SECONDS),--seconds $(SECONDS))
+
+explore: $(VENV)/test.stamp
+	$(PYTHON) -m tests.explore
 
 mutants: $(VENV)/test.stamp
 	$(PYTHON) -m tests.mutants $(ONLY)
