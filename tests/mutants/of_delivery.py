@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 _FLIGHT = "tests/store/test_conformance_flight.py"
+_DISPATCHER = "tests/unit/test_dispatcher.py"
+_WORKERS = "tests/unit/test_workers.py"
 _EMBEDDED = "tests/integration/test_embedded.py"
 _REPLICAS = "tests/integration/test_high_availability.py"
 
@@ -70,7 +72,7 @@ MUTANTS = (
         "self._poll)",
         "the dispatcher sleeps a whole poll and not until the next moment",
         "every message is late by up to a second",
-        ("tests/unit/test_dispatcher.py",),
+        (f"{_DISPATCHER}::test_it_sleeps_exactly_until_the_next_moment",),
     ),
     Mutant(
         "wake-up-forgotten",
@@ -85,7 +87,7 @@ MUTANTS = (
 """,
         "the wake-up is cleared after the step and not before",
         "a message that is announced during a step is late by a poll",
-        ("tests/unit/test_dispatcher.py::test_an_announcement_during_a_step_is_not_lost",),
+        (f"{_DISPATCHER}::test_an_announcement_during_a_step_is_not_lost",),
     ),
     Mutant(
         "healthy-without-redis",
@@ -94,7 +96,7 @@ MUTANTS = (
         "        except StoreUnavailable as error:\n            self._progress = self._clock.monotonic()\n",
         "a step that failed counts as progress",
         "/health says that all is well while nothing is delivered",
-        ("tests/unit/test_dispatcher.py",),
+        (f"{_DISPATCHER}::test_while_redis_is_away_health_sees_it_and_delivery_comes_back_by_itself",),
     ),
     Mutant(
         "claim-what-cannot-start",
@@ -103,7 +105,7 @@ MUTANTS = (
         "min(self._batch_size, elsewhere)",
         "what is held already is not taken off the room for more",
         "one server hoards messages that others could deliver now",
-        ("tests/unit/test_workers.py",),
+        (f"{_WORKERS}::test_slow_work_is_claimed_only_for_workers_that_are_free",),
     ),
     Mutant(
         "settle-before-delivery",
@@ -112,7 +114,7 @@ MUTANTS = (
         '            report([Outcome(claim, "ack") for claim in claims])\n            channel.deliver(claims, report)',
         "a message is settled first and delivered then",
         "a crash or a failure between the two loses it",
-        ("tests/unit/test_workers.py",),
+        (f"{_WORKERS}::test_a_channel_that_raises_is_a_failed_attempt_and_the_worker_lives_on",),
     ),
     Mutant(
         "in-flight-too-late",
@@ -143,7 +145,7 @@ MUTANTS = (
 """,
         "claims are noted as in flight after the workers have them, and not before",
         "what ends at once stays noted for ever: renewed in vain, and every stop takes the whole grace",
-        ("tests/unit/test_workers.py",),
+        (f"{_WORKERS}::test_what_ends_while_it_is_handed_over_is_in_flight_no_more",),
     ),
     Mutant(
         "reported-again",
@@ -152,7 +154,7 @@ MUTANTS = (
         "for c in claims]",
         "when a channel fails in the middle of a slice, all of the slice counts as failed",
         "the log and the figures show failures of messages that were delivered",
-        ("tests/unit/test_workers.py",),
+        (f"{_WORKERS}::test_what_was_reported_before_a_channel_raised_keeps_its_outcome",),
     ),
     Mutant(
         "never-dead",
@@ -161,7 +163,7 @@ MUTANTS = (
         "if policy.exhausted(0):",
         "the last attempt is never the last",
         "what cannot be delivered is tried for ever, and nobody sees it among the dead letters",
-        ("tests/unit/test_workers.py",),
+        (f"{_WORKERS}::test_backoff_grows_to_its_cap_and_the_last_attempt_leaves_a_dead_letter_with_evidence_of_all",),
     ),
     Mutant(
         "stop-releases-nothing",
@@ -170,7 +172,7 @@ MUTANTS = (
         "self.in_flight.remove(left)",
         "a stop does not release what did not finish",
         "after a restart those messages wait until their locks expire, and an attempt is charged",
-        ("tests/unit/test_workers.py",),
+        (f"{_WORKERS}::test_what_does_not_finish_within_the_grace_is_released_uncharged",),
     ),
     Mutant(
         "settle-once",
