@@ -53,7 +53,7 @@ class Search:
         self._sources = array("l")
         self._steps = array("H")
         self._ahead = array("l")
-        self._probed = 0
+        self._probed: set[int] = set()
 
     def run(self) -> Found:
         """Until everything is explored, or the first rule is broken."""
@@ -87,10 +87,9 @@ class Search:
 
     def _expand(self, at: int) -> None:
         state = self._queue[at]
-        if state.content == self._probed:
-            # Contents are numbered in the order in which states with them are reached, and so are explored.
+        if state.content not in self._probed:
             self._model.probe(state)
-            self._probed += 1
+            self._probed.add(state.content)
         ahead, best = at, LATER
         for number, step in enumerate(self._model.steps(state)):
             target = self._reach(self._model.normal(step.target)[0], at, number)

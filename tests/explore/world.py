@@ -235,13 +235,8 @@ class World:
         rules.claimed(before, self._after(), limit, rows, LOCK)
         return rows
 
-    def _outcome(self, before: Content, item: Item) -> Outcome:
-        failed = item.kind in ("retry", "dead")
-        delay_ms = RETRY * UNIT_MS if item.kind == "retry" else None
-        return Outcome(_shown(item), item.kind, delay_ms=delay_ms, error=_ERROR if failed else None)
-
     def _settle(self, before: Content, call: Call) -> tuple[tuple[int, int], ...]:
-        accepted = self._store.settle([self._outcome(before, item) for item in call.items])
+        accepted = self._store.settle([_outcome(item) for item in call.items])
         owned = [item for item in call.items if item.owned]
         for item, done in zip(call.items, accepted, strict=True):
             refused = f"an outcome for {IDS[item.message]} without its lock's token"
@@ -347,3 +342,9 @@ def _shown(item: Item) -> Claim:
     return Claim(
         IDS[item.message], item.token, item.attempt, NOW, "echo", "1", None, None, None, Priority.NORMAL, NOW, 0
     )
+
+
+def _outcome(item: Item) -> Outcome:
+    failed = item.kind in ("retry", "dead")
+    delay_ms = RETRY * UNIT_MS if item.kind == "retry" else None
+    return Outcome(_shown(item), item.kind, delay_ms=delay_ms, error=_ERROR if failed else None)
