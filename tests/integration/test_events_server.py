@@ -236,6 +236,7 @@ class TestSlowViewers:
                 slow.hello()
                 ids: list[str] = []
                 while not live.server._closing:
+                    assert len(ids) < 20_000, "whoever reads nothing is never closed"
                     ids += live.add(100)
                     quick.wait(len(ids))
                 assert slow.closed() == (1013, "too slow: more than 1024 bytes behind; go on with last_event_id")

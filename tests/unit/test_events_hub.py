@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from scheduler.errors import StoreUnavailable
+from scheduler.events.frames import Filter
 from scheduler.events.hub import Hub
-from scheduler.events.stream import START, Batch, StreamId
+from scheduler.events.stream import START, Batch, Cursor, Event, StreamId
 
 
 class Reader:
@@ -65,3 +67,28 @@ def test_while_redis_is_away_who_waits_is_told_and_who_watches_stays() -> None:
             assert hub.positions == {0: START}
 
     asyncio.run(scenario())
+
+
+class Viewer:
+    """A connection with so many bytes unsent."""
+
+    def __init__(self, unsent: int) -> None:
+        self.transport = self
+        self._unsent = unsent
+
+    def get_write_buffer_size(self) -> int:
+        return self._unsent
+
+
+def test_who_is_too_far_behind_is_dropped_and_sent_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped: list[Any] = []
+    sent: list[Any] = []
+    monkeypatch.setattr("scheduler.events.hub.broadcast", lambda viewers, *_, **__: sent.extend(viewers))
+    hub = Hub(1000, lambda: None, dropped.append)
+    in_time, slow = Viewer(1000), Viewer(1001)
+    event = Event(Cursor(0, StreamId(5, 0), 0), "scheduled", "a", "echo", 0, 5)
+    with hub.watching(Filter(), in_time), hub.watching(Filter(), slow):  # type: ignore[arg-type]
+        for _ in range(2):
+            hub.publish(Batch([event], {0: StreamId(5, 0)}))
+    assert dropped == [slow]
+    assert sent == [in_time, in_time]
