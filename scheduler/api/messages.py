@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -69,30 +70,30 @@ def _new_ids(once: Idempotency, count: int) -> list[str]:
 
 
 def stored_message(message: NewMessage, stored: Scheduled) -> Message:
-    """The message as it is now, without the evidence of attempts."""
+    """The message as it was accepted; one that an earlier call stored as it is now, without its attempts."""
     here = services()
-    try:
-        found = here.store.get(stored.id)
-    except (NotFound, StoreUnavailable):
-        # It was accepted, and the answer must say so: delivered and forgotten already, or Redis went away since.
-        now = here.clock.now_ms()
-        return Message(
-            id=stored.id,
-            status=Status.SCHEDULED,
-            channel=message.channel,
-            payload=message.payload,
-            due_at=stored.due_at,
-            priority=message.priority,
-            attempt=0,
-            created_at=now,
-            updated_at=now,
-            retry=message.retry,
-            target=message.target,
-            type=message.type,
-            owner=message.owner,
-        )
-    found.attempts = None
-    return found
+    if stored.created_at is None:
+        # Delivered and forgotten, or Redis went away since: it was accepted all the same, and the answer must say so.
+        with suppress(NotFound, StoreUnavailable):
+            found = here.store.get(stored.id)
+            found.attempts = None
+            return found
+    created_at = stored.created_at if stored.created_at is not None else here.clock.now_ms()
+    return Message(
+        id=stored.id,
+        status=Status.SCHEDULED,
+        channel=message.channel,
+        payload=message.payload,
+        due_at=stored.due_at,
+        priority=message.priority,
+        attempt=0,
+        created_at=created_at,
+        updated_at=created_at,
+        retry=message.retry,
+        target=message.target,
+        type=message.type,
+        owner=message.owner,
+    )
 
 
 @blueprint.post("/batch")
@@ -118,7 +119,7 @@ def create_batch() -> Response:
     stored = here.store.schedule(messages, idempotency_key=once.key, fingerprint=once.fingerprint)
     if stored[0].id == ids[0]:
         _count_accepted(messages)
-    accepted = [{"id": id, "due_at": format_ms(moment)} for id, moment in stored]
+    accepted = [{"id": one.id, "due_at": format_ms(one.due_at)} for one in stored]
     return answer({"accepted": len(accepted), "messages": accepted}, HTTPStatus.CREATED)
 
 

@@ -97,7 +97,8 @@ class Accepting(Base):
                 return [Scheduled(id, int(due)) for id, due in zip(words[::2], words[1::2], strict=True)], True
             case 3:
                 raise Conflict("This Idempotency-Key was used with another request body.")
-        return [Scheduled(m.id, m.due_at if m.due_at > 0 else int(now) - m.due_at) for m in group], False
+        created_at = int(now)
+        return [Scheduled(m.id, m.due_at if m.due_at > 0 else created_at - m.due_at, created_at) for m in group], False
 
     def _undo(self, stored: Mapping[int, Sequence[str]], idempotency_key: str | None) -> None:
         """Forget accepted messages that nobody was told of yet."""

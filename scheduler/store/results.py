@@ -16,6 +16,8 @@ class Scheduled(NamedTuple):
     id: str
     due_at: int
     """ms"""
+    created_at: int | None = None
+    """ms, by Redis's clock.  None: an earlier call with this Idempotency-Key stored it."""
 
 
 class Claimed(NamedTuple):

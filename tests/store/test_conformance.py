@@ -68,7 +68,7 @@ def test_what_was_accepted_is_there_whole(store: MessageStore) -> None:
         id="a", payload='{"é":[1,"\\n"]}', due_at=NOW + 5, channel="webhook", priority=Priority.LOW, target="T",
         type="y", owner="w", retry=RetryPolicy(3, 1.0, 2.0, 9.0, False),
     )  # fmt: skip
-    assert store.schedule([new]) == [("a", NOW + 5)]
+    assert store.schedule([new]) == [("a", NOW + 5, NOW)]
     assert store.get("a") == Message(
         id="a", status=Status.SCHEDULED, channel="webhook", payload='{"é":[1,"\\n"]}', due_at=NOW + 5,
         priority=Priority.LOW, attempt=0, created_at=NOW, updated_at=NOW, target="T", type="y", owner="w",
@@ -78,8 +78,8 @@ def test_what_was_accepted_is_there_whole(store: MessageStore) -> None:
 
 def test_a_batch_is_answered_in_its_own_order(store: MessageStore) -> None:
     batch = [message(id, NOW + n) for n, id in enumerate(reversed(MANY))]
-    assert store.schedule(batch) == [(m.id, m.due_at) for m in batch]
-    assert store.schedule([message("x", 0), message("y", -700)]) == [("x", NOW), ("y", NOW + 700)]
+    assert store.schedule(batch) == [(m.id, m.due_at, NOW) for m in batch]
+    assert store.schedule([message("x", 0), message("y", -700)]) == [("x", NOW, NOW), ("y", NOW + 700, NOW)]
     assert store.get("y").due_at == NOW + 700
     assert store.schedule([]) == []
 
@@ -102,7 +102,7 @@ def test_a_batch_with_an_id_that_exists_is_undone_whole(store: MessageStore, key
 
 def test_a_fresh_one_is_stored_alone_or_with_others_of_the_moment(store: MessageStore) -> None:
     (id,) = store.new_ids(1)
-    assert store.schedule_fresh(message(id, 0)) == (id, NOW)
+    assert store.schedule_fresh(message(id, 0)) == (id, NOW, NOW)
     with pytest.raises(Conflict):
         store.schedule_fresh(message(id, 0))
     assert ids(store.page().messages) == [id]
@@ -120,14 +120,18 @@ def test_the_same_key_again_answers_what_was_stored_then(store: MessageStore, ti
     )
     ticks.now += 500
     again = [message(id, 0) for id in store.idempotent_ids("K", 3)]
-    assert store.schedule(again, idempotency_key="K", fingerprint="f") == first
+    assert store.schedule(again, idempotency_key="K", fingerprint="f") == [
+        one._replace(created_at=None) for one in first
+    ]
     assert len(store.page().messages) == 3
 
 
 def test_own_ids_of_several_partitions_are_replayed_too(store: MessageStore) -> None:
     batch = [message(id) for id in MANY]
     first = store.schedule(batch, idempotency_key="K", fingerprint="f")
-    assert store.schedule(batch, idempotency_key="K", fingerprint="f") == first
+    assert store.schedule(batch, idempotency_key="K", fingerprint="f") == [
+        one._replace(created_at=None) for one in first
+    ]
     assert store.counts().scheduled[Priority.NORMAL] == len(MANY)
 
 

@@ -107,7 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
             with pytest.raises(Conflict):
                 self.store.schedule(batch)
             return multiple()
-        assert self.store.schedule(batch) == [(m.id, self.model.entries[m.id].due_at) for m in batch]
+        assert self.store.schedule(batch) == [(m.id, self.model.entries[m.id].due_at, self.ticks.now) for m in batch]
         for m in batch:
             self.forgotten.discard(m.id)
             self.attempts.pop(m.id, None)
@@ -123,7 +123,7 @@ class StoreMachine(RuleBasedStateMachine):
             return multiple()
         answer = self.store.schedule([new], idempotency_key=key, fingerprint="same")
         if used:
-            assert answer == used
+            assert answer == [one._replace(created_at=None) for one in used]
             return multiple()
         self.used[key] = list(answer)
         assert self.model.schedule([new])

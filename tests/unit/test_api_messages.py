@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from scheduler.errors import NotFound
+from scheduler.errors import NotFound, StoreUnavailable
 from scheduler.message import Outcome, Status
 from scheduler.retry import RetryPolicy
 from tests.support.api import Api, AwayStore
@@ -89,13 +89,32 @@ class TestCreate:
         assert answer.json["message"] == [number, 1e30, "12345678901234567890"]
         assert str(number) in answer.text
 
-    def test_delivered_before_the_answer_was_built(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-        def gone(id: str) -> None:
-            raise NotFound(id)
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"message": "x", "delay": "1h", "priority": "low", "retry": {"max_attempts": -1}},
+            {"message": [1], "webhook": {"url": "https://example.com/", "headers": {"Authorization": "secret"}}},
+        ],
+        ids=["echo", "webhook"],
+    )
+    def test_the_answer_is_what_a_read_shows(self, api: Api, body: dict[str, Any]) -> None:
+        answer = api.post("/v1/messages", body)
+        read = api.get(f"/v1/messages/{answer.json['id']}").json
+        assert read.pop("attempts") == []
+        assert answer.json == read
 
-        monkeypatch.setattr(api.store, "get", gone)
-        answer = api.post("/v1/messages", {"message": "x"})
-        assert (answer.status_code, answer.json["status"], answer.json["due_at"]) == (201, "scheduled", NOW)
+    def test_redis_gone_or_message_delivered_since(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        key = {"Idempotency-Key": "K"}
+        api.post("/v1/messages", {"message": "x"}, headers=key)
+        for error in (NotFound, StoreUnavailable):
+
+            def gone(id: str, error: type[Exception] = error) -> None:
+                raise error(id)
+
+            monkeypatch.setattr(api.store, "get", gone)
+            for headers in ({}, key):
+                answer = api.post("/v1/messages", {"message": "x"}, headers=headers)
+                assert (answer.status_code, answer.json["status"], answer.json["due_at"]) == (201, "scheduled", NOW)
 
     @pytest.mark.parametrize(
         ("body", "field", "words"),
