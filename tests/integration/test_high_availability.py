@@ -196,7 +196,7 @@ def test_while_a_primary_of_a_cluster_is_gone_the_other_partitions_go_on(short_t
             ids = accept(store, 30)
             said.wait_for(30)
             redis.nodes[0].kill()
-            there = []
+            there: list[str] = []
             while len(there) < 60:
                 (id,) = store.new_ids(1)
                 with suppress(StoreUnavailable):

@@ -103,4 +103,4 @@ def test_an_id_that_exists_is_refused_and_the_next_message_is_not(redis_client: 
     store.schedule([message(1)])
     with pytest.raises(Conflict, match="exists"):
         store.schedule_fresh(message(1))
-    assert store.schedule_fresh(message(2)) [:2] == ("m2", 7)
+    assert store.schedule_fresh(message(2))[:2] == ("m2", 7)
