@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,12 +94,20 @@ def _run_tests(tree: Path, tests: Sequence[str], limit: float) -> _Run:
     note.unlink(missing_ok=True)
     # The plugin of Schemathesis takes half a second to load, and none of these tests uses it.
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:schemathesis", *tests]
-    try:
-        done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=limit, check=False)
-    except subprocess.TimeoutExpired:
-        return _Run(False, None, f"not within {limit:g} s")
-    output = f"{done.stdout}{done.stderr}"[-4000:]
-    if done.returncode not in (0, _TESTS_FAILED):
-        raise Broken(f"pytest ended with {done.returncode}\n{output}")
+    with tempfile.TemporaryFile("w+") as said:
+        # A session of its own: who is killed leaves a Redis behind, which ends with it.
+        run = subprocess.Popen(command, cwd=tree, stdout=said, stderr=said, start_new_session=True)
+        try:
+            code = run.wait(limit)
+        except subprocess.TimeoutExpired:
+            return _Run(False, None, f"not within {limit:g} s")
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+        said.seek(0)
+        output = said.read()[-4000:]
+    if code not in (0, _TESTS_FAILED):
+        raise Broken(f"pytest ended with {code}\n{output}")
     failed: list[str] = list(json.loads(note.read_text())) if note.exists() else []
-    return _Run(done.returncode == 0, failed[0] if failed else None, output)
+    return _Run(code == 0, failed[0] if failed else None, output)
