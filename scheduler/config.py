@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 from pydantic import ValidationError
 
 from scheduler.errors import ConfigError
+from scheduler.safetext import escape
 from scheduler.settings import (
     ApiSettings,
     LogSettings,
@@ -91,7 +92,7 @@ def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None
     except ValidationError as error:
         problems += _in_words(error, given)
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([escape(problem) for problem in problems])
     return settings
 
 

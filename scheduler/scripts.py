@@ -31,7 +31,14 @@ from redis.exceptions import NoScriptError
 LUA = Path(__file__).parent / "lua"
 SECTIONS = ("KEYS", "ARGV", "INCLUDES", "RETURNS", "CODES", "COST")
 _REQUIRED = ("KEYS", "ARGV", "RETURNS", "CODES", "COST")
-_NAMES = {"KEYS": re.compile(r"[a-z_]+"), "ARGV": re.compile(r"[a-z_]+(\.\.\.)?")}
+_NAMES = {
+    "KEYS": re.compile(r"[a-z_]+"),
+    "ARGV": re.compile(r"[a-z_]+(\.\.\.)?"),
+    "INCLUDES": re.compile(r"[a-z_]{1,40}"),
+}
+_LUA_WORD = re.compile(
+    "and|break|do|else|elseif|end|false|for|function|goto|if|in|local|nil|not|or|repeat|return|then|true|until|while"
+)
 
 Argument = str | int | float
 Reply = Any
@@ -95,9 +102,12 @@ def _header(path: Path, text: str) -> dict[str, list[str]]:
     if missing:
         raise ScriptError(f"{path.name}: the header lacks {', '.join(missing)}")
     for section, allowed in _NAMES.items():
-        bad = [name for name in sections[section] if not allowed.fullmatch(name)]
+        bad = [name for name in sections.get(section, []) if not allowed.fullmatch(name) or _LUA_WORD.fullmatch(name)]
         if bad:
-            raise ScriptError(f"{path.name}: {section} holds {', '.join(bad)}; names are lower case")
+            raise ScriptError(f"{path.name}: {section} holds {', '.join(bad)}; names are lower case, no words of Lua")
+    names = [name.removesuffix("...") for name in sections["KEYS"] + sections["ARGV"]]
+    if len(names) != len(set(names)):
+        raise ScriptError(f"{path.name}: KEYS and ARGV hold a name twice")
     return sections
 
 
@@ -110,7 +120,10 @@ def _locals(names: Sequence[str], array: str) -> str:
 
 def parse(path: Path) -> Script:
     """Read one Lua file.  Raises ``ScriptError``."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ScriptError(f"{path.name}: is not UTF-8 text") from None
     sections = _header(path, text)
     keys, argv = sections["KEYS"], sections["ARGV"]
     takes_list = bool(argv) and argv[-1].endswith("...")

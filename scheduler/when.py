@@ -233,7 +233,7 @@ def _rfc_zone(name: str) -> fixed_offset:
         return fixed_offset(-offset if name[0] == "-" else offset)
     hours_of_name = _RFC_ZONES.get(name.upper())
     if hours_of_name is None:
-        raise ValueError(f"{name} is no zone of RFC 2822 (GMT, UT, EST … or an offset such as +0100)")
+        raise ValueError(f"{name} is no zone of RFC 2822 (GMT, UT, EST, or an offset such as +0100)")
     return fixed_offset(timedelta(hours=hours_of_name))
 
 

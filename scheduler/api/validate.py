@@ -19,6 +19,8 @@ from scheduler.errors import FieldError, InvalidInput
 Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_ERRORS = 1000
+_TOO_MANY_ERRORS = 5000
+"""pydantic explains all or none: a body of 1 MiB can hold 90,000 unknown names, which cost a second and 80 MiB."""
 _LONGEST_NAME = 64
 _VALUE_BEGINS = re.compile(r"[:=\s]")
 _NESTED: dict[str, type[BaseModel]] = {
@@ -44,6 +46,8 @@ def validate(model: type[Model], value: Any) -> Model:
     try:
         checked = model.model_validate(value)
     except ValidationError as error:
+        if error.error_count() > _TOO_MANY_ERRORS:
+            raise InvalidInput.of("", f"{error.error_count()} faults, too many to name") from None
         details = error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]
         raise InvalidInput([_explain(model, detail) for detail in details]) from None
     return checked

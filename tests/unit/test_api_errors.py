@@ -216,6 +216,10 @@ class TestBodies:
         assert len(answer.json["errors"]) == 1000
         assert len(answer.data) < 300_000
 
+    def test_too_many_faults_are_only_counted(self, clock: FakeClock) -> None:
+        answer = Api(clock).post("/v1/messages", {str(n): 1 for n in range(9_000)})
+        assert (answer.status_code, words_of(answer)) == (400, "9001 faults, too many to name")
+
     def test_errors_are_json_whatever_they_quote(self, api: Api) -> None:
         answer = api.post("/v1/messages", {"message": 1, 'a"\u0000\u2028</script>': 1, "time": "\u0000\r\n"})
         assert json.loads(answer.data) == answer.json

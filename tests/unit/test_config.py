@@ -135,6 +135,11 @@ def test_a_server_that_delivers_nothing_needs_a_redis_that_others_share(tmp_path
     assert load(tmp_path, SERVER__ROLE="api", REDIS_URL="localhost").server.role == "api"
 
 
+def test_a_problem_is_one_line_whatever_the_file_holds(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, {"x\n2027-01-01 INFO all is well\x1b[2J": {}})
+    assert line.startswith("x\\n2027-01-01 INFO all is well\\x1b[2J: unknown section")
+
+
 def test_a_key_in_the_wrong_section_is_found(tmp_path: Path) -> None:
     assert problems(tmp_path, {"Server": {"BatchSize": 7}}) == [
         "Server.BatchSize: unknown setting; did you mean Scheduler.BatchSize?"

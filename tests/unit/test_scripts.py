@@ -79,6 +79,10 @@ def test_a_missing_section_is_named(tmp_path: Path, section: str) -> None:
         ("locks", "locks...", "KEYS holds locks..."),
         ("locks", "locks,", "KEYS holds locks,"),
         ("limit", "KEYS[1]", r"ARGV holds KEYS\[1\]"),
+        ("limit", "end", "ARGV holds end; names are lower case, no words of Lua"),
+        ("limit", "locks", "KEYS and ARGV hold a name twice"),
+        ("limit", "items", "KEYS and ARGV hold a name twice"),
+        ("INCLUDES clock", "INCLUDES ../clock", "INCLUDES holds ../clock"),
         ("now limit items...", "now items... limit", "only the last of ARGV may be a list"),
         ("INCLUDES clock", "INCLUDES clok", "INCLUDES clok, and there is no _clok.lua"),
     ],
@@ -86,6 +90,13 @@ def test_a_missing_section_is_named(tmp_path: Path, section: str) -> None:
 def test_a_broken_header_says_what_is_wrong(tmp_path: Path, old: str, new: str, says: str) -> None:
     with pytest.raises(ScriptError, match=f"^verb.lua: .*{says}"):
         parse(written(tmp_path, GOOD.replace(old, new, 1)))
+
+
+def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "verb.lua"
+    path.write_bytes(b"\xff")
+    with pytest.raises(ScriptError, match=r"^verb\.lua: is not UTF-8 text$"):
+        parse(path)
 
 
 class Client:
