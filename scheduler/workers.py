@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from scheduler.channels.base import Channel
+from scheduler.channels.base import Channel, cut_short
 from scheduler.clock import Clock
 from scheduler.flight import InFlight
 from scheduler.logs import ServiceLog
@@ -206,7 +206,7 @@ class Workers:
     # -- stop ------------------------------------------------------------------------------------------------------
 
     def stop(self, grace: float) -> None:
-        """Finish what runs within ``grace`` seconds, release the rest, end the threads.
+        """Finish what runs within ``grace`` seconds, give back the rest, end the threads.
 
         Renewal must go on meanwhile, or what takes long would lose its lock and be repeated elsewhere.
         """
@@ -217,12 +217,12 @@ class Workers:
         self.in_flight.wait_empty(self._clock, max(0.0, deadline - self._clock.monotonic()))
         self._settler.close()
         if self._pool is not None:
-            # A handler that ignores the grace keeps its thread; the process ends without it, its lock is released
-            # below.  Asked of the threads and not of what is in flight: a handler may have lost its lock long ago.
+            # A handler that ignores the grace keeps its thread; the process ends without it, its message is given
+            # back below.  Asked of the threads and not of what is in flight: a handler may have lost its lock long ago.
             self._pool.shutdown(wait=not self._running, cancel_futures=True)
         left = self.in_flight.all()
         if left:
-            self._log.error(f"{len(left)} messages did not finish in {grace:g} s and are released: they run again")
-            self._settler.add([Outcome(claim, "release") for claim in left])
+            self._log.error(f"{len(left)} messages did not finish in {grace:g} s and are given back: they run again")
+            self._report([cut_short(claim) for claim in left])
             # Another thread may have them in hand, and Redis is closed after us.
             self.in_flight.wait_empty(self._clock, RELEASE_SECONDS)

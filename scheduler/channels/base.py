@@ -15,6 +15,13 @@ UNBOUNDED = 1 << 30
 """The capacity of a channel that delivers within ``deliver``: the workers bound it."""
 
 
+def cut_short(claim: Claim, duration_ms: float = 0.0, lateness_ms: float = 0.0) -> Outcome:
+    """A delivery that had begun when the server stopped, and may have arrived: run again at once, charged, so that the
+    repeat carries a higher attempt.
+    """
+    return Outcome(claim, "retry", duration_ms, lateness_ms, 0, "the server stopped delivering before it ended")
+
+
 class Channel(Protocol):
     """Delivers messages of one kind."""
 
@@ -39,4 +46,6 @@ class Channel(Protocol):
         """
 
     def stop(self, grace: float) -> None:
-        """Finish what is in flight within ``grace`` seconds, report the rest as ``release``, stop threads."""
+        """Finish what is in flight within ``grace`` seconds, stop threads.  The rest is reported: ``cut_short`` what had
+        begun, ``release`` what had not.
+        """

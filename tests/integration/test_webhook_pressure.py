@@ -149,13 +149,16 @@ def test_stop_lets_transfers_in_flight_finish_and_begins_no_more(make: Channels,
     assert kinds(outcomes.now) == {"ack": 3, "release": 2}
 
 
-def test_stop_gives_back_what_does_not_finish_in_time_and_what_waits(make: Channels, endpoint: Endpoint) -> None:
+def test_stop_charges_what_does_not_finish_in_time_and_not_what_waits(make: Channels, endpoint: Endpoint) -> None:
     channel = make(max_in_flight_per_host=3)
     outcomes = Outcomes()
     channel.deliver([claim(endpoint.url("/hang"), number) for number in range(5)], outcomes)
     endpoint.wait_for(3)
     channel.stop(0.05)
-    assert kinds(outcomes.now) == {"release": 5}
+    assert kinds(outcomes.now) == {"retry": 3, "release": 2}
+    assert {(o.error, o.delay_ms) for o in outcomes.now if o.kind == "retry"} == {
+        ("the server stopped delivering before it ended", 0)
+    }
     assert len({outcome.claim.id for outcome in outcomes.now}) == 5
 
 
@@ -186,7 +189,7 @@ def test_a_thread_that_dies_is_loud_and_gives_back_what_it_held(
 
     monkeypatch.setattr(channel._engine, "_destination", defect)
     channel.deliver([claim(endpoint.url(), 3)], outcomes)
-    assert kinds(outcomes.wait_for(4)) == {"release": 4}
+    assert kinds(outcomes.wait_for(4)) == {"retry": 3, "release": 1}, "three may have arrived"
     channel.stop(0)
     assert isinstance(channel.failure, RuntimeError)
     assert "the webhook thread has died" in caplog.text

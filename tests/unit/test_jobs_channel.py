@@ -350,7 +350,7 @@ class TestStop:
         stop.join(SECONDS)
         assert jobs.outcomes()["a"].result == '"done"'
 
-    def test_what_exceeds_the_grace_is_given_back(self, jobs: Jobs, clock: FakeClock) -> None:
+    def test_what_exceeds_the_grace_is_charged_and_runs_again_at_once(self, jobs: Jobs, clock: FakeClock) -> None:
         held = Held()
         jobs.registry.handler("x")(held)
         jobs.deliver(jobs.claim("a", "x"))
@@ -359,7 +359,9 @@ class TestStop:
         stop.start()
         wait_for("the stop waits", lambda: 10 in clock.waits)
         clock.advance(10)
-        assert jobs.wait(1)["a"].kind == "release"
+        outcome = jobs.wait(1)["a"]
+        assert (outcome.kind, outcome.delay_ms, outcome.duration_ms) == ("retry", 0, 10_000)
+        assert outcome.error == "the server stopped delivering before it ended"
         stop.join(SECONDS)
         assert not stop.is_alive()
         held.go.set()

@@ -50,7 +50,7 @@ def submit(store: FlakyStore, pool: Pool, ids: Sequence[str] | None = None) -> l
 
 
 def in_thread(call: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=call)
+    thread = threading.Thread(target=call, daemon=True)
     thread.start()
     return thread
 
@@ -395,7 +395,7 @@ def test_a_stop_gives_back_what_waits_and_lets_finish_what_runs(
     assert channel.stopped == [10]
 
 
-def test_what_does_not_finish_within_the_grace_is_released_uncharged(
+def test_what_does_not_finish_within_the_grace_is_charged_and_due_again_at_once(
     store: FlakyStore, clock: FakeClock, pool: MakePool
 ) -> None:
     channel = HeldChannel()
@@ -409,8 +409,9 @@ def test_what_does_not_finish_within_the_grace_is_released_uncharged(
     stopping.join(15)
     assert not stopping.is_alive(), "the stop waits for a handler that ignores the grace"
     message = store.message(id)
-    assert (message.status, message.attempt) == (Status.SCHEDULED, 0)
-    assert p.log.count("1 messages did not finish in 10 s and are released: they run again") == 1
+    assert (message.status, message.attempt, message.due_at) == (Status.SCHEDULED, 1, clock.now_ms())
+    assert message.last_error == "the server stopped delivering before it ended"
+    assert p.log.count("1 messages did not finish in 10 s and are given back: they run again") == 1
     # The handler that comes back too late changes nothing any more.
     channel.let_go()
     p.log.wait_for(f"lock lost id={id}")

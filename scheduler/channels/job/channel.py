@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from scheduler.channels.base import UNBOUNDED, Report
+from scheduler.channels.base import UNBOUNDED, Report, cut_short
 from scheduler.channels.job import outcomes
 from scheduler.channels.job.attempt import Attempt, Slice
 from scheduler.channels.job.runner import Calls, Runner
@@ -30,7 +30,6 @@ INTERRUPT_SECONDS = 1.0
 
 _UNLIMITED_SECONDS = 3600.0
 _STOP_MARGIN = 1.0
-_RELEASED = outcomes.Verdict("release")
 
 
 class JobChannel:
@@ -94,7 +93,7 @@ class JobChannel:
                 runner.retire()
 
     def stop(self, grace: float) -> None:
-        """``cancelled()`` turns true everywhere; after ``grace`` seconds what still runs is reported as ``release``."""
+        """``cancelled()`` turns true everywhere; after ``grace`` seconds what still runs is reported as cut short."""
         self._calls.stopping = True
         with self._lock:
             for work in self._watched:
@@ -143,7 +142,7 @@ class JobChannel:
         if work.ended:
             return _outcome(attempt)
         if self._given_up:
-            return self._outcome_by_worker(attempt, _RELEASED)
+            return cut_short(attempt.claim, *self._times(attempt))
         return self._interrupt(work, attempt, runner)
 
     def _interrupt(self, work: Slice, attempt: Attempt, runner: Runner) -> Outcome:
@@ -172,11 +171,14 @@ class JobChannel:
 
     def _outcome_by_worker(self, attempt: Attempt, verdict: outcomes.Verdict) -> Outcome:
         """For a handler that has not ended: its own outcome, if it comes, is not read any more."""
-        claim = attempt.claim
+        took, late = self._times(attempt)
+        return Outcome(attempt.claim, verdict.kind, took, late, error=verdict.error, evidence=verdict.evidence)
+
+    def _times(self, attempt: Attempt) -> tuple[float, float]:
+        """Duration and lateness, ms, of a handler that has not ended."""
         now = self._clock.monotonic()
         took = (now - (now if attempt.begun is None else attempt.begun)) * 1000
-        late = self._now_ms() - took - claim.due_at
-        return Outcome(claim, verdict.kind, took, late, error=verdict.error, evidence=verdict.evidence)
+        return took, self._now_ms() - took - attempt.claim.due_at
 
     # -- who is at work --------------------------------------------------------------------------------------------
 

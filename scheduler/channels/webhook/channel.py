@@ -157,7 +157,7 @@ class WebhookChannel:
             report(refused)
 
     def stop(self, grace: float) -> None:
-        """Finish what is in flight within ``grace`` seconds and report the rest as ``release``.  Safe to call twice."""
+        """Finish what is in flight within ``grace`` seconds and report the rest.  Safe to call twice."""
         if self._engine is None or self._thread is None:
             return
         with self._lock:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 import pycurl
 
-from scheduler.channels.base import Report
+from scheduler.channels.base import Report, cut_short
 from scheduler.channels.webhook.destination import Destination
 from scheduler.channels.webhook.poller import Poller
 from scheduler.channels.webhook.reporter import Reporter
@@ -109,7 +109,11 @@ class Engine:
         self._flush()
 
     def close(self) -> None:
-        """Give back everything, transfers in flight included, and let go of all sockets."""
+        """Report everything, transfers in flight as cut short, and let go of all sockets."""
+        now = self._clock.monotonic()
+        for transfer in self._running.values():
+            took = (now - transfer.started) * 1000
+            self._settle(transfer.delivery, cut_short(transfer.delivery.claim, took, transfer.lateness_ms))
         self._held.update((id(delivery), delivery) for delivery in self._incoming)
         for delivery in list(self._held.values()):
             self._release(delivery, None)
