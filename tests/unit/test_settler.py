@@ -41,7 +41,7 @@ class Bench:
         return self.store.calls.count("settle")
 
     def add_in_thread(self, outcomes: Sequence[Outcome]) -> threading.Thread:
-        thread = threading.Thread(target=self.settler.add, args=(outcomes,))
+        thread = threading.Thread(target=self.settler.add, args=(outcomes,), daemon=True)
         thread.start()
         return thread
 
