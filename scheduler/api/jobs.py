@@ -80,7 +80,15 @@ def _not_found(_: NotFound) -> Response:
 
 @blueprint.post("/jobs")
 @operation(
-    "Submit a job", tag="jobs", request=JobIn, answer=JobOut, status=201, errors=(409, 422, 429), idempotent=True
+    "Submit a job",
+    tag="jobs",
+    request=JobIn,
+    answer=JobOut,
+    status=201,
+    errors=(409, 422, 429),
+    idempotent=True,
+    links=("jobs_read", "jobs_retry", "jobs_cancel", "jobs_boost"),
+    link=("id", "_id"),
 )
 def create() -> Response:
     """Store a job for a registered handler."""

@@ -49,7 +49,9 @@ class Operation:
     plain_text: bool
     idempotent: bool
     links: tuple[str, ...]
-    """operationIds of what can be asked about the ``id`` in the answer."""
+    """operationIds of what can be asked about what was made."""
+    link: tuple[str, str]
+    """The parameter of their paths, and the field of this answer that it is."""
 
 
 OPERATIONS: dict[Callable[..., Any], Operation] = {}
@@ -68,6 +70,7 @@ def operation(
     plain_text: bool = False,
     idempotent: bool = False,
     links: Sequence[str] = (),
+    link: tuple[str, str] = ("id", "id"),
 ) -> Callable[[View], View]:
     """Document a view.  ``answer`` None: plain text only.  ``errors``: statuses beside those that all may give."""
 
@@ -84,6 +87,7 @@ def operation(
             plain_text=plain_text or answer is None,
             idempotent=idempotent,
             links=tuple(links),
+            link=link,
         )
         return view
 
@@ -186,8 +190,10 @@ def _responses(path: str, method: str, described: Operation, models: set[type[Ba
         content[_TEXT] = {"schema": {"type": "string"}}
     success: Schema = {"description": _described(described), "content": content}
     if described.links:
+        parameter, field = described.link
         success["links"] = {
-            name: {"operationId": name, "parameters": {"id": "$response.body#/id"}} for name in described.links
+            name: {"operationId": name, "parameters": {parameter: f"$response.body#/{field}"}}
+            for name in described.links
         }
     responses: Schema = {str(described.status): success}
     for status in sorted({*described.errors, *_common_errors(path, method, described)}):

@@ -106,7 +106,16 @@ def _shown(message: Message) -> dict[str, Any]:
 
 
 @blueprint.post("/schedule")
-@operation("Schedule a webhook task", tag="tasks", request=TaskIn, query=TaskTypeQuery, answer=TextOut, errors=(400,))
+@operation(
+    "Schedule a webhook task",
+    tag="tasks",
+    request=TaskIn,
+    query=TaskTypeQuery,
+    answer=TextOut,
+    errors=(400,),
+    links=("tasks_read", "tasks_change", "tasks_delete"),
+    link=("key", "data"),
+)
 def schedule() -> Response:
     """Call ``webhook`` with ``data`` after ``ttl`` seconds."""
     here = services()
