@@ -5,6 +5,8 @@
 # make soak    steady load, nothing grows (SECONDS=3600)
 # make explore two servers, two messages, every order of steps and faults: what breaks a promise
 # make mutants the code is broken in one place after the other: which test notices (ONLY=claim-early)
+# make fuzz    hostile input for every parser: the table of docs/reliability.md (SECONDS=300)
+# make audit   known vulnerabilities of what this is made of; asks PyPI and npm
 # make clean   remove what the others made; messages (data/) and logs (logs/) stay
 
 VENV := .venv
@@ -16,7 +18,7 @@ NODE_IS_NEW := node -e 'const [major, minor] = process.versions.node.split(".");
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
-.PHONY: run test test-dashboard bench chaos soak explore mutants clean
+.PHONY: run test test-dashboard bench chaos soak explore mutants fuzz audit clean
 
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
@@ -54,6 +56,14 @@ explore: $(VENV)/test.stamp
 
 mutants: $(VENV)/test.stamp
 	$(PYTHON) -m tests.mutants $(ONLY)
+
+fuzz: $(VENV)/test.stamp
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt || echo "Without atheris Hypothesis draws all inputs."
+	$(PYTHON) -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
+
+audit: $(VENV)/test.stamp
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	$(PYTHON) -m tests.audit
 
 clean:
 	rm -rf $(VENV) $(DASHBOARD) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,16 +1,19 @@
-"""Planted secrets, looked for in everything that the service writes, answers and shows of itself."""
+"""Planted secrets, looked for in all that the service writes, answers, tells its viewers and shows of itself."""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from websockets.sync.client import connect
 
 from tests.chaos.proxy import Proxy
+from tests.support.events import Viewer
 from tests.support.redis_server import RedisServer
 from tests.support.service import Answer, Service
 from tests.support.waiting import free_port, wait_for
@@ -80,7 +83,13 @@ def test_no_planted_secret_is_shown_anywhere(service: Service) -> None:
     url = f"http://user:{TARGET_PASSWORD}@127.0.0.1:{free_port()}/"
     webhook = {"url": url, "headers": {"Authorization": TARGET_HEADER, "X-Key": TARGET_HEADER}}
     body = {"message": "m", "webhook": webhook, "retry": {"max_attempts": 1}}
-    answers = {"create": service.request("POST", "/v1/messages", body, AUTHORIZED)}
+    answers = {"stats": service.request("GET", "/v1/stats", headers=AUTHORIZED)}
+    with connect(answers["stats"].json()["events_url"], additional_headers=AUTHORIZED, proxy=None) as events:
+        viewer = Viewer(events)
+        shown = [viewer.hello()]
+        answers["create"] = service.request("POST", "/v1/messages", body, AUTHORIZED)
+        shown += viewer.wait(3)
+    assert {event["event"] for event in shown[1:]} == {"scheduled", "claimed", "dead"}
     assert answers["create"].status == 201
     id = answers["create"].json()["id"]
     task = {"webhook": url, "ttl": 3600, "data": 1}
@@ -94,7 +103,13 @@ def test_no_planted_secret_is_shown_anywhere(service: Service) -> None:
     )
     answers["unauthorized"] = service.request("GET", "/v1/stats", headers={"Authorization": f"Basic {TOKEN}x"})
     answers |= told(service, id)
+    answers["dashboard"] = service.request("GET", "/", headers={"Accept": "text/html"})
+    assert "<script" in answers["dashboard"].text
+    scripts = re.findall(r'(?:src|href)="\.?(/assets/[^"]+)"', answers["dashboard"].text)
+    assert scripts
+    answers |= {path: service.request("GET", path) for path in scripts}
     seen = [leak for where, answer in answers.items() for leak in found_in(f"the answer to {where}", answer.text)]
+    seen += found_in("an event", json.dumps(shown))
     processes = [psutil.Process(service.pid), *service.children()]
     for process in processes:
         seen += found_in(f"the command line of {process.name()}", " ".join(process.cmdline()))

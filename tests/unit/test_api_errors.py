@@ -295,6 +295,21 @@ class TestToken:
         for path in ("/docs/../v1/messages", "/docs/assets/../../v1/messages", "/docs/%2e%2e/v1/messages"):
             assert api.get(path).status_code == 404
 
+    @pytest.mark.parametrize("given", ["s3cret", "s3cre_", "_3cret", "_", ""])
+    def test_is_compared_in_a_time_that_tells_nothing(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch, given: str
+    ) -> None:
+        compared: list[tuple[bytes, bytes]] = []
+
+        def compare(one: bytes, other: bytes) -> bool:
+            compared.append((one, other))
+            return True
+
+        monkeypatch.setattr("scheduler.api.auth.hmac.compare_digest", compare)
+        # Right or wrong, nothing but this comparison decides.
+        assert api.get("/v1/messages", headers={"Authorization": f"Bearer {given}"}).status_code == 200
+        assert compared == [(given.encode(), b"s3cret")]
+
     def test_nothing_of_it_is_in_an_answer(self, api: Api) -> None:
         for path in ("/", "/docs", "/openapi.json", "/v1/messages"):
             assert "s3cret" not in api.get(path).text

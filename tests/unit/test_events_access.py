@@ -45,6 +45,17 @@ class TestToken:
     def test_in_the_header(self, text: str) -> None:
         assert status(token=TOKEN, Authorization=text) == 200
 
+    def test_is_compared_in_a_time_that_tells_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        compared: list[tuple[bytes, bytes]] = []
+
+        def compare(one: bytes, other: bytes) -> bool:
+            compared.append((one, other))
+            return True
+
+        monkeypatch.setattr("scheduler.events.access.hmac.compare_digest", compare)
+        assert status(token=TOKEN, Authorization="Bearer wrong") == 200, "nothing but this comparison decides"
+        assert compared == [(b"wrong", TOKEN.encode())]
+
     @pytest.mark.parametrize("token", [TOKEN, "a", "ab", "abc", "abcd"])
     def test_as_a_subprotocol_for_browsers(self, token: str) -> None:
         assert status(token=token, Sec_WebSocket_Protocol=f"events.v1, bearer.{coded(token)}") == 200
