@@ -22,7 +22,8 @@ class Accepting(Base):
     def __init__(self, client: Redis, **options: Any) -> None:
         """See ``Base``."""
         super().__init__(client, **options)
-        self._together = GroupCommit(self.schedule)
+        # One for each partition: in a cluster, a node that is away refuses its own messages only.
+        self._together = [GroupCommit(self.schedule) for _ in self.partitions]
 
     def new_ids(self, count: int) -> list[str]:
         """Fresh ids that share a partition, so that one script stores them all or none."""
@@ -75,7 +76,7 @@ class Accepting(Base):
 
         Only fresh ids: one that exists refuses the whole group, of which nothing is stored then.
         """
-        return self._together(message)
+        return self._together[self.partition_of(message.id)](message)
 
     def _schedule(
         self, partition: int, group: Sequence[NewMessage], key: str, fingerprint: str

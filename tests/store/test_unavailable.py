@@ -18,7 +18,7 @@ from scheduler.message import Claim, Outcome, OutcomeKind, Priority
 from scheduler.store import Changes, Limits, MessageStore
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.redis_server import RedisServer
-from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on
+from tests.support.store import NOW, Ticks, at_once, broken_rules, dump, message, outcomes, store_on
 from tests.support.waiting import free_port
 
 HELD = Claim("held", "t", 1, NOW, "echo", "1", None, None, None, Priority.NORMAL, NOW, 0)
@@ -282,3 +282,17 @@ def test_the_other_partitions_locks_are_renewed_and_reaped(half: Half) -> None:
     with pytest.raises(StoreUnavailable):
         half.half.reap(100)
     assert half.whole.counts().processing == 0
+
+
+def test_what_is_accepted_at_once_for_other_partitions_is_accepted(half: Half) -> None:
+    """Messages that arrive together share a script call, and no fate."""
+    ids = half.whole.new_ids(30) + [half.whole.new_id() for _ in range(30)]
+
+    def accept(id: str) -> bool:
+        try:
+            return half.half.schedule_fresh(message(id)).id == id
+        except StoreUnavailable:
+            return False
+
+    accepted = at_once([lambda id=id: accept(id) for id in ids])  # type: ignore[misc]
+    assert accepted == [half.whole.partition_of(id) != half.away for id in ids]
