@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
 from http.client import HTTPResponse
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
@@ -50,7 +52,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service() -> Iterator[Service]:
     environment = {
         "LOGS__LEVEL": "DEBUG",
         "RETRY__MAXATTEMPTS": "1",
@@ -59,8 +61,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "TEST_NAMES": " ".join(f"{name}.example={address}" for name, address in NAMES.items()),
         "PYTHONPATH": str(ROOT / "tests/support/names"),
     }
-    folder = tmp_path_factory.mktemp("hostile")
-    with Service(folder, env={**environment, "REDIS__DATADIRECTORY": f"/tmp/ms-{folder.stat().st_ino}"}) as service:
+    with (
+        tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp") as folder,
+        Service(Path(folder), env=environment) as service,
+    ):
         yield service
 
 
