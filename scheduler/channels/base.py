@@ -46,6 +46,6 @@ class Channel(Protocol):
         """
 
     def stop(self, grace: float) -> None:
-        """Finish what is in flight within ``grace`` seconds, stop threads.  The rest is reported: ``cut_short`` what had
-        begun, ``release`` what had not.
+        """Finish what is in flight within ``grace`` seconds, stop threads.  The rest is reported: ``cut_short`` what
+        had begun, ``release`` what had not.
         """
