@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelManagedConnection
 
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import ConfigError, StartError
@@ -227,9 +227,29 @@ def _through_sentinels(target: Target, socket_timeout: float, arguments: dict[st
         target.hosts, sentinel_kwargs={"socket_timeout": socket_timeout, "socket_connect_timeout": socket_timeout}
     )
     client: redis.Redis = sentinels.master_for(  # type: ignore[no-untyped-call]
-        target.service, socket_connect_timeout=socket_timeout, socket_keepalive=True, **arguments
+        target.service,
+        connection_class=_ToPrimary,
+        socket_connect_timeout=socket_timeout,
+        socket_keepalive=True,
+        **arguments,
     )
     return client
+
+
+class _ToPrimary(SentinelManagedConnection):
+    """Ends when its Redis has lost its replicas (``min-replicas-to-write``): the sentinels may have promoted another
+    one, and leave the old one, with its connections, as it is for ten seconds more.
+    """
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        """Raises ``ConnectionError`` for ``NOREPLICAS``."""
+        try:
+            return super().read_response(*arguments, **options)
+        except redis.ResponseError as error:
+            if not str(error).startswith("NOREPLICAS "):
+                raise
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise redis.ConnectionError(str(error)) from error
 
 
 def cluster_of(client: object) -> RedisCluster | None:

@@ -144,6 +144,20 @@ def test_without_replicas_nothing_is_accepted_when_they_are_asked_for(short_tmp:
         store.close()
 
 
+def test_a_failover_is_followed_at_once_where_the_old_primary_refuses_to_write(short_tmp: Path) -> None:
+    """The sentinels leave an old primary that is well as it is, with its connections, for ten seconds."""
+    with Sentinels(short_tmp, "--min-replicas-to-write", "1", replicas=2) as redis:
+        store = store_at(redis.url, wait_replicas=1)
+        accept(store, 1)
+        old = redis.current()
+        redis.fail_over()
+        wait_for("the sentinels chose a replica", lambda: redis.promoted(old), 30)
+        accept(store, 1)
+        with redis.node(old).client() as client:
+            assert client.info("replication")["role"] == "master"
+        store.close()
+
+
 def test_a_cluster_spreads_the_partitions_and_every_verb_works(short_tmp: Path) -> None:
     with Cluster(short_tmp) as redis:
         said = Counting()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import redis
 
@@ -18,17 +19,21 @@ SERVICE = "messages"
 
 
 class Node:
-    """One redis-server on a TCP port; ``kill`` is ``kill -9``."""
+    """One redis-server on a TCP port, started at once; ``kill`` is ``kill -9``, after which it may be started again."""
 
     def __init__(self, folder: Path, port: int, *arguments: str) -> None:
         folder.mkdir(parents=True)
         self.port = port
-        command = [
+        self._command = [
             find_binary(), *arguments, "--port", str(port), "--bind", HOST, "--dir", str(folder),
             "--logfile", str(folder / "redis.log"), "--protected-mode", "no",
         ]  # fmt: skip
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(f"the server on {port} answers", self._answers)
+        self.start()
+
+    def start(self) -> None:
+        """As it was started first: without persistence it comes back empty."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(f"the server on {self.port} answers", self._answers)
 
     def client(self) -> redis.Redis:
         return redis.Redis(HOST, self.port, decode_responses=True, socket_timeout=5)
@@ -72,19 +77,29 @@ class Topology:
 
 
 class Sentinels(Topology):
-    """One primary, one replica, three sentinels that notice within a second."""
+    """One primary with its replicas, and three sentinels."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str, replicas: int = 1, down_after_ms: int = 500) -> None:
+        """``options``: more of them for the primary and the replicas.  ``down_after_ms``: who is silent for so long is
+        down.
+        """
         super().__init__()
-        data = ("--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
+        self._down_after_ms = down_after_ms
+        data = ("--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0", *options)
         self.primary = self._add(Node(folder / "primary", free_port(), *data))
-        self.replica = self._add(
-            Node(folder / "replica", free_port(), *data, "--replicaof", f"{HOST} {self.primary.port}")
-        )
-        wait_for("the replica follows", lambda: self._state(self.replica).get("master_link_status") == "up")
+        self.replicas = [self._add(Node(folder / f"replica-{n}", free_port(), *data)) for n in range(replicas)]
+        for replica in self.replicas:
+            # Not an option of its own: a replica that was promoted and dies comes back as what it was last.
+            with replica.client() as client:
+                client.replicaof(HOST, self.primary.port)
+            wait_for("the replica follows", lambda: self._follows(replica, self.primary.port))  # noqa: B023 - at once
         self.sentinels = [self._sentinel(folder / f"sentinel-{n}") for n in range(3)]
         for sentinel in self.sentinels:
             wait_for("the sentinels know each other", lambda: self._complete(sentinel))  # noqa: B023 - asked at once
+
+    @property
+    def replica(self) -> Node:
+        return self.replicas[0]
 
     @property
     def url(self) -> str:
@@ -92,8 +107,49 @@ class Sentinels(Topology):
 
     def current(self) -> int:
         """The port of the primary, as the sentinels see it."""
-        with self.sentinels[0].client() as client:
+        return self._named(self.sentinels[0])
+
+    def hurry(self) -> None:
+        """An old primary is made a replica after some 2 s and not after the sentinels' own 10 s, from Redis 7.0 on."""
+        for sentinel in self.sentinels:
+            with sentinel.client() as client, suppress(redis.ResponseError):
+                client.execute_command("SENTINEL", "DEBUG", "PUBLISH-PERIOD", 250, "INFO-PERIOD", 1000)
+
+    def fail_over(self) -> None:
+        """Ask for another primary while the one that is there answers.  Returns before it is promoted."""
+
+        def begun() -> bool:
+            with self.sentinels[0].client() as client:
+                try:
+                    return bool(client.execute_command("SENTINEL", "FAILOVER", SERVICE))
+                except redis.ResponseError:  # it has not looked at the replicas yet, or the last one is not over
+                    return False
+
+        wait_for("the failover begins", begun, 30)
+
+    def node(self, port: int) -> Node:
+        """The one that listens there."""
+        return next(node for node in self.nodes if node.port == port)
+
+    def promoted(self, old: int) -> bool:
+        """All sentinels name another primary than the one on this port."""
+        return all(self._named(sentinel) != old for sentinel in self.sentinels)
+
+    def whole(self) -> bool:
+        """The sentinels agree on a primary, and all others follow it."""
+        port = self.current()
+        return {self._named(sentinel) for sentinel in self.sentinels} == {port} and all(
+            self._follows(node, port) for node in (self.primary, *self.replicas) if node.port != port
+        )
+
+    def _named(self, sentinel: Node) -> int:
+        with sentinel.client() as client:
             return int(client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)[1])
+
+    def _follows(self, node: Node, port: int) -> bool:
+        with node.client() as client:
+            state: dict[str, Any] = client.info("replication")
+            return state.get("master_link_status") == "up" and state.get("master_port") == port
 
     def _add(self, node: Node) -> Node:
         self.nodes.append(node)
@@ -104,21 +160,16 @@ class Sentinels(Topology):
         config = folder / "sentinel.conf"
         config.write_text(
             f"sentinel monitor {SERVICE} {HOST} {self.primary.port} 2\n"
-            f"sentinel down-after-milliseconds {SERVICE} 500\n"
+            f"sentinel down-after-milliseconds {SERVICE} {self._down_after_ms}\n"
             f"sentinel failover-timeout {SERVICE} 2000\n"
         )
         return self._add(Node(folder / "work", free_port(), str(config), "--sentinel"))
-
-    def _state(self, node: Node) -> dict[str, str]:
-        with node.client() as client:
-            found: dict[str, str] = client.info("replication")
-            return found
 
     def _complete(self, sentinel: Node) -> bool:
         with sentinel.client() as client:
             state = client.execute_command("SENTINEL", "MASTER", SERVICE)
             known = state if isinstance(state, dict) else dict(zip(state[::2], state[1::2], strict=True))
-            return int(known["num-other-sentinels"]) == 2 and int(known["num-slaves"]) == 1
+            return int(known["num-other-sentinels"]) == 2 and int(known["num-slaves"]) == len(self.replicas)
 
 
 class Cluster(Topology):
