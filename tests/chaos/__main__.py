@@ -1,4 +1,5 @@
 """``python -m tests.chaos --seconds 600 --seed 7``: break everything that can break, and see that nothing is lost.
+``--sentinel``: on Redis servers that sentinels watch, with failovers among the faults.
 
 Exit code 1 when a promise was broken; the offending ids and the folder of the ledgers are printed.
 """
@@ -10,9 +11,11 @@ import secrets
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.chaos import report, run
+from tests.chaos.servers import watched
 from tests.support.page import write_section
 
 
@@ -23,16 +26,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="decides the order of the faults; chance when left out")
     parser.add_argument("--rate", type=float, default=40, help="messages per second (40)")
     parser.add_argument("--only", default="", help="kinds of faults, separated by commas")
+    parser.add_argument("--sentinel", action="store_true", help="three Redis servers and three sentinels, failovers")
     parser.add_argument("--no-page", action="store_true", help="leave docs/reliability.md as it is")
     options = parser.parse_args()
     seed = secrets.randbelow(100_000) if options.seed is None else options.seed
     folder = Path(tempfile.mkdtemp(prefix="ms-", dir="/tmp"))
     say(f"seed {seed}; ledgers in {folder}")
     names = tuple(filter(None, options.only.split(",")))
-    result = run.run(folder, seed, options.seconds, options.rate, say, names)
+    with ExitStack() as stack:
+        redis = stack.enter_context(watched(folder / "redis")) if options.sentinel else None
+        result = run.run(folder, seed, options.seconds, options.rate, say, names, redis)
     say(report.table(result))
     if not options.no_page:
-        write_section("chaos", report.table(result))
+        write_section("chaos SENTINEL=1" if options.sentinel else "chaos", report.table(result))
     if result.verdict.offences:
         say(report.offences(result))
         say(f"The ledgers are in {folder}")

@@ -15,6 +15,9 @@ from tests.chaos.ledger import Accepted, Delivery, Fault
 SLACK_MS = 3000.0
 """A fault still works so long after its end: a lock's life and a look, a request that was under way."""
 
+_LAG_MS = 100.0
+"""How long before a failover began what it makes Redis forget may have been written."""
+
 _OWNER = re.compile(r"\(lock ([^. ]*)\.")
 
 
@@ -40,10 +43,14 @@ class Verdict:
     failed_attempts: int = 0
     repeats: Counter[str] = field(default_factory=Counter)
     """Fault that explains it → messages that were delivered once more."""
+    same_attempt: Counter[str] = field(default_factory=Counter)
+    """Those of them that arrived once more under the same attempt, as far as a channel shows the attempt."""
     lost_locks: Counter[str] = field(default_factory=Counter)
     """Fault that explains it → attempts that ended with an expired lock."""
     recovery_ms: dict[str, list[float]] = field(default_factory=dict)
     """Fault → per time that it struck: until the attempts began that delivered what had been due."""
+    whole_ms: dict[str, list[float]] = field(default_factory=dict)
+    """Fault → per time that it struck: until all was as before."""
     offences: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Broken promise → the messages, with what is known of each."""
 
@@ -66,6 +73,7 @@ def judge(
     _judge_strangers(verdict, accepted, by_label, stored, set(unconfirmed))
     for fault in faults:
         verdict.recovery_ms.setdefault(fault.kind, []).append(_recovery(fault, accepted, stored))
+        verdict.whole_ms.setdefault(fault.kind, []).append(fault.whole_ms - fault.began_ms)
     return verdict
 
 
@@ -106,7 +114,9 @@ def _judge_moments(verdict: Verdict, entry: Accepted, deliveries: Sequence[Deliv
 def _judge_attempts(
     verdict: Verdict, entry: Accepted, good: Sequence[Delivery], faults: Sequence[Fault], message: Message
 ) -> None:
-    """Each attempt that was not the last one needs a fault that explains it, and each repeat such an attempt."""
+    """Each attempt that was not the last one needs a fault that explains it.  Each repeat needs such an attempt, or a
+    failover that forgot the delivery before it.
+    """
     causes: list[str] = []
     for attempt in message.attempts or ():
         if attempt["outcome"] == "delivered" or entry.doomed:
@@ -120,15 +130,28 @@ def _judge_attempts(
             verdict.offences["unexplained"].append(f"{entry.id}: {attempt}")
         else:
             causes.append(cause)
-    numbers = [delivery.attempt for delivery in good if delivery.attempt is not None]
-    # Not in order: a server that was stopped may go on with its attempt after another one has made the next.
-    if len(numbers) != len(set(numbers)):
-        verdict.offences["repeated under the same attempt"].append(f"{entry.id}: {numbers}")
+    # Not the last: what was delivered last is what Redis knows of.
+    forgotten = [(delivery, cause) for delivery in good[:-1] if (cause := _forgot(delivery, faults))]
+    _judge_numbers(verdict, entry, good, forgotten)
+    causes += [cause for _, cause in forgotten][: max(0, len(good) - 1 - len(causes))]
     if len(good) - 1 > len(causes):
         seen = [(round(d.at_ms), d.server, d.attempt) for d in good]
         verdict.offences["unexplained"].append(f"{entry.id}: {seen} for attempts {message.attempts}")
     for cause in causes[: max(0, len(good) - 1)]:
         verdict.repeats[cause] += 1
+
+
+def _judge_numbers(
+    verdict: Verdict, entry: Accepted, good: Sequence[Delivery], forgotten: Sequence[tuple[Delivery, str]]
+) -> None:
+    """No attempt arrives twice, unless a failover forgot that it was made."""
+    # Not in order: a server that was stopped may go on with its attempt after another one has made the next.
+    numbers = Counter(delivery.attempt for delivery in good if delivery.attempt is not None)
+    for number, times in numbers.items():
+        excused = [cause for delivery, cause in forgotten if delivery.attempt == number][: times - 1]
+        verdict.same_attempt.update(excused)
+        if times - 1 > len(excused):
+            verdict.offences["repeated under the same attempt"].append(f"{entry.id}: attempt {number}, {times} times")
 
 
 def _cause(attempt: Mapping[str, Any], faults: Sequence[Fault]) -> str | None:
@@ -144,6 +167,15 @@ def _cause(attempt: Mapping[str, Any], faults: Sequence[Fault]) -> str | None:
     ended = began + float(attempt["duration_ms"])
     for fault in faults:
         if BY_NAME[fault.kind].fails and _overlap(fault, began, ended):
+            return fault.kind
+    return None
+
+
+def _forgot(delivery: Delivery, faults: Sequence[Fault]) -> str | None:
+    """The failover that may have made Redis forget this delivery; None: it was none."""
+    for fault in faults:
+        lasting = fault.began_ms - _LAG_MS <= delivery.at_ms <= fault.ended_ms + SLACK_MS
+        if BY_NAME[fault.kind].forgets and lasting:
             return fault.kind
     return None
 
@@ -185,11 +217,14 @@ def _judge_strangers(
 
 
 def _recovery(fault: Fault, accepted: Sequence[Accepted], stored: Stored) -> float:
-    """ms from where recovery is counted until the attempt began that delivered the last of what had been due then."""
-    since = fault.counted_from_ms
-    latest = since
+    """The longest, ms, that anything accepted and due before the fault was over waited for the attempt that delivered
+    it: since where recovery is counted from, or since it was accepted and due if that is later.
+    """
+    longest = 0.0
     for entry in accepted:
         message = stored.messages.get(entry.id)
-        if message is not None and message.status is Status.DELIVERED and entry.not_before_ms <= since:
-            latest = max(latest, float((message.attempts or [{}])[-1].get("started_at", 0)))
-    return latest - since
+        if message is not None and message.status is Status.DELIVERED and entry.not_before_ms <= fault.ended_ms:
+            due = max(entry.not_before_ms, message.created_at + entry.delay_ms)
+            since = max(fault.counted_from_ms, due)
+            longest = max(longest, float((message.attempts or [{}])[-1].get("started_at", 0)) - since)
+    return longest

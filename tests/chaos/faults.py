@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from tests.chaos.ledger import Fault, now_ms
@@ -24,7 +24,7 @@ class Kind(NamedTuple):
     what: str
     """For the reader of the report."""
     seconds: float
-    """From ``begin`` to ``end``."""
+    """From the return of ``begin`` to ``end``."""
     begin: Do
     end: Do
     targets: tuple[int, ...] = ()
@@ -35,6 +35,10 @@ class Kind(NamedTuple):
     """It may make a message run twice: an attempt is cut off between its effect and its record."""
     fails: bool = False
     """It makes webhook attempts fail."""
+    forgets: bool = False
+    """It may make Redis forget its last claims and outcomes: what was delivered then is delivered again, under the same
+    attempt.  Never what was accepted.
+    """
 
 
 def _nothing(world: World, target: int) -> None:
@@ -75,7 +79,7 @@ def _start_redis(world: World, _: int) -> None:
 
 def _command(words: str) -> Do:
     def send(world: World, _: int) -> None:
-        with world.redis.client() as client:
+        with world.client() as client:
             client.execute_command(*words.split(" "))
 
     return send
@@ -100,6 +104,26 @@ def _clock(seconds: int) -> Do:
         world.step_clock(seconds)
 
     return step
+
+
+def _fail_over(world: World, _: int) -> None:
+    world.depose(lambda sentinels, _: sentinels.fail_over())
+
+
+def _kill_primary(world: World, _: int) -> None:
+    world.depose(lambda _, primary: primary.kill())
+
+
+def _start_primary(world: World, _: int) -> None:
+    world.deposed.start()
+
+
+def _freeze_primary(world: World, _: int) -> None:
+    world.depose(lambda _, primary: primary.freeze())
+
+
+def _thaw_primary(world: World, _: int) -> None:
+    world.deposed.thaw()
 
 
 def _fill_disk(world: World, _: int) -> None:
@@ -140,7 +164,23 @@ KINDS: tuple[Kind, ...] = (
     Kind("clock-ahead", "a server's clock an hour ahead", 4, _clock(3600), _clock(0), (STEPPED,)),
     Kind("clock-behind", "a server's clock an hour behind", 4, _clock(-3600), _clock(0), (STEPPED,)),
 )  # fmt: skip
-BY_NAME = {kind.name: kind for kind in KINDS}
+
+_FAILOVERS: tuple[Kind, ...] = (
+    Kind("failover", "SENTINEL FAILOVER while the primary is well", 0, _fail_over, _nothing,
+         outage=False, repeats=True, forgets=True),
+    Kind("kill-primary", "`kill -9` of the primary, started again, empty, once another one is promoted", 0,
+         _kill_primary, _start_primary, outage=False, repeats=True, forgets=True),
+    Kind("freeze-primary", "SIGSTOP of the primary until another one is promoted, SIGCONT", 0,
+         _freeze_primary, _thaw_primary, outage=False, repeats=True, forgets=True),
+)  # fmt: skip
+_UNDER_SENTINEL = frozenset({
+    "kill", "stop", "freeze", "kill-http", "client-kill", "client-kill-pubsub", "script-flush",
+    "endpoint-hang", "endpoint-reset", "endpoint-late", "endpoint-busy",
+})  # fmt: skip
+SENTINEL_KINDS: tuple[Kind, ...] = (*_FAILOVERS, *(kind for kind in KINDS if kind.name in _UNDER_SENTINEL))
+"""Under Sentinel: without what needs the single Redis, or has nothing to do with it."""
+
+BY_NAME = {kind.name: kind for kind in (*KINDS, *_FAILOVERS)}
 
 
 class Step(NamedTuple):
@@ -149,10 +189,10 @@ class Step(NamedTuple):
     """-1: all servers."""
 
 
-def plan(seed: int, names: tuple[str, ...] = ()) -> Iterator[Step]:
+def plan(seed: int, kinds: Sequence[Kind], names: tuple[str, ...] = ()) -> Iterator[Step]:
     """Faults without end: every kind once, in chance order, and again.  ``names``: only these kinds; none: all."""
     rng = random.Random(seed)
-    chosen = [kind for kind in KINDS if not names or kind.name in names]
+    chosen = [kind for kind in kinds if not names or kind.name in names]
     while True:
         rng.shuffle(chosen)
         for kind in chosen:
@@ -167,5 +207,6 @@ def inject(world: World, step: Step) -> Fault:
     time.sleep(kind.seconds)
     kind.end(world, target)
     ended = now_ms()
+    world.wait_whole()
     server = f"s{target}" if target >= 0 else ""
-    return Fault(kind.name, server, began, ended, ended if kind.outage else began)
+    return Fault(kind.name, server, began, ended, ended if kind.outage else began, now_ms())

@@ -48,6 +48,8 @@ class Accepted:
     max_attempts: int
     doomed: bool
     """Sent to where every attempt fails: it must end as a dead letter."""
+    delay_ms: float = 0.0
+    """The ``delay`` that was sent: it counts from when Redis has the message, not from the request."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Fault:
     ended_ms: float
     counted_from_ms: float
     """Recovery is counted from here: the end of an outage, the beginning when others can take over at once."""
-    detail: str = ""
+    whole_ms: float
+    """All is as before again.  Later than the end where Redis servers have to follow a new primary."""
 
 
 class Ledger:

@@ -74,7 +74,8 @@ class Producer:
             if status == 201 or (status == 409 and own):
                 id = answer["id"] if status == 201 else label
                 attempts = body["retry"]["max_attempts"]
-                self._ledger.add(Accepted(label, id, body["channel"], not_before, attempts, doomed))
+                delay_ms = body.get("delay", 0) * 1000
+                self._ledger.add(Accepted(label, id, body["channel"], not_before, attempts, doomed, delay_ms))
                 return
             threading.Event().wait(0.1 + 0.2 * rng.random())
         self.unconfirmed.append(label)

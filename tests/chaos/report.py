@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
+from collections.abc import Sequence
 
-from tests.chaos.faults import KINDS
 from tests.chaos.run import Result
 
 _SHOWN = 20
@@ -29,6 +29,7 @@ def _sums(result: Result) -> str:
         "**lost**": f"**{offences.pop('lost', 0)}**",
         "**early**": f"**{offences.pop('early', 0)}**",
         "delivered once more": _counted(verdict.repeats),
+        "of these under the same attempt": _counted(verdict.same_attempt),
         "attempts that ended with an expired lock": _counted(verdict.lost_locks),
         "attempts that failed while the endpoint misbehaved": str(verdict.failed_attempts),
         "repeats and failures that no fault explains": str(offences.pop("unexplained", 0)),
@@ -49,15 +50,19 @@ def _counted(causes: Counter[str]) -> str:
 
 def _faults(result: Result) -> str:
     lines = [
-        "| fault | times | delivered once more | recovered after, median / longest |",
-        "|---|---|---|---|",
+        "| fault | times | delivered once more | whole again, median / longest | recovered after, median / longest |",
+        "|---|---|---|---|---|",
     ]
-    for kind in KINDS:
-        times = sorted(result.verdict.recovery_ms.get(kind.name, ()))
-        recovery = f"{statistics.median(times) / 1000:.1f} / {times[-1] / 1000:.1f} s" if times else "-"
+    for kind in result.kinds:
         repeats = result.verdict.repeats[kind.name]
-        lines.append(f"| {kind.name}: {kind.what} | {result.struck[kind.name]} | {repeats} | {recovery} |")
+        whole = _times(result.verdict.whole_ms.get(kind.name, ()))
+        recovery = _times(result.verdict.recovery_ms.get(kind.name, ()))
+        lines.append(f"| {kind.name}: {kind.what} | {result.struck[kind.name]} | {repeats} | {whole} | {recovery} |")
     return "\n".join(lines)
+
+
+def _times(ms: Sequence[float]) -> str:
+    return f"{statistics.median(ms) / 1000:.1f} / {max(ms) / 1000:.1f} s" if ms else "-"
 
 
 def offences(result: Result) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from scheduler.clock import SystemClock
@@ -21,6 +22,7 @@ from tests.chaos.ledger import Accepted, Delivery, Fault
 from tests.chaos.producers import Producer
 from tests.chaos.servers import PARTITIONS, World, errors_of
 from tests.support.service import Service
+from tests.support.topologies import Sentinels
 
 DRAIN_SECONDS = 60.0
 LEAD_SECONDS = 2.0
@@ -32,6 +34,8 @@ PRODUCERS = 2
 class Result:
     """A run, and what is worth knowing of it."""
 
+    kinds: Sequence[faults.Kind]
+    """Which could have struck."""
     seed: int
     seconds: float
     verdict: Verdict
@@ -47,10 +51,20 @@ class Result:
 
 
 def run(
-    folder: Path, seed: int, seconds: float, rate: float, say: Callable[[str], object], names: tuple[str, ...] = ()
+    folder: Path,
+    seed: int,
+    seconds: float,
+    rate: float,
+    say: Callable[[str], object],
+    names: tuple[str, ...] = (),
+    sentinels: Sentinels | None = None,
+    most: int | None = None,
 ) -> Result:
-    """``folder``: empty, with a short path; gets the ledgers.  ``seconds``: for which faults strike."""
-    with World(folder) as world:
+    """``folder``: empty, with a short path; gets the ledgers.  ``seconds``: for which faults strike, ``most``: so many
+    of them.  ``sentinels``: see ``World``; the faults are those of a Redis that is watched then.
+    """
+    kinds = faults.SENTINEL_KINDS if sentinels else faults.KINDS
+    with World(folder, sentinels) as world:
         producers = [
             Producer(f"p{n}", seed, rate / PRODUCERS, world.servers, world.receiver, world.ledgers["accepted"])
             for n in range(PRODUCERS)
@@ -58,7 +72,7 @@ def run(
         for producer in producers:
             producer.start()
         try:
-            struck, skipped = _strike(world, seed, seconds, say, names)
+            struck, skipped = _strike(world, islice(faults.plan(seed, kinds, names), most), seconds, say)
         finally:
             for producer in producers:
                 producer.stop()
@@ -72,6 +86,7 @@ def run(
             _stop(server)
     unconfirmed = [label for producer in producers for label in producer.unconfirmed]
     return Result(
+        kinds,
         seed,
         seconds,
         judge(*_read(folder), stored, unconfirmed),
@@ -85,14 +100,14 @@ def run(
 
 
 def _strike(
-    world: World, seed: int, seconds: float, say: Callable[[str], object], names: tuple[str, ...]
+    world: World, plan: Iterator[faults.Step], seconds: float, say: Callable[[str], object]
 ) -> tuple[Counter[str], list[str]]:
     """One fault after the other until the time is over; how often each struck, and what could not."""
     struck: Counter[str] = Counter()
     skipped: set[str] = set()
     begun = time.monotonic()
     time.sleep(LEAD_SECONDS)
-    for step in faults.plan(seed, names):
+    for step in plan:
         left = seconds - (time.monotonic() - begun)
         if left <= 0:
             break
@@ -111,7 +126,7 @@ def _strike(
 
 def _store(world: World) -> MessageStore:
     settings = Settings.model_validate({"redis": {"partitions": PARTITIONS}})
-    return store_for(settings, connect(world.redis.url), SystemClock())
+    return store_for(settings, connect(world.url), SystemClock())
 
 
 def _drain(store: MessageStore) -> None:

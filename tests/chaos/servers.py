@@ -1,4 +1,4 @@
-"""What a chaos run breaks: three servers on one Redis with append-only persistence."""
+"""What a chaos run breaks: three servers on one Redis with append-only persistence, or on one that sentinels watch."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ import signal
 import struct
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
 import psutil
+import redis
 
 from tests.chaos.ledger import JOB_LEDGER, Delivery, Ledger, now_ms
 from tests.chaos.proxy import Proxy
 from tests.chaos.receiver import TIMEOUT_SECONDS, Receiver
 from tests.support.redis_server import RedisServer
 from tests.support.service import ROOT, Line, Output, Service
+from tests.support.topologies import Node, Sentinels
+from tests.support.waiting import wait_for
 
 LOCK_SECONDS = 2.0
 COUNT = 3
 PARTITIONS = 3
+REPLICAS = 2
+"""Of a Redis that sentinels watch."""
 PROXIED = 1
 """The server whose connections to Redis go through the proxy."""
 STEPPED = 2
@@ -54,11 +59,21 @@ class Console(Output):
                     self._changed.notify_all()
 
 
+def watched(folder: Path) -> Sentinels:
+    """A primary, two replicas and three sentinels, set up as docs/runbook.md says: a primary that nobody follows any
+    more refuses to write, and (``_environment``) a message is accepted when every replica has it.
+    """
+    # A busy machine keeps a sentinel waiting for half a second: that would be a failover that nobody injected.
+    return Sentinels(folder, "--min-replicas-to-write", "1", replicas=REPLICAS, down_after_ms=2000)
+
+
 class World:
     """Redis, servers, endpoint and ledgers in one folder; a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sentinels: Sentinels | None = None) -> None:
+        """``sentinels``: the Redis to use, of ``watched``; None: a single one of its own, with a proxy before it."""
         self.folder = folder
+        self.sentinels = sentinels
         self.ledgers = {
             name: Ledger(folder / f"{name}.jsonl") for name in ("accepted", "webhook", "job", "echo", "faults")
         }
@@ -74,7 +89,8 @@ class World:
         self.has_disk = _mount(self.disk)
 
     def __enter__(self) -> World:
-        self.redis.start()
+        if self.sentinels is None:
+            self.redis.start()
         self.proxy = Proxy(self.redis.socket)
         self.servers = [self._server(n) for n in range(COUNT)]
         starting = [threading.Thread(target=server.start) for server in self.servers]
@@ -100,7 +116,7 @@ class World:
             ledger.close()
 
     def _server(self, n: int) -> Service:
-        url = f"redis://127.0.0.1:{self.proxy.port}" if n == PROXIED else self.redis.url
+        url = f"redis://127.0.0.1:{self.proxy.port}" if n == PROXIED and self.sentinels is None else self.url
         folder = self.folder / f"s{n}"
         server = Service(folder, redis_url=url, env=self._environment(n))
         server.stdout = Console(self.ledgers["echo"], f"s{n}")
@@ -111,6 +127,7 @@ class World:
             "SERVER__NAME": f"s{n}",
             "REDIS__PARTITIONS": str(PARTITIONS),
             "REDIS__SOCKETTIMEOUTSECONDS": "2",
+            "REDIS__WAITREPLICAS": str(REPLICAS if self.sentinels else 0),
             "SCHEDULER__LOCKSECONDS": str(LOCK_SECONDS),
             "SCHEDULER__REAPSECONDS": "0.5",
             "RETENTION__MAXCOUNT": "1000000",
@@ -128,7 +145,28 @@ class World:
             ),
         }
 
+    @property
+    def url(self) -> str:
+        return self.sentinels.url if self.sentinels else self.redis.url
+
+    def client(self) -> redis.Redis:
+        """Of the Redis that takes writes now; the caller closes it."""
+        return self.sentinels.node(self.sentinels.current()).client() if self.sentinels else self.redis.client()
+
     # -- what can be done to it ------------------------------------------------------------------------------------
+
+    def depose(self, strike: Callable[[Sentinels, Node], object]) -> None:
+        """Strike at the primary; returns when every sentinel names another one."""
+        assert self.sentinels is not None, "nobody takes over from a single Redis"
+        found = self.sentinels
+        self.deposed = found.node(found.current())
+        strike(found, self.deposed)
+        wait_for("another Redis is promoted", lambda: found.promoted(self.deposed.port), 60)
+
+    def wait_whole(self) -> None:
+        """Returns when all other Redis servers follow the primary, the deposed one too."""
+        if self.sentinels is not None:
+            wait_for("every replica follows", self.sentinels.whole, 60)
 
     def step_clock(self, seconds: int) -> None:
         """The wall clock of one server differs by so much from now on."""

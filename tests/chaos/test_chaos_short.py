@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import report, run
+from tests.chaos.servers import watched
 from tests.support.redis_server import find_binary
 
 FAULTS = ("kill", "freeze", "kill-redis", "script-flush", "clock-behind")
 """One of each family: a server dies, a stale owner comes back, Redis dies, scripts are forgotten, clocks differ."""
+
+FAILOVERS = ("failover", "kill-primary")
 
 
 @pytest.mark.timeout(150)  # of which most is three servers starting, on a busy machine
@@ -19,4 +22,16 @@ def test_nothing_is_lost_early_or_repeated_without_a_reason(short_tmp: Path) -> 
     result = run.run(short_tmp, seed=2, seconds=24, rate=40, say=lambda _: None, names=FAULTS)
     assert result.verdict.accepted > 100, report.table(result)
     assert len(result.struck) >= 3, report.table(result)
+    assert not result.verdict.offences, report.offences(result)
+
+
+@pytest.mark.timeout(150)
+def test_nothing_is_lost_when_one_redis_takes_over_from_another(short_tmp: Path) -> None:
+    with watched(short_tmp / "redis") as redis:
+        redis.hurry()
+        result = run.run(
+            short_tmp, seed=2, seconds=60, rate=40, say=lambda _: None, names=FAILOVERS, sentinels=redis, most=2
+        )
+    assert set(result.struck) == set(FAILOVERS), report.table(result)
+    assert result.verdict.accepted > 50, report.table(result)
     assert not result.verdict.offences, report.offences(result)

@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduler.message import Message, Priority, Status
 from tests.chaos.check import Stored, Verdict, judge
-from tests.chaos.faults import KINDS, plan
+from tests.chaos.faults import KINDS, SENTINEL_KINDS, plan
 from tests.chaos.ledger import Accepted, Delivery, Fault
 
 DUE = 1_000_000.0
@@ -17,7 +17,7 @@ FIRST = Delivery("m", DUE + 1, "webhook", 1, good=True)
 SECOND = replace(FIRST, at_ms=DUE + 3000, attempt=2)
 LOST = {"attempt": 1, "started_at": DUE, "outcome": "lost", "error": "stopped answering (lock s1.abc expired)"}
 DONE = {"attempt": 2, "started_at": DUE + 3000, "duration_ms": 1.0, "lateness_ms": 3000.0, "outcome": "delivered"}
-KILL = Fault("kill", "s1", DUE + 100, DUE + 200, DUE + 100)
+KILL = Fault("kill", "s1", DUE + 100, DUE + 200, DUE + 100, DUE + 200)
 
 
 def message(
@@ -86,7 +86,7 @@ def test_two_deliveries_for_one_attempt_are_found() -> None:
 def test_a_failed_attempt_needs_an_endpoint_that_misbehaved() -> None:
     failed = {**DONE, "attempt": 1, "started_at": DUE, "outcome": "failed", "error": "timeout"}
     stored = message(attempts=[failed, DONE], attempt=2)
-    hang = Fault("endpoint-hang", "", DUE, DUE + 100, DUE + 100)
+    hang = Fault("endpoint-hang", "", DUE, DUE + 100, DUE + 100, DUE + 100)
     assert broken(verdict(SECOND, stored=stored, faults=(hang,))) == set()
     assert broken(verdict(SECOND, stored=stored, faults=(KILL,))) == {"unexplained"}
 
@@ -116,9 +116,52 @@ def test_what_nobody_sent_and_what_is_stored_twice_is_found() -> None:
     assert broken(judge([ENTRY], [FIRST], [], stored)) == {"stored twice, or by nobody"}
 
 
+def test_a_failover_may_forget_a_delivery_and_nothing_else_may() -> None:
+    again = replace(SECOND, attempt=1)
+    failover = Fault("failover", "", DUE, DUE + 1500, DUE, DUE + 9000)
+    found = verdict(FIRST, again, faults=(failover,))
+    assert broken(found) == set()
+    assert found.repeats == found.same_attempt == {"failover": 1}
+    console = (replace(FIRST, attempt=None), replace(again, attempt=None))
+    assert verdict(*console, faults=(failover,)).repeats == {"failover": 1}
+    for other in (
+        replace(failover, kind="client-kill"),
+        replace(failover, began_ms=DUE + 500),  # what was delivered long before it had reached the replicas
+        replace(failover, began_ms=DUE - 9000, ended_ms=DUE - 8000),
+    ):
+        assert broken(verdict(FIRST, again, faults=(other,))) == {"repeated under the same attempt", "unexplained"}
+        assert broken(verdict(*console, faults=(other,))) == {"unexplained"}
+
+
+def test_a_failover_forgets_what_was_delivered_and_not_what_comes_after_it() -> None:
+    """The last delivery is the one that Redis knows of: only those before it can be forgotten."""
+    late = Fault("failover", "", DUE + 2500, DUE + 3500, DUE + 2500, DUE + 3500)
+    assert broken(verdict(FIRST, replace(SECOND, attempt=1), faults=(late,))) == {
+        "repeated under the same attempt",
+        "unexplained",
+    }
+
+
+def test_what_a_failover_loses_of_the_accepted_is_lost() -> None:
+    failover = Fault("failover", "", DUE, DUE + 1500, DUE, DUE + 9000)
+    assert broken(judge([ENTRY], [FIRST], [failover], Stored({}, {}))) == {"lost"}
+
+
+def test_recovery_is_the_longest_wait_of_what_was_accepted_and_due_before_the_fault_was_over() -> None:
+    failover = Fault("failover", "", DUE - 500, DUE + 1500, DUE - 500, DUE + 9500)
+    began = message(attempts=[{**DONE, "attempt": 1}])
+    assert verdict(SECOND, stored=began, faults=(failover,)).recovery_ms == {"failover": [3000.0]}
+    later = replace(began, created_at=int(DUE) + 1000)
+    assert verdict(SECOND, stored=later, faults=(failover,)).recovery_ms == {"failover": [2000.0]}
+    delayed = replace(ENTRY, delay_ms=500.0)
+    assert verdict(SECOND, entry=delayed, stored=later, faults=(failover,)).recovery_ms == {"failover": [1500.0]}
+    assert verdict(SECOND, stored=began, faults=(failover,)).whole_ms == {"failover": [10_000.0]}
+
+
 def test_the_seed_decides_the_order_and_every_fault_has_its_turn() -> None:
-    once = [(step.kind.name, step.target) for step in islice(plan(7), 100)]
-    again = [(step.kind.name, step.target) for step in islice(plan(7), 100)]
-    other = [(step.kind.name, step.target) for step in islice(plan(8), 100)]
-    assert once == again != other
-    assert {name for name, _ in once[: len(KINDS)]} == {kind.name for kind in KINDS}
+    for kinds in (KINDS, SENTINEL_KINDS):
+        once, again, other = (
+            [(step.kind.name, step.target) for step in islice(plan(seed, kinds), 100)] for seed in (7, 7, 8)
+        )
+        assert once == again != other
+        assert {name for name, _ in once[: len(kinds)]} == {kind.name for kind in kinds}
