@@ -18,18 +18,21 @@ NODE_IS_NEW := node -e 'const [major, minor] = process.versions.node.split(".");
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
-.PHONY: run test test-dashboard bench chaos soak explore mutants fuzz audit clean
+.PHONY: run test test-source test-dashboard bench chaos soak explore mutants fuzz audit clean
 
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
 
+# The checks beside each other, which saves half a minute; pytest alone, because many of its tests are about time.
 test: $(VENV)/test.stamp
+	@$(MAKE) --no-print-directory --jobs=2 test-source test-dashboard
+	$(PYTHON) -m pytest
+
+test-source: $(VENV)/test.stamp
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy --strict app.py scheduler tests bench
 	$(VENV)/bin/lint-imports
-	@$(MAKE) --no-print-directory test-dashboard
-	$(PYTHON) -m pytest
 
 # Without Node, or when nothing can be installed, the rest goes on, in CI too: the build is committed, and pytest compares
 # its digest with the source.
