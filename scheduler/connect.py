@@ -12,10 +12,10 @@ from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelManagedConnection
 
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import ConfigError, StartError
+from scheduler.sentinels import through_sentinels
 
 ACCEPTED: Final = (
     "accepted are: embedded, localhost, host, host:port, redis://[user:password@]host[:port][/db], "
@@ -202,7 +202,7 @@ def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connection
         "health_check_interval": 15,
     }
     if target.kind == "sentinel":
-        return _through_sentinels(target, socket_timeout, arguments)
+        return through_sentinels(target.hosts, target.service, **arguments)
     if target.kind == "cluster":
         return _to_cluster(target, socket_timeout, arguments)
     if target.kind == "unix":
@@ -218,38 +218,6 @@ def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connection
             **arguments,
         )
     raise ConfigError([f"Redis.ConnectionString: {target} has no address to connect to"])
-
-
-def _through_sentinels(target: Target, socket_timeout: float, arguments: dict[str, Any]) -> redis.Redis:
-    """A client that asks the sentinels for the primary whenever it connects, so that a failover heals by itself."""
-    # The same user and password for both: sentinels without a password take no AUTH, and are asked without one.
-    sentinels = Sentinel(  # type: ignore[no-untyped-call]
-        target.hosts, sentinel_kwargs={"socket_timeout": socket_timeout, "socket_connect_timeout": socket_timeout}
-    )
-    client: redis.Redis = sentinels.master_for(  # type: ignore[no-untyped-call]
-        target.service,
-        connection_class=_ToPrimary,
-        socket_connect_timeout=socket_timeout,
-        socket_keepalive=True,
-        **arguments,
-    )
-    return client
-
-
-class _ToPrimary(SentinelManagedConnection):
-    """Ends when its Redis has lost its replicas (``min-replicas-to-write``): the sentinels may have promoted another
-    one, and leave the old one, with its connections, as it is for ten seconds more.
-    """
-
-    def read_response(self, *arguments: Any, **options: Any) -> Any:
-        """Raises ``ConnectionError`` for ``NOREPLICAS``."""
-        try:
-            return super().read_response(*arguments, **options)
-        except redis.ResponseError as error:
-            if not str(error).startswith("NOREPLICAS "):
-                raise
-            self.disconnect()  # type: ignore[no-untyped-call]
-            raise redis.ConnectionError(str(error)) from error
 
 
 def cluster_of(client: object) -> RedisCluster | None:

@@ -204,19 +204,22 @@ class Heartbeat:
 
 
 class Maintenance:
-    """One thread for all chores: the one that is due first runs first."""
+    """One thread for all chores: the one that is due first runs first.  None when there are none."""
 
-    def __init__(self, tasks: Sequence[Task], clock: Clock, log: ServiceLog) -> None:
+    def __init__(self, tasks: Sequence[Task], clock: Clock, log: ServiceLog, name: str = "maintenance") -> None:
+        """``name``: of the thread."""
         self._tasks = tasks
         self._clock = clock
         self._log = log
+        self._name = name
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._failing: set[str] = set()
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._loop, name="maintenance", daemon=True)
-        self._thread.start()
+        if self._tasks:
+            self._thread = threading.Thread(target=self._loop, name=self._name, daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
         self._stopping.set()

@@ -29,6 +29,7 @@ from scheduler.jobs import load
 from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention
 from scheduler.message import Claim
+from scheduler.sentinels import watches_of
 from scheduler.store import Limits, MessageStore, store_for
 from scheduler.store.wake import WakeListener
 from scheduler.telemetry import Telemetry
@@ -206,6 +207,7 @@ class _Delivery:
             clock,
             log,
         )
+        self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels")
         self._wake = WakeListener(store.client, self.dispatcher.wake, clock)
         self._events: EventServer | None = None
         if settings.events.enabled:
@@ -219,6 +221,7 @@ class _Delivery:
         self.workers.start()
         self._wake.start()
         self.maintenance.start()
+        self._watch.start()
         self.dispatcher.start()
         if self._events:
             self._events.start()
@@ -231,6 +234,7 @@ class _Delivery:
         self._wake.stop()
         self.workers.stop(self._grace)
         self.maintenance.stop()
+        self._watch.stop()
         try:
             self._store.leave(self._process)
         except StoreUnavailable as error:

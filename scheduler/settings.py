@@ -93,8 +93,8 @@ class RedisSettings(Section):
     data_directory: str = _text("data", r"^[^\x00-\x1f]+$", "the path of a folder")
     """Folder of the embedded Redis: its append-only files and its socket."""
     wait_replicas: int = _whole(0, 0, 16)
-    """Replicas that must have a message before it is accepted; 0 for none. With it a failover loses nothing that was
-    accepted."""
+    """Replicas that must have a message before it is accepted; 0 for none. With as many as there are a failover loses
+    nothing that was accepted."""
     socket_timeout_seconds: float = _number(5.0, 0.05, 300)
     """Longest wait for Redis to connect or to answer."""
 

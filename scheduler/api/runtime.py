@@ -19,6 +19,7 @@ from scheduler.config import Settings
 from scheduler.errors import StoreUnavailable
 from scheduler.logs import ServiceLog
 from scheduler.maintenance import Heartbeat, Maintenance
+from scheduler.sentinels import watches_of
 from scheduler.store import MessageStore
 from scheduler.telemetry import Telemetry
 
@@ -42,6 +43,7 @@ class ApiRuntime:
         every = settings.scheduler.heartbeat_seconds
         heartbeat = Heartbeat(store, self.name, self.services.telemetry, self.describe, every=every, clock=clock)
         self._maintenance = Maintenance([heartbeat, self.services.slow_clients], clock, log)
+        self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels")
 
     def create_app(self) -> Flask:
         """The WSGI application of this process."""
@@ -50,10 +52,12 @@ class ApiRuntime:
     def start(self) -> None:
         """Begin to report."""
         self._maintenance.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """Take this process off the list of those alive.  Safe to call without ``start``, and twice."""
         self._maintenance.stop()
+        self._watch.stop()
         with suppress(StoreUnavailable):  # then the others see that the heartbeat has stopped
             self.services.store.leave(self.name)
 

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
+from scheduler.api.runtime import ApiRuntime
 from scheduler.clock import SystemClock
 from scheduler.config import Settings
 from scheduler.connect import connect
 from scheduler.errors import Conflict, NotFound, ServiceError, StoreUnavailable
+from scheduler.logs import adapt
 from scheduler.message import NewMessage, Priority, Status
+from scheduler.sentinels import watches_of
 from scheduler.store import MessageStore, store_for
 from tests.support.running import QUICK, Counting, Running
 from tests.support.topologies import Cluster, Sentinels
@@ -156,6 +160,42 @@ def test_a_failover_is_followed_at_once_where_the_old_primary_refuses_to_write(s
         with redis.node(old).client() as client:
             assert client.info("replication")["role"] == "master"
         store.close()
+
+
+def test_an_orderly_failover_is_followed_before_the_old_primary_is_told(short_tmp: Path) -> None:
+    """What it accepts until then, ten seconds, is thrown away."""
+    with Sentinels(short_tmp) as redis:
+        store = store_at(redis.url)
+        accept(store, 1)
+        old = redis.current()
+        redis.fail_over()
+        wait_for("the sentinels chose the replica", lambda: redis.promoted(old), 30)
+        with redis.node(old).client() as before, redis.node(redis.current()).client() as now:
+            (lost,) = accept(store, 1)
+            assert not known_at(now, lost), "a connection stays where it is"
+            (watch,) = watches_of(store.client)
+            watch.tick()
+            (kept,) = accept(store, 1)
+            assert known_at(now, kept)
+            assert before.info("replication")["role"] == "master", "the old one was told"
+        for node in redis.sentinels:
+            node.kill()
+        with pytest.raises(StoreUnavailable, match="no sentinel names a primary"):
+            watch.tick()
+        store.close()
+
+
+def test_both_kinds_of_processes_watch_the_primary(short_tmp: Path) -> None:
+    with Sentinels(short_tmp) as redis, Running(redis.url, settings=settings(redis.url)) as here:
+        api = ApiRuntime(here.settings, here.store, SystemClock(), adapt(here.logger))
+        api.start()
+        assert [thread.name for thread in threading.enumerate()].count("sentinels") == 2
+        api.stop()
+    assert "sentinels" not in [thread.name for thread in threading.enumerate()]
+
+
+def known_at(client: Redis, id: str) -> bool:
+    return bool(client.exists(f"ms1:{{0}}:msg:{id}"))
 
 
 def test_a_cluster_spreads_the_partitions_and_every_verb_works(short_tmp: Path) -> None:
