@@ -209,7 +209,7 @@ def test_half_a_request_is_no_request(server: Server) -> None:
 def test_clients_that_stall_do_not_stop_the_others(server: Server) -> None:
     """More connections than threads, each with half a body, on every worker; and one with half a header."""
     headless = server.raw(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-    stalled = [server.raw(headers("POST", "/v1/messages", "Content-Length: 100") + b'{"message":') for _ in range(40)]
+    stalled = [server.raw(headers("POST", "/v1/messages", "Content-Length: 100") + b'{"message":') for _ in range(24)]
     try:
         assert server.request("POST", "/v1/messages", {"message": 1, "delay": 60})[0] == 201
         assert sum(server.store.counts().scheduled.values()) == 1

@@ -1,6 +1,6 @@
 """Any sequence of verbs, against a model, with every key of Redis looked at after each step.
 
-``HYPOTHESIS_PROFILE=nightly`` runs 10,000 sequences instead of 180.
+``HYPOTHESIS_PROFILE=nightly`` runs 10,000 sequences instead of 120.
 """
 
 from __future__ import annotations
@@ -380,7 +380,7 @@ def test_any_sequence_of_verbs(redis_client: redis.Redis) -> None:
     run_state_machine_as_test(
         lambda: StoreMachine(redis_client),  # type: ignore[arg-type]  # any factory will do
         settings=settings(
-            max_examples=10_000 if NIGHTLY else 180,
+            max_examples=10_000 if NIGHTLY else 120,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -17,7 +17,7 @@ from scheduler.connect import Target, check_server, connect, parse
 from scheduler.errors import ConfigError, StartError
 from tests.support.clock import FakeClock
 from tests.support.redis_server import RedisServer
-from tests.support.waiting import free_port
+from tests.support.waiting import free_port, wait_for
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,13 @@ def test_persistence_is_read_from_a_real_one(short_tmp: Path) -> None:
         report = check_server(client)
         assert report.persistence == "append-only file"
         assert "allkeys-random" in report.warnings[0]
-        server.kill()  # it would not end before its first append-only file is written
+        # It would not end before, and its child would go on to write into a folder that is being removed.
+        wait_for("its first append-only file is written", lambda: not rewriting(client))
+
+
+def rewriting(client: redis.Redis) -> bool:
+    state = client.info("persistence")
+    return bool(state["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"])
 
 
 def test_a_wrong_password_is_said(short_tmp: Path) -> None:
