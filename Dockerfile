@@ -20,8 +20,9 @@ COPY requirements.txt ./
 RUN /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
 
 FROM packages AS dev
+COPY system-packages.txt ./
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends make redis-server \
+    && apt-get install -y --no-install-recommends $(grep -v '^#' system-packages.txt | cut -d ' ' -f 1) \
     && rm -rf /var/lib/apt/lists/*
 COPY requirements-dev.txt ./
 RUN /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements-dev.txt

@@ -18,6 +18,7 @@ import yaml
 
 from scheduler.config import load_settings
 from tests.support.dockerfile import Stage, command, inherited, lineage, read_stages
+from tests.support.programs import need
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,6 +134,12 @@ def test_the_health_check_tells_healthy_from_not(stages: dict[str, Stage], answe
 # -------------------------------------------------------------------------------------------------------------- compose
 
 
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.scale.yml"])
+def test_docker_compose_accepts_the_file(name: str) -> None:
+    """Version 1.29 as well, which Debian 12 and Ubuntu 22.04 install under that name."""
+    subprocess.run([need("docker-compose"), "-f", name, "config", "--quiet"], cwd=ROOT, check=True, timeout=30)
+
+
 def test_all_services_share_one_network_and_the_named_volumes_exist(compose: dict[str, Any]) -> None:
     assert set(compose["services"]) == {"redis", "app", "test"}
     (network,) = compose["networks"]
@@ -193,7 +200,7 @@ def test_compose_run_test_runs_the_tests(compose: dict[str, Any], stages: dict[s
     assert test["command"] == ["python", "-m", "pytest"]
     assert test["environment"]["CI"] == "true"
     packages = [arguments for name, arguments in stages[test["build"]["target"]].steps if name == "RUN"]
-    assert any("redis-server" in arguments for arguments in packages)
+    assert any("system-packages.txt" in arguments for arguments in packages)
     assert any("requirements-dev.txt" in arguments for arguments in packages)
 
 
@@ -227,8 +234,8 @@ def test_one_takes_messages_and_any_number_deliver_them(scaled: dict[str, Any]) 
 
 def test_it_is_the_same_project_and_the_same_redis(scaled: dict[str, Any], compose: dict[str, Any]) -> None:
     assert scaled["services"]["redis"]["extends"] == {"file": "docker-compose.yml", "service": "redis"}
-    assert {name: scaled[name] for name in ("name", "networks", "volumes")} == {
-        name: compose[name] for name in ("name", "networks", "volumes")
+    assert {name: scaled[name] for name in ("networks", "volumes")} == {
+        name: compose[name] for name in ("networks", "volumes")
     }
     for name in ("api", "worker"):
         service = scaled["services"][name]

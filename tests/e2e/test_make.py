@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.programs import need
+
 ROOT = Path(__file__).parents[2]
 CALLS = "calls.txt"
 FAKE_VENV_PYTHON = f'#!/bin/sh\necho "$@" >> {CALLS}\n'
@@ -27,8 +29,7 @@ exit 0
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The Makefile and the requirements in a folder of their own."""
-    if not shutil.which("make"):
-        pytest.skip("no make on PATH")
+    need("make")
     for part in ("bin", "dashboard"):
         (tmp_path / part).mkdir()
     for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "dashboard/package-lock.json"):

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from scheduler.when import parse_time
+from tests.support.programs import need
 from tests.support.service import Service, add, attempts, printed
 from tests.support.waiting import wait_for
 
@@ -35,6 +36,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def test_the_example_that_it_prints_at_its_start_works(service: Service) -> None:
     """The reader copies the line that the service shows, and sees the message on the console in its second."""
+    need("curl")
     example = service.stderr.wait_for("Try:").text.partition("Try:")[2].strip()
     command = re.sub(r'"delay": 5\b', '"delay": 1', example)
     assert command != example

@@ -16,6 +16,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.support.endpoint import Endpoint
+from tests.support.programs import need
 from tests.support.service import ROOT, Answer, Service
 from tests.support.waiting import free_port, wait_for
 
@@ -189,6 +190,7 @@ def test_no_secret_is_in_any_answer_or_any_line_of_any_log(service: Service, end
 
 def test_the_examples_of_the_page_work_as_they_stand(service: Service) -> None:
     """Each block is run as a reader would; only the ports are others, and this server wants a token."""
+    need("curl")
     port = free_port()
     receiver, start, native, task = _examples(port)
     assert start == "WEBHOOK__ALLOW_PRIVATE_NETWORKS=true make run\n"

@@ -14,6 +14,7 @@ from standardwebhooks.webhooks import Webhook
 from scheduler.errors import ConfigError
 from tests.support.endpoint import BlackHole, Endpoint
 from tests.support.http2 import Http2Endpoint
+from tests.support.programs import need
 from tests.support.waiting import free_port
 from tests.support.webhooks import CLOCK, Channels, Outcomes, claim, deliver, resolves_to
 
@@ -267,7 +268,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     certificate, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
         [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *(need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
             *("-days", "2", "-subj", "/CN=good.example", "-addext", "subjectAltName=DNS:good.example"),
             *("-keyout", str(key), "-out", str(certificate)),
         ],

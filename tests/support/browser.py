@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
-import pytest
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as DriverService
@@ -17,6 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.support.programs import need
 from tests.support.waiting import wait_for
 
 T = TypeVar("T")
@@ -34,15 +32,8 @@ _BUTTONS = "//*[self::button or self::a or self::summary][normalize-space()={0} 
 
 
 def find_programs() -> tuple[str, str]:
-    """Chromium and its driver.  Without them the test is skipped, in CI (environment variable ``CI``) it fails."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if browser and driver:
-        return browser, driver
-    reason = "no chromium and chromedriver on PATH (Debian: apt-get install chromium chromium-driver)"
-    if os.environ.get("CI"):
-        pytest.fail(f"{reason}: CI must not skip these tests")
-    pytest.skip(reason)
+    """Chromium and its driver."""
+    return need("chromium"), need("chromedriver")
 
 
 class Browser:

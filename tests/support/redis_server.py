@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from types import TracebackType
@@ -11,15 +10,17 @@ from types import TracebackType
 import pytest
 import redis
 
+from scheduler import embedded
+from scheduler.errors import StartError
 from tests.support.waiting import wait_for
 
 
 def find_binary() -> str:
-    """The redis-server on PATH.  Without one the test is skipped, in CI (environment variable ``CI``) it fails."""
-    binary = shutil.which("redis-server") or shutil.which("valkey-server")
-    if binary:
-        return binary
-    reason = "no redis-server on PATH"
+    """Return the server that the service would start; without one the test is skipped, in CI it fails."""
+    try:
+        return embedded.find_binary()
+    except StartError as error:
+        reason = str(error)
     if os.environ.get("CI"):
         pytest.fail(f"{reason}: CI must not skip these tests")
     pytest.skip(reason)
