@@ -208,7 +208,7 @@ class _Delivery:
             log,
         )
         self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels")
-        self._wake = WakeListener(store.client, self.dispatcher.wake, clock)
+        self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log)
         self._events: EventServer | None = None
         if settings.events.enabled:
             self._events = EventServer(settings, store.client, server=runtime.server, clock=clock, log=log)

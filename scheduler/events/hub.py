@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from websockets.asyncio.server import ServerConnection, broadcast
@@ -33,13 +33,32 @@ class Hub:
         return self._present
 
     @contextmanager
-    def present(self) -> Iterator[None]:
-        """As long as this lasts, events are read for the caller."""
+    def visit(self, wanted: Filter, viewer: ServerConnection) -> Iterator[None]:
+        """As long as this lasts, events are read for the viewer.  It gets them from ``join`` on."""
         self._present += 1
         try:
             yield
         finally:
             self._present -= 1
+            self._leave(wanted, viewer)
+
+    def join(
+        self, wanted: Filter, viewer: ServerConnection, first: Sequence[bytes] = (), *, seen: Positions | None = None
+    ) -> bool:
+        """Send ``first`` to the viewer, and from now on what it wants of each batch.
+
+        Both happen in one step of the event loop: were the greeting awaited, a batch that is published meanwhile would
+        be lost to the viewer.
+
+        ``seen``: how far the viewer has read by itself.  False when that is not as far as everybody else: nothing was
+        done, and the viewer has to read on.
+        """
+        if seen is not None and seen != self.positions:
+            return False
+        for text in first:
+            broadcast([viewer], text, text=True)
+        self._groups.setdefault(wanted, set()).add(viewer)
+        return True
 
     async def ready(self) -> Positions:
         """What the viewers have been sent, once somebody reads.  Raises ``StoreUnavailable`` when Redis is away."""
@@ -53,15 +72,6 @@ class Hub:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         await future
-
-    @contextmanager
-    def watching(self, wanted: Filter, viewer: ServerConnection) -> Iterator[None]:
-        """As long as this lasts, the viewer gets what it wants of each batch."""
-        self._groups.setdefault(wanted, set()).add(viewer)
-        try:
-            yield
-        finally:
-            self._leave(wanted, viewer)
 
     def publish(self, batch: Batch) -> bool:
         """Send a batch to everybody; whether anybody is still there.  When not, whoever reads has to begin anew."""

@@ -7,10 +7,14 @@ from typing import Final, Protocol
 
 from scheduler.clock import Clock
 from scheduler.events.stream import AWAY, Batch, EventStream, Positions
+from scheduler.logs import ServiceLog
+from scheduler.notices import Seldom
 
 BLOCK_MS: Final = 500
 """No read blocks longer: a stop is seen within this time."""
 RETRY_SECONDS: Final = 0.25
+REDIS_AWAY: Final = "Redis does not answer: try again"
+DEFECT: Final = "events cannot be read: try again"
 SHORTEST_PAUSE: Final = 0.02
 CLUSTER_POLL_SECONDS: Final = 0.1
 FRAMES_PER_SECOND: Final = 8_000
@@ -31,7 +35,7 @@ class Audience(Protocol):
         """Hand out; whether anybody watches."""
 
     def away(self, reason: str) -> None:
-        """Redis does not answer."""
+        """Nothing can be read now.  ``reason``: a sentence for those who have just come."""
 
 
 def pause_after(batch: Batch, viewers: int) -> float:
@@ -52,10 +56,13 @@ def pause_after(batch: Batch, viewers: int) -> float:
 class Listener:
     """Reads while somebody watches, and gets over any absence of Redis."""
 
-    def __init__(self, stream: EventStream, audience: Audience, clock: Clock) -> None:
+    def __init__(self, stream: EventStream, audience: Audience, clock: Clock, log: ServiceLog) -> None:
         self._stream = stream
         self._audience = audience
         self._clock = clock
+        self._seldom = Seldom(log, clock)
+        self._gap = False
+        """Events were left out since the last reading, which the viewers have not been told yet."""
         self._wanted = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -79,16 +86,30 @@ class Listener:
         while not self._stopping.is_set():
             self._wanted.wait()
             self._wanted.clear()
-            positions = None if self._stopping.is_set() else self._begin()
-            while positions is not None and not self._stopping.is_set():
-                positions = self._step(positions)
+            try:
+                self._read_on()
+            except Exception as error:  # noqa: BLE001 - a defect must not end live events for good
+                self._seldom.error(f"live events: reading failed: {error}", exception=error)
+                self._audience.away(DEFECT)
+                self._gap = True
+            if self._gap:
+                # Those who watch are still there: begin anew for them, after what could not be read.
+                self._wanted.set()
+                self._clock.wait(self._stopping, RETRY_SECONDS)
+
+    def _read_on(self) -> None:
+        """Read as long as somebody watches."""
+        positions = None if self._stopping.is_set() else self._begin()
+        while positions is not None and not self._stopping.is_set():
+            positions = self._step(positions)
 
     def _begin(self) -> Positions | None:
         try:
-            batch = Batch([], self._stream.newest())
-        except AWAY as error:
-            self._audience.away(f"Redis does not answer: {error}")
+            batch = Batch([], self._stream.newest(), gap=self._gap)
+        except AWAY:
+            self._audience.away(REDIS_AWAY)
             return None
+        self._gap = False
         return batch.positions if self._audience.publish(batch) else None
 
     def _step(self, positions: Positions) -> Positions | None:
@@ -98,9 +119,9 @@ class Listener:
             if batch.gap:
                 # So far behind, the viewers are better off with what happens now.
                 batch = Batch([], self._stream.newest(), gap=True)
-        except AWAY as error:
+        except AWAY:
             # The dispatcher says that Redis is away.  The places stay: nothing is lost to those who watch.
-            self._audience.away(f"Redis does not answer: {error}")
+            self._audience.away(REDIS_AWAY)
             self._clock.wait(self._stopping, RETRY_SECONDS)
             return positions
         if not self._audience.publish(batch):

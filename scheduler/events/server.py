@@ -25,8 +25,8 @@ from scheduler.errors import InvalidInput, StartError, StoreUnavailable
 from scheduler.events.access import Access, choose_protocol
 from scheduler.events.frames import GAP, Frames, Request, hello
 from scheduler.events.hub import Hub
-from scheduler.events.listener import Listener
-from scheduler.events.stream import AWAY, Batch, EventStream
+from scheduler.events.listener import REDIS_AWAY, Listener
+from scheduler.events.stream import AWAY, Batch, EventStream, Positions
 from scheduler.logs import ServiceLog
 from scheduler.settings import Settings
 
@@ -96,7 +96,7 @@ class EventServer:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._complain)
         self._stop = asyncio.Event()
-        self._listener = listener = Listener(self._stream, _FromThread(self._hub, self._loop), self._clock)
+        self._listener = listener = Listener(self._stream, _FromThread(self._hub, self._loop), self._clock, self._log)
         try:
             server = await self._listen()
         finally:
@@ -174,38 +174,43 @@ class EventServer:
         """Serve one viewer, from its greeting to its end."""
         assert connection.request is not None  # noqa: S101 - there is one after the handshake
         request = Request.parse(connection.request.path, self._stream.partitions)
-        with self._hub.present(), suppress(ConnectionClosed):
+        with self._hub.visit(request.wanted, connection), suppress(ConnectionClosed):
             try:
                 await self._greet(connection, request)
-            except (StoreUnavailable, *AWAY):
-                await connection.close(CloseCode.TRY_AGAIN_LATER, "Redis does not answer: try again")
+            except StoreUnavailable as error:
+                await connection.close(CloseCode.TRY_AGAIN_LATER, str(error))
                 return
-            # No await since the viewer became level with the hub: it misses nothing and gets nothing twice.
-            with self._hub.watching(request.wanted, connection):
-                async for _ in connection:
-                    await connection.close(CloseCode.POLICY_VIOLATION, "viewers only listen")
+            except AWAY:
+                await connection.close(CloseCode.TRY_AGAIN_LATER, REDIS_AWAY)
+                return
+            async for _ in connection:
+                await connection.close(CloseCode.POLICY_VIOLATION, "viewers only listen")
 
     async def _greet(self, connection: ServerConnection, request: Request) -> None:
-        """Say hello, and send what was missed; returns when the viewer has all that the others have."""
+        """Say hello, and send what was missed; returns when the viewer gets what the others get."""
         await self._hub.ready()
         if request.cursor is None:
-            await connection.send(hello(self._server, resumed=False), text=True)
+            self._hub.join(request.wanted, connection, [hello(self._server, resumed=False)])
             return
         batch = await asyncio.to_thread(self._stream.after, request.cursor)
         await connection.send(hello(self._server, resumed=not batch.gap), text=True)
         while not batch.gap:
             for frame in Frames(batch).for_viewer(request.wanted):
                 await connection.send(frame, text=True)
-            target = self._hub.positions
-            if target is None or target == batch.positions:
+            if self._hub.join(request.wanted, connection, seen=batch.positions):
                 return
-            if any(place < target[partition] for partition, place in batch.positions.items()):
-                batch = await asyncio.to_thread(self._stream.read, batch.positions, 0, target)
-            else:
-                # Another server has shown this viewer more than the listener here has read by now.
-                batch = Batch([], batch.positions)
-                await self._hub.turn()
-        await connection.send(GAP, text=True)
+            batch = await self._read_on(batch.positions)
+        self._hub.join(request.wanted, connection, [GAP])
+
+    async def _read_on(self, seen: Positions) -> Batch:
+        """What the others have been sent beyond ``seen``."""
+        # Not None: events are read as long as the viewer visits.
+        target = self._hub.positions or seen
+        if any(place < target[partition] for partition, place in seen.items()):
+            return await asyncio.to_thread(self._stream.read, seen, 0, target)
+        # Another server has shown this viewer more than the listener here has read by now.
+        await self._hub.turn()
+        return Batch([], seen)
 
     def _wake(self) -> None:
         if self._listener is not None:

@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from scheduler.clock import Clock
 from scheduler.keys import WAKE
+from scheduler.logs import ServiceLog
+from scheduler.notices import Seldom
 
 _READ_SECONDS = 0.25
 """No read blocks longer: a stop is seen within this time."""
+_RETRY_SECONDS = 0.25
 
 
 class WakeListener:
@@ -20,10 +23,11 @@ class WakeListener:
     interval.
     """
 
-    def __init__(self, client: Redis, wake: Callable[[], None], clock: Clock) -> None:
+    def __init__(self, client: Redis, wake: Callable[[], None], clock: Clock, log: ServiceLog) -> None:
         self._client = client
         self._wake = wake
         self._clock = clock
+        self._seldom = Seldom(log, clock)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -40,9 +44,12 @@ class WakeListener:
         while not self._stopping.is_set():
             try:
                 self._listen()
-            except (RedisError, OSError):
+            except (RedisError, RedisClusterException, OSError):
                 # The dispatcher says that Redis is away; here it only matters to come back.
-                self._clock.wait(self._stopping, 0.25)
+                self._clock.wait(self._stopping, _RETRY_SECONDS)
+            except Exception as error:  # noqa: BLE001 - without this thread every message would wait for the next poll
+                self._seldom.error(f"listening for wake-ups failed, trying on: {error}", exception=error)
+                self._clock.wait(self._stopping, _RETRY_SECONDS)
 
     def _listen(self) -> None:
         with self._client.pubsub() as subscription:  # type: ignore[no-untyped-call]

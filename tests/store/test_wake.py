@@ -5,15 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 
 from scheduler.clock import SystemClock
 from scheduler.keys import WAKE
+from scheduler.logs import adapt
 from scheduler.store.wake import WakeListener
+from tests.support.logger import RecordingLogger
 from tests.support.redis_server import RedisServer
 from tests.support.store import message, store_on
 
@@ -46,7 +50,7 @@ def listening(redis_client: redis.Redis, redis_server: RedisServer) -> Iterator[
 @pytest.fixture
 def woken(listening: redis.Redis, redis_client: redis.Redis) -> Iterator[Woken]:
     counter = Woken(redis_client)
-    listener = WakeListener(listening, counter, SystemClock())
+    listener = WakeListener(listening, counter, SystemClock(), adapt(RecordingLogger()))
     listener.start()
     yield counter
     listener.stop()
@@ -69,3 +73,29 @@ def test_a_dead_connection_heals_and_wakes_for_what_was_missed(woken: Woken, red
     assert woken.next() == 1
     redis_client.publish(WAKE, "0 1")
     assert woken.next() == 1
+
+
+class Failing:
+    """A client whose subscriptions fail with each of these errors, and then the test ends."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.used_up = threading.Event()
+
+    def pubsub(self) -> NoReturn:
+        error = self.errors.pop(0)
+        if not self.errors:
+            self.used_up.set()
+            self.errors.append(error)
+        raise error
+
+
+@pytest.mark.parametrize(("error", "logged"), [(RedisClusterException("no nodes"), 0), (ValueError("a defect"), 1)])
+def test_no_error_ends_it_and_only_a_defect_is_told(error: Exception, logged: int) -> None:
+    client, log = Failing(error, error, error), RecordingLogger()
+    listener = WakeListener(client, lambda: None, SystemClock(), adapt(log))  # type: ignore[arg-type]
+    listener.start()
+    assert client.used_up.wait(10)
+    listener.stop()
+    assert log.count("listening for wake-ups failed, trying on: a defect") == logged
+    assert len(log.errors) == logged

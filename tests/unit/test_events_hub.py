@@ -24,10 +24,21 @@ class Reader:
         self.woken += 1
 
 
+class Viewer:
+    """A connection with so many bytes unsent."""
+
+    def __init__(self, unsent: int) -> None:
+        self.transport = self
+        self._unsent = unsent
+
+    def get_write_buffer_size(self) -> int:
+        return self._unsent
+
+
 def test_reading_goes_on_as_long_as_somebody_is_there() -> None:
     hub = Reader().hub
     batch = Batch([], {0: StreamId(5, 0)})
-    with hub.present():
+    with hub.visit(Filter(), Viewer(0)):  # type: ignore[arg-type]
         assert hub.publish(batch) is True
         assert (hub.viewers, hub.positions) == (1, batch.positions)
     assert hub.publish(batch) is False
@@ -39,7 +50,7 @@ def test_the_first_viewer_calls_the_reader_and_waits_for_it() -> None:
     reader = Reader()
 
     async def scenario() -> None:
-        with reader.hub.present():
+        with reader.hub.visit(Filter(), Viewer(0)):  # type: ignore[arg-type]
             waiting = [asyncio.ensure_future(reader.hub.ready()) for _ in range(2)]
             await asyncio.sleep(0)
             assert (reader.woken > 0, waiting[0].done()) == (True, False)
@@ -56,7 +67,7 @@ def test_while_redis_is_away_who_waits_is_told_and_who_watches_stays() -> None:
     hub = Reader().hub
 
     async def scenario() -> None:
-        with hub.present():
+        with hub.visit(Filter(), Viewer(0)):  # type: ignore[arg-type]
             waiting = asyncio.ensure_future(hub.ready())
             await asyncio.sleep(0)
             hub.away("connection refused")
@@ -69,17 +80,6 @@ def test_while_redis_is_away_who_waits_is_told_and_who_watches_stays() -> None:
     asyncio.run(scenario())
 
 
-class Viewer:
-    """A connection with so many bytes unsent."""
-
-    def __init__(self, unsent: int) -> None:
-        self.transport = self
-        self._unsent = unsent
-
-    def get_write_buffer_size(self) -> int:
-        return self._unsent
-
-
 def test_who_is_too_far_behind_is_dropped_and_sent_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[Any] = []
     sent: list[Any] = []
@@ -87,8 +87,9 @@ def test_who_is_too_far_behind_is_dropped_and_sent_no_more(monkeypatch: pytest.M
     hub = Hub(1000, lambda: None, dropped.append)
     in_time, slow = Viewer(1000), Viewer(1001)
     event = Event(Cursor(0, StreamId(5, 0), 0), "scheduled", "a", "echo", 0, 5)
-    with hub.watching(Filter(), in_time), hub.watching(Filter(), slow):  # type: ignore[arg-type]
-        for _ in range(2):
-            hub.publish(Batch([event], {0: StreamId(5, 0)}))
+    for viewer in (in_time, slow):
+        assert hub.join(Filter(), viewer)  # type: ignore[arg-type]
+    for _ in range(2):
+        hub.publish(Batch([event], {0: StreamId(5, 0)}))
     assert dropped == [slow]
     assert sent == [in_time, in_time]

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from scheduler.events.listener import BLOCK_MS, RETRY_SECONDS, SHORTEST_PAUSE, Listener, pause_after
+from scheduler.events.listener import BLOCK_MS, DEFECT, REDIS_AWAY, RETRY_SECONDS, SHORTEST_PAUSE, Listener, pause_after
 from scheduler.events.stream import START, Batch, Cursor, Event, Positions, StreamId
+from scheduler.logs import adapt
+from scheduler.notices import REMIND_SECONDS
 from tests.support.clock import FakeClock
+from tests.support.logger import RecordingLogger
 
 
 def batch(events: int, ms: int = 1, *, gap: bool = False) -> Batch:
@@ -43,6 +46,7 @@ class Scripted:
         self.read_from: list[Positions] = []
         self.published: list[Batch] = []
         self.reasons: list[str] = []
+        self.log = RecordingLogger()
         self.watched = True
         self.newest_position: Positions | Exception = {0: START}
         self._done = threading.Condition()
@@ -79,7 +83,7 @@ class Scripted:
 
 def run(script: Scripted, count: int, clock: Any) -> None:
     """Let a listener go on until it has handed out, or reported, ``count`` times."""
-    listener = Listener(script, script, clock)  # type: ignore[arg-type]
+    listener = Listener(script, script, clock, adapt(script.log))  # type: ignore[arg-type]
     listener.start()
     listener.wake()
     script.wait(count)
@@ -122,7 +126,7 @@ def test_who_comes_while_redis_is_away_is_told() -> None:
     script = Scripted()
     script.newest_position = RedisConnectionError("refused")
     run(script, 1, NoWait())
-    assert script.reasons == ["Redis does not answer: refused"]
+    assert script.reasons == [REDIS_AWAY]
     assert script.published == []
 
 
@@ -131,3 +135,41 @@ def test_reads_nothing_when_nobody_watches() -> None:
     script.watched = False
     run(script, 1, NoWait())
     assert script.read_from == []
+
+
+def test_a_defect_ends_nothing_and_what_could_not_be_read_is_told_as_a_gap() -> None:
+    script = Scripted(batch(1, 5), ValueError("no event"), batch(1, 10))
+    run(script, 5, NoWait())
+    assert script.log.errors[0].startswith("live events: reading failed: no event")
+    assert script.reasons == [DEFECT]
+    assert [(found.gap, len(found.events)) for found in script.published] == [(0, 0), (0, 1), (1, 0), (0, 1)]
+
+
+def test_a_defect_while_redis_goes_away_strands_no_viewer() -> None:
+    script = Scripted(ValueError("no event"), batch(1, 10))
+    positions: list[Positions | Exception] = [{0: START}, RedisConnectionError("refused"), {0: START}]
+    script.newest = lambda: _given(positions)  # type: ignore[method-assign]
+    run(script, 5, NoWait())
+    assert script.reasons == [DEFECT, REDIS_AWAY]
+    assert [found.gap for found in script.published] == [False, True, False]
+
+
+def _given(answers: list[Positions | Exception]) -> Positions:
+    answer = answers.pop(0)
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def test_a_defect_that_repeats_is_told_once_a_minute() -> None:
+    clock = NoWait()
+    script = Scripted(*[ValueError("no event")] * 7)
+    publish = script.publish
+
+    def a_quarter_of_a_minute_each(batch: Batch) -> bool:
+        clock.advance(REMIND_SECONDS / 4)
+        return publish(batch)
+
+    script.publish = a_quarter_of_a_minute_each  # type: ignore[method-assign]
+    run(script, 12, clock)
+    assert len(script.log.errors) == 2
