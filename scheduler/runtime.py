@@ -67,7 +67,7 @@ class Runtime:
         if self._opened:
             raise RuntimeError("this Runtime is already started")
         # Also where no job runs: a server that only accepts must know the types too, and says now what is wrong.
-        load(self.settings.jobs.module_names)
+        load(self.settings.jobs.module_names, self.settings.jobs.fallback)
         try:
             self._open_redis()
             if self.settings.server.role != "api":

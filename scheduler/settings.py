@@ -8,7 +8,7 @@ docs/configuration.md explains every one; a test compares the three.  scheduler/
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final, Literal, Self, get_args, get_origin
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic.alias_generators import to_pascal
 from pydantic.fields import FieldInfo
 
-from scheduler.retry import RetryPolicy
+from scheduler.retry import UNLIMITED, RetryPolicy
 from scheduler.safetext import MASK, mask
 
 _PORT: Final = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?"
@@ -270,13 +270,23 @@ class JobsSettings(Section):
     )
     """Modules that register job handlers. They are imported from the folder of app.py or from the environment of
     Python, by every process of a server."""
+    fallback: str = _text("", r"^[A-Za-z0-9_.:-]{0,128}$", "the name of a registered handler; empty for none")
+    """Handler of the jobs whose type has none of its own; it sees the type as `context.type`. Empty: such jobs are
+    refused."""
     rate_limit_per_user: str = _text("60/minute", _RATE, _RATE_ACCEPTED)
     """Jobs that one `user_id` may submit to `POST /api/jobs`. Jobs beyond the limit get 429."""
+    max_retries: int = _whole(3, -1, 1_000_000)
+    """How often a job of `/api/jobs` is tried again after it failed; -1 is without limit. The backoff is that of the
+    section Retry."""
 
     @field_validator("modules", mode="before")
     @classmethod
     def _one_text(cls, value: object) -> object:
         return _commas(value)
+
+    def policy(self, retry: RetrySettings) -> RetryPolicy:
+        """The policy of every job of `/api/jobs`: `MaxRetries`, with the backoff of ``retry``."""
+        return replace(retry.policy(), max_attempts=UNLIMITED if self.max_retries < 0 else self.max_retries + 1)
 
     @property
     def module_names(self) -> list[str]:

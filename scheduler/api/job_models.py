@@ -20,17 +20,23 @@ class _Model(BaseModel):
 
 
 class JobIn(_Model):
-    """A job to be run at ``scheduled_at``, or now."""
+    """A job to be run at ``scheduled_at``, or now.  Unknown fields are ignored: the form sends ``created_at``, too."""
+
+    model_config = ConfigDict(extra="ignore")
 
     type: TypeName = Field(description="The name of a registered handler.", json_schema_extra=name_the_known)
-    payload: AnyJson
-    priority: Annotated[int, Field(strict=True, ge=1, le=3)] = Field(default=2, description="1 is high, 3 is low.")
+    payload: dict[str, AnyJson] = Field(description="A JSON object, for the handler.")
+    priority: Annotated[int, Field(strict=True, ge=1, le=3)] = Field(
+        default=2, description="3 is high, 2 is normal, 1 is low."
+    )
     scheduled_at: Time = None
     user_id: UserId = Field(description="Who the job is for; the rate limit is per user.")
 
 
 class JobQuery(_Model):
-    """Which jobs to list."""
+    """Which jobs to list.  Unknown parameters are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(whole_number)] = 50
     type: TypeName | None = None

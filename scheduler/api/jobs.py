@@ -39,7 +39,9 @@ CANNOT_RETRY = "Job cannot be retried (must be failed)"
 blueprint = Blueprint("jobs", __name__, url_prefix="/api")
 
 _ID = re.compile(ID_PATTERN)
-_PRIORITIES = {1: Priority.HIGH, 2: Priority.NORMAL, 3: Priority.LOW}
+_MADE_ID = re.compile(r"[0-9A-Za-z]{16}|[0-9a-f]{24}|[0-9a-f]{32}")
+"""Ids that a service made: this one, the system before it, the tasks of ``/schedule``."""
+_PRIORITIES = {3: Priority.HIGH, 2: Priority.NORMAL, 1: Priority.LOW}
 _NUMBERS = {priority: number for number, priority in _PRIORITIES.items()}
 _STATUSES = {
     Status.PROCESSING: "active",
@@ -52,7 +54,7 @@ _BY_MOMENT = (Status.SCHEDULED, Status.PROCESSING)
 
 
 class _InvalidId(Exception):
-    """What stands where an id belongs can be nobody's."""
+    """The id in the path is malformed."""
 
 
 @blueprint.errorhandler(InvalidInput)
@@ -108,8 +110,12 @@ def create() -> Response:
         priority=_PRIORITIES[data.priority],
         type=type,
         owner=data.user_id,
+        retry=here.settings.jobs.policy(here.settings.retry),
     )
-    stored = store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
+    if once.key is None:
+        stored = store.schedule_fresh(message)
+    else:
+        stored = store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
     if stored.id == id:
         here.telemetry.accepted("job", 1)
     return answer(_shown(stored_message(message, stored)), HTTPStatus.CREATED, {"Location": f"/api/jobs/{stored.id}"})
@@ -201,7 +207,13 @@ def _job(id: str) -> Message:
     """The job.  Raises ``_InvalidId``, ``NotFound``."""
     if _ID.fullmatch(id) is None:
         raise _InvalidId
-    message = services().store.get(id)
+    try:
+        message = services().store.get(id)
+    except NotFound:
+        # Asked after the look-up: a job that came through /v1 may have any id of its own.
+        if _MADE_ID.fullmatch(id) is None:
+            raise _InvalidId from None
+        raise
     if message.channel != "job":
         raise NotFound(NOT_FOUND)
     return message

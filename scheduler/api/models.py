@@ -150,8 +150,8 @@ TypeName = Annotated[str, Field(strict=True, pattern=ID_PATTERN)]
 
 
 def name_the_known(schema: JsonDict) -> None:
-    """Lists the registered handlers in the schema of a field that takes one."""
-    if names := REGISTRY.names():
+    """List the registered handlers in the schema of a field that takes one; with a fallback any type is accepted."""
+    if (names := REGISTRY.names()) and not REGISTRY.fallback:
         schema["enum"] = [*names]
         schema["example"] = names[0]
 

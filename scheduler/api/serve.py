@@ -48,7 +48,7 @@ def create_worker() -> Flask:
     settings = read_settings()
     log = _set_up_log(settings, "api")
     _exit_with_server()
-    load(settings.jobs.module_names)
+    load(settings.jobs.module_names, settings.jobs.fallback)
     clock = SystemClock()
     client = connect(settings.redis.connection_string, socket_timeout=settings.redis.socket_timeout_seconds)
     runtime = ApiRuntime(settings, store_for(settings, client, clock), clock, log)

@@ -33,6 +33,7 @@ _WORDS = {
     "missing": "is required",
     "model_type": "must be a JSON object",
     "model_attributes_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
     "list_type": "must be a list",
     "string_type": "must be a string",
     "bool_type": "must be true or false",
@@ -55,8 +56,9 @@ def validate(model: type[Model], value: Any) -> Model:
 
 def validate_query(model: type[Model], arguments: MultiDict[str, str]) -> Model:
     """The query parameters as a ``model``.  Raises ``InvalidInput`` also for one that is given twice."""
+    ignored = model.model_config.get("extra") == "ignore"
     for name, values in arguments.lists():
-        if len(values) > 1:
+        if len(values) > 1 and not (ignored and name not in model.model_fields):
             raise InvalidInput.of(name[:_LONGEST_NAME], "is given more than once")
     return validate(model, arguments.to_dict())
 

@@ -16,7 +16,7 @@ def _always() -> bool:
 class JobContext:
     """One attempt of one job.  A test of a handler makes its own: ``JobContext("id", attempt=1)``."""
 
-    __slots__ = ("_cancelled", "_renewed", "attempt", "due_at", "id")
+    __slots__ = ("_cancelled", "_renewed", "attempt", "due_at", "id", "type")
 
     def __init__(
         self,
@@ -24,6 +24,7 @@ class JobContext:
         attempt: int = 1,
         due_at: int = 0,
         *,
+        type: str = "",
         cancelled: Callable[[], bool] = _never,
         renewed: Callable[[], bool] = _always,
     ) -> None:
@@ -33,6 +34,8 @@ class JobContext:
         """1 for the first one."""
         self.due_at = due_at
         """ms since the epoch, UTC: the moment of this attempt."""
+        self.type = type
+        """The job's type as it was submitted: what the handler of ``Jobs.Fallback`` tells its jobs apart by."""
         self._cancelled = cancelled
         self._renewed = renewed
 

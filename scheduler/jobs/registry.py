@@ -36,6 +36,8 @@ class Registry:
     """Job types by name.  Thread-safe."""
 
     def __init__(self) -> None:
+        self.fallback = ""
+        """The registered type that runs jobs of types without a handler (``Jobs.Fallback``); empty for none."""
         self._types: dict[str, JobType] = {}
         self._lock = threading.Lock()
 
@@ -64,8 +66,8 @@ class Registry:
         return register
 
     def get(self, name: str | None) -> JobType | None:
-        """The type of this name, None when there is none."""
-        return self._types.get(name or "")
+        """The type that runs jobs of this name: its own, else the fallback; None when there is neither."""
+        return self._types.get(name or "") or self._types.get(self.fallback)
 
     def names(self) -> list[str]:
         """All types, sorted."""
@@ -74,7 +76,10 @@ class Registry:
     def unknown(self, name: str | None) -> str:
         """The sentence that refuses a type, naming those that are known."""
         known = ", ".join(self.names()) or "none (Jobs.Modules)"
-        return f"no handler is registered for the job type {(name or '')[:128]!r}; known: {known}"
+        return (
+            f"no handler is registered for the job type {(name or '')[:128]!r}; known: {known}; "
+            "the setting Jobs.Fallback names a handler for all other types"
+        )
 
 
 def _origin(function: Handler) -> str:
@@ -85,8 +90,12 @@ REGISTRY = Registry()
 """The job types of this process."""
 
 
-def load(modules: Iterable[str]) -> None:
-    """Import modules for the handlers that they register.  Raises ``ConfigError`` that names every one that fails."""
+def load(modules: Iterable[str], fallback: str = "") -> None:
+    """Import modules for the handlers that they register.
+
+    ``fallback``: the handler of types without one.  Raises ``ConfigError`` that names every module that fails, and a
+    fallback that none of them registers.
+    """
     problems: list[str] = []
     for name in modules:
         try:
@@ -96,5 +105,12 @@ def load(modules: Iterable[str]) -> None:
                 f"Jobs.Modules: {name} cannot be imported ({type(error).__name__}: {error}); accepted: modules that "
                 "Python finds from the folder of app.py or in its environment"
             )
+    if fallback and fallback not in REGISTRY.names():
+        known = ", ".join(REGISTRY.names()) or "none"
+        problems.append(
+            f"Jobs.Fallback: no module of Jobs.Modules registers a handler {fallback!r}; accepted: one of those that "
+            f"are registered ({known}), or empty for none"
+        )
     if problems:
         raise ConfigError(problems)
+    REGISTRY.fallback = fallback

@@ -95,7 +95,7 @@ def test_a_module_that_cannot_be_imported_stops_the_start(short_tmp: Path, env: 
 def test_the_limit_of_a_user_holds_over_all_api_processes(short_tmp: Path, env: dict[str, str]) -> None:
     env |= {"SERVER__APIPROCESSES": "2", "JOBS__RATELIMITPERUSER": "5/hour"}
     with Service(short_tmp, env=env | {"PORT": str(free_port())}) as service:
-        body = {"type": "add", "payload": [1], "user_id": "u1"}
+        body = {"type": "add", "payload": {}, "user_id": "u1"}
         answers = [service.post("/api/jobs", body) for _ in range(8)]
         assert [answer.status for answer in answers] == [201] * 5 + [429] * 3
         assert 3000 < int(answers[-1].headers["retry-after"]) <= 3600

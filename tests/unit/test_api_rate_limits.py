@@ -19,7 +19,7 @@ OTHER = "http://app.example:5173"
 
 
 def job(user: str = "u1") -> dict[str, Any]:
-    return {"type": "limited", "payload": None, "user_id": user}
+    return {"type": "limited", "payload": {}, "user_id": user}
 
 
 def limits(answer: Any) -> tuple[str | None, str | None]:

@@ -65,10 +65,32 @@ def test_a_coroutine_is_no_handler() -> None:
 
 def test_unknown_types_are_refused_with_those_that_are_known() -> None:
     registry = Registry()
-    assert registry.unknown("x") == "no handler is registered for the job type 'x'; known: none (Jobs.Modules)"
+    assert registry.unknown("x") == (
+        "no handler is registered for the job type 'x'; known: none (Jobs.Modules); "
+        "the setting Jobs.Fallback names a handler for all other types"
+    )
     registry.handler("b")(nothing)
     registry.handler("a")(nothing)
-    assert registry.unknown("x").endswith("known: a, b")
+    assert "known: a, b; the setting Jobs.Fallback" in registry.unknown("x")
+
+
+def test_a_fallback_runs_what_has_no_handler_and_nothing_else() -> None:
+    registry = Registry()
+    registry.handler("all_others")(nothing)
+    registry.handler("a")(nothing)
+    assert registry.get("x") is None
+    registry.fallback = "all_others"
+    found = [registry.get(name) for name in ("x", None, "a")]
+    assert [type.name for type in found if type is not None] == ["all_others", "all_others", "a"]
+
+
+def test_a_fallback_must_be_a_registered_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REGISTRY, "fallback", "")
+    with pytest.raises(ConfigError, match=r"Jobs\.Fallback: no module of Jobs\.Modules registers a handler 'nobody'"):
+        jobs.load(["scheduler.jobs.examples"], "nobody")
+    assert REGISTRY.fallback == ""
+    jobs.load(["scheduler.jobs.examples"], "wait")
+    assert REGISTRY.get("email_notification") == REGISTRY.get("wait")
 
 
 def test_modules_are_imported_and_each_failure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

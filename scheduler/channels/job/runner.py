@@ -67,6 +67,7 @@ class Calls:
             claim.id,
             claim.attempt,
             claim.due_at,
+            type=claim.type or "",
             cancelled=lambda: self.stopping or attempt.expired or attempt.lost or not self._holds(claim),
             renewed=lambda: self._renewed(attempt),
         )
