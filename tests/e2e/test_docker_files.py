@@ -184,13 +184,14 @@ def test_the_app_reloads_the_source_that_is_mounted(compose: dict[str, Any], sta
 
 def test_the_apps_environment_is_one_that_the_settings_accept(compose: dict[str, Any]) -> None:
     environment = {
-        name: re.sub(r"\$\{API_AUTH:-\}", "s3cret", value)
+        name: value.replace("${API_AUTH:-}", "s3cret").replace("${JOBS__FALLBACK:-}", "wait")
         for name, value in compose["services"]["app"]["environment"].items()
     }
     settings = load_settings(env=environment)
     assert settings.redis.connection_string == "redis://redis:6379/0"
     assert settings.server.host == "0.0.0.0"
     assert settings.api.auth_token == "s3cret"
+    assert settings.jobs.fallback == "wait"
     published = compose["services"]["app"]["ports"]
     assert published == [f"127.0.0.1:{port}:{port}" for port in (settings.server.port, settings.events.port)]
 
