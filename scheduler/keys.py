@@ -8,6 +8,7 @@ key                                   type    holds
 ``ms1:{p}:due:high`` ``:normal``      zset    id → due_at (ms): what waits
 ``:low``
 ``ms1:{p}:locks``                     zset    id → lock expiry (ms): what is in flight
+``ms1:{p}:held``                      zset    id → ``b`` (ms): what back-pressure put off and nobody has attempted since
 ``ms1:{p}:dead``                      zset    id → when it was given up (ms)
 ``ms1:{p}:done``                      zset    id → when it was delivered or cancelled (ms), bounded by retention
 ``ms1:{p}:msg:<id>``                  hash    the message (``FIELDS``)
@@ -46,6 +47,8 @@ FIELDS: dict[str, str] = {
     "r": "retry policy; left out when the settings decide",
     "s": "status; left out while scheduled",
     "d": "due_at, ms; only while not scheduled (then the due set's score holds it)",
+    "m": "scheduled_for: the moment first asked for, ms; left out until a retry moves due_at away from it",
+    "b": "the moment due_at was before back-pressure first put this attempt off, ms; lateness counts from it",
     "k": "lock token; empty or left out when not in flight",
     "g": "when the last attempt was claimed, ms",
     "a": "attempts made",
@@ -79,6 +82,7 @@ class PartitionKeys:
             "due_normal": base + "due:normal",
             "due_low": base + "due:low",
             "locks": base + "locks",
+            "held": base + "held",
             "dead": base + "dead",
             "done": base + "done",
             "meta": base + "meta",

@@ -102,10 +102,20 @@ class Message:
     finished_at: int | None = None
     """ms: when it was delivered, cancelled or given up."""
     last_error: str | None = None
+    """Of the last attempt that failed; None once delivered."""
     result: str | None = None
     """JSON text that a job handler returned."""
     attempts: list[dict[str, Any]] | None = None
     """Evidence, oldest first, at most 20: ``attempt, started_at, duration_ms, outcome, …``."""
+    moved_from: int | None = None
+    """ms: the moment that was asked for; None while ``due_at`` is still that one."""
+
+    @property
+    def scheduled_for(self) -> int:
+        """The moment that was asked for, ms.  Neither a retry nor back-pressure moves it; a change of the moment and a
+        redrive ask anew.
+        """
+        return self.due_at if self.moved_from is None else self.moved_from
 
 
 class Claim(NamedTuple):
@@ -120,7 +130,7 @@ class Claim(NamedTuple):
     attempt: int
     """1 for the first try."""
     due_at: int
-    """ms, UTC."""
+    """ms, UTC: when this attempt was due first, before back-pressure put it off.  Lateness counts from it."""
     channel: str
     payload: str
     target: str | None

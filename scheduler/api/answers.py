@@ -52,14 +52,19 @@ class MessageOut(_Answer):
     status: StatusName
     channel: str
     message: Json
-    due_at: Moment
+    scheduled_for: Moment = Field(
+        description="The moment asked for.  A change of it and a redrive move it; retries and back-pressure do not."
+    )
+    due_at: Moment = Field(description="Of the next attempt; of the last one once there is none to come.")
     due_at_ms: int
     priority: PriorityName
     attempt: int = Field(description="Attempts made so far.")
     max_attempts: int = Field(description="-1: without limit.")
     created_at: Moment
     updated_at: Moment
-    last_error: str | None
+    last_error: str | None = Field(
+        description="Of the last attempt that failed; null once delivered.  The attempts keep what went wrong before."
+    )
     webhook: WebhookOut | None = None
     job: JobTargetOut | None = None
     result: Json = Field(default=None, description="What the handler returned; only of a job, null until it succeeds.")

@@ -132,6 +132,7 @@ def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
         "channel": message.channel,
         # As it was accepted, digit by digit: parsing it again would change integers beyond 64 bits.
         "message": orjson.Fragment(message.payload),
+        "scheduled_for": format_ms(message.scheduled_for),
         "due_at": format_ms(message.due_at),
         "due_at_ms": message.due_at,
         "priority": message.priority,

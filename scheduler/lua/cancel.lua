@@ -1,6 +1,6 @@
 --[[
 cancel: scheduled to cancelled.
-KEYS     due_high due_normal due_low msg done meta events
+KEYS     due_high due_normal due_low held msg done meta events
 ARGV     now wake_channel partition events_kept id
 INCLUDES clock due events message slices finish retrying
 RETURNS  {code, status, snapshot}
@@ -17,6 +17,7 @@ if m[2] then
 end
 local due_at = redis.call('ZSCORE', DUE[m[3] or 'normal'], id)
 redis.call('ZREM', DUE[m[3] or 'normal'], id)
+redis.call('ZREM', held, id)
 local size = weight(key, m[6])
 redis.call('HSET', key, 's', 'cancelled', 'd', due_at, 'f', now_ms, 'z', size)
 keep(done, 'done_bytes', {now_ms, id}, size)

@@ -3,12 +3,13 @@ claim: take up to `limit` due messages, most urgent priority first, soonest firs
 KEYS     due_high due_normal due_low locks msg meta events
 ARGV     now wake_channel partition events_kept limit lock_ms token
 INCLUDES clock due events slices retrying
-RETURNS  {now_us, wait_us, {id, due_at, attempt, payload, channel, target, type, retry, priority, created_at}, ...}
+RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at}, ...}
+         since: the moment that lateness counts from: due_at, or what it was before back-pressure put it off;
          wait_us: the next message is due so much later; 0: more are due already; -1: nothing waits, or paused
 CODES    none
 COST     O(limit log N)
 ]]
-local FIELDS = {'p', 'n', 't', 'y', 'r', 'q', 'c', 'a'}
+local FIELDS = {'p', 'n', 't', 'y', 'r', 'q', 'c', 'a', 'b'}
 local reply = {string.format('%.0f', now_us), -1}
 
 if redis.call('HGET', meta, 'paused') then
@@ -38,7 +39,7 @@ for _, set in ipairs({due_high, due_normal, due_low}) do
           retried = retried + 1
         end
         event('claimed', id, m[2], attempt)
-        reply[#reply + 1] = {id, due_at, attempt, m[1], m[2], m[3], m[4], m[5], m[6], m[7]}
+        reply[#reply + 1] = {id, m[9] or due_at, attempt, m[1], m[2], m[3], m[4], m[5], m[6], m[7]}
       end
     end
     if #taken > 0 then

@@ -1,6 +1,6 @@
 --[[
 purge: remove scheduled messages, without a trace.
-KEYS     due_high due_normal due_low msg meta events
+KEYS     due_high due_normal due_low held msg meta events
 ARGV     now events_kept wake_channel partition limit
 INCLUDES clock due events retrying
 RETURNS  how many were removed
@@ -12,8 +12,11 @@ for _, set in pairs(DUE) do
   local popped = redis.call('ZPOPMIN', set, tonumber(limit) - removed)
   for i = 1, #popped, 2 do
     local key = msg .. popped[i]
-    local m = redis.call('HMGET', key, 'n', 'a')
+    local m = redis.call('HMGET', key, 'n', 'a', 'b')
     redis.call('UNLINK', key)
+    if m[3] then
+      redis.call('ZREM', held, popped[i])
+    end
     event('cancelled', popped[i], m[1], m[2])
     removed = removed + 1
     if (tonumber(m[2]) or 0) > 0 then

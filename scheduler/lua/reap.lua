@@ -1,6 +1,6 @@
 --[[
 reap: return messages whose lock expired to `scheduled`, or to `dead` when their attempts are used up.
-KEYS     due_high due_normal due_low locks msg dead meta events
+KEYS     due_high due_normal due_low locks held msg dead meta events
 ARGV     now wake_channel partition events_kept limit max_attempts lost_limit not_after
          max_attempts: for messages without a policy of their own, -1 is without limit; lost_limit: a message whose policy
          is without limit is dead after so many expired locks, or it would kill process after process for ever;
@@ -34,6 +34,7 @@ for _, id in ipairs(expired) do
     if (allowed >= 0 and attempt >= allowed) or (allowed < 0 and lost >= tonumber(lost_limit)) then
       size = weight(key, size) + #error
       redis.call('HSET', key, 's', 'dead', 'f', now_ms, 'k', '', 'z', size)
+      redis.call('ZREM', held, id)
       given_up[#given_up + 1], given_up[#given_up + 2] = now_ms, id
       bytes = bytes + size
       event('dead', id, m[7], attempt)

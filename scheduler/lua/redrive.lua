@@ -19,7 +19,7 @@ local function redrive(one, m)
   -- What is left of its weight is the evidence, which stays.
   local evidence = math.max(0, size - weight(key, redis.call('HSTRLEN', key, 'e')))
   redis.call('HSET', key, 'o', attempts, 'u', now_text, 'z', evidence)
-  redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k')
+  redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k', 'b', 'm')
   redis.call('ZREM', dead, one)
   redis.call('ZADD', DUE[m[2] or 'normal'], now_ms, one)
   event('redriven', one, m[3], 0)

@@ -1,6 +1,6 @@
 --[[
 settle: report the outcomes of claimed messages.  Who does not show the lock's token changes nothing.
-KEYS     due_high due_normal due_low locks msg dead done meta events
+KEYS     due_high due_normal due_low locks held msg dead done meta events
 ARGV     now wake_channel partition events_kept items...
          items, 7 each: id token kind delay_ms error evidence result
          kind: ack | retry | dead | release; delay_ms: retry, release: due again so long from now, '' (release): at its
@@ -16,6 +16,7 @@ local first
 local results = {}
 local unlocked = {}
 local retrying = 0
+local put_off, let_go = {}, {}
 local finished = {ack = {}, dead = {}}
 local bytes = {ack = 0, dead = 0}
 local NAMES = {ack = 'delivered', dead = 'dead'}
@@ -32,7 +33,7 @@ for at = items, #ARGV, STRIDE do
   local id, token, kind, delay_ms = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local error, evidence, result = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   local key = msg .. id
-  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z')
+  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z', 'b', 'm')
   -- An empty token is nobody's: finished messages hold one.
   if token == '' or m[1] ~= token then
     results[#results + 1] = 0
@@ -43,16 +44,25 @@ for at = items, #ARGV, STRIDE do
     if kind == 'release' then
       -- Given back unused: the attempt is not charged.
       local due_at = tonumber(m[5])
+      local hash = {'a', attempt - 1, 'u', now_text}
       if delay_ms ~= '' then
         due_at = now_ms + tonumber(delay_ms)
+        -- Lateness and age count from the moment before the first delay, or back-pressure would hide them.
+        if not m[8] then
+          hash[#hash + 1], hash[#hash + 2] = 'b', m[5]
+          put_off[#put_off + 1], put_off[#put_off + 2] = m[5], id
+        end
       end
-      redis.call('HSET', key, 'a', attempt - 1, 'u', now_text)
+      redis.call('HSET', key, unpack(hash))
       reschedule(id, m[2], due_at)
       if attempt > 1 then
         retrying = retrying + 1
       end
       event('released', id, m[6], attempt)
     else
+      if m[8] then
+        let_go[#let_go + 1] = id
+      end
       local n = attempt + (tonumber(m[4]) or 0)
       local kept = (tonumber(m[7]) or 0) + #evidence - drop_old_evidence(key, n)
       local hash = {'h:' .. n, evidence, 'z', kept}
@@ -64,10 +74,13 @@ for at = items, #ARGV, STRIDE do
       end
       if kind == 'retry' then
         hash[#hash + 1], hash[#hash + 2] = 'u', now_text
+        if not m[9] then
+          hash[#hash + 1], hash[#hash + 2] = 'm', m[8] or m[5]
+        end
         redis.call('HSET', key, unpack(hash))
         -- This attempt was reported: locks are lost in a row, or a message without limit would be dead after five
         -- servers that died in a year.
-        redis.call('HDEL', key, 'l')
+        redis.call('HDEL', key, 'l', 'b')
         reschedule(id, m[2], now_ms + tonumber(delay_ms))
         retrying = retrying + 1
         event('retried', id, m[6], attempt)
@@ -86,6 +99,8 @@ for at = items, #ARGV, STRIDE do
 end
 if #unlocked > 0 then
   in_slices(unlocked, function(...) redis.call('ZREM', locks, ...) end)
+  in_slices(put_off, function(...) redis.call('ZADD', held, ...) end)
+  in_slices(let_go, function(...) redis.call('ZREM', held, ...) end)
   keep(done, 'done_bytes', finished.ack, bytes.ack)
   keep(dead, 'dead_bytes', finished.dead, bytes.dead)
   count_retrying(retrying)

@@ -1,6 +1,6 @@
 --[[
 update: change a scheduled message.
-KEYS     due_high due_normal due_low msg events
+KEYS     due_high due_normal due_low held msg events
 ARGV     now wake_channel partition events_kept id due_at payload target priority retry
          '' leaves a field as it is; due_at: ms, 0 and below: so many ms from now
 INCLUDES clock due events message
@@ -31,6 +31,11 @@ for field, value in pairs({p = payload, t = target, r = retry}) do
   end
 end
 redis.call('HSET', key, unpack(changed))
+if due_at ~= '' then
+  -- Another moment is asked for, which replaces the one asked for before.
+  redis.call('HDEL', key, 'b', 'm')
+  redis.call('ZREM', held, id)
+end
 if to == 'normal' then
   redis.call('HDEL', key, 'q')
 else

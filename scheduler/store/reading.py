@@ -85,12 +85,14 @@ class Reading(Base):
             now, high, normal, low, due, processing, dead, done, done_bytes, oldest, coming, paused, *rest = self.run(
                 "stats", partition
             )
-            *due_of, retrying = rest
+            *due_of, retrying, held_back, oldest_held = rest
             for priority, n, of_these in zip(Priority, (high, normal, low), due_of, strict=True):
                 total.scheduled[priority] += n
                 total.due_of[priority] += of_these
             total.due += due
             total.retrying += retrying
+            total.held_back += held_back
+            total.oldest_held_at = min(filter(None, (total.oldest_held_at, int(oldest_held or 0))), default=None)
             total.processing += processing
             total.dead += dead
             total.finished += done

@@ -11,7 +11,7 @@ from scheduler.retry import RetryPolicy
 
 Cell = str | None
 
-PAGE_FIELDS = ("p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x")
+PAGE_FIELDS = ("p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x", "m", "b")
 """What a list needs of a message: everything but the evidence of its attempts."""
 
 _PRIORITIES: dict[str | None, Priority] = {None: Priority.NORMAL, **{p.value: p for p in Priority}}
@@ -39,12 +39,12 @@ def schedule_items(messages: Sequence[NewMessage]) -> list[str | int]:
 
 def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
     """One row of claim.lua's reply."""
-    id, due_at, attempt, payload, channel, target, type, retry, priority, created_at = row
+    id, since, attempt, payload, channel, target, type, retry, priority, created_at = row
     return Claim(
         id,
         token,
         attempt,
-        int(due_at),
+        int(since),
         channel or "echo",
         payload,
         target,
@@ -112,9 +112,10 @@ def message_of(id: str, due_at: Cell, fields: Mapping[str, Cell]) -> Message:
     """A message from its hash; ``due_at`` is the due set's score while it is scheduled."""
     created_at = _int(fields.get("c")) or 0
     retry = fields.get("r")
+    status = Status(fields.get("s") or "scheduled")
     return Message(
         id=id,
-        status=Status(fields.get("s") or "scheduled"),
+        status=status,
         channel=fields.get("n") or "echo",
         payload=fields.get("p") or "null",
         due_at=_int(due_at) or 0,
@@ -128,8 +129,10 @@ def message_of(id: str, due_at: Cell, fields: Mapping[str, Cell]) -> Message:
         retry=RetryPolicy.decode(retry) if retry else None,
         started_at=_int(fields.get("g")),
         finished_at=_int(fields.get("f")),
-        last_error=fields.get("e"),
+        # What went wrong before it was delivered is told by its attempts: a delivered message must not look failed.
+        last_error=fields.get("e") if status is not Status.DELIVERED else None,
         result=fields.get("x"),
+        moved_from=_int(fields.get("m") or fields.get("b")),
     )
 
 

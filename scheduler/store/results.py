@@ -69,6 +69,10 @@ class Counts:
     finished_bytes: int = 0
     oldest_due_at: int | None = None
     """ms: due_at of the message that has waited longest, None when none is due"""
+    held_back: int = 0
+    """Those that back-pressure put off, scheduled or in flight."""
+    oldest_held_at: int | None = None
+    """ms: when the first of ``held_back`` was due before it was put off; None when there is none."""
     next_due_at: int | None = None
     """ms: when the next one is due"""
     paused: bool = False

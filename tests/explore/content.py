@@ -6,7 +6,8 @@ Left out, because nothing that a script decides depends on it:
   and time passes by moving what is stored: scripts only ever add to ``now`` and compare with it.
 - *how long ago*: an expired lock is expired.  Messages that are due keep their order and not their lateness.
 - *which token*: a token is only compared with the one in the message's hash, so that one ends as the message's own.
-- created_at, updated_at, finished_at, and the texts of errors and of evidence; their bytes stay counted.
+- created_at, updated_at, finished_at, the moment asked for, and the texts of errors and of evidence; their bytes stay
+  counted.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ FRESH, STALE = "s.kn", "s.ko"
 Plain = dict[str, dict[str, str]]
 """Key → fields, or members with their scores."""
 
-_MOMENTS = frozenset("cguf")
+_MOMENTS = frozenset("cgufm")
 _LOCK = re.compile(r"lock \S+ expired")
 
 

@@ -53,6 +53,7 @@ def test_retry_waits_for_the_delay_and_keeps_the_attempt_charged(claimed: Lua) -
         "meta": {"retrying": "1"},
         "msg:a": {
             "p": '"a"', "c": str(NOW), "a": "1", "g": str(NOW), "h:1": "E", "e": "503", "u": str(LATER), "z": "1",
+            "m": str(NOW - 3),
         },
     }  # fmt: skip
 
@@ -60,9 +61,11 @@ def test_retry_waits_for_the_delay_and_keeps_the_attempt_charged(claimed: Lua) -
 @pytest.mark.parametrize(("delay_ms", "due_at"), [("", NOW - 3), (0, LATER), (70, LATER + 70)])
 def test_release_gives_the_attempt_back(claimed: Lua, delay_ms: int | str, due_at: int) -> None:
     assert claimed.settle("a", "release", now=LATER, delay_ms=delay_ms) == [1]
+    put_off = {"b": str(NOW - 3)} if delay_ms != "" else {}
     assert claimed.state() == {
         "due:normal": {"a": due_at},
-        "msg:a": {"p": '"a"', "c": str(NOW), "a": "0", "g": str(NOW), "u": str(LATER)},
+        "msg:a": {"p": '"a"', "c": str(NOW), "a": "0", "g": str(NOW), "u": str(LATER), **put_off},
+        **({"held": {"a": NOW - 3}} if put_off else {}),
     }
     assert claimed.claim(now=due_at)[2][2] == 1
 

@@ -80,7 +80,7 @@ def test_a_finished_message_without_a_hash_is_forgotten_and_the_bytes_end_at_not
 
 
 def test_stats_of_nothing(lua: Lua) -> None:
-    assert lua("stats") == [NOW, 0, 0, 0, 0, 0, 0, 0, 0, "", "", 0, 0, 0, 0, 0]
+    assert lua("stats") == [NOW, 0, 0, 0, 0, 0, 0, 0, 0, "", "", 0, 0, 0, 0, 0, 0, ""]
 
 
 def test_stats_of_everything(lua: Lua) -> None:
@@ -94,7 +94,7 @@ def test_stats_of_everything(lua: Lua) -> None:
     lua.schedule("n1", due_at=NOW + 1)
     lua.schedule("l0", "l1", "l2", due_at=NOW + 9, priority="low")
     lua.client.hset("ms1:{0}:meta", "paused", "1")
-    assert lua("stats") == [NOW, 2, 3, 3, 3, 1, 2, 1, SIZE, str(NOW - 7), str(NOW + 1), 1, 2, 1, 0, 1]
+    assert lua("stats") == [NOW, 2, 3, 3, 3, 1, 2, 1, SIZE, str(NOW - 7), str(NOW + 1), 1, 2, 1, 0, 1, 0, ""]
 
 
 def test_stats_look_behind_what_is_due_for_the_next_moment(lua: Lua) -> None:

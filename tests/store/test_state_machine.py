@@ -152,7 +152,8 @@ class StoreMachine(RuleBasedStateMachine):
             assert taken == [e.id for e in due if e.partition == partition][: len(taken)], "the most urgent, in order"
         for claim in claimed.claims:
             entry = self.model.entries[claim.id]
-            assert claim.due_at == entry.due_at <= self.ticks.now, "never early"
+            assert entry.due_at <= self.ticks.now, "never early"
+            assert claim.due_at == entry.since
             assert (claim.attempt, claim.payload, claim.channel) == (entry.attempt + 1, entry.payload, entry.channel)
         self.model.claimed(claimed.claims, lock_ms)
         self.live.update({claim.id: claim for claim in claimed.claims})
@@ -305,6 +306,7 @@ class StoreMachine(RuleBasedStateMachine):
             got = self.store.get(entry.id)
             assert (got.status, got.attempt, got.priority) == (entry.status, entry.attempt, entry.priority)
             assert (got.due_at, got.payload, got.channel) == (entry.due_at, entry.payload, entry.channel)
+            assert got.scheduled_for == entry.scheduled_for
             assert [attempt["outcome"] for attempt in got.attempts or []] == entry.evidence
 
     # ------------------------------------------------------------------------------------------------------ invariants
@@ -350,6 +352,8 @@ class StoreMachine(RuleBasedStateMachine):
         assert not counts.paused
         moments = [e.score for e in model.of_status("scheduled")]
         assert counts.oldest_due_at == min((m for m in moments if m <= self.ticks.now), default=None)
+        put_off = [e.since for e in self.model.entries.values() if e.held_back]
+        assert (counts.held_back, counts.oldest_held_at) == (len(put_off), min(put_off, default=None))
         assert counts.next_due_at == min((m for m in moments if m > self.ticks.now), default=None)
 
         dead_bytes = sum(int(self.client.hget(keys["meta"], "dead_bytes") or 0) for keys in self.store.partitions)
@@ -370,7 +374,8 @@ class StoreMachine(RuleBasedStateMachine):
         for (partition, name, _), pairs in zip(keys, values, strict=False):
             sets[partition][name] = {id: int(score) for id, score in pairs}
         known = {key for _, _, key in keys} | set(ids) | {META}
-        assert [key for key in existing if key not in known and ":idem:" not in key and not key.endswith(":meta")] == []
+        others = (":meta", ":held")
+        assert [key for key in existing if key not in known and ":idem:" not in key and not key.endswith(others)] == []
         hashes = dict(zip(ids.values(), values[len(keys) :], strict=True))
         return sets, {id: fields for id, fields in hashes.items() if fields}
 

@@ -200,7 +200,12 @@ def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
     retrying = sum("s" not in fields and fields.get("a", "0") != "0" for fields in hashes.values())
     if counted != retrying:
         problems.append(f"retrying is {counted}, and {retrying} scheduled messages have an attempt behind them")
-    return problems
+    return problems + _broken_held(state.get("held", {}), hashes)
+
+
+def _broken_held(held: dict[str, int], hashes: dict[str, dict[str, str]]) -> list[str]:
+    put_off = {id: int(fields["b"]) for id, fields in hashes.items() if "b" in fields and "f" not in fields}
+    return [] if held == put_off else [f"held is {held}, and {put_off} were put off"]
 
 
 def at_once(work: Sequence[Callable[[], T]]) -> list[T]:

@@ -30,12 +30,29 @@ class Entry:
     """Attempts before the last redrive."""
     lost: int = 0
     token: str | None = None
+    put_off_from: int | None = None
+    """Where due_at was before back-pressure first put this attempt off."""
+    asked_for: int | None = None
+    """Where due_at was before the first retry moved it."""
     evidence: list[str] = field(default_factory=list)
 
     @property
     def place(self) -> str:
         names = {"scheduled": f"due:{self.priority}", "processing": "locks", "dead": "dead"}
         return names.get(self.status, "done")
+
+    @property
+    def since(self) -> int:
+        """What lateness counts from."""
+        return self.due_at if self.put_off_from is None else self.put_off_from
+
+    @property
+    def scheduled_for(self) -> int:
+        return self.since if self.asked_for is None else self.asked_for
+
+    @property
+    def held_back(self) -> bool:
+        return self.put_off_from is not None and self.status in ("scheduled", "processing")
 
     def note(self, outcome: str) -> None:
         self.evidence = [*self.evidence, outcome][-EVIDENCE_KEPT:]
@@ -104,10 +121,13 @@ class Model:
         entry = self.entries[outcome.claim.id]
         if outcome.kind == "release":
             entry.attempt -= 1
+            if outcome.delay_ms is not None:
+                entry.put_off_from = entry.since
             entry.back(entry.due_at if outcome.delay_ms is None else self.now + outcome.delay_ms)
         elif outcome.kind == "retry":
             entry.note("failed")
             entry.lost = 0
+            entry.asked_for, entry.put_off_from = entry.scheduled_for, None
             entry.back(self.now + (outcome.delay_ms or 0))
         else:
             entry.note("delivered" if outcome.kind == "ack" else "failed")
@@ -143,6 +163,7 @@ class Model:
             return False
         if changes.due_at is not None:
             entry.due_at = entry.score = self.moment_of(changes.due_at)
+            entry.asked_for = entry.put_off_from = None
         entry.priority = changes.priority or entry.priority
         entry.payload = changes.payload or entry.payload
         return True
@@ -159,6 +180,7 @@ class Model:
         if entry.status != "dead":
             return False
         entry.earlier, entry.attempt, entry.lost = entry.earlier + entry.attempt, 0, 0
+        entry.asked_for = entry.put_off_from = None
         entry.back(self.now)
         return True
 

@@ -42,6 +42,7 @@ class TestCreate:
             "/v1/messages",
             {
                 "message": {"a": [1, 2.5, None, "ü"]},
+                "scheduled_for": "2027-01-15T09:00:00.000Z",
                 "time": "2027-01-15T10:00:00",
                 "timezone": "Europe/Berlin",
                 "channel": "echo",
@@ -102,6 +103,29 @@ class TestCreate:
         read = api.get(f"/v1/messages/{answer.json['id']}").json
         assert read.pop("attempts") == []
         assert answer.json == read
+
+    def test_a_retry_moves_due_at_and_leaves_the_moment_asked_for(self, api: Api, clock: FakeClock) -> None:
+        id = api.message(delay=0)
+        asked = api.get(f"/v1/messages/{id}").json["due_at"]
+        claims = api.store.claim(1, 5000).claims
+        api.store.settle([Outcome(claims[0], "retry", delay_ms=60_000, error="HTTP 500")])
+        waiting = api.get(f"/v1/messages/{id}").json
+        assert (waiting["scheduled_for"], waiting["last_error"]) == (asked, "HTTP 500")
+        assert waiting["due_at"] > asked
+
+    def test_a_delivered_message_does_not_look_failed(self, api: Api, clock: FakeClock) -> None:
+        id = api.message(delay=0)
+        asked = api.get(f"/v1/messages/{id}").json["due_at"]
+        for kind in ("retry", "ack"):
+            claims = api.store.claim(1, 5000).claims
+            error = "HTTP 500" if kind == "retry" else None
+            api.store.settle([Outcome(claims[0], kind, delay_ms=0, error=error)])
+            clock.advance(0.001)
+        delivered = api.get(f"/v1/messages/{id}").json
+        assert (delivered["status"], delivered["last_error"], delivered["scheduled_for"]) == ("delivered", None, asked)
+        assert [attempt["outcome"] for attempt in delivered["attempts"]] == ["failed", "delivered"]
+        (listed,) = api.get("/v1/messages").json["messages"]
+        assert (listed["last_error"], listed["scheduled_for"]) == (None, asked)
 
     def test_redis_gone_or_message_delivered_since(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         key = {"Idempotency-Key": "K"}

@@ -126,7 +126,7 @@ def test_a_message_of_all_fields() -> None:
     assert records.message_of("a", fields["d"], fields) == Message(
         id="a", status=Status.DELIVERED, channel="webhook", payload="1", due_at=NOW, priority=Priority.HIGH, attempt=2,
         created_at=7, updated_at=10, target="T", type="y", owner="w", retry=RetryPolicy(3, 1.0, 2.0, 9.0, True),
-        started_at=9, finished_at=10, last_error="boom", result="{}",
+        started_at=9, finished_at=10, last_error=None, result="{}",
     )  # fmt: skip
 
 
@@ -136,3 +136,13 @@ def test_a_row_of_a_list_takes_the_due_moment_from_the_hash_when_it_is_there() -
     assert (scheduled.due_at, scheduled.attempts) == (NOW, None)
     dead = records.listed_message(["a", "99", *{**cells, "p": "1", "c": "7", "s": "dead", "d": "55"}.values()])
     assert (dead.due_at, dead.status) == (55, Status.DEAD)
+
+
+@pytest.mark.parametrize(
+    ("moved", "scheduled_for"), [({}, NOW), ({"b": "5"}, 5), ({"m": "3"}, 3), ({"m": "3", "b": "5"}, 3)]
+)
+def test_the_moment_that_was_asked_for_stays(moved: dict[str, str | None], scheduled_for: int) -> None:
+    message = records.message_of("a", str(NOW), {"p": "1", "c": "7", **moved})
+    assert (message.due_at, message.scheduled_for) == (NOW, scheduled_for)
+    cells: dict[str, str | None] = dict.fromkeys(records.PAGE_FIELDS)
+    assert records.listed_message(["a", str(NOW), *{**cells, **moved}.values()]).scheduled_for == scheduled_for
