@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from scheduler.channels.webhook import resolver
 from scheduler.errors import ConfigError
 from tests.support.endpoint import BlackHole, Endpoint
 from tests.support.http2 import Http2Endpoint
@@ -154,6 +156,37 @@ def test_retry_after_as_a_date_counts_from_now(make: Channels, endpoint: Endpoin
     assert 50_000 < outcome.delay_ms <= 60_000
 
 
+@pytest.fixture
+def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine's own zone, hours away from UTC."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("new_york")
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y", "%A, %d-%b-%y %H:%M:%S GMT"])
+def test_a_date_in_retry_after_is_utc_in_each_of_http_s_three_forms_and_counts_from_redis_time(
+    make: Channels, endpoint: Endpoint, form: str
+) -> None:
+    redis_ms = CLOCK.now_ms() + 10 * 60_000.5
+    channel = make(now_ms=lambda: redis_ms)
+    date = time.strftime(form, time.gmtime(redis_ms // 1000 + 60))
+    (outcome,) = deliver(channel, claim(endpoint.url(f"/status/503?Retry-After={quote(date)}")))
+    assert outcome.delay_ms is not None
+    assert 59_000 <= outcome.delay_ms <= 60_000
+
+
+def test_the_signed_timestamp_is_redis_s_time_whatever_this_server_s_clock_says(
+    make: Channels, endpoint: Endpoint
+) -> None:
+    redis_ms = CLOCK.now_ms() - 3_600_000.5
+    deliver(make(now_ms=lambda: redis_ms), claim(endpoint.url()))
+    assert endpoint.requests[0].headers["webhook-timestamp"] == str(int(redis_ms // 1000))
+
+
 @pytest.mark.parametrize(("status", "kind"), [(400, "dead"), (404, "dead"), (429, "retry"), (500, "retry")])
 def test_client_errors_can_be_final(make: Channels, endpoint: Endpoint, status: int, kind: str) -> None:
     (outcome,) = deliver(make(client_errors_final=True), claim(endpoint.url(f"/status/{status}")))
@@ -170,6 +203,19 @@ def test_nobody_listening_is_a_failure_to_try_again(make: Channels) -> None:
     assert outcome.kind == "retry"
     assert "connect" in str(outcome.error)
     assert outcome.evidence is None
+
+
+def test_the_attempt_after_one_that_reached_nobody_goes_where_the_name_has_moved_to(
+    make: Channels, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver, "FAILED_SECONDS", 0.0)
+    addresses = ["127.0.0.9"]
+    channel = make(lookup=lambda *_args, **_options: resolves_to(*addresses)())
+    url = f"http://moved.example:{endpoint.port}/"
+    assert deliver(channel, claim(url))[0].kind == "retry"
+    addresses[:] = ["127.0.0.1"]
+    # Not always the very next one: the look-up may still be under way.
+    assert "ack" in (deliver(channel, claim(url, number))[0].kind for number in range(100))
 
 
 def test_an_answer_that_takes_too_long_is_a_failure_by_the_messages_own_timeout(

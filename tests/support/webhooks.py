@@ -51,12 +51,17 @@ class Channels:
         self._started: list[WebhookChannel] = []
 
     def __call__(
-        self, lookup: Any = socket.getaddrinfo, api_token: str = "", start: bool = True, **settings: Any
+        self,
+        lookup: Any = socket.getaddrinfo,
+        api_token: str = "",
+        start: bool = True,
+        now_ms: Callable[[], float] = CLOCK.now_ms,
+        **settings: Any,
     ) -> WebhookChannel:
         channel = WebhookChannel(
             WebhookSettings(**{"allow_private_networks": True, **settings}),
             clock=CLOCK,
-            now_ms=CLOCK.now_ms,
+            now_ms=now_ms,
             log=adapt(logging.getLogger("test")),
             api_token=api_token,
             lookup=lookup,

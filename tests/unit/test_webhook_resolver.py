@@ -92,6 +92,52 @@ def test_a_failure_is_remembered_for_a_moment(resolver: Resolver, names: Names, 
     settle(resolver, names, "a.example", "192.0.2.1")
 
 
+@pytest.mark.parametrize("code", [socket.EAI_AGAIN, socket.EAI_NONAME, socket.EAI_FAIL])
+def test_a_look_up_that_fails_does_not_forget_an_address_that_was_good(
+    resolver: Resolver, names: Names, clock: FakeClock, code: int
+) -> None:
+    resolver.resolve("a.example")
+    settle(resolver, names, "a.example", "192.0.2.1")
+    clock.advance(FRESH_SECONDS)
+    resolver.resolve("a.example")
+    known = settle(resolver, names, "a.example", socket.gaierror(code, "the name server is away"))
+    assert known is not None
+    assert (known.error, known.addresses) == (None, ("192.0.2.1",))
+    assert names.asked.qsize() == 2, "a failure is not asked again at once"
+    clock.advance(FAILED_SECONDS)
+    resolver.resolve("a.example")
+    known = settle(resolver, names, "a.example", "192.0.2.2")
+    assert known is not None
+    assert known.addresses == ("192.0.2.2",)
+
+
+def test_an_address_that_was_good_is_not_used_for_ever(resolver: Resolver, names: Names, clock: FakeClock) -> None:
+    resolver.resolve("a.example")
+    settle(resolver, names, "a.example", "192.0.2.1")
+    clock.advance(USABLE_SECONDS - 1)
+    resolver.resolve("a.example")
+    settle(resolver, names, "a.example", socket.gaierror(socket.EAI_AGAIN, "the name server is away"))
+    clock.advance(FAILED_SECONDS)
+    assert resolver.resolve("a.example") is None
+    known = settle(resolver, names, "a.example", socket.gaierror(socket.EAI_AGAIN, "the name server is away"))
+    assert known is not None
+    assert known.error == "a.example could not be resolved: the name server is away"
+
+
+def test_an_address_where_nobody_answers_is_looked_up_again_at_once(
+    resolver: Resolver, names: Names, clock: FakeClock
+) -> None:
+    resolver.resolve("a.example")
+    settle(resolver, names, "a.example", "192.0.2.1")
+    resolver.doubt("a.example")
+    assert names.asked.qsize() == 1, "it was looked up a moment ago"
+    clock.advance(FAILED_SECONDS)
+    resolver.doubt("a.example")
+    known = settle(resolver, names, "a.example", "192.0.2.2")
+    assert known is not None
+    assert known.addresses == ("192.0.2.2",)
+
+
 def test_a_name_without_addresses_is_a_failure(resolver: Resolver, names: Names) -> None:
     resolver.resolve("a.example")
     known = settle(resolver, names, "a.example", "")

@@ -50,7 +50,9 @@ class WebhookChannel:
         api_token: str = "",
         lookup: Lookup = socket.getaddrinfo,
     ) -> None:
-        """``now_ms``: Redis's clock, for lateness.  ``api_token``: ours, only sent when the settings say so.
+        """``now_ms``: Redis's clock, for everything an endpoint or a reader is told; ``clock`` only measures durations.
+
+        ``api_token``: the service's own, only sent when the settings say so.
         ``lookup``: resolves names.  Raises ConfigError for secrets or allowed networks that cannot be used.
         """
         self._settings = settings
@@ -64,7 +66,7 @@ class WebhookChannel:
             policy=self._policy,
             user_agent=f"Message-Scheduling-Service/{__version__}",
             api_token=api_token if settings.send_api_token else "",
-            now_ms=clock.now_ms,
+            now_ms=now_ms,
         )
         self._reporter = Reporter(log)
         self._engine: Engine | None = None

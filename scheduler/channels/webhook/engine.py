@@ -31,6 +31,9 @@ SWEEP_SECONDS = 0.1
 MAX_DESTINATIONS = 10_000
 """Destinations that are remembered while nothing is going on with them."""
 
+_UNREACHABLE = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDOUT, pycurl.E_PEER_FAILED_VERIFICATION})
+"""libcurl's codes where nobody, or somebody else, was at the address."""
+
 Key = tuple[str, str, int]
 
 
@@ -49,7 +52,7 @@ class Engine:
         reporter: Reporter,
         lookup: Lookup,
     ) -> None:
-        """``now_ms``: Redis's clock, for lateness."""
+        """``now_ms``: Redis's clock, for lateness and for dates in ``Retry-After``."""
         self._settings = settings
         self._builder = builder
         self._policy = policy
@@ -213,13 +216,15 @@ class Engine:
             response = transfer.delivery.prepared.masked(readable(bytes(transfer.body)))
             evidence = {"status_code": answer.status, "response": response}
         if code and not transfer.cut:
+            if code in _UNREACHABLE:
+                self._resolver.doubt(transfer.destination.host)
             error = transfer.refusal or one_line(message) or f"libcurl error {code}"
             return Outcome(claim, "retry", duration_ms, transfer.lateness_ms, error=error, evidence=evidence)
         verdict = judge(
             answer,
             client_errors_final=self._settings.client_errors_final,
             retry_after_cap=self._settings.retry_after_cap_seconds,
-            now_ms=self._clock.now_ms(),
+            now_ms=self._now_ms(),
         )
         return Outcome(
             claim, verdict.kind, duration_ms, transfer.lateness_ms, verdict.delay_ms, verdict.error, evidence

@@ -46,8 +46,9 @@ class RequestBuilder:
     """Builds the requests of one channel.  Safe to use from several threads."""
 
     def __init__(
-        self, *, signer: Signer, policy: AddressPolicy, user_agent: str, api_token: str, now_ms: Callable[[], int]
+        self, *, signer: Signer, policy: AddressPolicy, user_agent: str, api_token: str, now_ms: Callable[[], float]
     ) -> None:
+        """``now_ms``: Redis's clock.  Endpoints refuse a timestamp that is minutes off, as a server's own may be."""
         self._signer = signer
         self._policy = policy
         self._user_agent = user_agent
@@ -94,7 +95,7 @@ class RequestBuilder:
     def build(self, claim: Claim, prepared: Prepared) -> Request:
         """The request of one attempt, signed for this very second."""
         body = _body(claim.payload, prepared)
-        timestamp = self._now_ms() // 1000
+        timestamp = int(self._now_ms() // 1000)
         # Ids of our own are plain letters; an id somebody chose must not end the line.
         message_id = claim.id if claim.id.isascii() and claim.id.isprintable() else quote(claim.id)
         headers = [

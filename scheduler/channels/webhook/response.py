@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -30,7 +31,7 @@ class Answer(NamedTuple):
     """Where a redirect points to."""
 
 
-def judge(answer: Answer, *, client_errors_final: bool, retry_after_cap: float, now_ms: int) -> Verdict:
+def judge(answer: Answer, *, client_errors_final: bool, retry_after_cap: float, now_ms: float) -> Verdict:
     """The rules of docs/webhooks.md for a response that arrived.  ``retry_after_cap`` is in seconds."""
     status = answer.status
     if 200 <= status < 300:
@@ -59,7 +60,7 @@ def one_line(text: str) -> str:
     return mask(escape(text))[:300]
 
 
-def _retry_after(value: str | None, now_ms: int) -> float | None:
+def _retry_after(value: str | None, now_ms: float) -> float | None:
     """Seconds, or None when there is nothing to follow: absent, unreadable, zero or past."""
     if value is None:
         return None
@@ -69,7 +70,9 @@ def _retry_after(value: str | None, now_ms: int) -> float | None:
         seconds = float(value[:12])
     else:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - now_ms / 1000
+            moment = parsedate_to_datetime(value)
+            # The form of asctime names no zone, and HTTP's dates are all UTC (RFC 9110, 5.6.7).
+            seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now_ms / 1000
         except (ValueError, OverflowError):
             return None
     return seconds if seconds > 0 else None

@@ -12,6 +12,8 @@ import socket
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+import idna
+
 MAX_URL_LENGTH = 2048
 
 MASK = "***"
@@ -120,11 +122,7 @@ def _canonical_host(host: str) -> tuple[str, bool]:
     if "%" in host:
         raise ValueError("the host must not be percent-encoded or carry a zone")
     if not host.isascii():
-        try:
-            # IDNA 2003 also maps full-width and other digits to ASCII ones, so that they cannot hide an address.
-            host = host.encode("idna").decode()
-        except UnicodeError:
-            raise ValueError("the host is not a valid international domain name") from None
+        host = _international(host)
     host = host.lower().removesuffix(".")
     address = literal_address(host)
     if address is not None:
@@ -133,6 +131,19 @@ def _canonical_host(host: str) -> tuple[str, bool]:
     if not _HOST_NAME.fullmatch(host) or re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rpartition(".")[2]):
         raise ValueError("the host must be a domain name or an IP address")
     return host, False
+
+
+def _international(host: str) -> str:
+    """The ASCII form of a name by IDNA 2008, as browsers and registries read it: ``straße`` is not ``strasse``."""
+    try:
+        # The mapping of UTS 46 first: it also turns full-width and other digits and dots into ASCII ones, so that they
+        # cannot hide an address.  Names under it may hold underscores, which DNS allows: no STD 3 rules.
+        mapped = idna.uts46_remap(host, std3_rules=False, transitional=False)
+        return ".".join(
+            label if label.isascii() else idna.alabel(label).decode() for label in mapped.removesuffix(".").split(".")
+        )
+    except UnicodeError:
+        raise ValueError("the host is not a valid international domain name (IDNA 2008)") from None
 
 
 def _user(netloc: str) -> str | None:
