@@ -31,7 +31,10 @@ is what keeps a pending message of 50 bytes at 299 bytes of Redis (measured with
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zlib import crc32
+
+from scheduler.message import ENDINGS
 
 PREFIX = "ms1"
 LAYOUT = 1
@@ -105,3 +108,18 @@ class PartitionKeys:
 def partition_of(id: str, partitions: int) -> int:
     """The partition where a message lives: ``crc32(id) mod partitions``."""
     return crc32(id.encode()) % partitions
+
+
+def ending_in(partition: int, partitions: int) -> Callable[[str, int], str | None]:
+    """For ``IdGenerator.ending``: choose the end of an id so that it belongs to this partition."""
+
+    def choose(start: str, begin: int) -> str | None:
+        # crc32 goes on from where the 14 characters took it: a try costs a tenth of making another id.
+        so_far = crc32(start.encode())
+        for place in range(begin, begin + len(ENDINGS)):
+            end = ENDINGS[place % len(ENDINGS)]
+            if crc32(end.encode(), so_far) % partitions == partition:
+                return end
+        return None
+
+    return choose

@@ -165,8 +165,9 @@ class Outcome(NamedTuple):
 
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-_ID_PAIRS = 8
+ENDINGS = [first + second for first in _ALPHABET for second in _ALPHABET]
+"""Every pair of characters that an id can end in, in their order."""
+_PAIRS = 8
 _RANDOM_BITS = 53
 _STEP = 2**20 - 1
 _POOL = 512
@@ -188,16 +189,28 @@ class IdGenerator:
 
     def __call__(self) -> str:
         with self._lock:
-            number = self._now_ms() << _RANDOM_BITS | self._chance()
-            # The same millisecond, or a clock set back: go on from the last one, so that the order stays.
-            if number <= self._last:
-                number = self._last + 1 + (self._chance() & _STEP)
-            self._last = number
-        pairs = []
-        for _ in range(_ID_PAIRS):
-            number, pair = divmod(number, len(_PAIRS))
-            pairs.append(_PAIRS[pair])
-        return "".join(reversed(pairs))
+            self._last = number = self._next()
+        return _written(number, _PAIRS)
+
+    def ending(self, choose: Callable[[str, int], str | None]) -> str:
+        """Make an id whose last two characters are chosen: ``choose`` gets the first 14 and the place among
+        ``ENDINGS`` where to begin, and returns None when no ending suits.
+        """
+        with self._lock:
+            while True:
+                head, chance = divmod(self._next(), len(ENDINGS))
+                # At most one id of each beginning, so that the order is kept whichever ending is chosen.
+                head = max(head, self._last // len(ENDINGS) + 1)
+                self._last = (head + 1) * len(ENDINGS) - 1
+                start = _written(head, _PAIRS - 1)
+                end = choose(start, chance)
+                if end is not None:
+                    return start + end
+
+    def _next(self) -> int:
+        number = self._now_ms() << _RANDOM_BITS | self._chance()
+        # The same millisecond, or a clock set back: go on from the last one, so that the order stays.
+        return number if number > self._last else self._last + 1 + (self._chance() & _STEP)
 
     def _chance(self) -> int:
         """``_RANDOM_BITS`` of the system's randomness, fetched for many ids at a time: a call per id would give the
@@ -206,3 +219,12 @@ class IdGenerator:
         if not self._pool:
             self._pool.frombytes(os.urandom(_POOL * self._pool.itemsize))
         return self._pool.pop() >> (64 - _RANDOM_BITS)
+
+
+def _written(number: int, pairs: int) -> str:
+    """The number in base 62, two digits at a time."""
+    found = []
+    for _ in range(pairs):
+        number, pair = divmod(number, len(ENDINGS))
+        found.append(ENDINGS[pair])
+    return "".join(reversed(found))

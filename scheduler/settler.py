@@ -52,6 +52,16 @@ class Settler:
             if self._busy:
                 return
             self._busy = True
+        try:
+            self._settle_all()
+        except BaseException:
+            # Only then: after the last group another thread may have begun.  Were it left, nobody would settle again.
+            with self._lock:
+                self._busy = False
+            raise
+
+    def _settle_all(self) -> None:
+        """Settle group after group until none waits."""
         tries = 0
         while group := self._next_group():
             left = self._settle(group, tries)
@@ -83,6 +93,7 @@ class Settler:
         for part in partitions.values():
             try:
                 held = self._store.settle(part)
+                lost = [outcome for outcome, ok in zip(part, held, strict=True) if not ok]
             except StoreUnavailable as error:
                 if tries == 0:
                     self._log.error(f"{len(part)} outcomes cannot be settled yet, trying on: {error}")
@@ -90,8 +101,7 @@ class Settler:
                 continue
             except Exception as error:  # noqa: BLE001 - a defect must not end settling for good; the locks expire
                 self._log.error(f"{len(part)} outcomes could not be settled: {error}", exception=error)
-                held = [True] * len(part)
-            lost = [outcome for outcome, ok in zip(part, held, strict=True) if not ok]
+                lost = []
             if lost:
                 self._report_lost(lost)
             self._settled(part)

@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 
 from scheduler.errors import Conflict, StoreUnavailable
+from scheduler.keys import ending_in
 from scheduler.message import NewMessage
 from scheduler.store import records
 from scheduler.store.base import Base
@@ -35,12 +36,8 @@ class Accepting(Base):
         return self._ids_in(self.partition_of(key), count)
 
     def _ids_in(self, partition: int, count: int) -> list[str]:
-        ids: list[str] = []
-        while len(ids) < count:
-            id = self.new_id()
-            if self.partition_of(id) == partition:
-                ids.append(id)
-        return ids
+        choose = ending_in(partition, len(self.partitions))
+        return [self.new_id.ending(choose) for _ in range(count)]
 
     def schedule(
         self, messages: Sequence[NewMessage], *, idempotency_key: str | None = None, fingerprint: str = ""

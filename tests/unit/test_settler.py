@@ -201,3 +201,28 @@ def test_a_partition_that_is_away_holds_up_no_other(clock: FakeClock) -> None:
     assert {bench.store.message(claim.id).status for claim in claims} == {Status.DELIVERED}
     assert bench.log.count("cannot be settled yet") == 1
     assert bench.log.count("lock lost") == 0
+
+
+def test_an_error_in_the_middle_does_not_end_settling_for_good(bench: Bench) -> None:
+    first, second = bench.claims(2)
+    settled = bench.settler._settled
+    bench.settler._settled = _broken
+    with pytest.raises(RuntimeError, match="a defect"):
+        bench.settler.add(acks([first]))
+    bench.settler._settled = settled
+    bench.settler.add(acks([second]))
+    assert [outcome.claim.id for outcome in bench.settled] == [second.id]
+
+
+def _broken(_: Sequence[Outcome]) -> None:
+    raise RuntimeError("a defect")
+
+
+def test_an_answer_of_the_wrong_length_is_a_defect_that_holds_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = bench.claims(2)
+    monkeypatch.setattr(bench.store, "settle", lambda outcomes: [True])
+    bench.settler.add(acks(claims))
+    assert [outcome.claim for outcome in bench.settled] == claims
+    assert bench.log.count("2 outcomes could not be settled") == 1
