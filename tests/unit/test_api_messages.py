@@ -42,7 +42,6 @@ class TestCreate:
             "/v1/messages",
             {
                 "message": {"a": [1, 2.5, None, "ü"]},
-                "scheduled_for": "2027-01-15T09:00:00.000Z",
                 "time": "2027-01-15T10:00:00",
                 "timezone": "Europe/Berlin",
                 "channel": "echo",
@@ -58,6 +57,7 @@ class TestCreate:
             "status": "scheduled",
             "channel": "echo",
             "message": {"a": [1, 2.5, None, "ü"]},
+            "scheduled_for": "2027-01-15T09:00:00.000Z",
             "due_at": "2027-01-15T09:00:00.000Z",
             "due_at_ms": START_MS + 3_600_000,
             "priority": "high",
