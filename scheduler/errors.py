@@ -44,10 +44,12 @@ class Conflict(ServiceError):
 
 
 class StoreUnavailable(ServiceError):
-    """Redis did not answer, or not in time (HTTP 503).  Safe to try again: no verb stores by half."""
+    """Redis did not answer in time, or refused (HTTP 503).  Safe to try again: no verb stores by half."""
 
-    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+    def __init__(self, message: str, retry_after: float = 1.0, reason: str = "Redis does not answer") -> None:
         super().__init__(message)
+        self.reason = reason
+        """What is the matter, for clients: without addresses and full stop."""
         self.retry_after = retry_after
         """Seconds after which another try makes sense."""
 

@@ -174,11 +174,11 @@ class RedisOut(_Answer):
     """The Redis behind the service."""
 
     version: str
-    used_memory: int = Field(description="Bytes.")
-    maxmemory: int = Field(description="Bytes; 0 is without limit.")
-    maxmemory_policy: str
-    persistence: str
-    clients: int
+    used_memory: int | None = Field(description="Bytes; null when Redis does not tell (no right to INFO).")
+    maxmemory: int | None = Field(description="Bytes; 0 is without limit, null when Redis does not tell.")
+    maxmemory_policy: str = Field(description="`unknown` when Redis does not tell.")
+    persistence: str = Field(description="`aof`, `rdb` (snapshots only), `none`, or `unknown`: Redis does not tell.")
+    clients: int | None = Field(description="Null when Redis does not tell.")
     keys: int
 
 

@@ -43,8 +43,8 @@ def health() -> Response:
     try:
         alive = schedulers_alive(here.store.servers(), here.settings)
         paused = here.store.counts().paused
-    except StoreUnavailable:
-        return _ill("Redis does not answer.", HTTPStatus.SERVICE_UNAVAILABLE)
+    except StoreUnavailable as error:
+        return _ill(f"{error.reason}.", HTTPStatus.SERVICE_UNAVAILABLE)
     if not alive:
         return _ill("No scheduler is making progress: nothing is delivered.", HTTPStatus.SERVICE_UNAVAILABLE)
     return answer({"status": "success", "message": "server is ok!", "schedulers": alive, "paused": paused})

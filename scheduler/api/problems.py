@@ -27,7 +27,7 @@ from scheduler.errors import Conflict, FieldError, InvalidInput, NotFound, Servi
 
 _NO_ROUTE = "no such route"
 _INTERNAL = "Internal error; the log of this server says more."
-_UNAVAILABLE = "Redis does not answer; nothing was stored by this request. Try again."
+_TRY_AGAIN = "Try again: with the same id or Idempotency-Key nothing is stored twice."
 
 Shape = Callable[[int, str], dict[str, Any]]
 """(status, what was wrong) to a body."""
@@ -92,7 +92,7 @@ def from_service_error(error: ServiceError) -> Response:
         return error_response(HTTPStatus.CONFLICT, str(error))
     if isinstance(error, StoreUnavailable):
         headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
-        return error_response(HTTPStatus.SERVICE_UNAVAILABLE, _UNAVAILABLE, headers=headers)
+        return error_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{error.reason}. {_TRY_AGAIN}", headers=headers)
     return _internal(error)
 
 

@@ -16,10 +16,11 @@ local function earliest()
   return first
 end
 
--- Tell the dispatchers when `due_at` (a number or nil) lies before what they are sleeping towards.
+-- Tell the dispatchers when `due_at` (a number or nil) lies before what they are sleeping towards.  The messages are
+-- written already, so a user who may not publish must not fail the script: the dispatchers find them at their next poll.
 local function wake(before, due_at)
   if due_at and (not before or due_at < before) then
-    redis.call('PUBLISH', wake_channel, partition .. ' ' .. string.format('%.0f', due_at))
+    redis.pcall('PUBLISH', wake_channel, partition .. ' ' .. string.format('%.0f', due_at))
   end
 end
 

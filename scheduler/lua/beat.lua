@@ -9,6 +9,8 @@ CODES    none
 COST     O(1)
 ]]
 local at = string.format('%.0f', now_ms)
+-- Removed first: a script that begins so may write at `maxmemory`, and a server that delivers must not look dead.
+redis.call('HDEL', servers, process)
 redis.call('HSET', servers, process, at .. ' ' .. snapshot)
 if slots ~= '' then
   redis.call('HSET', history, process, at .. ' ' .. slots)

@@ -2,7 +2,7 @@
 cancel: scheduled to cancelled.
 KEYS     due_high due_normal due_low held msg done meta events
 ARGV     now wake_channel partition events_kept id
-INCLUDES clock due events message slices finish retrying
+INCLUDES moves clock due events message slices finish retrying
 RETURNS  {code, status, snapshot}
 CODES    0 cancelled; 1 no such message; 2 it is not scheduled (status says what it is)
 COST     O(log N)

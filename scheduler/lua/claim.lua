@@ -2,7 +2,7 @@
 claim: take up to `limit` due messages, most urgent priority first, soonest first, each under a lock.
 KEYS     due_high due_normal due_low locks msg meta events
 ARGV     now wake_channel partition events_kept limit lock_ms token
-INCLUDES clock due events slices retrying
+INCLUDES moves clock due events slices retrying
 RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at}, ...}
          since: the moment that lateness counts from: due_at, or what it was before back-pressure put it off;
          wait_us: the next message is due so much later; 0: more are due already; -1: nothing waits, or paused

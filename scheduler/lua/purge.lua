@@ -2,7 +2,7 @@
 purge: remove scheduled messages, without a trace.
 KEYS     due_high due_normal due_low held msg meta events
 ARGV     now events_kept wake_channel partition limit
-INCLUDES clock due events retrying
+INCLUDES moves clock due events retrying
 RETURNS  how many were removed
 CODES    none
 COST     O(limit log N)

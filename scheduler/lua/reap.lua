@@ -5,7 +5,7 @@ ARGV     now wake_channel partition events_kept limit max_attempts lost_limit no
          max_attempts: for messages without a policy of their own, -1 is without limit; lost_limit: a message whose policy
          is without limit is dead after so many expired locks, or it would kill process after process for ever;
          not_after: ms, '' for none: when it is later than this, this call waited, and so did the owners' renewals
-INCLUDES clock due events slices finish retrying
+INCLUDES moves clock due events slices finish retrying
 RETURNS  {to_scheduled, to_dead, wait_ms}
          wait_ms: the next lock expires so much later; -1: nothing is in flight
 CODES    to_scheduled -1: it is later than not_after, nothing was done

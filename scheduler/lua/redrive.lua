@@ -4,7 +4,7 @@ KEYS     due_high due_normal due_low msg dead meta events
 ARGV     now wake_channel partition events_kept id offset scan limit channel dry_run
          id: this one; '': up to `limit` of the `scan` oldest ones after the first `offset`; channel: '' for any;
          dry_run '1': count only
-INCLUDES clock due events message slices finish
+INCLUDES moves clock due events message slices finish
 RETURNS  {code, status, snapshot} with an id; {redriven, scanned} without one
 CODES    0 redriven; 1 no such message; 2 it is not dead (status says what it is)
 COST     O(scan + limit log N)

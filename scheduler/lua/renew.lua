@@ -3,7 +3,7 @@ renew: push the expiry of locks in flight.
 KEYS     locks msg
 ARGV     now lock_ms items...
          items, 2 each: id token
-INCLUDES clock slices
+INCLUDES moves clock slices
 RETURNS  {position, ...} of the items whose lock was lost, from 1
 CODES    none
 COST     O(n log N) for n locks

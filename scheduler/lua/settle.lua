@@ -5,7 +5,7 @@ ARGV     now wake_channel partition events_kept items...
          items, 7 each: id token kind delay_ms error evidence result
          kind: ack | retry | dead | release; delay_ms: retry, release: due again so long from now, '' (release): at its
          own moment; error, evidence, result: '' for none
-INCLUDES clock due events slices finish retrying
+INCLUDES moves clock due events slices finish retrying
 RETURNS  {1 or 0, ...} per item: 0 where the lock was lost and nothing was changed
 CODES    none
 COST     O(n log N) for n outcomes

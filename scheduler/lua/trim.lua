@@ -3,7 +3,7 @@ trim: forget finished messages beyond the limits, oldest first.
 KEYS     kept msg meta
 ARGV     now counter max_count max_age_ms max_bytes limit
          kept: the done or the dead set; counter: done_bytes or dead_bytes
-INCLUDES clock
+INCLUDES moves clock
 RETURNS  how many were forgotten
 CODES    none
 COST     O(limit log N)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from redis import Redis, exceptions
+from redis import Redis
 from redis.cluster import RedisCluster
 
+from scheduler import refusals
 from scheduler.connect import cluster_of
 from scheduler.errors import LayoutError, StoreUnavailable
 from scheduler.keys import LAYOUT, META, WAKE, PartitionKeys, partition_of
@@ -22,32 +23,16 @@ SCAN = 1000
 WAIT_MS = 1000
 """How long replicas may take to confirm an accepted message."""
 
-# A server that is away, starting, full, or no longer the primary.  Everything else is a defect and stays what it is.
-_AWAY = (
-    exceptions.ConnectionError,
-    exceptions.TimeoutError,
-    exceptions.BusyLoadingError,
-    exceptions.ReadOnlyError,
-    exceptions.OutOfMemoryError,
-    exceptions.TryAgainError,
-    exceptions.ClusterDownError,
-    exceptions.RedisClusterException,
-)
-# The same in words that redis-py has no class for: its disk is full, a script holds it up, its replicas are away.
-_AWAY_CODES = ("MISCONF ", "BUSY ", "NOREPLICAS ")
-
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Redis's errors of being away, as ours."""
+    """Redis's errors as ours.  A defect of this service stays what it is."""
     try:
         yield
-    except _AWAY as error:
-        raise StoreUnavailable(f"Redis does not answer: {error}") from error
-    except exceptions.ResponseError as error:
-        if not str(error).startswith(_AWAY_CODES):
+    except refusals.ERRORS as error:
+        if refusals.is_defect(error):
             raise
-        raise StoreUnavailable(f"Redis refuses to write: {error}") from error
+        raise refusals.unavailable(error) from error
 
 
 class Rounds:
@@ -105,7 +90,9 @@ class Base:
         """Write the layout at first start, compare it later.  Raises ``LayoutError`` when it is another one."""
         mine = {"layout": str(LAYOUT), "partitions": str(len(self.partitions))}
         for name, value in mine.items():
-            self.plain("HSETNX", META, name, value)
+            # Looked at first: a Redis that is full refuses the write, and a server must be able to start and drain it.
+            if self.plain("HGET", META, name) is None:
+                self.plain("HSETNX", META, name, value)
         for name, value in mine.items():
             stored = self.plain("HGET", META, name)
             if stored != value:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from redis.cluster import RedisCluster
 from redis.exceptions import ResponseError
@@ -12,7 +12,9 @@ from redis.exceptions import ResponseError
 from scheduler.connect import cluster_of
 from scheduler.keys import HISTORY, SERVERS
 from scheduler.scripts import Reply, load
-from scheduler.store.base import Base
+from scheduler.store.base import Base, unavailable
+
+T = TypeVar("T")
 
 _KEYS = {"servers": SERVERS, "history": HISTORY}
 
@@ -31,6 +33,10 @@ def _together(infos: dict[str, Any]) -> dict[str, Any]:
         for name in ("used_memory", "maxmemory", "connected_clients")
     }
     return {**found[0], **added, "aof_enabled": min(int(info.get("aof_enabled", 0)) for info in found)}
+
+
+def _number(info: dict[str, Any], name: str) -> int | None:
+    return int(info[name]) if name in info else None
 
 
 class Registry(Base):
@@ -69,28 +75,50 @@ class Registry(Base):
                     self.plain("HDEL", key, entry.name)
 
     def redis_info(self) -> dict[str, Any]:
-        """``version, used_memory, maxmemory, maxmemory_policy, persistence (aof | none), clients, keys``."""
-        info = self._info()
+        """``version, used_memory, maxmemory`` (bytes; 0 is without limit), ``maxmemory_policy, persistence (aof | rdb |
+        none | unknown), clients, keys``.  What Redis does not tell is None, or ``unknown`` where a word stands.
+        """
+        info = self._told(self._info) or {}
         return {
             "version": info.get("valkey_version") or info.get("redis_version", "unknown"),
-            "used_memory": int(info.get("used_memory", 0)),
-            "maxmemory": int(info.get("maxmemory", 0)),
+            "used_memory": _number(info, "used_memory"),
+            "maxmemory": _number(info, "maxmemory"),
             "maxmemory_policy": info.get("maxmemory_policy", "unknown"),
-            "persistence": "aof" if str(info.get("aof_enabled")) == "1" else "none",
-            "clients": int(info.get("connected_clients", 0)),
+            "persistence": self._persistence(info),
+            "clients": _number(info, "connected_clients"),
             "keys": int(self.plain("DBSIZE")),
         }
 
     def _info(self) -> dict[str, Any]:
-        try:
-            if cluster := cluster_of(self.client):
-                return _together(cluster.info(target_nodes=RedisCluster.PRIMARIES))
-            reply: Reply = self.plain("INFO")
-        except ResponseError:  # a managed Redis may not allow it; the counts are worth showing all the same
-            return {}
+        if cluster := cluster_of(self.client):
+            return _together(cluster.info(target_nodes=RedisCluster.PRIMARIES))
+        reply: Reply = self.client.execute_command("INFO")  # type: ignore[no-untyped-call]
         if isinstance(reply, dict):
             return reply
         return dict(line.split(":", 1) for line in reply.splitlines() if ":" in line)
+
+    def _persistence(self, info: dict[str, Any]) -> str:
+        if "aof_enabled" not in info:
+            return "unknown"
+        if int(info["aof_enabled"]):
+            return "aof"
+        saved = self._told(self._save)
+        return "unknown" if saved is None else "rdb" if saved else "none"
+
+    def _save(self) -> str | None:
+        where: dict[str, Any] = {"target_nodes": RedisCluster.RANDOM} if cluster_of(self.client) else {}
+        saved: str | None = self.client.config_get("save", **where).get("save")
+        return saved
+
+    def _told(self, ask: Callable[[], T]) -> T | None:
+        """What Redis says of itself; None where it does not: a managed one may not allow it, and the counts are worth
+        showing all the same.
+        """
+        with unavailable():
+            try:
+                return ask()
+            except ResponseError:
+                return None
 
     def _redis_ms(self) -> int:
         if now := self.now():

