@@ -2,6 +2,9 @@
 
 One round trip per group and not per message, without a timer: a lone message is settled at once, a flood in groups as
 large as the flood.
+
+The thread that reports never waits for a Redis that is away: a thread of the settler's own tries on.  The scheduler
+thread, the workers and the thread that stops the service all report, and a stop that waited for Redis would never end.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ class Settler:
         self._lock = threading.Lock()
         self._waiting: list[Outcome] = []
         self._busy = False
+        """A thread settles, or tries on."""
         self._give_up = threading.Event()
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
@@ -52,28 +56,38 @@ class Settler:
             if self._busy:
                 return
             self._busy = True
-        try:
-            self._settle_all()
-        except BaseException:
-            # Only then: after the last group another thread may have begun.  Were it left, nobody would settle again.
-            with self._lock:
-                self._busy = False
-            raise
-
-    def _settle_all(self) -> None:
-        """Settle group after group until none waits."""
-        tries = 0
-        while group := self._next_group():
-            left = self._settle(group, tries)
-            tries = tries + 1 if left else 0
-            if left:
-                self._later(left, _BACKOFF[min(tries, len(_BACKOFF)) - 1])
+        if left := self._settle_waiting(tries=0):
+            # Daemon: it may wait for Redis when the process ends.
+            threading.Thread(target=self._try_on, args=(left,), name="settler", daemon=True).start()
 
     def close(self) -> None:
         """Stop waiting for a Redis that is away: what is not settled stays locked, and is reaped when the lock
         expires.
         """
         self._give_up.set()
+
+    def _try_on(self, left: list[Outcome]) -> None:
+        tries = 0
+        while left:
+            tries += 1
+            self._later(left, _BACKOFF[min(tries, len(_BACKOFF)) - 1])
+            left = self._settle_waiting(tries)
+
+    def _settle_waiting(self, tries: int) -> list[Outcome]:
+        """Settle everything that waits; the outcomes of the first group that could not all be settled.
+
+        Returning nothing ends the turn of this thread: the next ``add`` settles again.
+        """
+        try:
+            while group := self._next_group():
+                if left := self._settle(group, tries):
+                    return left
+                tries = 0
+        except BaseException:
+            with self._lock:
+                self._busy = False  # or nothing would ever be settled again
+            raise
+        return []
 
     def _next_group(self) -> list[Outcome]:
         with self._lock:

@@ -22,6 +22,9 @@ STALL_SECONDS = 1.0
 RELEASE_SECONDS = 5.0
 """How long the last settling may take at a stop: Redis's own time limit (Redis.SocketTimeoutSeconds)."""
 
+STOP_MARGIN_SECONDS = 5.0
+"""How much longer than its grace a channel may take to stop before the stop goes on without it."""
+
 AHEAD_SECONDS = 0.05
 """Claim what the workers finish in this time: enough that they never wait for a claim (about 1 ms), little to lose in a
 crash."""
@@ -138,10 +141,15 @@ class Workers:
                 self._slices[future] = part
                 future.add_done_callback(self._slice_done)
 
-    def release_waiting(self) -> None:
-        """Give back the slices that no worker has begun."""
-        waiting = [claims for future, claims in list(self._slices.items()) if future.cancel()]
-        self._report([Outcome(claim, "release") for claims in waiting for claim in claims])
+    def release_waiting(self, channel: str | None = None) -> None:
+        """Give back the slices that no worker has begun: of one channel, or of all."""
+        waiting = [
+            claims
+            for future, claims in list(self._slices.items())
+            if channel in (None, claims[0].channel) and future.cancel()
+        ]
+        if waiting:
+            self._report([Outcome(claim, "release") for claims in waiting for claim in claims])
 
     def _slice_done(self, future: Future[None]) -> None:
         self._slices.pop(future, None)
@@ -150,12 +158,16 @@ class Workers:
     def _run(self, name: str, claims: Sequence[Claim]) -> None:
         reported: set[str] = set()
 
+        worker = threading.get_ident()
+
         def report(outcomes: Sequence[Outcome]) -> None:
             reported.update(outcome.claim.id for outcome in outcomes)
             self._report(outcomes)
+            if threading.get_ident() == worker and any(outcome.kind == "release" for outcome in outcomes):
+                # The slice gave back what waited in it.  The slices behind it are less urgent: they must not go first.
+                self.release_waiting(name)
 
         begun = self._clock.monotonic()
-        worker = threading.get_ident()
         self._running[worker] = begun
         try:
             self._deliver(name, claims, report)
@@ -192,7 +204,7 @@ class Workers:
     def _decide(self, outcome: Outcome) -> Outcome:
         """A failed attempt is repeated after a backoff, or was the last one."""
         policy = outcome.claim.retry or self._retry
-        if policy.exhausted(outcome.claim.attempt):
+        if policy.exhausted(outcome.claim.attempt) and not outcome.cut_short:
             return outcome._replace(kind="dead", delay_ms=None)
         if outcome.delay_ms is None:
             return outcome._replace(delay_ms=policy.delay_ms(outcome.claim.attempt))
@@ -211,9 +223,7 @@ class Workers:
         Renewal must go on meanwhile, or what takes long would lose its lock and be repeated elsewhere.
         """
         deadline = self._clock.monotonic() + grace
-        self.release_waiting()
-        for channel in self._channels.values():
-            channel.stop(max(0.0, deadline - self._clock.monotonic()))
+        self._stop_channels(grace)
         self.in_flight.wait_empty(self._clock, max(0.0, deadline - self._clock.monotonic()))
         self._settler.close()
         if self._pool is not None:
@@ -226,3 +236,25 @@ class Workers:
             self._report([cut_short(claim) for claim in left])
             # Another thread may have them in hand, and Redis is closed after us.
             self.in_flight.wait_empty(self._clock, RELEASE_SECONDS)
+
+    def _stop_channels(self, grace: float) -> None:
+        """Tell all channels at once, and return when all have stopped: each has the whole grace.
+
+        One after the other, a webhook that hangs would leave jobs no time, and cut short those that only had to hear of
+        the stop.
+        """
+        threads = [
+            threading.Thread(target=self._stop_channel, args=(channel, grace), name=f"stops {name}", daemon=True)
+            for name, channel in self._channels.items()
+        ]
+        for thread in threads:
+            thread.start()
+        self.release_waiting()
+        for thread in threads:
+            thread.join(grace + STOP_MARGIN_SECONDS)
+
+    def _stop_channel(self, channel: Channel, grace: float) -> None:
+        try:
+            channel.stop(grace)
+        except Exception as error:  # noqa: BLE001 - a defect in one channel must not keep the others' messages
+            self._log.error(f"channel {channel.name} could not be stopped: {error}", exception=error)

@@ -17,9 +17,10 @@ UNBOUNDED = 1 << 30
 
 def cut_short(claim: Claim, duration_ms: float = 0.0, lateness_ms: float = 0.0) -> Outcome:
     """A delivery that had begun when the server stopped, and may have arrived: run again at once, charged, so that the
-    repeat carries a higher attempt.
+    repeat carries a higher attempt.  Also after the last attempt: a stop of ours makes no dead letter.
     """
-    return Outcome(claim, "retry", duration_ms, lateness_ms, 0, "the server stopped delivering before it ended")
+    error = "the server stopped delivering before it ended"
+    return Outcome(claim, "retry", duration_ms, lateness_ms, 0, error, cut_short=True)
 
 
 class Channel(Protocol):
@@ -47,5 +48,5 @@ class Channel(Protocol):
 
     def stop(self, grace: float) -> None:
         """Finish what is in flight within ``grace`` seconds, stop threads.  The rest is reported: ``cut_short`` what
-        had begun, ``release`` what had not.
+        had begun, ``release`` what had not.  All channels are stopped at the same time, each in a thread of its own.
         """

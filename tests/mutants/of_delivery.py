@@ -159,7 +159,7 @@ MUTANTS = (
     Mutant(
         "never-dead",
         "scheduler/workers.py",
-        "if policy.exhausted(outcome.claim.attempt):",
+        "if policy.exhausted(outcome.claim.attempt) and not outcome.cut_short:",
         "if policy.exhausted(0):",
         "the last attempt is never the last",
         "what cannot be delivered is tried for ever, and nobody sees it among the dead letters",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from scheduler.channels.job import JobChannel
+from scheduler.channels.job.attempt import Attempt, Slice
 from scheduler.channels.job.channel import INTERRUPT_SECONDS, MOST, PATIENCE_SECONDS
 from scheduler.jobs import Dead, JobContext, Registry, Retry, TimeLimitExceeded
 from scheduler.logs import adapt
@@ -176,18 +178,43 @@ class TestWhatWaitsBehindSlowWork:
         slow.go.set()
         assert jobs.wait(4)["1"].result == '"late"'
 
+    def test_what_is_given_back_is_the_end_of_a_slice_however_the_runner_goes_on_meanwhile(self, jobs: Jobs) -> None:
+        """Taken back from the front, a runner that became free in between ran the last one of the slice."""
+
+        class RunnerGoesOn(deque[Attempt]):
+            """The runner takes its next one between any two that are taken back."""
+
+            def pop(self, *_: object) -> Attempt:
+                return self._then_the_runner(super().pop())
+
+            def popleft(self) -> Attempt:
+                return self._then_the_runner(super().popleft())
+
+            def _then_the_runner(self, taken: Attempt) -> Attempt:
+                if self:
+                    begun.append(super().popleft())
+                return taken
+
+        attempts = [Attempt(jobs.claim(id, "x"), None) for id in "abcde"]
+        work, begun = Slice(attempts), list[Attempt]()
+        work._todo = RunnerGoesOn(attempts)
+        given_back = work.take_back()
+        assert [*begun, *given_back] == attempts
+        assert begun
+        assert given_back
+
     def test_slices_are_small_until_work_is_known_to_be_quick(self, jobs: Jobs, clock: FakeClock) -> None:
         slow = Held()
         jobs.registry.handler("quick")(lambda payload, context: None)
         jobs.registry.handler("slow")(slow)
-        assert jobs.channel.max_slice == 10
-        self.run_quick_slices(jobs, 40)
+        assert jobs.channel.max_slice == 1
+        self.run_quick_slices(jobs, 50)
         assert jobs.channel.max_slice == MOST
         jobs.deliver(jobs.claim("slow", "slow"))
         assert slow.begun.wait(SECONDS)
-        jobs.pass_time(*[0] * 40, PATIENCE_SECONDS)
+        jobs.pass_time(*[0] * 50, PATIENCE_SECONDS)
         slow.go.set()
-        jobs.wait(41)
+        jobs.wait(51)
         assert jobs.channel.max_slice == 1
         self.run_quick_slices(jobs, 70)
         assert jobs.channel.max_slice == MOST

@@ -14,6 +14,7 @@ from scheduler.telemetry import Telemetry
 from tests.support.clock import FakeClock
 from tests.support.delivery import LOCK_MS, FlakyStore
 from tests.support.logger import RecordingLogger
+from tests.support.waiting import wait_for
 
 
 class Bench:
@@ -94,7 +95,7 @@ def test_a_flood_goes_out_in_bounded_groups(bench: Bench) -> None:
 def test_while_redis_is_away_settling_is_tried_on_and_then_accepted(bench: Bench) -> None:
     [claim] = bench.claims(1)
     bench.store.away = True
-    adding = bench.add_in_thread(acks([claim]))
+    bench.settler.add(acks([claim]))
     for pause in (0.05, 0.1, 0.25, 0.5, 1.0, 1.0):
         bench.clock.wait_for_sleeper()
         assert bench.clock.waits[-1] == pause
@@ -104,7 +105,7 @@ def test_while_redis_is_away_settling_is_tried_on_and_then_accepted(bench: Bench
         bench.clock.advance(pause)
         if woken < 6:
             wait_until_asleep_again(bench.clock, woken + 1)
-    adding.join(15)
+    assert bench.through.wait(15)
     assert bench.store.message(claim.id).status is Status.DELIVERED
     assert bench.log.count("1 outcomes cannot be settled yet, trying on: Redis does not answer") == 1
     assert bench.settled == acks([claim])
@@ -115,14 +116,29 @@ def wait_until_asleep_again(clock: FakeClock, waits: int) -> None:
         assert clock._changed.wait_for(lambda: len(clock.waits) >= waits, 10)
 
 
+def test_who_reports_never_waits_for_a_redis_that_is_away(bench: Bench) -> None:
+    """The scheduler thread and the one that stops the service report too."""
+    claims = bench.claims(2)
+    bench.store.away = True
+    for claim in claims:
+        adding = bench.add_in_thread(acks([claim]))
+        adding.join(15)
+        assert not adding.is_alive()
+    bench.clock.wait_for_sleeper()
+    bench.store.away = False
+    bench.clock.advance(0.05)
+    assert bench.through.wait(15)
+    wait_for("both settled", lambda: len(bench.settled) == 2)
+
+
 def test_an_outage_longer_than_a_lock_s_life_repeats_nothing_as_long_as_nobody_reaped(bench: Bench) -> None:
     [claim] = bench.claims(1)
     bench.store.away = True
-    adding = bench.add_in_thread(acks([claim]))
+    bench.settler.add(acks([claim]))
     bench.clock.wait_for_sleeper()
     bench.store.away = False
     bench.clock.advance(3 * LOCK_MS / 1000)
-    adding.join(15)
+    assert bench.through.wait(15)
     assert bench.store.message(claim.id).status is Status.DELIVERED
     assert not bench.log.count("lock lost")
 
@@ -130,11 +146,10 @@ def test_an_outage_longer_than_a_lock_s_life_repeats_nothing_as_long_as_nobody_r
 def test_a_stop_ends_the_waiting_for_a_redis_that_is_away(bench: Bench) -> None:
     claims = bench.claims(2)
     bench.store.away = True
-    adding = bench.add_in_thread(acks(claims))
+    bench.settler.add(acks(claims))
     bench.clock.wait_for_sleeper()
     bench.settler.close()
-    adding.join(15)
-    assert not adding.is_alive()
+    assert bench.through.wait(15)
     assert bench.log.count("2 outcomes not settled: their messages run again, with a higher attempt") == 1
     bench.store.away = False
     bench.clock.advance(LOCK_MS / 1000 + 1)
@@ -186,7 +201,7 @@ def test_a_partition_that_is_away_holds_up_no_other(clock: FakeClock) -> None:
     bench = Bench(clock, partitions=2)
     claims = bench.claims(1, partition=0) + bench.claims(2, partition=1)
     bench.store.away_partitions = {0}
-    adding = bench.add_in_thread(acks(claims))
+    bench.settler.add(acks(claims))
     bench.clock.wait_for_sleeper()
     assert bench.settled == acks(claims[1:])
     [late] = bench.claims(1, partition=1)
@@ -196,7 +211,7 @@ def test_a_partition_that_is_away_holds_up_no_other(clock: FakeClock) -> None:
     assert bench.settled == acks([*claims[1:], late])
     bench.store.away_partitions = set()
     bench.clock.advance(0.1)
-    adding.join(15)
+    wait_for("all settled", lambda: len(bench.settled) == 4)
     assert bench.settled == acks([*claims[1:], late, claims[0]])
     assert {bench.store.message(claim.id).status for claim in claims} == {Status.DELIVERED}
     assert bench.log.count("cannot be settled yet") == 1

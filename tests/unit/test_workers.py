@@ -14,6 +14,7 @@ from scheduler.retry import RetryPolicy
 from scheduler.workers import attempt_line
 from tests.support.clock import FakeClock
 from tests.support.delivery import LOCK_MS, PLAIN, DoingChannel, FlakyStore, HeldChannel, Pool, acking
+from tests.support.waiting import wait_for
 
 MakePool = Callable[..., Pool]
 
@@ -154,6 +155,46 @@ def test_what_waits_behind_slow_work_is_given_back_for_other_servers(
     assert {claim.id for claim in elsewhere} == set(ids) - set(channel.begun)
     assert {claim.attempt for claim in elsewhere} == {1}, "an attempt that never began was charged"
     assert len(p.workers.in_flight) == 2
+
+
+def test_what_a_slow_slice_gives_back_takes_what_waits_behind_it_along(store: FlakyStore, pool: MakePool) -> None:
+    """What waits behind it is less urgent: it must not run before what was given back is claimed again."""
+    begun, go_on = [], threading.Event()
+
+    def slow(claims: Sequence[Claim], report: Report) -> None:
+        begun.append(claims[0].priority)
+        report([Outcome(claim, "release") for claim in claims[1:]])
+        assert go_on.wait(15)
+        report([Outcome(claims[0], "ack")])
+
+    p = pool(DoingChannel(slow, max_slice=2), threads=1)
+    urgent = store.add(2, priority=Priority.HIGH)
+    store.add(4, priority=Priority.LOW)
+    submit(store, p)
+    wait_for("the low ones are given back", lambda: store.counts().processing == 1)
+    assert begun == [Priority.HIGH]
+    assert [claim.id for claim in store.claim(1, LOCK_MS, "again").claims] == urgent[1:]
+    go_on.set()
+    p.idle()
+
+
+def test_a_slow_slice_takes_no_other_channel_s_messages_along(store: FlakyStore, pool: MakePool) -> None:
+    go_on = threading.Event()
+
+    def slow(claims: Sequence[Claim], report: Report) -> None:
+        report([Outcome(claim, "release") for claim in claims[1:]])
+        assert go_on.wait(15)
+        report([Outcome(claims[0], "ack")])
+
+    p = pool(DoingChannel(slow, max_slice=2), acking_as("other"), threads=1)
+    store.add(2)
+    [other] = store.add(channel="other")
+    submit(store, p)
+    wait_for("given back", lambda: store.counts().processing == 2)
+    assert store.message(other).status is Status.PROCESSING
+    go_on.set()
+    p.idle()
+    assert store.message(other).attempt == 1
 
 
 def test_slices_are_as_large_as_the_channel_takes_and_of_one_channel_each(store: FlakyStore, pool: MakePool) -> None:
@@ -417,6 +458,81 @@ def test_what_does_not_finish_within_the_grace_is_charged_and_due_again_at_once(
     p.log.wait_for(f"lock lost id={id}")
     assert store.message(id).status is Status.SCHEDULED
     assert store.settle([Outcome(claim, "ack")]) == [False]
+
+
+@pytest.mark.parametrize("last", [1, 3])
+def test_a_stop_makes_no_dead_letter_and_the_message_is_tried_once_more_under_a_higher_attempt(
+    store: FlakyStore, clock: FakeClock, pool: MakePool, last: int
+) -> None:
+    """A stop of ours is no failure of the endpoint, also when it ends the last attempt that the message has."""
+    [id] = store.add(retry=RetryPolicy(max_attempts=last, base=0, jitter=False))
+    for _ in range(last - 1):
+        store.settle([Outcome(claim, "retry", delay_ms=0) for claim in store.claim_all()])
+    channel = HeldChannel()
+    p = pool(channel)
+    submit(store, p, [id])
+    channel.wait_begun(1)
+    p.workers.stop(0)
+    message = store.message(id)
+    assert (message.status, message.attempt) == (Status.SCHEDULED, last)
+    assert message.last_error == "the server stopped delivering before it ended"
+    following = pool(failing())
+    submit(store, following, [id])
+    following.idle()
+    message = store.message(id)
+    assert (message.status, message.attempt) == (Status.DEAD, last + 1)
+    channel.let_go()
+
+
+def test_a_stop_tells_all_channels_at_once_and_each_has_the_whole_grace(
+    store: FlakyStore, clock: FakeClock, pool: MakePool
+) -> None:
+    """One after the other, a webhook that hangs for the whole grace leaves the jobs nothing."""
+    told = {name: threading.Event() for name in ("first", "second")}
+
+    class Patient(HeldChannel):
+        def stop(self, grace: float) -> None:
+            super().stop(grace)
+            told[self.name].set()
+            assert all(event.wait(15) for event in told.values()), "the other one was not told"
+
+    channels = [Patient(name=name) for name in told]
+    p = pool(*channels)
+    p.workers.stop(10)
+    assert [channel.stopped for channel in channels] == [[10], [10]]
+
+
+def test_a_channel_that_fails_to_stop_keeps_no_other_from_stopping(store: FlakyStore, pool: MakePool) -> None:
+    class Failing(HeldChannel):
+        def stop(self, grace: float) -> None:
+            raise RuntimeError("a defect")
+
+    good = HeldChannel(name="good")
+    p = pool(Failing(name="bad"), good)
+    p.workers.stop(0)
+    assert good.stopped == [0]
+    assert p.log.count("channel bad could not be stopped: a defect") == 1
+
+
+def test_a_stop_while_redis_is_away_comes_to_an_end_whatever_waits_runs_or_was_released(
+    store: FlakyStore, clock: FakeClock, pool: MakePool
+) -> None:
+    """Giving back what waits must not wait for Redis: nothing but the rest of the stop would end that."""
+    channel = HeldChannel()
+    p = pool(channel, threads=2)
+    store.add(6)
+    submit(store, p)
+    channel.wait_begun(2)
+    store.away = True
+    clock.advance(1.1)
+    assert p.workers.stalled()
+    releasing = in_thread(p.workers.release_waiting)  # as the scheduler thread does
+    releasing.join(15)
+    assert not releasing.is_alive(), "the scheduler thread waits for Redis"
+    stopping = in_thread(lambda: p.workers.stop(0))
+    stopping.join(15)
+    assert not stopping.is_alive(), "the stop waits for Redis"
+    assert p.log.count("outcomes not settled: their messages run again, with a higher attempt")
 
 
 def test_a_stop_does_not_wait_for_a_handler_whose_lock_is_lost(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from scheduler.jobs import JobType
 from scheduler.message import Claim, Outcome
@@ -56,11 +57,15 @@ class Slice:
             return None
 
     def take_back(self) -> list[Attempt]:
-        """Those that were not begun; the runner gets no more."""
-        rest: list[Attempt] = []
-        while (attempt := self.next()) is not None:
-            rest.append(attempt)
-        return rest
+        """Those that were not begun, in their order; the runner gets no more.
+
+        Taken from the end: the runner may take its next one meanwhile, and must get the most urgent of those left.
+        """
+        rest: deque[Attempt] = deque()
+        with suppress(IndexError):
+            while True:
+                rest.appendleft(self._todo.pop())
+        return list(rest)
 
     def end(self) -> None:
         self.ended = True

@@ -64,8 +64,9 @@ class JobChannel:
         self._given_up = False
         self._runners = 0
         self._left_behind = 0
-        # Until something is known: slices of 10.
-        self._seconds_each = SLICE_SECONDS / 10
+        # Until something is known a slice is one message: what waits behind a slow one is more urgent than what other
+        # workers, or this one, would run meanwhile.
+        self._seconds_each = SLICE_SECONDS
 
     @property
     def max_slice(self) -> int:
