@@ -16,6 +16,8 @@ from websockets.typing import Subprotocol
 from scheduler.settings import Settings
 
 PATH: Final = "/v1/events"
+JOBS_PATH: Final = "/api/ws"
+"""Events of jobs, in the words of the clients of ``/api/jobs``."""
 PROTOCOL: Final = Subprotocol("events.v1")
 BEARER: Final = "bearer."
 """A browser cannot set headers: its token is a subprotocol, ``bearer.`` and the token in base64url."""
@@ -40,8 +42,8 @@ class Access:
 
     def refuse(self, address: str, headers: Headers) -> Refusal | None:
         """None for who may watch.  ``address``: path and query."""
-        if urlsplit(address).path != PATH:
-            return Refusal(HTTPStatus.NOT_FOUND, f"live events are at {PATH}")
+        if urlsplit(address).path not in (PATH, JOBS_PATH):
+            return Refusal(HTTPStatus.NOT_FOUND, f"live events are at {PATH}, those of jobs also at {JOBS_PATH}")
         for origin in headers.get_all("Origin"):
             if not self._may_ask(origin, headers):
                 return Refusal(

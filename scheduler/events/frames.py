@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from scheduler.errors import FieldError, InvalidInput
+from scheduler.events.access import JOBS_PATH
 from scheduler.events.stream import Batch, Cursor, Event
 from scheduler.message import Status
 
@@ -34,13 +35,30 @@ _MOST_VALUES: Final = 100
 _PARAMETERS: Final = ("status", "channel", "id", "last_event_id")
 
 
+JOB_STATUS_AFTER: Final = {
+    "scheduled": "queued",
+    "claimed": "active",
+    "delivered": "completed",
+    "retried": "retrying",
+    "released": "queued",
+    "dead": "failed",
+    "cancelled": "cancelled",
+    "updated": "queued",
+    "redriven": "queued",
+    "reaped": "queued",
+}
+"""The same at ``/api/ws``, in the words of ``/api/jobs``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events are wanted.  An empty set asks for all."""
+    """Which events are wanted, and in which words.  An empty set asks for all."""
 
     statuses: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
+    jobs_words: bool = False
+    """Those of ``/api/ws``: a JSON object for each event, and nothing else."""
 
     def wants(self, event: Event) -> bool:
         return (
@@ -61,6 +79,9 @@ class Request:
     @classmethod
     def parse(cls, address: str, partitions: int) -> Request:
         """``address``: path and query.  Raises ``InvalidInput``."""
+        if urlsplit(address).path == JOBS_PATH:
+            # The system that this path comes from took no question, and ignored any.
+            return cls(Filter(channels=frozenset({"job"}), jobs_words=True), None)
         try:
             given = parse_qs(urlsplit(address).query, keep_blank_values=True, max_num_fields=_MOST_VALUES)
         except ValueError:
@@ -93,16 +114,19 @@ class Frames:
 
     def __init__(self, batch: Batch) -> None:
         self._events = batch.events
+        self._gap = [GAP] * batch.gap
         self._texts = [orjson.dumps(_as_json(event)) for event in batch.events]
         self._by_id: dict[str, list[int]] | None = None
 
     def for_viewer(self, wanted: Filter) -> list[bytes]:
         """The frames for a viewer who wants this; none when nothing is for it."""
+        if wanted.jobs_words:
+            return [orjson.dumps(_as_job(event)) for event in self._events if wanted.wants(event)]
         if wanted == Filter():
-            return _frames(self._texts)
+            return self._gap + _frames(self._texts)
         # Hundreds of viewers of one message each: ask what there is of theirs, not what each event is to each.
         numbers = self._numbers_of(wanted.ids) if wanted.ids else range(len(self._events))
-        return _frames([self._texts[n] for n in numbers if wanted.wants(self._events[n])])
+        return self._gap + _frames([self._texts[n] for n in numbers if wanted.wants(self._events[n])])
 
     def _numbers_of(self, ids: Iterable[str]) -> list[int]:
         if self._by_id is None:
@@ -112,13 +136,20 @@ class Frames:
         return sorted(number for id in ids for number in self._by_id.get(id, ()))
 
 
-def hello(server: str, *, resumed: bool) -> bytes:
-    """The first frame."""
-    return orjson.dumps({"type": "hello", "server": server, "resumed": resumed})
+def hello(server: str, wanted: Filter, *, resumed: bool) -> list[bytes]:
+    """The first frame, where there is one."""
+    return [] if wanted.jobs_words else [orjson.dumps({"type": "hello", "server": server, "resumed": resumed})]
+
+
+def _as_job(event: Event) -> dict[str, str | float]:
+    found: dict[str, str | float] = {"job_id": event.id, "status": JOB_STATUS_AFTER.get(event.event, event.event)}
+    if event.again_in_ms is not None:
+        found["retry_in"] = event.again_in_ms / 1000
+    return found
 
 
 def _as_json(event: Event) -> dict[str, str | int]:
-    return {
+    found: dict[str, str | int] = {
         "type": "event",
         "event_id": str(event.place),
         "id": event.id,
@@ -127,6 +158,9 @@ def _as_json(event: Event) -> dict[str, str | int]:
         "attempt": event.attempt,
         "at": event.at,
     }
+    if event.again_in_ms is not None:
+        found["again_in_ms"] = event.again_in_ms
+    return found
 
 
 def _frames(texts: Sequence[bytes]) -> list[bytes]:

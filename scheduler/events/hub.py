@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from websockets.asyncio.server import ServerConnection, broadcast
 
 from scheduler.errors import StoreUnavailable
-from scheduler.events.frames import GAP, Filter, Frames
+from scheduler.events.frames import Filter, Frames
 from scheduler.events.stream import Batch, Positions
 
 
@@ -20,6 +20,8 @@ class Hub:
         """``wake``: somebody watches from now on.  ``drop``: this viewer is too slow."""
         self.positions: Positions | None = None
         """What the viewers have been sent; None while nobody reads."""
+        self.frames = 0
+        """Those that the last batch made, all viewers together."""
         self._buffer_bytes = buffer_bytes
         self._wake = wake
         self._drop = drop
@@ -75,11 +77,13 @@ class Hub:
 
     def publish(self, batch: Batch) -> bool:
         """Send a batch to everybody; whether anybody is still there.  When not, whoever reads has to begin anew."""
+        self.frames = 0
         if self._groups and (batch.events or batch.gap):
             frames = Frames(batch)
             for wanted, viewers in list(self._groups.items()):
-                texts = [GAP] * batch.gap + frames.for_viewer(wanted)
+                texts = frames.for_viewer(wanted)
                 if texts:
+                    self.frames += len(texts) * len(viewers)
                     self._send(wanted, viewers, texts)
         self.positions = batch.positions if self._present else None
         self._release(None)

@@ -31,6 +31,10 @@ class Audience(Protocol):
     @property
     def viewers(self) -> int: ...
 
+    @property
+    def frames(self) -> int:
+        """Those that the last batch made."""
+
     def publish(self, batch: Batch) -> bool:
         """Hand out; whether anybody watches."""
 
@@ -38,7 +42,7 @@ class Audience(Protocol):
         """Nothing can be read now.  ``reason``: a sentence for those who have just come."""
 
 
-def pause_after(batch: Batch, viewers: int) -> float:
+def pause_after(batch: Batch, viewers: int, frames: int) -> float:
     """Seconds to wait before the next reading, so that no number of viewers or events takes delivery's processor
     time.  What happens meanwhile comes in one batch.
     """
@@ -47,7 +51,7 @@ def pause_after(batch: Batch, viewers: int) -> float:
     events = len(batch.events)
     return max(
         SHORTEST_PAUSE,
-        viewers / FRAMES_PER_SECOND,
+        frames / FRAMES_PER_SECOND,
         events / EVENTS_PER_SECOND,
         events * viewers / COPIES_PER_SECOND,
     )
@@ -130,5 +134,5 @@ class Listener:
         return batch.positions
 
     def _pause(self, batch: Batch) -> float:
-        pause = pause_after(batch, self._audience.viewers)
+        pause = pause_after(batch, self._audience.viewers, self._audience.frames)
         return pause if self._stream.blocks else max(pause, CLUSTER_POLL_SECONDS)

@@ -184,16 +184,19 @@ class EventServer:
                 await connection.close(CloseCode.TRY_AGAIN_LATER, REDIS_AWAY)
                 return
             async for _ in connection:
+                if request.wanted.jobs_words:
+                    continue  # as the system did that the path comes from
                 await connection.close(CloseCode.POLICY_VIOLATION, "viewers only listen")
 
     async def _greet(self, connection: ServerConnection, request: Request) -> None:
         """Say hello, and send what was missed; returns when the viewer gets what the others get."""
         await self._hub.ready()
         if request.cursor is None:
-            self._hub.join(request.wanted, connection, [hello(self._server, resumed=False)])
+            self._hub.join(request.wanted, connection, hello(self._server, request.wanted, resumed=False))
             return
         batch = await asyncio.to_thread(self._stream.after, request.cursor)
-        await connection.send(hello(self._server, resumed=not batch.gap), text=True)
+        for frame in hello(self._server, request.wanted, resumed=not batch.gap):
+            await connection.send(frame, text=True)
         while not batch.gap:
             for frame in Frames(batch).for_viewer(request.wanted):
                 await connection.send(frame, text=True)
@@ -247,6 +250,10 @@ class _FromThread:
     @property
     def viewers(self) -> int:
         return self._hub.viewers
+
+    @property
+    def frames(self) -> int:
+        return self._hub.frames
 
     def publish(self, batch: Batch) -> bool:
         async def publish() -> bool:

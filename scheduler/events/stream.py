@@ -81,6 +81,8 @@ class Event(NamedTuple):
     attempt: int
     at: int
     """ms"""
+    again_in_ms: int | None = None
+    """retried: when the next attempt is due, from ``at`` on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ def _events(partition: int, entry: StreamId, fields: Mapping[str, str]) -> list[
     at = int(fields["at"])
     found = []
     for number, line in enumerate(fields["e"].split("\n")):
-        name, _, rest = line.partition(" ")
-        id, channel, attempt = rest.rsplit(" ", 2)
-        found.append(Event(Cursor(partition, entry, number), name, id, channel, int(attempt), at))
+        name, id, channel, attempt, *more = line.split(" ")
+        again_in_ms = int(more[0]) if more else None
+        found.append(Event(Cursor(partition, entry, number), name, id, channel, int(attempt), at, again_in_ms))
     return found

@@ -1,9 +1,11 @@
--- What happened, for live views: one stream entry per call, a line per message: "event id channel attempt".
+-- What happened, for live views: one stream entry per call, a line per message: "event id channel attempt", and of one
+-- that is tried again in how many ms.
 -- Entries are cut at 100 lines, so that bounding the number of entries bounds the bytes.
 local happened = {}
 
-local function event(name, id, channel, attempt)
+local function event(name, id, channel, attempt, again_in_ms)
   happened[#happened + 1] = name .. ' ' .. id .. ' ' .. (channel or 'echo') .. ' ' .. (attempt or 0)
+    .. (again_in_ms and ' ' .. again_in_ms or '')
 end
 
 local function emit()

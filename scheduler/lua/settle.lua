@@ -83,7 +83,7 @@ for at = items, #ARGV, STRIDE do
         redis.call('HDEL', key, 'l', 'b')
         reschedule(id, m[2], now_ms + tonumber(delay_ms))
         retrying = retrying + 1
-        event('retried', id, m[6], attempt)
+        event('retried', id, m[6], attempt, delay_ms)
       else
         local size = weight(key, kept) + #error + #result
         hash[4] = size

@@ -82,11 +82,11 @@ class TestWhatIsSent:
 
     def test_several_partitions(self, redis_url: str, redis_client: redis.Redis) -> None:
         with Live(redis_url, redis={"partitions": 4}) as live, live.viewer() as viewer:
-            ids = [id for _ in range(20) for id in live.add(3)]
+            ids = [id for n in range(20) for id in live.add(3, partition=n % 4)]
             shown = [event["id"] for event in viewer.wait(60)]
         for partition in range(4):
             mine = [id for id in ids if live.store.partition_of(id) == partition]
-            assert mine
+            assert len(mine) == 15
             assert [id for id in shown if live.store.partition_of(id) == partition] == mine
 
 

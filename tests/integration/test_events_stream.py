@@ -55,12 +55,12 @@ def read_all(streams: Streams, batch: Batch) -> list[Event]:
 
 
 def test_an_event_has_everything_that_was_written(one: Streams) -> None:
-    one.client.xadd(
-        PartitionKeys(0)["events"], {"at": "77", "e": "scheduled a:b webhook 0\nretried c echo 3"}, id="5-1"
-    )
+    lines = ("scheduled a:b webhook 0", "retried c echo 3 1500", "retried d echo 1")
+    one.client.xadd(PartitionKeys(0)["events"], {"at": "77", "e": "\n".join(lines)}, id="5-1")
     assert one.stream.read(one.start).events == [
         Event(Cursor(0, StreamId(5, 1), 0), "scheduled", "a:b", "webhook", 0, 77),
-        Event(Cursor(0, StreamId(5, 1), 1), "retried", "c", "echo", 3, 77),
+        Event(Cursor(0, StreamId(5, 1), 1), "retried", "c", "echo", 3, 77, 1500),
+        Event(Cursor(0, StreamId(5, 1), 2), "retried", "d", "echo", 1, 77),  # by a server before this field
     ]
 
 

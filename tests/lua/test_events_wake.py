@@ -37,7 +37,7 @@ def test_each_call_is_one_entry_with_a_line_per_message(live: Lua) -> None:
     assert events(live) == [
         (str(NOW), ["scheduled a echo 0", "scheduled b echo 0"]),
         (str(NOW + 1), ["claimed a echo 1", "claimed b echo 1"]),
-        (str(NOW + 2), ["retried a echo 1", "dead b echo 1"]),
+        (str(NOW + 2), ["retried a echo 1 5", "dead b echo 1"]),
         (str(NOW + 3), ["redriven b echo 0"]),
         (str(NOW + 4), ["updated b echo 0"]),
         (str(NOW + 5), ["cancelled b echo 0"]),

@@ -15,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 from scheduler.clock import SystemClock
 from scheduler.connect import connect as connect_redis
 from scheduler.events import EventServer
+from scheduler.keys import ending_in
 from scheduler.logs import adapt
 from scheduler.message import NewMessage
 from scheduler.settings import Settings
@@ -110,17 +111,29 @@ class Live:
             yield viewer
 
     @contextmanager
-    def connect(self, query: str = "", *, headers: Mapping[str, str] | None = None, **more: Any) -> Iterator[Viewer]:
-        """A viewer that has not yet been greeted.  ``more``: options of websockets' ``connect``."""
-        address = f"ws://127.0.0.1:{self.server.port}/v1/events"
+    def connect(
+        self,
+        query: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        path: str = "/v1/events",
+        port: int | None = None,
+        **more: Any,
+    ) -> Iterator[Viewer]:
+        """A viewer that was not greeted yet.  ``port``: of a proxy.  ``more``: options of websockets' ``connect``."""
+        address = f"ws://127.0.0.1:{port or self.server.port}{path}"
         with connect(
             f"{address}?{query}" if query else address, additional_headers=headers, proxy=None, close_timeout=5, **more
         ) as connection:
             yield Viewer(connection)
 
-    def add(self, count: int = 1, channel: str = "echo", **fields: Any) -> list[str]:
-        """The ids of new messages, scheduled by one call per partition."""
-        ids = self.store.new_ids(count)
+    def add(self, count: int = 1, channel: str = "echo", partition: int | None = None, **fields: Any) -> list[str]:
+        """The ids of new messages of one partition, scheduled by one call."""
+        if partition is None:
+            ids = self.store.new_ids(count)
+        else:
+            choose = ending_in(partition, self.settings.redis.partitions)
+            ids = [self.store.new_id.ending(choose) for _ in range(count)]
         self.store.schedule([NewMessage(id=id, payload="1", due_at=0, channel=channel, **fields) for id in ids])
         return ids
 

@@ -31,7 +31,7 @@ def coded(token: str) -> str:
 
 
 class TestAddress:
-    @pytest.mark.parametrize("address", ["/v1/events", "/v1/events?status=dead"])
+    @pytest.mark.parametrize("address", ["/v1/events", "/v1/events?status=dead", "/api/ws", "/api/ws?x=1"])
     def test_there(self, address: str) -> None:
         assert status(address) == 200
 

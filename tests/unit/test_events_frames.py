@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.errors import InvalidInput
-from scheduler.events.frames import FRAME_EVENTS, STATUS_AFTER, Filter, Frames, Request
+from scheduler.events.frames import FRAME_EVENTS, GAP, JOB_STATUS_AFTER, STATUS_AFTER, Filter, Frames, Request, hello
 from scheduler.events.stream import Batch, Cursor, Event, StreamId
 from scheduler.scripts import LUA
 
@@ -62,6 +62,32 @@ class TestRequest:
         with pytest.raises(InvalidInput) as raised:
             Request.parse(f"/v1/events?{query}", 1)
         assert [fault.field for fault in raised.value.errors] == [field]
+
+
+class TestTheWordsOfJobs:
+    """``/api/ws``."""
+
+    asked = Request.parse("/api/ws?anything=ignored", 1)
+
+    def test_of_jobs_only_from_now_on_and_without_a_greeting(self) -> None:
+        assert self.asked == Request(Filter(channels=frozenset({"job"}), jobs_words=True), None)
+        assert hello("x", self.asked.wanted, resumed=False) == []
+
+    def test_an_object_for_each_event_and_no_gap(self) -> None:
+        events = [
+            event(0, "scheduled", "a", "job"),
+            event(1, "claimed", "b", "echo"),
+            event(2, "retried", "c", "job")._replace(again_in_ms=1500),
+        ]
+        frames = Frames(Batch(events, {}, gap=True)).for_viewer(self.asked.wanted)
+        assert [json.loads(frame) for frame in frames] == [
+            {"job_id": "a", "status": "queued"},
+            {"job_id": "c", "status": "retrying", "retry_in": 1.5},
+        ]
+
+    def test_every_event_has_one_of_the_old_words(self) -> None:
+        assert JOB_STATUS_AFTER.keys() == STATUS_AFTER.keys()
+        assert set(JOB_STATUS_AFTER.values()) == {"queued", "active", "completed", "failed", "retrying", "cancelled"}
 
 
 class TestCursor:
@@ -139,6 +165,15 @@ class TestFrames:
                 "at": 1_800_000_000_000,
             }
         ]
+
+    def test_when_the_next_attempt_is_due(self) -> None:
+        (found,) = shown([event(0, "retried")._replace(again_in_ms=250)], Filter())
+        assert found["again_in_ms"] == 250
+
+    @pytest.mark.parametrize("wanted", [Filter(), Filter(ids=frozenset("m"))])
+    def test_a_gap_comes_first(self, wanted: Filter) -> None:
+        frames = Frames(Batch([event(0)], {}, gap=True)).for_viewer(wanted)
+        assert (frames[0], len(frames)) == (GAP, 2)
 
     def test_no_frame_for_nothing(self) -> None:
         assert Frames(Batch([event(0)], {})).for_viewer(Filter(ids=frozenset({"other"}))) == []

@@ -22,17 +22,18 @@ def batch(events: int, ms: int = 1, *, gap: bool = False) -> Batch:
 
 
 @pytest.mark.parametrize(
-    ("events", "viewers", "seconds"),
+    ("events", "viewers", "frames", "seconds"),
     [
-        (0, 1000, 0.0),
-        (1, 1, SHORTEST_PAUSE),
-        (1, 1000, 0.125),  # 8,000 frames a second
-        (1000, 1, 0.1),  # 10,000 events a second
-        (1000, 1000, 0.5),  # 2,000,000 copies a second
+        (0, 1000, 0, 0.0),
+        (1, 1, 1, SHORTEST_PAUSE),
+        (1, 1000, 1000, 0.125),  # 8,000 frames a second
+        (1000, 1, 2, 0.1),  # 10,000 events a second
+        (1000, 2, 1000, 0.125),  # a frame for each event
+        (1000, 1000, 2000, 0.5),  # 2,000,000 copies a second
     ],
 )
-def test_the_pause_bounds_what_watching_costs(events: int, viewers: int, seconds: float) -> None:
-    assert pause_after(batch(events), viewers) == pytest.approx(seconds)
+def test_the_pause_bounds_what_watching_costs(events: int, viewers: int, frames: int, seconds: float) -> None:
+    assert pause_after(batch(events), viewers, frames) == pytest.approx(seconds)
 
 
 class Scripted:
@@ -40,6 +41,7 @@ class Scripted:
 
     blocks = True
     viewers = 1
+    frames = 1
 
     def __init__(self, *answers: Batch | Exception) -> None:
         self.answers = list(answers)
