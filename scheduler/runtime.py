@@ -126,7 +126,7 @@ class Runtime:
             self.settings.webhook,
             clock=self._clock,
             now_ms=redis_time.now_ms,
-            api_token=self.settings.api.auth_token,
+            api_token=next(iter(self.settings.api.tokens), ""),
             log=self._log,
         )
         return {"echo": EchoChannel(write, redis_time.now_ms), "webhook": webhooks, "job": jobs}

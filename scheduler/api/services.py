@@ -30,6 +30,10 @@ class Services:
     server: str
     """This server's name; its processes in ``store.servers()`` have this name, or one that begins with it and ``/``."""
 
+    def address(self, path: str) -> str:
+        """Where clients find ``path`` of this service: under ``Server.PublicUrl`` when it is set, else at this host."""
+        return self.settings.server.public_url + path
+
     def attach(self, app: Any) -> None:
         """Make these the services of ``app`` (a ``flask.Flask``)."""
         app.extensions[_EXTENSION] = self

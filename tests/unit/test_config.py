@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from scheduler.config import DEFAULT_PATH, Settings, load_settings, masked, secrets_of
 from scheduler.errors import ConfigError
 from scheduler.retry import RetryPolicy
-from scheduler.settings import RedisSettings, every_setting
+from scheduler.settings import ApiSettings, RedisSettings, ServerSettings, every_setting
 
 
 def load(tmp_path: Path, content: object = None, **env: str) -> Settings:
@@ -249,8 +249,68 @@ def test_refused_connection_strings(text: str) -> None:
 def test_a_refused_secret_is_not_repeated(tmp_path: Path) -> None:
     lines = problems(tmp_path, REDIS_URL="redis://:hunter2@host:port", API_AUTH="hunter2 hunter2")
     assert lines[0].startswith("REDIS_URL: the value is not accepted; accepted: embedded, localhost")
-    assert lines[1] == "API_AUTH: the value is not accepted; accepted: printable ASCII characters without spaces"
+    assert lines[1].startswith("API_AUTH: the value is not accepted; accepted: printable ASCII characters without")
     assert "hunter2" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("given", "tokens"),
+    [("a", ["a"]), ("a,b", ["a", "b"]), (" a , b ", ["a", "b"]), (["a", "b"], ["a", "b"]), ("", []), ([], [])],
+)
+def test_tokens(given: Any, tokens: list[str]) -> None:
+    assert ApiSettings(auth_token=given).tokens == tokens
+
+
+@pytest.mark.parametrize("given", ["correct horse", "a,", ",a", "a,,b", ["a,b"], ["a b"], ["a", ""], "schlüssel"])
+def test_refused_tokens(given: Any) -> None:
+    """A passphrase with blanks would become short tokens, each of which opens everything."""
+    with pytest.raises(ValidationError):
+        ApiSettings(auth_token=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("https://ops.example.com", "https://ops.example.com"),
+        ("HTTPS://Ops.Example.com:8443/Scheduler/x/", "https://ops.example.com:8443/Scheduler/x"),
+        ("http://[::1]:3000/", "http://[::1]:3000"),
+        ("", ""),
+    ],
+)
+def test_public_urls(given: str, shown: str) -> None:
+    assert ServerSettings(public_url=given).public_url == shown
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "ops.example.com",
+        "ftp://a",
+        "https://",
+        "https:///x",
+        "https://u:p@a",
+        "https://a/?b",
+        "https://a/#b",
+        "https://a b",
+        "https://a//b",
+        "https://a/b\nX: y",
+        3,
+    ],
+)
+def test_refused_public_urls(given: Any) -> None:
+    with pytest.raises(ValidationError):
+        ServerSettings(public_url=given)
+
+
+@pytest.mark.parametrize("given", ["10.0.0.0/8", "10.0.0.1/8, ::1", ["127.0.0.1", "fd00::/8"], ""])
+def test_trusted_proxies(given: Any) -> None:
+    assert " " not in ApiSettings(trusted_proxies=given).trusted_proxies
+
+
+@pytest.mark.parametrize("given", ["proxy", "10.0.0.0/33", "10.0.0.256", "10.0.0.1,", "*"])
+def test_refused_proxies(given: str) -> None:
+    with pytest.raises(ValidationError):
+        ApiSettings(trusted_proxies=given)
 
 
 # ------------------------------------------------------------------------------------------------------------- the rest
@@ -263,6 +323,7 @@ def test_masked_shows_everything_but_secrets(tmp_path: Path) -> None:
     assert [f"{section}.{name}" for section in shown for name in shown[section]] == [s.key for s in every_setting()]
     assert masked(Settings())["Api"]["AuthToken"] == ""
     assert set(secrets_of(settings)) == {"token-of-mine", "pa%2Fss", "pa/ss"}
+    assert secrets_of(load(tmp_path, API_AUTH="one-token,another")) == ["one-token", "another"]
     assert secrets_of(Settings()) == []
 
 
