@@ -29,6 +29,7 @@ from scheduler.jobs import load
 from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention
 from scheduler.message import Claim
+from scheduler.rights import check_rights
 from scheduler.sentinels import watches_of
 from scheduler.store import Limits, MessageStore, store_for
 from scheduler.store.wake import WakeListener
@@ -107,6 +108,7 @@ class Runtime:
             self._log.warning(warning)
         for notice in report.notices:
             self._log.info(notice)
+        check_rights(client)
         self.redis = f"{report.product} {report.version}, {report.persistence}"
         self.store.open()
 
