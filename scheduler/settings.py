@@ -105,7 +105,8 @@ class RedisSettings(Section):
     """Replicas that must have a message before it is accepted; 0 for none. With as many as there are a failover loses
     nothing that was accepted."""
     socket_timeout_seconds: float = _number(5.0, 0.05, 300)
-    """Longest wait for Redis to connect or to answer."""
+    """Longest wait for Redis to connect or to answer; at most `Scheduler.LockSeconds`. Locks are renewed on connections
+    of their own, which wait a quarter of a lock's life at most."""
 
 
 class ServerSettings(Section):
@@ -155,8 +156,8 @@ class SchedulerSettings(Section):
     after it."""
     reap_seconds: float = _number(1.0, 0.01, 3600)
     """Time between two searches for expired locks."""
-    heartbeat_seconds: float = _number(1.0, 0.05, 3600)
-    """Time between two signs of life of this server."""
+    heartbeat_seconds: float = _number(1.0, 0.05, 10)
+    """Time between two signs of life of this server. After three that are missing it counts as gone."""
     grace_seconds: float = _number(10.0, 0, 3600)
     """Time that deliveries in flight get to finish when the service stops; what is left then is given back."""
     past: Literal["deliver", "reject"] = "deliver"
@@ -401,6 +402,24 @@ class Settings(Section):
     jobs: JobsSettings = Field(default_factory=JobsSettings)
     events: EventsSettings = Field(default_factory=EventsSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
+
+    @model_validator(mode="after")
+    def _locks_outlive_calls(self) -> Self:
+        wait, lock = self.redis.socket_timeout_seconds, self.scheduler.lock_seconds
+        if wait > lock:
+            raise ValueError(
+                f"Redis.SocketTimeoutSeconds: {_plain(wait)} is more than Scheduler.LockSeconds, {_plain(lock)}: "
+                "a claim could be answered when its locks have expired; accepted: at most Scheduler.LockSeconds"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.server.role == "all" and self.events.enabled and 0 < self.server.port == self.events.port:
+            raise ValueError(
+                f"Events.Port: {self.events.port} is also Server.Port; accepted: another port, or Events.Enabled false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _somebody_delivers(self) -> Self:

@@ -13,10 +13,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from scheduler.api.control import SHOWN_MS
 from scheduler.config import DEFAULT_PATH, Settings, load_settings, masked, secrets_of
 from scheduler.errors import ConfigError
+from scheduler.maintenance import _FORGET_SERVERS_MS
 from scheduler.retry import RetryPolicy
 from scheduler.settings import ApiSettings, RedisSettings, ServerSettings, every_setting
+from scheduler.telemetry import SLOT_MS
 
 
 def load(tmp_path: Path, content: object = None, **env: str) -> Settings:
@@ -200,6 +203,30 @@ def test_a_cap_below_the_base(tmp_path: Path) -> None:
     assert problems(tmp_path, {"Retry": {"CapSeconds": 0.5}}, RETRY__BASE_SECONDS="2") == [
         "Retry.CapSeconds: 0.5 is less than RETRY__BASE_SECONDS, 2; accepted: a cap that is not below the base"
     ]
+
+
+def test_a_call_that_may_outlive_the_locks(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, {"Scheduler": {"LockSeconds": 2}}, REDIS__SOCKET_TIMEOUT_SECONDS="3")
+    assert line.startswith("REDIS__SOCKET_TIMEOUT_SECONDS: 3 is more than Scheduler.LockSeconds, 2: a claim could be")
+    assert line.endswith("accepted: at most Scheduler.LockSeconds")
+
+
+def test_a_heartbeat_slower_than_what_counts_on_it(tmp_path: Path) -> None:
+    """Figures are kept by slots of 10 s, and a server that is silent for 60 s leaves the dashboard."""
+    assert problems(tmp_path, {"Scheduler": {"HeartbeatSeconds": 11}}) == [
+        "Scheduler.HeartbeatSeconds: 11 is not accepted; accepted: a number of seconds from 0.05 to 10"
+    ]
+    longest = load(tmp_path, {"Scheduler": {"HeartbeatSeconds": 10}}).scheduler.heartbeat_seconds
+    assert 3 * longest * 1000 < SHOWN_MS < _FORGET_SERVERS_MS
+    assert longest * 1000 <= SLOT_MS
+
+
+def test_one_port_for_two(tmp_path: Path) -> None:
+    assert problems(tmp_path, {"Events": {"Port": 3001}}, PORT="3001") == [
+        "Events.Port: 3001 is also PORT; accepted: another port, or Events.Enabled false"
+    ]
+    for accepted in ({"EVENTS__ENABLED": "false"}, {"SERVER__ROLE": "worker"}, {"EVENTS__PORT": "0"}):
+        load(tmp_path, {}, **{"PORT": "3001", **accepted})
 
 
 def test_several_processes_on_any_free_port(tmp_path: Path) -> None:
