@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
-from scheduler.redis_binary import find_server
+from scheduler.embedded import find_binary
 
 PACKAGES = ("redis", "hiredis", "flask", "granian", "pydantic", "loguru")
 
@@ -33,5 +34,6 @@ def _cpu() -> str:
 
 
 def _redis() -> str:
-    server = find_server()
-    return f"{server.name} {'.'.join(map(str, server.version))}{' with mimalloc' if server.allocator else ''}"
+    shown = subprocess.run([find_binary(), "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    found = re.search(r"^(\w+).* v=([\d.]+)", shown)
+    return f"{found[1]} {found[2]}" if found else shown.strip()

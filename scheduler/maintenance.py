@@ -13,6 +13,7 @@ from scheduler.clock import Clock
 from scheduler.errors import StoreUnavailable
 from scheduler.flight import InFlight, RedisTime
 from scheduler.logs import ServiceLog
+from scheduler.skew import ClockWatch
 from scheduler.store import Limits, MessageStore
 from scheduler.telemetry import Telemetry
 
@@ -30,16 +31,6 @@ class Task(Protocol):
 
     def tick(self) -> float:
         """Do it once.  Seconds until the next time."""
-
-
-def renewal(task: Renewer, lock_seconds: float, clock: Clock, log: ServiceLog) -> Maintenance:
-    """The thread that only renews: another chore that hangs on Redis must not cost every lock of this process."""
-    return Maintenance([task], clock, log, "renewal", again_seconds=min(1.0, lock_seconds / 20))
-
-
-def renewal_timeout(socket_timeout: float, lock_seconds: float) -> float:
-    """How long a renewal may wait for Redis (seconds): one that hangs is followed by another before a lock expires."""
-    return min(socket_timeout, lock_seconds / 4)
 
 
 class Renewer:
@@ -188,14 +179,18 @@ class Heartbeat:
         *,
         every: float,
         clock: Clock,
+        log: ServiceLog,
+        redis_time: RedisTime | None = None,
     ) -> None:
-        """``describe``: what else to report, asked for at every beat."""
+        """``describe``: what else to report, asked for at every beat.  ``redis_time`` is told the time each time."""
         self._store = store
         self._process = process
         self._telemetry = telemetry
         self._describe = describe
         self._every = every
         self._clock = clock
+        self._redis_time = redis_time
+        self._clocks = ClockWatch(clock, telemetry, log)
         self._reported = -1
         self._cleaned = clock.monotonic()
 
@@ -203,34 +198,35 @@ class Heartbeat:
         history = self._telemetry.history()
         newest = history[-1][0] if history else 0
         changed = newest != self._reported
-        self._store.beat(
-            self._process, {**self._telemetry.snapshot(), **self._describe()}, history if changed else None
-        )
+        report = self._report()
+        asked_at = self._clock.monotonic()
+        redis_ms = self._store.beat(self._process, report, history if changed else None)
+        if self._redis_time is not None:
+            self._redis_time.heard(redis_ms)
+        self._clocks.heard(redis_ms, asked_at)
         self._reported = newest
         if self._clock.monotonic() - self._cleaned >= 60:
             self._cleaned = self._clock.monotonic()
             self._store.forget_servers(_FORGET_SERVERS_MS)
         return self._every
 
+    def _report(self) -> dict[str, Any]:
+        report = {**self._telemetry.snapshot(), **self._describe()}
+        if (skew_ms := self._clocks.skew_ms) is not None:
+            report["clock_skew_ms"] = round(skew_ms)
+            report["gauges"] = {**report.get("gauges", {}), "scheduler_clock_skew_seconds": round(skew_ms / 1000, 3)}
+        return report
+
 
 class Maintenance:
     """One thread for all chores: the one that is due first runs first.  None when there are none."""
 
-    def __init__(
-        self,
-        tasks: Sequence[Task],
-        clock: Clock,
-        log: ServiceLog,
-        name: str = "maintenance",
-        *,
-        again_seconds: float = 1.0,
-    ) -> None:
-        """``name``: of the thread.  ``again_seconds``: how long after a failure a chore is tried again."""
+    def __init__(self, tasks: Sequence[Task], clock: Clock, log: ServiceLog, name: str = "maintenance") -> None:
+        """``name``: of the thread."""
         self._tasks = tasks
         self._clock = clock
         self._log = log
         self._name = name
-        self._again_seconds = again_seconds
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._failing: set[str] = set()
@@ -246,17 +242,17 @@ class Maintenance:
             self._thread.join()
 
     def run(self, task: Task) -> float:
-        """One step of one chore.  Seconds until its next one; a failure is logged once, and tried again soon."""
+        """One step of one chore.  Seconds until its next one; a failure is logged once, and tried again in a second."""
         try:
             seconds = task.tick()
         except StoreUnavailable as error:
             if task.name not in self._failing:
                 self._log.error(f"cannot {task.name}, trying on: {error}")
                 self._failing.add(task.name)
-            return self._again_seconds
+            return 1.0
         except Exception as error:  # noqa: BLE001 - a defect in one chore must not end the others
             self._log.error(f"{task.name} failed: {error}", exception=error)
-            return self._again_seconds
+            return 1.0
         self._failing.discard(task.name)
         return seconds
 

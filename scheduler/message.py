@@ -162,6 +162,8 @@ class Outcome(NamedTuple):
     """ack: JSON text that a job handler returned."""
     detail: str | None = None
     """ack: a text for the attempt's log line (the echo channel's message)."""
+    destination: str | None = None
+    """release: ``host:port`` that had no room for it."""
     cut_short: bool = False
     """retry: this server's stop ended the attempt.  It is charged, and is never the message's last one."""
 

@@ -25,11 +25,11 @@ from scheduler.embedded import EmbeddedRedis
 from scheduler.errors import StoreUnavailable
 from scheduler.events import EventServer
 from scheduler.flight import InFlight, RedisTime
+from scheduler.held_back import HeldBack
 from scheduler.jobs import load
 from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
-from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
+from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention
 from scheduler.message import Claim
-from scheduler.rights import check_rights
 from scheduler.sentinels import watches_of
 from scheduler.store import Limits, MessageStore, store_for
 from scheduler.store.wake import WakeListener
@@ -108,7 +108,6 @@ class Runtime:
             self._log.warning(warning)
         for notice in report.notices:
             self._log.info(notice)
-        check_rights(client)
         self.redis = f"{report.product} {report.version}, {report.persistence}"
         self.store.open()
 
@@ -128,15 +127,10 @@ class Runtime:
             self.settings.webhook,
             clock=self._clock,
             now_ms=redis_time.now_ms,
-            api_token=next(iter(self.settings.api.tokens), ""),
+            api_token=self.settings.api.auth_token,
             log=self._log,
         )
         return {"echo": EchoChannel(write, redis_time.now_ms), "webhook": webhooks, "job": jobs}
-
-    def renewal_store(self) -> MessageStore:
-        """The store over connections of their own, for the renewal of locks alone."""
-        wait = renewal_timeout(self.settings.redis.socket_timeout_seconds, self.settings.scheduler.lock_seconds)
-        return store_for(self.settings, connect(self.redis_url, socket_timeout=wait), self._clock)
 
     def _renew(self, claim: Claim) -> bool:
         try:
@@ -168,9 +162,12 @@ class _Delivery:
         telemetry = Telemetry(clock)
         redis_time = RedisTime(clock)
         in_flight = InFlight()
+        channels = runtime.channels(redis_time, in_flight)
+        telemetry.start_at_zero(channels, "scheduler")
+        self._held_back = HeldBack(telemetry, clock, log)
         self.workers = Workers(
             store,
-            runtime.channels(redis_time, in_flight),
+            channels,
             threads=plan.workers,
             batch_size=plan.batch_size,
             retry=settings.retry.policy(),
@@ -190,11 +187,9 @@ class _Delivery:
             redis_time=redis_time,
             log=log,
         )
-        self._renewal_store = runtime.renewal_store()
-        renewer = Renewer(self._renewal_store, in_flight, plan.lock_seconds, log, telemetry)
-        self._renewal = renewal(renewer, plan.lock_seconds, clock, log)
         self.maintenance = Maintenance(
             [
+                Renewer(store, self.workers.in_flight, plan.lock_seconds, log, telemetry),
                 Reaper(
                     store,
                     every=plan.reap_seconds,
@@ -211,13 +206,15 @@ class _Delivery:
                     finished=lambda: self.workers.finished,
                     telemetry=telemetry,
                 ),
-                Heartbeat(store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock),
+                Heartbeat(
+                    store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock, log=log
+                ),
+                self._held_back,
             ],
             clock,
             log,
         )
-        clients = (store.client, self._renewal_store.client)
-        self._watch = Maintenance([w for client in clients for w in watches_of(client)], clock, log, name="sentinels")
+        self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels")
         self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log)
         self._events: EventServer | None = None
         if settings.events.enabled:
@@ -230,7 +227,6 @@ class _Delivery:
     def start(self) -> None:
         self.workers.start()
         self._wake.start()
-        self._renewal.start()
         self.maintenance.start()
         self._watch.start()
         self.dispatcher.start()
@@ -244,18 +240,19 @@ class _Delivery:
         self.dispatcher.stop()
         self._wake.stop()
         self.workers.stop(self._grace)
-        self._renewal.stop()
         self.maintenance.stop()
+        self._held_back.tick()  # what the stop gave back
         self._watch.stop()
         try:
             self._store.leave(self._process)
         except StoreUnavailable as error:
             self._log.error(f"could not sign off: {error}")
-        self._renewal_store.close()
 
     def describe(self) -> Mapping[str, Any]:
         """What this process reports beside its figures."""
-        age = self.dispatcher.progress_age()
+        hang = self.workers.deliveries.hang()
+        # That there is no room for more is no progress when what is at work hangs.
+        age = max(self.dispatcher.progress_age(), hang.seconds if hang else 0.0)
         return {
             "role": "scheduler",
             "version": __version__,
@@ -266,11 +263,11 @@ class _Delivery:
             "progress_age_ms": round(age * 1000),
             "stopping": self._stopping,
             "failure": self.workers.failure(),
+            "working": self.workers.deliveries.working(),
             "events_port": self._events.port if self._events else None,
             "gauges": {
                 "scheduler_event_viewers": self._events.viewers if self._events else 0,
                 "scheduler_in_flight": len(self.workers.in_flight),
-                "scheduler_progress_age_seconds": round(age, 3),
             },
         }
 

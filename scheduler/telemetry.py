@@ -3,24 +3,19 @@
 Each process keeps plain numbers and reports them with its heartbeat (``store.beat``); whoever answers ``/metrics`` or
 ``/v1/stats`` reads the reports of all.  Not prometheus-client's own multi-process mode: its files would be one more
 thing that processes share beside Redis, and two memory-mapped histograms cost 5 µs per message where these cost 1
-(measured; docs/why.md).  prometheus-client writes the exposition.
+(measured; docs/why.md).  exposition.py turns the reports into what Prometheus reads.
 """
 
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
-
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, get_args
 
 from scheduler.clock import Clock
-from scheduler.message import Outcome
-
-BOUNDS_MS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 600000)
-"""Upper bounds of the histograms' buckets, ms; one more is without bound."""
+from scheduler.histograms import BOUNDS_MS, Histogram, Spread, together
+from scheduler.message import Outcome, OutcomeKind
 
 SLOT_MS = 10_000
 SLOTS = 90
@@ -29,57 +24,34 @@ SLOTS = 90
 RECENT = 6
 """Slots that "now" means in throughput and lateness: the last minute."""
 
-COUNTERS = {
-    "scheduler_attempts": "Attempts that ended, by channel and outcome (ack, retry, dead, release).",
-    "scheduler_locks_lost": "Attempts whose lock was lost before they ended: their outcome was not recorded.",
-    "scheduler_reaped": "Messages taken back from servers that stopped answering, by where they went.",
-    "scheduler_trimmed": "Finished messages forgotten by retention, by set.",
-    "scheduler_accepted": "Messages accepted, by channel.",
-    "scheduler_http_requests": "HTTP requests answered, by route, method and status.",
-}
-HISTOGRAMS = {
-    "scheduler_lateness_seconds": "Begin of an attempt after its due moment, by channel.",
-    "scheduler_delivery_seconds": "Duration of an attempt, by channel.",
-}
-GAUGES = {
-    "scheduler_in_flight": "Messages claimed by this process and not yet settled.",
-    "scheduler_progress_age_seconds": "Time since this process's scheduler thread last finished a step.",
-    "scheduler_event_viewers": "Viewers of live events that this process serves.",
-}
+NAMED_DESTINATIONS = 100
+"""Destinations that a process counts by name, so that no sender can make endless series; the rest is ``other``."""
+SHOWN_DESTINATIONS = 20
+"""Destinations that a report of the last minute names, those that put off most."""
 
 Labels = tuple[tuple[str, str], ...]
+Key = tuple[str, Labels]
 
 
-class Histogram:
-    """Counts per bucket of ``BOUNDS_MS``, and the sum of all values in ms."""
+class Released(NamedTuple):
+    """Messages that were given back unused, for one reason."""
 
-    __slots__ = ("counts", "total")
+    n: int
+    since: int
+    """ms: when the first of them was due before it was put off."""
 
-    def __init__(self, counts: list[int] | None = None, total: float = 0.0) -> None:
-        self.counts = counts or [0] * (len(BOUNDS_MS) + 1)
-        self.total = total
+    def and_more(self, n: int, since: int) -> Released:
+        return Released(self.n + n, min(self.since, since))
 
-    def observe(self, value: float) -> None:
-        self.counts[bisect_left(BOUNDS_MS, value)] += 1
-        self.total += value
 
-    def add(self, counts: Iterable[int], total: float) -> None:
-        self.counts = [a + b for a, b in zip(self.counts, counts, strict=True)]
-        self.total += total
+class Cause(NamedTuple):
+    """Why messages were given back."""
 
-    def quantile(self, q: float) -> float | None:
-        """The value in ms below which a share ``q`` lies, interpolated within its bucket; None without any value."""
-        rank = q * sum(self.counts)
-        if rank == 0:
-            return None
-        seen = 0
-        for i, n in enumerate(self.counts):
-            if n and seen + n >= rank:
-                low = BOUNDS_MS[i - 1] if i else 0.0
-                high = BOUNDS_MS[i] if i < len(BOUNDS_MS) else BOUNDS_MS[-1]
-                return round(low + (high - low) * (rank - seen) / n, 3)
-            seen += n
-        return float(BOUNDS_MS[-1])
+    channel: str
+    destination: str
+    """``host:port`` of a webhook; empty where there is none."""
+    put_off: bool
+    """Due again later, because the destination had no room.  False: at once, because this server stops or is slow."""
 
 
 class _Slot:
@@ -90,12 +62,12 @@ class _Slot:
         self.accepted = 0
         self.delivered = 0
         self.failed = 0
-        self.lateness = Histogram()
+        self.lateness = Spread()
+        self.held_back: dict[str, Released] = {}
 
     def encode(self) -> list[Any]:
         """``[at_ms, accepted, delivered, failed, {bucket: count}]``: most buckets are empty."""
-        buckets = {str(i): n for i, n in enumerate(self.lateness.counts) if n}
-        return [self.at, self.accepted, self.delivered, self.failed, buckets]
+        return [self.at, self.accepted, self.delivered, self.failed, self.lateness.encode()]
 
 
 class Telemetry:
@@ -104,18 +76,42 @@ class Telemetry:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._counters: dict[tuple[str, Labels], int] = {}
-        self._histograms: dict[tuple[str, Labels], Histogram] = {}
+        self._counters: dict[Key, int] = {}
+        self._histograms: dict[Key, Histogram] = {}
         self._slots: deque[_Slot] = deque(maxlen=SLOTS)
+        self._released: dict[Cause, Released] = {}
+        self._destinations: set[str] = set()
+
+    def start_at_zero(self, channels: Iterable[str], role: str) -> None:
+        """Let the series of these channels exist before anything happens: Prometheus's ``increase`` does not see the
+        first of what comes into being with it.  ``role``: ``scheduler`` or ``api``.
+        """
+        for channel in channels:
+            if role == "api":
+                self.count("scheduler_accepted", 0, channel=channel)
+                continue
+            for outcome in get_args(OutcomeKind):
+                self.count("scheduler_attempts", 0, channel=channel, outcome=outcome)
+            with self._lock:
+                self._histogram("scheduler_lateness_seconds", channel)
+                self._histogram("scheduler_delivery_seconds", channel)
+        if role == "scheduler":
+            self.count("scheduler_locks_lost", 0)
+            for where in ("scheduled", "dead"):
+                self.count("scheduler_reaped", 0, to=where)
+            for which in ("done", "dead"):
+                self.count("scheduler_trimmed", 0, set=which)
 
     def count(self, name: str, n: int = 1, /, **labels: str) -> None:
-        """Add to a counter of ``COUNTERS``."""
-        key = (name, tuple(labels.items()))
+        """Add to a counter of ``exposition.COUNTERS``."""
         with self._lock:
-            self._counters[key] = self._counters.get(key, 0) + n
+            self._add((name, tuple(labels.items())), n)
+
+    def _add(self, key: Key, n: int) -> None:
+        self._counters[key] = self._counters.get(key, 0) + n
 
     def accepted(self, channel: str, n: int) -> None:
-        """So many messages were accepted."""
+        """N messages were accepted."""
         self.count("scheduler_accepted", n, channel=channel)
         with self._lock:
             self._slot().accepted += n
@@ -126,9 +122,9 @@ class Telemetry:
             slot = self._slot()
             for outcome in outcomes:
                 channel = outcome.claim.channel
-                key = ("scheduler_attempts", (("channel", channel), ("outcome", outcome.kind)))
-                self._counters[key] = self._counters.get(key, 0) + 1
+                self._add(("scheduler_attempts", (("channel", channel), ("outcome", outcome.kind))), 1)
                 if outcome.kind == "release":
+                    self._release(slot, outcome)
                     continue
                 if outcome.kind == "ack":
                     slot.delivered += 1
@@ -138,14 +134,35 @@ class Telemetry:
                 self._histogram("scheduler_lateness_seconds", channel).observe(outcome.lateness_ms)
                 self._histogram("scheduler_delivery_seconds", channel).observe(outcome.duration_ms)
 
+    def _release(self, slot: _Slot, outcome: Outcome) -> None:
+        since = outcome.claim.due_at
+        destination = outcome.destination or ""
+        cause = Cause(outcome.claim.channel, destination, outcome.delay_ms is not None)
+        self._released[cause] = self._released.get(cause, Released(0, since)).and_more(1, since)
+        if cause.put_off and destination:
+            slot.held_back[destination] = slot.held_back.get(destination, Released(0, since)).and_more(1, since)
+            if len(self._destinations) < NAMED_DESTINATIONS:
+                self._destinations.add(destination)
+            name = destination if destination in self._destinations else "other"
+            self._add(("scheduler_held_back", (("channel", cause.channel), ("destination", name))), 1)
+
+    def take_released(self) -> dict[Cause, Released]:
+        """What was given back since this was last asked."""
+        with self._lock:
+            taken, self._released = self._released, {}
+        return taken
+
     def snapshot(self) -> dict[str, Any]:
         """Everything since the start, and the slots of the last minute; JSON-able."""
         with self._lock:
             self._slot()
+            recent = list(self._slots)[-RECENT - 1 :]
             return {
                 "counters": [[name, labels, n] for (name, labels), n in self._counters.items()],
-                "histograms": [[name, labels, h.counts, h.total] for (name, labels), h in self._histograms.items()],
-                "recent": [slot.encode() for slot in list(self._slots)[-RECENT - 1 :]],
+                "bounds": BOUNDS_MS,
+                "histograms": [[name, labels, [*h.counts], h.total] for (name, labels), h in self._histograms.items()],
+                "recent": [slot.encode() for slot in recent],
+                "held_back": _most_held_back(slot.held_back for slot in recent if slot.at >= self._first_recent()),
             }
 
     def history(self) -> list[list[Any]]:
@@ -167,6 +184,23 @@ class Telemetry:
             self._slots.append(_Slot(at))
         return self._slots[-1]
 
+    def _first_recent(self) -> int:
+        return (self._clock.now_ms() // SLOT_MS - RECENT) * SLOT_MS
+
+
+def _add_up(parts: Iterable[tuple[str, int, int]]) -> dict[str, Released]:
+    """``destination, n, since`` of many, by destination."""
+    total: dict[str, Released] = {}
+    for destination, n, since in parts:
+        total[destination] = total.get(destination, Released(0, since)).and_more(n, since)
+    return total
+
+
+def _most_held_back(slots: Iterable[Mapping[str, Released]]) -> list[tuple[str, int, int]]:
+    total = _add_up((name, *released) for slot in slots for name, released in slot.items())
+    most = sorted(total.items(), key=lambda item: -item[1].n)[:SHOWN_DESTINATIONS]
+    return [(destination, *released) for destination, released in most]
+
 
 class Point(NamedTuple):
     """Ten seconds of the whole service."""
@@ -175,31 +209,37 @@ class Point(NamedTuple):
     accepted: int
     delivered: int
     failed: int
-    lateness: Histogram
+    lateness: Spread
 
 
 def merge_slots(histories: Iterable[Iterable[list[Any]]]) -> list[Point]:
     """The slots of many processes, added up by time, oldest first."""
     points: dict[int, Point] = {}
     for history in histories:
-        for at, accepted, delivered, failed, buckets in history:
-            old = points.get(at) or Point(at, 0, 0, 0, Histogram())
-            for bucket, n in buckets.items():
-                old.lateness.counts[int(bucket)] += n
+        for at, accepted, delivered, failed, buckets, *_ in history:
+            old = points.get(at) or Point(at, 0, 0, 0, Spread())
+            old.lateness.add(buckets)
             points[at] = Point(
                 at, old.accepted + accepted, old.delivered + delivered, old.failed + failed, old.lateness
             )
     return [points[at] for at in sorted(points)]
 
 
+def _last_minute(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> list[Point]:
+    first = (now_ms // SLOT_MS - RECENT) * SLOT_MS
+    return [p for p in merge_slots(s.get("recent", ()) for s in snapshots.values()) if p.at >= first]
+
+
+def ended_lately(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> int:
+    """How many attempts ended within the last minute, over all processes."""
+    return sum(p.delivered + p.failed for p in _last_minute(snapshots, now_ms))
+
+
 def summary(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> dict[str, Any]:
     """Throughput per second and lateness (ms) of the last minute, over all processes."""
-    first = (now_ms // SLOT_MS - RECENT) * SLOT_MS
-    points = [p for p in merge_slots(s.get("recent", ()) for s in snapshots.values()) if p.at >= first]
-    seconds = max(1.0, (now_ms - first) / 1000)
-    lateness = Histogram()
-    for point in points:
-        lateness.add(point.lateness.counts, 0)
+    points = _last_minute(snapshots, now_ms)
+    seconds = max(1.0, (now_ms - (now_ms // SLOT_MS - RECENT) * SLOT_MS) / 1000)
+    lateness = together(point.lateness for point in points)
     return {
         "throughput": {
             "accepted_per_s": round(sum(p.accepted for p in points) / seconds, 2),
@@ -208,6 +248,16 @@ def summary(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> dict[str
         },
         "lateness_ms": {"p50": lateness.quantile(0.5), "p99": lateness.quantile(0.99)},
     }
+
+
+def destinations(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> list[dict[str, Any]]:
+    """Where messages were put off within the last minute, over all processes, those that put off most first."""
+    total = _add_up((*entry,) for snapshot in snapshots.values() for entry in snapshot.get("held_back", ()))
+    most = sorted(total.items(), key=lambda item: -item[1].n)[:SHOWN_DESTINATIONS]
+    return [
+        {"destination": name, "put_off": released.n, "oldest_age_ms": max(0, now_ms - released.since)}
+        for name, released in most
+    ]
 
 
 def history_points(histories: Iterable[Iterable[list[Any]]], now_ms: int) -> list[dict[str, Any]]:
@@ -226,45 +276,3 @@ def history_points(histories: Iterable[Iterable[list[Any]]], now_ms: int) -> lis
         for p in merge_slots(histories)
         if p.at > now_ms - SLOTS * SLOT_MS
     ]
-
-
-def families(snapshots: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
-    """The processes' reports as Prometheus metrics; every sample says which process it is of."""
-    for name, text in COUNTERS.items():
-        yield _counter(name, text, snapshots)
-    for name, text in HISTOGRAMS.items():
-        yield _histogram(name, text, snapshots)
-    for name, text in GAUGES.items():
-        gauge = GaugeMetricFamily(name, text, labels=["process"])
-        for process, snapshot in snapshots.items():
-            if name in snapshot.get("gauges", {}):
-                gauge.add_metric([process], snapshot["gauges"][name])
-        yield gauge
-
-
-def _counter(name: str, text: str, snapshots: Mapping[str, Mapping[str, Any]]) -> Metric:
-    family = CounterMetricFamily(name, text)
-    for process, snapshot in snapshots.items():
-        for counted, labels, n in snapshot.get("counters", ()):
-            if counted == name:
-                family.add_sample(f"{name}_total", {"process": process, **dict(labels)}, n)
-    return family
-
-
-def _histogram(name: str, text: str, snapshots: Mapping[str, Mapping[str, Any]]) -> Metric:
-    family = HistogramMetricFamily(name, text)
-    for process, snapshot in snapshots.items():
-        for measured, labels, counts, total in snapshot.get("histograms", ()):
-            if measured == name:
-                for suffix, more, value in _samples(counts, total):
-                    family.add_sample(name + suffix, {"process": process, **dict(labels), **more}, value)
-    return family
-
-
-def _samples(counts: list[int], total_ms: float) -> Iterator[tuple[str, dict[str, str], float]]:
-    seen = 0
-    for bound, n in zip((*BOUNDS_MS, None), counts, strict=True):
-        seen += n
-        yield "_bucket", {"le": "+Inf" if bound is None else f"{bound / 1000:g}"}, seen
-    yield "_count", {}, seen
-    yield "_sum", {}, total_ms / 1000

@@ -10,11 +10,7 @@ import pytest
 import redis
 
 from tests.support.clock import FakeClock
-from tests.support.redis_server import RedisServer, described
-
-
-def pytest_report_header() -> str:
-    return f"server: {described()}"
+from tests.support.redis_server import RedisServer
 
 
 @pytest.fixture

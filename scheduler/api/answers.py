@@ -128,6 +128,7 @@ class ServerOut(_Answer):
     progress_age_ms: int | None = Field(
         description="At the last beat, how long ago its scheduler thread finished a step; null of role api."
     )
+    clock_skew_ms: int | None = Field(description="So far its clock is ahead of Redis's; below 0 behind it.")
     failure: str | None = Field(description="Why it reports and delivers nothing, in words; null while all is well.")
     version: str | None
     pid: int | None
@@ -156,7 +157,7 @@ class HistoryPoint(_Answer):
 
 
 class LatenessOut(_Answer):
-    """Begin of delivery after due_at, ms, over the last minute; null when there was none."""
+    """Begin of an attempt after its moment, ms, over the last minute; null when there was none."""
 
     p50: float | None
     p99: float | None
@@ -182,6 +183,22 @@ class RedisOut(_Answer):
     keys: int
 
 
+class DestinationOut(_Answer):
+    """A destination that takes no more for now."""
+
+    destination: str = Field(description="host:port")
+    put_off: int = Field(description="Times that a message for it was put off within the last minute.")
+    oldest_age_ms: int = Field(description="For how long the first of these messages had been due.")
+
+
+class HeldBackOut(_Answer):
+    """Messages that are due and were put off, because their destination had no room."""
+
+    messages: int
+    oldest_age_ms: int | None
+    destinations: list[DestinationOut] = Field(description="At most 20, those that put off most first.")
+
+
 class StatsOut(_Answer):
     """The service at a glance."""
 
@@ -193,7 +210,10 @@ class StatsOut(_Answer):
     dead: int
     finished: int = Field(description="Delivered and cancelled, within retention.")
     paused: bool
-    oldest_due_age_ms: int | None = Field(description="How long the longest waiting due message has been due.")
+    oldest_due_age_ms: int | None = Field(
+        description="How long the message that waits longest for an attempt has been due, those held back included."
+    )
+    held_back: HeldBackOut
     next_due_at: Moment | None
     finished_bytes: int
     throughput: ThroughputOut

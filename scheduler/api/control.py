@@ -8,14 +8,13 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from scheduler import telemetry
-from scheduler.access import EVENTS_PATH
 from scheduler.api.answers import PausedOut, PreviewOut, StatsOut
 from scheduler.api.body import read_json
 from scheduler.api.convert import due_at
 from scheduler.api.models import PreviewIn
 from scheduler.api.openapi import operation
 from scheduler.api.respond import answer
-from scheduler.api.services import Services, services
+from scheduler.api.services import services
 from scheduler.api.validate import validate
 from scheduler.config import Settings
 from scheduler.message import Priority
@@ -56,12 +55,13 @@ def stats() -> Response:
         {
             **_counts(counts),
             **telemetry.summary(living, counts.redis_ms),
+            "held_back": _held_back(living, counts),
             "history": telemetry.history_points(here.store.history().values(), counts.redis_ms),
             "servers": [
                 _server(name, known[name], here.settings) for name in sorted(known) if known[name]["age_ms"] <= SHOWN_MS
             ],
             "redis": here.store.redis_info(),
-            "events_url": _events_url(living, here),
+            "events_url": _events_url(living, here.server),
         }
     )
 
@@ -72,7 +72,7 @@ def preview() -> Response:
     """Takes what POST /v1/messages takes, and stores nothing."""
     here = services()
     data = validate(PreviewIn, read_json(request))
-    now_ms = here.clock.now_ms()
+    now_ms = here.now_ms()
     asked = due_at(data.time, data.delay, data.timezone, now_ms, here.settings)
     moment = asked if asked > 0 else now_ms - asked
     zone = parse_timezone(data.timezone)
@@ -86,10 +86,14 @@ def preview() -> Response:
     )
 
 
+def silent_ms(settings: Settings) -> float:
+    """A process that has not reported for longer is not alive: three heartbeats."""
+    return 3 * settings.scheduler.heartbeat_seconds * 1000
+
+
 def alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -> dict[str, dict[str, Any]]:
-    """Those of ``store.servers()`` that missed less than three heartbeats."""
-    limit_ms = 3 * settings.scheduler.heartbeat_seconds * 1000
-    return {name: snapshot for name, snapshot in snapshots.items() if snapshot["age_ms"] <= limit_ms}
+    """Those of ``store.servers()`` that report."""
+    return {name: snapshot for name, snapshot in snapshots.items() if snapshot["age_ms"] <= silent_ms(settings)}
 
 
 def failure(snapshot: dict[str, Any], settings: Settings) -> str | None:
@@ -115,8 +119,21 @@ def patience_ms(settings: Settings) -> float:
 
 
 def oldest_due_age_ms(counts: Counts) -> int | None:
-    """For how long, in ms, the due message that waits longest has been due; None when none is due."""
-    return max(0, counts.redis_ms - counts.oldest_due_at) if counts.oldest_due_at is not None else None
+    """For how long, in ms, the message that waits longest for an attempt has been due; None when none is due.
+
+    One that back-pressure put off counts from the moment before: its due_at says when it will be looked at again.
+    """
+    moments = [at for at in (counts.oldest_due_at, counts.oldest_held_at) if at is not None]
+    return max(0, counts.redis_ms - min(moments)) if moments else None
+
+
+def _held_back(living: dict[str, dict[str, Any]], counts: Counts) -> dict[str, Any]:
+    oldest = counts.oldest_held_at
+    return {
+        "messages": counts.held_back,
+        "oldest_age_ms": max(0, counts.redis_ms - oldest) if oldest is not None else None,
+        "destinations": telemetry.destinations(living, counts.redis_ms),
+    }
 
 
 def _counts(counts: Counts) -> dict[str, Any]:
@@ -148,6 +165,7 @@ def _server(name: str, snapshot: dict[str, Any], settings: Settings) -> dict[str
         "last_beat_age_ms": snapshot["age_ms"],
         "progress_age_ms": snapshot.get("progress_age_ms"),
         "failure": failure(snapshot, settings),
+        "clock_skew_ms": snapshot.get("clock_skew_ms"),
         "version": snapshot.get("version"),
         "pid": snapshot.get("pid"),
         "host": snapshot.get("host"),
@@ -155,15 +173,10 @@ def _server(name: str, snapshot: dict[str, Any], settings: Settings) -> dict[str
     }
 
 
-def _events_url(living: dict[str, dict[str, Any]], here: Services) -> str | None:
-    """Where live events are: under ``Server.PublicUrl``; without it at this server, else at any other, under the host
-    name that the client used for us.
-    """
+def _events_url(living: dict[str, dict[str, Any]], server: str) -> str | None:
+    """Where live events are: at this server, else at any other, under the host name that the client used for us."""
     ports = {name: snapshot["events_port"] for name, snapshot in living.items() if snapshot.get("events_port")}
-    if ports and here.settings.server.public_url:
-        # ws:// for http://, wss:// for https://
-        return here.address(EVENTS_PATH).replace("http", "ws", 1)
-    port = next((ports[name] for name in sorted(ports) if name.startswith(f"{here.server}/")), None)
+    port = next((ports[name] for name in sorted(ports) if name.startswith(f"{server}/")), None)
     port = port or next((ports[name] for name in sorted(ports)), None)
     try:
         host = urlsplit(f"//{request.host}").hostname
@@ -171,4 +184,4 @@ def _events_url(living: dict[str, dict[str, Any]], here: Services) -> str | None
         host = None
     if port is None or not host:
         return None
-    return f"ws://{f'[{host}]' if ':' in host else host}:{port}{EVENTS_PATH}"
+    return f"ws://{f'[{host}]' if ':' in host else host}:{port}/v1/events"

@@ -62,7 +62,7 @@ def _read() -> tuple[EchoIn, Any]:
 def _moment(data: EchoIn) -> int:
     here = services()
     try:
-        return due_at(data.time, None, data.timezone, here.clock.now_ms(), here.settings)
+        return due_at(data.time, None, data.timezone, here.now_ms(), here.settings)
     except InvalidInput as error:
         raise _Refused(INVALID_TIME, error) from None
 

@@ -11,19 +11,22 @@ from prometheus_client import CONTENT_TYPE_LATEST, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from scheduler import telemetry
+from scheduler import exposition, telemetry
 from scheduler.api import dashboard
 from scheduler.api.answers import HealthOut, RootOut
-from scheduler.api.control import alive, failure, oldest_due_age_ms, patience_ms
+from scheduler.api.control import alive, failure, oldest_due_age_ms, patience_ms, silent_ms
 from scheduler.api.openapi import operation
 from scheduler.api.respond import ApiResponse, answer
-from scheduler.api.services import services
+from scheduler.api.services import Services, services
 from scheduler.config import Settings
 from scheduler.errors import StoreUnavailable
 from scheduler.message import Priority
 from scheduler.store import Counts
 
 blueprint = Blueprint("health", __name__)
+
+STANDSTILL_MS = 60_000
+"""Messages that have been due for longer, while nothing ends, are not delivered any more."""
 
 _ROOT = {"status": 200, "data": "Scheduler service is running."}
 
@@ -38,20 +41,28 @@ def root() -> Response:
 @blueprint.get("/health")
 @operation("Say whether messages are accepted and delivered", tag="health", answer=HealthOut)
 def health() -> Response:
-    """503 when Redis is away, or when no scheduler made progress within three times its poll interval."""
+    """503 when Redis is away, no scheduler makes progress, or messages are due and nothing has ended for a minute."""
     here = services()
     try:
-        alive = schedulers_alive(here.store.servers(), here.settings)
-        paused = here.store.counts().paused
-    except StoreUnavailable as error:
-        return _ill(f"{error.reason}.", HTTPStatus.SERVICE_UNAVAILABLE)
-    if not alive:
-        return _ill("No scheduler is making progress: nothing is delivered.", HTTPStatus.SERVICE_UNAVAILABLE)
-    return answer({"status": "success", "message": "server is ok!", "schedulers": alive, "paused": paused})
+        servers, counts = here.store.servers(), here.store.counts()
+    except StoreUnavailable:
+        return _ill("Redis does not answer.", HTTPStatus.SERVICE_UNAVAILABLE)
+    well = schedulers_alive(servers, here.settings)
+    if not well:
+        return _ill(_why_none(servers, here.settings), HTTPStatus.SERVICE_UNAVAILABLE)
+    if stuck := standstill(alive(servers, here.settings), counts):
+        return _ill(stuck, HTTPStatus.SERVICE_UNAVAILABLE)
+    return answer({"status": "success", "message": "server is ok!", "schedulers": well, "paused": counts.paused})
 
 
 def _ill(message: str, status: HTTPStatus) -> Response:
     return answer({"status": "error", "message": message}, status, {"Retry-After": "1"})
+
+
+def _why_none(servers: dict[str, dict[str, Any]], settings: Settings) -> str:
+    """Why no scheduler makes progress, as far as one says so itself."""
+    said = [why for one in alive(servers, settings).values() if (why := failure(one, settings)) is not None]
+    return f"No scheduler is making progress: nothing is delivered{f' ({said[0]})' if said else ''}."
 
 
 def schedulers_alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -> int:
@@ -64,33 +75,61 @@ def schedulers_alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -
     )
 
 
+def standstill(living: dict[str, dict[str, Any]], counts: Counts) -> str | None:
+    """Words for a service whose messages are due while nothing ends; None while all is well.
+
+    What is held back does not count: one endpoint that hangs is no fault of the service.  Nor does what waits for jobs
+    that run for long: to restart the server would end them too.
+    """
+    if counts.paused or counts.oldest_due_at is None or any(one.get("working") for one in living.values()):
+        return None
+    age_ms = counts.redis_ms - counts.oldest_due_at
+    if age_ms <= STANDSTILL_MS or telemetry.ended_lately(living, counts.redis_ms):
+        return None
+    return f"Messages have been due for {age_ms / 1000:.0f} s, and no attempt has ended for a minute."
+
+
 @blueprint.get("/metrics")
 @operation("Figures for Prometheus", tag="health", answer=None)
 def metrics() -> Response:
-    """The figures of all processes of this server together, and the counts of the store."""
+    """The figures of all processes of all servers, and the counts of the store.
+
+    While Redis is away: this process's own figures, and the last that it knows of the others.
+    """
     here = services()
-    mine = {
-        name: snapshot
-        for name, snapshot in alive(here.store.servers(), here.settings).items()
-        if name == here.server or name.startswith(here.server + "/")
-    }
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(mine, here.store.counts()))
+    registry.register(_Figures(here))
     return ApiResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 class _Figures(Collector):
-    def __init__(self, snapshots: dict[str, dict[str, Any]], counts: Counts) -> None:
-        self._snapshots = snapshots
-        self._counts = counts
+    def __init__(self, here: Services) -> None:
+        self._here = here
 
     def collect(self) -> Iterator[Metric]:
         """The metric families of this moment."""
-        yield from telemetry.families(self._snapshots)
-        yield from _gauges(self._counts)
+        here = self._here
+        found: tuple[Counts, dict[str, Any]] | None = None
+        try:
+            here.last_reports.keep(here.store.servers())
+            found = here.store.counts(), here.store.redis_info()
+        except StoreUnavailable:
+            pass
+        reports = here.last_reports.now()
+        reports[here.process] = {
+            **reports.get(here.process, {}),
+            "role": "api",
+            "age_ms": 0,
+            **here.telemetry.snapshot(),
+        }
+        yield from exposition.families(reports, silent_ms(here.settings))
+        yield GaugeMetricFamily("scheduler_redis_up", "1 while Redis answers this process.", value=float(bool(found)))
+        if found is not None:
+            yield from _of_store(found[0])
+            yield from _of_redis(found[1])
 
 
-def _gauges(counts: Counts) -> Iterator[Metric]:
+def _of_store(counts: Counts) -> Iterator[Metric]:
     messages = GaugeMetricFamily("scheduler_messages", "Messages in the store by state.", labels=["state"])
     scheduled = GaugeMetricFamily("scheduler_scheduled", "Scheduled messages by priority.", labels=["priority"])
     for state, number in (
@@ -100,6 +139,7 @@ def _gauges(counts: Counts) -> Iterator[Metric]:
         ("processing", counts.processing),
         ("dead", counts.dead),
         ("finished", counts.finished),
+        ("held_back", counts.held_back),
     ):
         messages.add_metric([state], number)
     for priority in Priority:
@@ -108,7 +148,16 @@ def _gauges(counts: Counts) -> Iterator[Metric]:
     yield scheduled
     yield GaugeMetricFamily(
         "scheduler_oldest_due_age_seconds",
-        "For how long the due message that waits longest has been due; 0 when none is due.",
+        "For how long the message that waits longest for an attempt has been due; 0 when none is due.",
         value=(oldest_due_age_ms(counts) or 0) / 1000,
     )
     yield GaugeMetricFamily("scheduler_paused", "1 while claiming stands still.", value=float(counts.paused))
+
+
+def _of_redis(info: dict[str, Any]) -> Iterator[Metric]:
+    for name, text, value in (
+        ("scheduler_redis_used_memory_bytes", "Memory that Redis uses.", info["used_memory"]),
+        ("scheduler_redis_max_memory_bytes", "Memory that Redis may use; 0 is without limit.", info["maxmemory"]),
+    ):
+        if value is not None:  # a managed Redis may not tell
+            yield GaugeMetricFamily(name, text, value=value)

@@ -118,17 +118,13 @@ def create() -> Response:
         stored = store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
     if stored.id == id:
         here.telemetry.accepted("job", 1)
-    return answer(
-        _shown(stored_message(message, stored)),
-        HTTPStatus.CREATED,
-        {"Location": here.address(f"/api/jobs/{stored.id}")},
-    )
+    return answer(_shown(stored_message(message, stored)), HTTPStatus.CREATED, {"Location": f"/api/jobs/{stored.id}"})
 
 
 def _moment(scheduled_at: Any) -> int:
     here = services()
     try:
-        return due_at(scheduled_at, None, None, here.clock.now_ms(), here.settings)
+        return due_at(scheduled_at, None, None, here.now_ms(), here.settings)
     except InvalidInput as error:
         raise InvalidInput.of("scheduled_at", error.errors[0].message) from None
 
@@ -248,7 +244,7 @@ def _shown(message: Message) -> dict[str, Any]:
 def _status(message: Message) -> str:
     if message.status is Status.SCHEDULED:
         # Asked for at once is queued, whatever this machine's clock says.
-        now = max(services().clock.now_ms(), message.created_at)
+        now = max(services().now_ms(), message.created_at)
         return "delayed" if message.due_at > now else "queued"
     return _STATUSES[message.status]
 

@@ -50,7 +50,7 @@ def create() -> Response:
     once = idempotency.of_request(request, body)
     idempotency.refuse_own_id(once, data.id, "id")
     id = data.id or _new_ids(once, 1)[0]
-    message = new_message(data, id, here.clock.now_ms(), here.settings)
+    message = new_message(data, id, here.now_ms(), here.settings)
     if data.id is None and once.key is None:
         stored = here.store.schedule_fresh(message)
     else:
@@ -60,7 +60,7 @@ def create() -> Response:
     return answer(
         message_answer(stored_message(message, stored), here.settings),
         HTTPStatus.CREATED,
-        {"Location": here.address(f"/v1/messages/{stored.id}")},
+        {"Location": f"/v1/messages/{stored.id}"},
     )
 
 
@@ -78,7 +78,7 @@ def stored_message(message: NewMessage, stored: Scheduled) -> Message:
             found = here.store.get(stored.id)
             found.attempts = None
             return found
-    created_at = stored.created_at if stored.created_at is not None else here.clock.now_ms()
+    created_at = stored.created_at if stored.created_at is not None else here.now_ms()
     return Message(
         id=stored.id,
         status=Status.SCHEDULED,
@@ -115,7 +115,7 @@ def create_batch() -> Response:
     _check_own_ids(batch, once)
     fresh = _new_ids(once, len(batch.messages))
     ids = [data.id or id for data, id in zip(batch.messages, fresh, strict=True)]
-    messages = new_messages(batch, ids, here.clock.now_ms(), here.settings)
+    messages = new_messages(batch, ids, here.now_ms(), here.settings)
     stored = here.store.schedule(messages, idempotency_key=once.key, fingerprint=once.fingerprint)
     if stored[0].id == ids[0]:
         _count_accepted(messages)
@@ -192,7 +192,7 @@ def change(id: str) -> Response:
     """Change what a message is, or when."""
     here = services()
     data = validate(MessagePatch, read_json(request))
-    wanted = changes(data, here.clock.now_ms(), here.settings)
+    wanted = changes(data, here.now_ms(), here.settings)
     if wanted.target is not None:
         stored = here.store.get(checked_id(id))
         if stored.channel != "webhook":

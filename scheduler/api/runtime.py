@@ -12,11 +12,14 @@ from flask import Flask
 
 from scheduler import __version__
 from scheduler.api.app import create_app
+from scheduler.api.last_reports import LastReports
+from scheduler.api.models import CHANNELS
 from scheduler.api.services import Services
 from scheduler.api.slow_clients import SlowClients
 from scheduler.clock import Clock
 from scheduler.config import Settings
 from scheduler.errors import StoreUnavailable
+from scheduler.flight import RedisTime
 from scheduler.logs import ServiceLog
 from scheduler.maintenance import Heartbeat, Maintenance
 from scheduler.sentinels import watches_of
@@ -30,18 +33,25 @@ class ApiRuntime:
     def __init__(self, settings: Settings, store: MessageStore, clock: Clock, log: ServiceLog) -> None:
         """``settings.server.name`` must not be empty: all processes of a server share it."""
         self.name = f"{settings.server.name}/api-{os.getpid()}"
+        telemetry, redis_time = Telemetry(clock), RedisTime(clock)
+        telemetry.start_at_zero(CHANNELS, "api")
         self.services = Services(
             settings=settings,
             store=store,
             clock=clock,
-            telemetry=Telemetry(clock),
+            telemetry=telemetry,
+            redis_time=redis_time,
+            process=self.name,
             log=log,
+            last_reports=LastReports(clock),
             slow_clients=SlowClients(clock, settings.server.port, settings.server.api_threads),
             server=settings.server.name,
         )
         self._started_at = clock.now_ms()
         every = settings.scheduler.heartbeat_seconds
-        heartbeat = Heartbeat(store, self.name, self.services.telemetry, self.describe, every=every, clock=clock)
+        heartbeat = Heartbeat(
+            store, self.name, telemetry, self.describe, every=every, clock=clock, log=log, redis_time=redis_time
+        )
         self._maintenance = Maintenance([heartbeat, self.services.slow_clients], clock, log)
         self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels")
 

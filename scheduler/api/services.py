@@ -7,9 +7,11 @@ from typing import Any, cast
 
 from flask import current_app
 
+from scheduler.api.last_reports import LastReports
 from scheduler.api.slow_clients import SlowClients
 from scheduler.clock import Clock
 from scheduler.config import Settings
+from scheduler.flight import RedisTime
 from scheduler.logs import ServiceLog
 from scheduler.store import MessageStore
 from scheduler.telemetry import Telemetry
@@ -25,14 +27,19 @@ class Services:
     store: MessageStore
     clock: Clock
     telemetry: Telemetry
+    redis_time: RedisTime
+    """Told at every heartbeat: what a request asks for is reckoned from Redis's time, by every server alike."""
     log: ServiceLog
     slow_clients: SlowClients
+    last_reports: LastReports
     server: str
     """This server's name; its processes in ``store.servers()`` have this name, or one that begins with it and ``/``."""
+    process: str
+    """This process's own name among those."""
 
-    def address(self, path: str) -> str:
-        """Where clients find ``path`` of this service: under ``Server.PublicUrl`` when it is set, else at this host."""
-        return self.settings.server.public_url + path
+    def now_ms(self) -> int:
+        """Redis's time; before the first heartbeat this machine's."""
+        return round(self.redis_time.now_ms())
 
     def attach(self, app: Any) -> None:
         """Make these the services of ``app`` (a ``flask.Flask``)."""

@@ -42,9 +42,11 @@ def _number(info: dict[str, Any], name: str) -> int | None:
 class Registry(Base):
     """beat, servers, Redis's own figures"""
 
-    def beat(self, process: str, snapshot: dict[str, Any], history: list[Any] | None = None) -> None:
-        """Report that this process is alive, with its figures; ``history`` only when it has changed."""
-        self.call(
+    def beat(self, process: str, snapshot: dict[str, Any], history: list[Any] | None = None) -> int:
+        """Report that this process is alive, with its figures; ``history`` only when it has changed.  Redis's time (ms)
+        is returned.
+        """
+        now: int = self.call(
             load("beat"),
             _KEYS,
             0,
@@ -52,6 +54,7 @@ class Registry(Base):
             snapshot=json.dumps(snapshot, separators=(",", ":")),
             slots="" if history is None else json.dumps(history, separators=(",", ":")),
         )
+        return now
 
     def leave(self, process: str) -> None:
         """Take this process off the list of those alive (a clean stop)."""

@@ -9,10 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from scheduler.api import Services, create_app
+from scheduler.api.last_reports import LastReports
 from scheduler.api.slow_clients import SlowClients
 from scheduler.clock import Clock
 from scheduler.config import Settings
 from scheduler.errors import StoreUnavailable
+from scheduler.flight import RedisTime
 from scheduler.logs import adapt
 from scheduler.message import IdGenerator
 from scheduler.store import MessageStore
@@ -31,6 +33,7 @@ class Api:
         self.log = RecordingLogger()
         self.store: MessageStore = store or memory_store(clock, self.settings)
         self.telemetry = Telemetry(clock)
+        self.redis_time = RedisTime(clock)
         self.app: Flask = create_app(
             Services(
                 settings=self.settings,
@@ -40,6 +43,9 @@ class Api:
                 log=adapt(self.log),
                 slow_clients=SlowClients(clock, 0, 1),
                 server=SERVER,
+                last_reports=LastReports(clock),
+                redis_time=self.redis_time,
+                process=f"{SERVER}/api-1",
             )
         )
         self.client: FlaskClient = self.app.test_client()

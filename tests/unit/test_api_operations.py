@@ -9,13 +9,16 @@ import pytest
 
 from scheduler.api.runtime import ApiRuntime
 from scheduler.config import Settings
+from scheduler.errors import StoreUnavailable
 from scheduler.logs import adapt
-from scheduler.message import Outcome
+from scheduler.message import Claim, Outcome, Priority
 from scheduler.telemetry import Telemetry
 from tests.support.api import SERVER, Api, AwayStore, memory_store
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
 from tests.support.waiting import wait_for
+
+OUTCOME = Outcome(Claim("a", "t", 1, 1, "echo", "1", None, None, None, Priority.NORMAL, 1, 0), "ack")
 
 
 @pytest.fixture
@@ -78,6 +81,44 @@ class TestHealth:
         beat(api, "another-server")
         assert api.get("/health").json["schedulers"] == 1
 
+    def test_says_what_hangs(self, api: Api) -> None:
+        beat(api, failure="channel echo: a delivery hangs, and has not returned for 42 s")
+        answer = api.get("/health")
+        assert answer.status_code == 503
+        assert answer.json["message"] == (
+            "No scheduler is making progress: nothing is delivered "
+            "(channel echo: a delivery hangs, and has not returned for 42 s)."
+        )
+
+    @pytest.mark.parametrize(
+        ("due_s", "more", "status"),
+        [
+            (61, {}, 503),
+            (60, {}, 200),
+            (61, {"ended": True}, 200),
+            (61, {"paused": True}, 200),
+            (61, {"working": ["job"]}, 200),
+            (61, {"held_back": True}, 200),
+        ],
+    )
+    def test_messages_that_are_due_while_nothing_ends(
+        self, api: Api, clock: FakeClock, due_s: float, more: dict[str, Any], status: int
+    ) -> None:
+        api.message(delay=None)
+        if more.get("held_back"):
+            api.store.settle([Outcome(c, "release", delay_ms=90_000) for c in api.store.claim(1, 1000).claims])
+        if more.get("paused"):
+            api.post("/v1/pause")
+        clock.advance(due_s)
+        figures = Telemetry(clock)
+        if more.get("ended"):
+            figures.attempts([OUTCOME])
+        beat(api, working=more.get("working", []), **figures.snapshot())
+        answer = api.get("/health")
+        assert answer.status_code == status
+        if status == 503:
+            assert answer.json["message"] == "Messages have been due for 61 s, and no attempt has ended for a minute."
+
     def test_redis_away(self, clock: FakeClock) -> None:
         answer = Api(clock, store=AwayStore()).get("/health")
         assert answer.status_code == 503
@@ -110,26 +151,56 @@ class TestMetrics:
         ):
             assert line in lines
 
-    def test_all_processes_of_this_server_and_no_others(self, api: Api, clock: FakeClock) -> None:
+    def test_all_processes_of_all_servers(self, api: Api, clock: FakeClock) -> None:
         mine, other = Telemetry(clock), Telemetry(clock)
         api.message(delay=None)
         outcome = Outcome(api.store.claim(1, 1000).claims[0], "ack", duration_ms=2, lateness_ms=0.5)
         for telemetry in (mine, other):
             telemetry.attempts([outcome])
-        beat(api, SERVER, **mine.snapshot())
-        api.store.beat(f"{SERVER}/api-7", {"role": "api", **api.telemetry.snapshot()})
-        beat(api, f"{SERVER}-2", **other.snapshot())
+        beat(api, f"{SERVER}/scheduler", **mine.snapshot())
+        beat(api, "worker-without-http/scheduler", **other.snapshot())
         text = api.get("/metrics").text
-        assert set(re.findall(r'process="([^"]*)"', text)) == {SERVER, f"{SERVER}/api-7"}
-        assert f'scheduler_attempts_total{{channel="echo",outcome="ack",process="{SERVER}"}} 1.0' in text
+        assert set(re.findall(r'server="([^"]*)"', text)) == {SERVER, "worker-without-http"}
+        for server in (SERVER, "worker-without-http"):
+            labels = f'channel="echo",outcome="ack",process="scheduler",server="{server}"'
+            assert f"scheduler_attempts_total{{{labels}}} 1.0" in text
         assert "scheduler_lateness_seconds_bucket{" in text
-        assert 'route="/v1/messages",status="201"' in text
+        assert 'route="/v1/messages",server="here",status="201"' in text, "its own figures need no heartbeat"
 
-    def test_the_dead_are_left_out(self, api: Api, clock: FakeClock) -> None:
+    def test_what_the_dead_held_is_left_out_and_their_progress_ages(self, api: Api, clock: FakeClock) -> None:
         beat(api, SERVER, gauges={"scheduler_in_flight": 3})
         assert "scheduler_in_flight{" in api.get("/metrics").text
         clock.advance(3.1)
-        assert "scheduler_in_flight{" not in api.get("/metrics").text
+        text = api.get("/metrics").text
+        assert "scheduler_in_flight{" not in text
+        assert f'scheduler_progress_age_seconds{{process="scheduler",server="{SERVER}"}} 3.1' in text
+        assert 'scheduler_processes{process="scheduler"} 0.0' in text
+
+    def test_redis_s_memory(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(api.store, "redis_info", lambda: {"used_memory": 1000, "maxmemory": None})
+        text = api.get("/metrics").text
+        assert "scheduler_redis_used_memory_bytes 1000.0" in text
+        assert "scheduler_redis_max_memory_bytes" not in text, "a managed Redis may not tell"
+        assert "scheduler_redis_up 1.0" in text
+
+    def test_while_redis_is_away_its_own_figures_and_the_last_of_the_others(
+        self, api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        beat(api, f"{SERVER}/scheduler")
+        assert api.get("/metrics").status_code == 200
+
+        def away() -> None:
+            raise StoreUnavailable("Redis does not answer")
+
+        monkeypatch.setattr(api.store, "servers", away)
+        clock.advance(42)
+        answer = api.get("/metrics")
+        assert answer.status_code == 200
+        assert 'route="/metrics"' in answer.text
+        assert f'scheduler_progress_age_seconds{{process="scheduler",server="{SERVER}"}} 42.0' in answer.text
+        assert "scheduler_redis_up 0.0" in answer.text
+        assert "scheduler_messages" not in answer.text
+        assert "scheduler_redis_up 0.0" in Api(clock, store=AwayStore()).get("/metrics").text
 
     def test_is_what_prometheus_reads(self, api: Api) -> None:
         from prometheus_client.parser import text_string_to_metric_families

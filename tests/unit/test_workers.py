@@ -590,3 +590,40 @@ def in_limbo() -> Any:
 
 def test_the_default_policy_of_these_tests_has_no_chance_in_it() -> None:
     assert [PLAIN.delay_ms(attempt) for attempt in (1, 2, 3, 4)] == [1000, 2000, 4000, 5000]
+
+
+# -- what hangs --------------------------------------------------------------------------------------------------------
+
+
+def test_a_console_that_takes_nothing_any_more_is_a_failure_and_a_long_job_is_none(
+    store: FlakyStore, pool: MakePool, clock: FakeClock
+) -> None:
+    """Health stayed green while all workers hung in a blocked stdout."""
+    held, job = HeldChannel(name="echo"), HeldChannel(name="job")
+    job.takes_its_time = True  # type: ignore[attr-defined]
+    p = pool(held, job, threads=4)
+    store.add(2, channel="job")
+    submit(store, p)
+    job.wait_begun(2)
+    clock.advance(3600)
+    assert (p.workers.failure(), p.workers.deliveries.working()) == (None, ["job"])
+    store.add(1, channel="echo")
+    submit(store, p)
+    held.wait_begun(1)
+    clock.advance(42)
+    assert p.workers.failure() == "channel echo: a delivery hangs, and has not returned for 42 s"
+    held.let_go()
+    wait_for("the console to take it", lambda: p.workers.failure() is None)
+
+
+def test_what_is_given_back_is_not_told_line_by_line(store: FlakyStore, pool: MakePool) -> None:
+    def put_off(claims: Sequence[Claim], report: Report) -> None:
+        report([Outcome(claim, "release", delay_ms=1000, destination="slow.example:443") for claim in claims])
+
+    p = pool(DoingChannel(put_off, max_slice=100))
+    store.add(50)
+    submit(store, p)
+    p.idle()
+    assert p.log.count("release") == 0
+    (released,) = p.telemetry.take_released().values()
+    assert released.n == 50

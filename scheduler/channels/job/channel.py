@@ -37,6 +37,7 @@ class JobChannel:
 
     name = "job"
     capacity = UNBOUNDED
+    takes_its_time = True  # as long as a handler runs
 
     def __init__(
         self,

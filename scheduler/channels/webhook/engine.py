@@ -237,7 +237,8 @@ class Engine:
             self._settle(delivery, Outcome(delivery.claim, "retry", waited_ms, error=error))
 
     def _release(self, delivery: Delivery, delay_ms: int | None) -> None:
-        self._settle(delivery, Outcome(delivery.claim, "release", delay_ms=delay_ms))
+        destination = delivery.prepared.url.destination
+        self._settle(delivery, Outcome(delivery.claim, "release", delay_ms=delay_ms, destination=destination))
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         del self._held[id(delivery)]

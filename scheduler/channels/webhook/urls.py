@@ -42,6 +42,11 @@ class Url(NamedTuple):
     is_address: bool
     """The host is an IP address: there is nothing to resolve."""
 
+    @property
+    def destination(self) -> str:
+        """``host:port``, as logs and figures name it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 def parse_url(text: str) -> Url:
     """Take a URL apart.
