@@ -37,11 +37,14 @@ def find_programs() -> tuple[str, str]:
 
 
 class Browser:
-    """One Chromium with one tab on a dashboard at ``address`` (``http://127.0.0.1:3000``)."""
+    """One Chromium with one tab on a dashboard at ``address`` (``http://127.0.0.1:3000``).
 
-    def __init__(self, address: str) -> None:
+    ``arguments``: more of Chromium's command line.
+    """
+
+    def __init__(self, address: str, *arguments: str) -> None:
         self.address = address
-        self.driver = _start()
+        self.driver = _start(arguments)
 
     # -- going places ----------------------------------------------------------------------------------------------
 
@@ -144,11 +147,11 @@ class Browser:
         return wait_for(what, _patient(shown), seconds)
 
 
-def _start() -> Chrome:
+def _start(arguments: Sequence[str]) -> Chrome:
     browser, driver = find_programs()
     options = ChromeOptions()
     options.binary_location = browser
-    for argument in _ARGUMENTS:
+    for argument in (*_ARGUMENTS, *arguments):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     for left in reversed(range(_STARTS)):
