@@ -14,7 +14,7 @@ PYTHON := $(VENV)/bin/python
 DASHBOARD := dashboard/node_modules
 NODE_IS_NEW := node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)'
 
-# 3.12 and 3.11 first: a redis-server comes as a wheel for them.  A python3.12 on PATH may be a stub that only prints an error: each one is asked to run.
+# A python3.12 on PATH may be a stub that only prints an error: each one is asked to run.
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 

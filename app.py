@@ -5,7 +5,6 @@ Exit codes: 0 stopped as asked; 1 could not start, or stopped at once by a secon
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import queue
 import signal
@@ -15,6 +14,7 @@ import threading
 from collections.abc import Iterable
 
 from scheduler import __version__, logs
+from scheduler.access import is_loopback
 from scheduler.config import Settings, load_settings, secrets_of
 from scheduler.connect import parse
 from scheduler.errors import ConfigError, ServiceError
@@ -102,7 +102,8 @@ def summary(settings: Settings, port: int | None, redis: str) -> Iterable[str]:
         host = ANY_ADDRESS.get(server.host, server.host)
         host = f"[{host}]" if ":" in host else host
         url = f"http://{host}:{port}"
-        token = ' -H "Authorization: $API_AUTH"' if settings.api.auth_token else ""
+        variable = "${API_AUTH%%,*}" if len(settings.api.tokens) > 1 else "$API_AUTH"
+        token = f' -H "Authorization: {variable}"' if settings.api.tokens else ""
         yield f"HTTP:   {url} (documentation: {url}/docs), token {'***' if token else 'not set'}"
         example = """-H 'Content-Type: application/json' -d '{"message": "hello", "delay": 5}'"""
         yield f"Try:    curl {url}/v1/messages{token} {example}"
@@ -111,19 +112,11 @@ def summary(settings: Settings, port: int | None, redis: str) -> Iterable[str]:
 
 def warn_when_open(settings: Settings, log: logs.ServiceLog) -> None:
     """Say loudly that everybody may use the API when nothing keeps them from it."""
-    if settings.server.role != "worker" and not settings.api.auth_token and not is_loopback(settings.server.host):
+    if settings.server.role != "worker" and not settings.api.tokens and not is_loopback(settings.server.host):
         log.warning(
             f"ANYBODY who reaches {settings.server.host} can use this service: no token is set. "
             "Set Api.AuthToken (env API_AUTH), or listen on 127.0.0.1 only (Server.Host)."
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def refuse(problems: Iterable[str], code: int) -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
-from scheduler.embedded import find_binary
+from scheduler.redis_binary import find_server
 
 PACKAGES = ("redis", "hiredis", "flask", "granian", "pydantic", "loguru")
 
@@ -34,6 +33,5 @@ def _cpu() -> str:
 
 
 def _redis() -> str:
-    shown = subprocess.run([find_binary(), "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
-    found = re.search(r"^(\w+).* v=([\d.]+)", shown)
-    return f"{found[1]} {found[2]}" if found else shown.strip()
+    server = find_server()
+    return f"{server.name} {'.'.join(map(str, server.version))}{' with mimalloc' if server.allocator else ''}"

@@ -122,7 +122,7 @@ class Service:
         parent = psutil.Process(self._process.pid)
         found: dict[str, list[psutil.Process]] = {"scheduler": [parent]}
         for child in parent.children(recursive=True):
-            found.setdefault("redis" if child.name() == "redis-server" else "api", []).append(child)
+            found.setdefault("redis" if child.name() in ("redis-server", "valkey-server") else "api", []).append(child)
         return found
 
     def cpu_seconds(self) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -15,6 +16,7 @@ from redis.retry import Retry
 
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import ConfigError, StartError
+from scheduler.refusals import reason_of
 from scheduler.sentinels import through_sentinels
 
 ACCEPTED: Final = (
@@ -25,6 +27,10 @@ ACCEPTED: Final = (
 OLDEST: Final = (6, 2)
 TLS_OPTIONS: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})
 _DEFAULT_PORTS: Final = {"sentinel": 26379, "cluster": 6379}
+_KEEP: Final = (
+    "Run CONFIG SET appendonly yes, wait until INFO persistence says aof_rewrite_in_progress:0, then CONFIG REWRITE "
+    "(or set appendonly yes in redis.conf). Not in redis.conf alone: the next restart would begin with an empty file."
+)
 LOADING_SECONDS: Final = 300.0
 """How long a Redis that reads its data from disk is waited for."""
 
@@ -276,7 +282,11 @@ def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerRe
         info = _info_when_loaded(client, clock or SystemClock())
     except redis.AuthenticationError as error:
         raise StartError(f"Redis refused the user or password ({error}): correct it in REDIS_URL.") from error
-    except redis.RedisError as error:
+    except redis.ResponseError as error:  # the connection is refused: no such database, protected mode, no rights
+        raise StartError(
+            f"{reason_of(error)}: {error}. Correct that Redis, or Redis.ConnectionString (env REDIS_URL)."
+        ) from error
+    except (redis.RedisError, RedisClusterException) as error:
         raise _no_answer(error) from error
     if info is None:
         return ServerReport(
@@ -290,16 +300,12 @@ def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerRe
     if policy != "noeviction":
         report.warnings.append(
             f"Redis may throw messages away when its memory is full: maxmemory-policy is {policy}. "
-            "Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in redis.conf)."
+            "Run CONFIG SET maxmemory-policy noeviction, then CONFIG REWRITE (or set it in redis.conf)."
         )
     if report.persistence == "no persistence":
-        report.warnings.append(
-            "Redis keeps nothing on disk: its restart loses every message. Set appendonly yes in redis.conf."
-        )
+        report.warnings.append(f"Redis keeps nothing on disk: its restart loses every message. {_KEEP}")
     elif report.persistence == "snapshots":
-        report.warnings.append(
-            "Redis keeps snapshots only: a crash loses what came since the last one. Set appendonly yes in redis.conf."
-        )
+        report.warnings.append(f"Redis keeps snapshots only: a crash loses what came since the last one. {_KEEP}")
     elif report.persistence == "persistence unknown":
         report.notices.append(_hidden("CONFIG GET", "whether Redis keeps anything on disk"))
     return report
@@ -318,18 +324,24 @@ def _info_when_loaded(client: redis.Redis, clock: Clock) -> dict[str, Any] | Non
     deadline = clock.monotonic() + LOADING_SECONDS
     never = threading.Event()
     while True:
-        try:
-            found = _every_info(client)
+        with suppress(redis.BusyLoadingError):
+            _ping(client)
+            try:
+                found = _every_info(client)
+            except redis.ResponseError:  # forbidden, renamed or switched off by who runs this Redis
+                return None
             if not any(int(info.get("loading", 0)) for info in found):
                 # Of a cluster: what is oldest and least durable decides.
                 return min(found, key=lambda info: (_compatible(info), int(info.get("aof_enabled", 0))))
-        except redis.ResponseError:  # forbidden, renamed or switched off by who runs this Redis
-            return None
-        except redis.BusyLoadingError:
-            pass
         if clock.monotonic() >= deadline:
             raise StartError(f"Redis has been loading its data for {LOADING_SECONDS:.0f} s: see its own log.")
         clock.wait(never, 0.25)
+
+
+def _ping(client: redis.Redis) -> None:
+    """Raises what keeps this user from connecting at all: it must not be taken for a missing right to INFO."""
+    where: dict[str, Any] = {"target_nodes": RedisCluster.RANDOM} if cluster_of(client) else {}
+    client.execute_command("PING", **where)  # type: ignore[no-untyped-call]
 
 
 def _every_info(client: redis.Redis) -> list[dict[str, Any]]:

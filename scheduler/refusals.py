@@ -29,12 +29,13 @@ def _kind(pattern: str, reason: str) -> _Kind:
 
 
 FULL = "Redis is full"
+LACKS_RIGHT = "This Redis user lacks a right that the service needs"
 
 _KINDS = (
     _kind(r"\bOOM\b|used memory > 'maxmemory'", FULL),
     _kind(
         r"\bNOPERM\b|no permissions? to|ACL failure|user executing the script can't",
-        "This Redis user lacks a right that the service needs",
+        LACKS_RIGHT,
     ),
     _kind(
         r"\bNOAUTH\b|\bWRONGPASS\b|invalid (username-)?password|authentication required",

@@ -28,8 +28,9 @@ from scheduler.flight import InFlight, RedisTime
 from scheduler.held_back import HeldBack
 from scheduler.jobs import load
 from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
-from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention
+from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
 from scheduler.message import Claim
+from scheduler.rights import check_rights
 from scheduler.sentinels import watches_of
 from scheduler.store import Limits, MessageStore, store_for
 from scheduler.store.wake import WakeListener
@@ -108,6 +109,7 @@ class Runtime:
             self._log.warning(warning)
         for notice in report.notices:
             self._log.info(notice)
+        check_rights(client)
         self.redis = f"{report.product} {report.version}, {report.persistence}"
         self.store.open()
 
@@ -127,10 +129,15 @@ class Runtime:
             self.settings.webhook,
             clock=self._clock,
             now_ms=redis_time.now_ms,
-            api_token=self.settings.api.auth_token,
+            api_token=next(iter(self.settings.api.tokens), ""),
             log=self._log,
         )
         return {"echo": EchoChannel(write, redis_time.now_ms), "webhook": webhooks, "job": jobs}
+
+    def renewal_store(self) -> MessageStore:
+        """The store over connections of their own, for the renewal of locks alone."""
+        wait = renewal_timeout(self.settings.redis.socket_timeout_seconds, self.settings.scheduler.lock_seconds)
+        return store_for(self.settings, connect(self.redis_url, socket_timeout=wait), self._clock)
 
     def _renew(self, claim: Claim) -> bool:
         try:
@@ -187,9 +194,11 @@ class _Delivery:
             redis_time=redis_time,
             log=log,
         )
+        self._renewal_store = runtime.renewal_store()
+        renewer = Renewer(self._renewal_store, in_flight, plan.lock_seconds, log, telemetry)
+        self._renewal = renewal(renewer, plan.lock_seconds, clock, log)
         self.maintenance = Maintenance(
             [
-                Renewer(store, self.workers.in_flight, plan.lock_seconds, log, telemetry),
                 Reaper(
                     store,
                     every=plan.reap_seconds,
@@ -214,7 +223,8 @@ class _Delivery:
             clock,
             log,
         )
-        self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels")
+        clients = (store.client, self._renewal_store.client)
+        self._watch = Maintenance([w for client in clients for w in watches_of(client)], clock, log, name="sentinels")
         self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log)
         self._events: EventServer | None = None
         if settings.events.enabled:
@@ -227,6 +237,7 @@ class _Delivery:
     def start(self) -> None:
         self.workers.start()
         self._wake.start()
+        self._renewal.start()
         self.maintenance.start()
         self._watch.start()
         self.dispatcher.start()
@@ -240,6 +251,7 @@ class _Delivery:
         self.dispatcher.stop()
         self._wake.stop()
         self.workers.stop(self._grace)
+        self._renewal.stop()
         self.maintenance.stop()
         self._held_back.tick()  # what the stop gave back
         self._watch.stop()
@@ -247,6 +259,7 @@ class _Delivery:
             self._store.leave(self._process)
         except StoreUnavailable as error:
             self._log.error(f"could not sign off: {error}")
+        self._renewal_store.close()
 
     def describe(self) -> Mapping[str, Any]:
         """What this process reports beside its figures."""

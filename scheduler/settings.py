@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import cache
+from ipaddress import ip_network
 from typing import Any, Final, Literal, Self, get_args, get_origin
 from urllib.parse import unquote
 
@@ -32,6 +33,7 @@ _ORIGIN: Final = rf"https?://{_ADDRESS}"
 _RATE: Final = r"(?i)^([1-9]\d{0,8}/(second|minute|hour|day))?$"
 _RATE_ACCEPTED: Final = "a number per time like 600/minute (second, minute, hour or day); empty for no limit"
 _DAY: Final = 86_400.0
+_PRINTABLE: Final = r"[!-+\--~]+"
 _YEARS: Final = 3_650 * _DAY
 _PIB: Final = 2**50
 
@@ -53,6 +55,13 @@ def _commas(value: object) -> object:
     if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
         value = ",".join(value)
     return ",".join(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
+
+
+def _token_list(value: object) -> object:
+    """A list of tokens as one text with commas.  Blanks part no tokens: a passphrase must not become short words."""
+    if isinstance(value, list) and all(isinstance(entry, str) and "," not in entry for entry in value):
+        value = ",".join(value)
+    return re.sub(r"\s*,\s*", ",", value.strip()) if isinstance(value, str) else value
 
 
 class Section(BaseModel):
@@ -96,7 +105,8 @@ class RedisSettings(Section):
     """Replicas that must have a message before it is accepted; 0 for none. With as many as there are a failover loses
     nothing that was accepted."""
     socket_timeout_seconds: float = _number(5.0, 0.05, 300)
-    """Longest wait for Redis to connect or to answer."""
+    """Longest wait for Redis to connect or to answer; at most `Scheduler.LockSeconds`. Locks are renewed on connections
+    of their own, which wait a quarter of a lock's life at most."""
 
 
 class ServerSettings(Section):
@@ -112,6 +122,20 @@ class ServerSettings(Section):
     """HTTP requests that one API process works on at the same time."""
     name: str = _text("", r"^[A-Za-z0-9_.:-]{0,100}$", "up to 100 letters, digits and _ . : -")
     """Name of this server among its peers; empty for host name and process id."""
+    public_url: str = _text(
+        "",
+        rf"(?i)^(https?://{_ADDRESS}(/[\w.~%-]+)*)?$",
+        "an address like https://ops.example.com/scheduler, with a path or without; empty for none",
+    )
+    """Where browsers and clients find this service behind a proxy. Addresses in answers (`Location`, `Link`,
+    `events_url`) begin with it, and its pages may use the API and watch live events."""
+
+    @field_validator("public_url", mode="before")
+    @classmethod
+    def _as_browsers_write_it(cls, value: object) -> object:
+        if isinstance(value, str) and (parts := re.fullmatch(r"(\w+://[^/]*)(.*)", value.strip().rstrip("/"))):
+            return parts[1].lower() + parts[2]
+        return value
 
     @model_validator(mode="after")
     def _one_process_on_a_free_port(self) -> Self:
@@ -132,8 +156,8 @@ class SchedulerSettings(Section):
     after it."""
     reap_seconds: float = _number(1.0, 0.01, 3600)
     """Time between two searches for expired locks."""
-    heartbeat_seconds: float = _number(1.0, 0.05, 3600)
-    """Time between two signs of life of this server."""
+    heartbeat_seconds: float = _number(1.0, 0.05, 10)
+    """Time between two signs of life of this server. After three that are missing it counts as gone."""
     grace_seconds: float = _number(10.0, 0, 3600)
     """Time that deliveries in flight get to finish when the service stops; what is left then is given back."""
     past: Literal["deliver", "reject"] = "deliver"
@@ -193,26 +217,55 @@ class RetentionSettings(Section):
 
 
 class ApiSettings(Section):
-    auth_token: str = _text("", r"^[!-~]*$", "printable ASCII characters without spaces", secret=True)
-    """Token that requests must bring as `Authorization`; empty for none."""
+    auth_token: str = _text(
+        "",
+        rf"^({_PRINTABLE}(,{_PRINTABLE})*)?$",
+        "printable ASCII characters without spaces and commas; several as a list or separated by commas",
+        secret=True,
+    )
+    """Token that requests must bring as `Authorization`; of several any one, so that one can be replaced while clients
+    still use the other. Empty for none."""
     max_body_bytes: int = _whole(2**20, 1, 2**30)
     """Largest body of a request."""
     idempotency_seconds: float = _number(_DAY, 1, _YEARS)
     """How long an `Idempotency-Key` is remembered."""
     rate_limit: str = _text("", _RATE, _RATE_ACCEPTED)
-    """Writing requests (all but GET) that one client may send: who brings a token is known by it, others by their
-    address. A client beyond the limit gets 429."""
+    """Writing requests (all but GET) that one client may send. A client is an address, and where tokens are set an
+    address with a token. A client beyond the limit gets 429."""
+    trusted_proxies: str = _text(
+        "",
+        r"^([0-9A-Fa-f:./]+(,[0-9A-Fa-f:./]+)*)?$",
+        "addresses and networks like 10.0.0.0/8, several as a list or separated by commas",
+    )
+    """Proxies whose `X-Forwarded-For` is believed when clients are counted. Empty: none, and a client's address is that
+    of its connection."""
     cors_origins: str = _text(
         "",
         rf"(?i)^({_ORIGIN}(,{_ORIGIN})*|\*)?$",
         "origins like https://ops.example.com:8443, several as a list or separated by commas; or * for every one",
     )
-    """Pages of other origins whose scripts browsers let use this API. Empty: none."""
+    """Pages of other origins that may use this API, and whose scripts browsers let do so. Empty: none."""
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _one_text(cls, value: object) -> object:
         return _commas(value)
+
+    @field_validator("auth_token", mode="before")
+    @classmethod
+    def _one_text_of_tokens(cls, value: object) -> object:
+        return _token_list(value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for network in value.split(",") if value else ():
+            ip_network(network, strict=False)
+        return value
+
+    @property
+    def tokens(self) -> list[str]:
+        return self.auth_token.split(",") if self.auth_token else []
 
 
 class WebhookSettings(Section):
@@ -233,8 +286,8 @@ class WebhookSettings(Section):
     """Secrets that requests are signed with (Standard Webhooks). Each request carries a signature by every one, so that
     one can be replaced while the other still holds; empty for no signatures."""
     send_api_token: bool = False
-    """Send `Api.AuthToken` as `Authorization` to every target, as one of the systems before this one did. Only where
-    all targets are your own."""
+    """Send `Api.AuthToken` (of several the first) as `Authorization` to every target, as one of the systems before this
+    one did. Only where all targets are your own."""
     allow_private_networks: bool = False
     """Allow targets in private, loopback and carrier-grade NAT networks. Metadata, link-local and reserved addresses
     stay refused."""
@@ -351,6 +404,24 @@ class Settings(Section):
     logs: LogSettings = Field(default_factory=LogSettings)
 
     @model_validator(mode="after")
+    def _locks_outlive_calls(self) -> Self:
+        wait, lock = self.redis.socket_timeout_seconds, self.scheduler.lock_seconds
+        if wait > lock:
+            raise ValueError(
+                f"Redis.SocketTimeoutSeconds: {_plain(wait)} is more than Scheduler.LockSeconds, {_plain(lock)}: "
+                "a claim could be answered when its locks have expired; accepted: at most Scheduler.LockSeconds"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.server.role == "all" and self.events.enabled and 0 < self.server.port == self.events.port:
+            raise ValueError(
+                f"Events.Port: {self.events.port} is also Server.Port; accepted: another port, or Events.Enabled false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _somebody_delivers(self) -> Self:
         if self.server.role == "api" and self.redis.connection_string.strip().lower() == "embedded":
             raise ValueError(
@@ -429,8 +500,10 @@ def masked(settings: Settings) -> dict[str, dict[str, Any]]:
 
 def secrets_of(settings: Settings) -> list[str]:
     """The literal secrets among the values, for ``safetext.Masker``: tokens, and the password inside Redis's URL."""
-    found = [getattr(getattr(settings, setting.section), setting.name) for setting in every_setting() if setting.secret]
-    found += settings.webhook.secrets.split(",")
+    values = [
+        getattr(getattr(settings, setting.section), setting.name) for setting in every_setting() if setting.secret
+    ]
+    found = [secret for value in values for secret in value.split(",")]
     in_url = re.search(r"://[^/:@]*:([^/]*)@|[?&]password=([^&]*)", settings.redis.connection_string)
     if in_url:
         password = in_url[1] or in_url[2] or ""

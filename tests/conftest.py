@@ -10,7 +10,11 @@ import pytest
 import redis
 
 from tests.support.clock import FakeClock
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import RedisServer, described
+
+
+def pytest_report_header() -> str:
+    return f"server: {described()}"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from scheduler.access import Sites, Tokens
 from scheduler.api import (
     auth,
     control,
@@ -24,6 +25,7 @@ from scheduler.api import (
 )
 from scheduler.api.respond import ApiResponse
 from scheduler.api.services import Services
+from scheduler.api.sites import site_check
 
 _BLUEPRINTS = (
     echo.blueprint,
@@ -56,14 +58,18 @@ def create_app(services: Services) -> Flask:
     # A redirect would be an HTML page, and would lose the body of a POST.
     app.url_map.merge_slashes = False
     services.attach(app)
-    # In this order: a browser's preflight has no token, and only who has the right one is counted as its bearer.
+    # In this order: a browser's preflight has no token; a page of another site is not told whether its token was right;
+    # and only requests with a right token are counted.
     cors.register(app, services.settings.api.cors_origins)
-    if services.settings.api.auth_token:
-        app.before_request(auth.token_check(services.settings.api.auth_token))
+    settings = services.settings
+    app.before_request(site_check(Sites(settings, "Api.CorsOrigins", settings.api.cors_origins)))
+    tokens = Tokens(settings)
+    if tokens:
+        app.before_request(auth.token_check(tokens))
     rate_limits.register(app, services)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
-    docs.register(app)
+    docs.register(app, with_token=bool(tokens))
     problems.register(app)
     app.after_request(_finisher(services))
     return app

@@ -1,13 +1,13 @@
-"""The one token that opens everything but the front door, the health check and the docs."""
+"""The tokens, any of which opens everything; the front door, the health check and the docs need none."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from http import HTTPStatus
 
 from flask import Response, request
 
+from scheduler.access import Tokens, token_of
 from scheduler.api.problems import error_response
 
 OPEN_PATHS = frozenset({"/", "/health", "/openapi.json", "/docs"})
@@ -19,12 +19,11 @@ def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
-def token_check(token: str) -> Callable[[], Response | None]:
-    """A ``before_request`` function that answers 401 unless the request carries ``token``, bare or as ``Bearer``."""
-    expected = token.encode()
+def token_check(tokens: Tokens) -> Callable[[], Response | None]:
+    """A ``before_request`` function that answers 401 unless the request carries a token, bare or as ``Bearer``."""
 
     def check() -> Response | None:
-        if is_open(request.path) or _matches(request.headers.get("Authorization", ""), expected):
+        if is_open(request.path) or tokens.accept(given_token()):
             return None
         return error_response(
             HTTPStatus.UNAUTHORIZED,
@@ -35,10 +34,7 @@ def token_check(token: str) -> Callable[[], Response | None]:
     return check
 
 
-def _matches(header: str, expected: bytes) -> bool:
+def given_token() -> bytes:
+    """The token that the request at hand brings; empty when it brings none."""
     # WSGI hands header bytes over as Latin-1.
-    given = header.encode("latin-1", "replace")
-    scheme, _, rest = given.partition(b" ")
-    if scheme.lower() == b"bearer":
-        given = rest.strip()
-    return hmac.compare_digest(given, expected)
+    return token_of(request.headers.get("Authorization", "").encode("latin-1", "replace"))

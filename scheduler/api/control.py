@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from scheduler import telemetry
+from scheduler.access import EVENTS_PATH
 from scheduler.api.answers import PausedOut, PreviewOut, StatsOut
 from scheduler.api.body import read_json
 from scheduler.api.convert import due_at
 from scheduler.api.models import PreviewIn
 from scheduler.api.openapi import operation
 from scheduler.api.respond import answer
-from scheduler.api.services import services
+from scheduler.api.services import Services, services
 from scheduler.api.validate import validate
 from scheduler.config import Settings
 from scheduler.message import Priority
@@ -61,7 +62,7 @@ def stats() -> Response:
                 _server(name, known[name], here.settings) for name in sorted(known) if known[name]["age_ms"] <= SHOWN_MS
             ],
             "redis": here.store.redis_info(),
-            "events_url": _events_url(living, here.server),
+            "events_url": _events_url(living, here),
         }
     )
 
@@ -173,10 +174,15 @@ def _server(name: str, snapshot: dict[str, Any], settings: Settings) -> dict[str
     }
 
 
-def _events_url(living: dict[str, dict[str, Any]], server: str) -> str | None:
-    """Where live events are: at this server, else at any other, under the host name that the client used for us."""
+def _events_url(living: dict[str, dict[str, Any]], here: Services) -> str | None:
+    """Where live events are: under ``Server.PublicUrl``; without it at this server, else at any other, under the host
+    name that the client used for us.
+    """
     ports = {name: snapshot["events_port"] for name, snapshot in living.items() if snapshot.get("events_port")}
-    port = next((ports[name] for name in sorted(ports) if name.startswith(f"{server}/")), None)
+    if ports and here.settings.server.public_url:
+        # ws:// for http://, wss:// for https://
+        return here.address(EVENTS_PATH).replace("http", "ws", 1)
+    port = next((ports[name] for name in sorted(ports) if name.startswith(f"{here.server}/")), None)
     port = port or next((ports[name] for name in sorted(ports)), None)
     try:
         host = urlsplit(f"//{request.host}").hostname
@@ -184,4 +190,4 @@ def _events_url(living: dict[str, dict[str, Any]], server: str) -> str | None:
         host = None
     if port is None or not host:
         return None
-    return f"ws://{f'[{host}]' if ':' in host else host}:{port}/v1/events"
+    return f"ws://{f'[{host}]' if ':' in host else host}:{port}{EVENTS_PATH}"

@@ -7,6 +7,7 @@ import re
 from flask import Flask, Response, request
 from flask_cors import CORS
 
+from scheduler.access import normal
 from scheduler.api.idempotency import HEADER
 from scheduler.api.respond import ApiResponse
 
@@ -25,7 +26,7 @@ def register(app: Flask, origins: str) -> None:
         app,
         origins="*"
         if origins == "*"
-        else [re.compile(re.escape(one) + r"\Z", re.IGNORECASE) for one in origins.split(",")],
+        else [re.compile(re.escape(normal(one)) + r"\Z", re.IGNORECASE) for one in origins.split(",")],
         methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", HEADER],
         expose_headers=_EXPOSED,

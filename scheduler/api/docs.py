@@ -1,9 +1,14 @@
-"""``/docs``: Swagger UI from the files that Flasgger brings, and ``/openapi.json``."""
+"""``/docs`` and ``/openapi.json``: Flasgger serves the document and the page.
+
+The page's files are Swagger UI 5 from the wheel ``flask-swagger-ui``; those inside Flasgger are of 2020.  The page
+names everything by relative addresses, so that it works behind a proxy that adds a path in front.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from importlib.resources import files
 
 import orjson
 from flasgger.base import APIDocsView, Swagger
@@ -15,6 +20,7 @@ from scheduler.api.respond import ApiResponse, json_bytes
 ROUTE = "/docs"
 DOCUMENT_ROUTE = "/openapi.json"
 _ASSETS = "/docs/assets"
+_SWAGGER_UI = str(files("flask_swagger_ui") / "dist")
 _DAY_SECONDS = 86_400
 
 CONTENT_SECURITY_POLICY = (
@@ -39,13 +45,13 @@ class Docs(Swagger):  # type: ignore[misc] # Flasgger has no types
 
     def register_views(self, app: Flask) -> None:
         """Register the page, its assets and the document."""
-        blueprint = Blueprint(
-            "flasgger", "flasgger", static_folder="ui3/static", static_url_path=_ASSETS, template_folder="ui3/templates"
-        )
+        blueprint = Blueprint("flasgger", __name__, static_folder=_SWAGGER_UI, static_url_path=_ASSETS)
         page = APIDocsView.as_view("apidocs", view_args={"config": self.config})
         blueprint.add_url_rule(ROUTE, "apidocs", view_func=page)
         blueprint.add_url_rule(f"{ROUTE}/page.js", "page_script", view_func=_page_script)
-        blueprint.add_url_rule(DOCUMENT_ROUTE, "openapi", view_func=_document_view(app))
+        blueprint.add_url_rule(
+            DOCUMENT_ROUTE, "openapi", view_func=_document_view(app, with_token=self.config["with_token"])
+        )
         blueprint.after_request(_allow_the_page)
         app.register_blueprint(blueprint)
 
@@ -61,11 +67,11 @@ def _allow_the_page(response: Response) -> Response:
     return response
 
 
-def _document_view(app: Flask) -> Callable[[], Response]:
+def _document_view(app: Flask, *, with_token: bool) -> Callable[[], Response]:
     # Built when it is first asked for: it takes longer than the rest of starting a process.
     @cache
     def document() -> bytes:
-        return orjson.dumps(openapi.build(app))
+        return orjson.dumps(openapi.build(app, with_token=with_token))
 
     def view() -> Response:
         return json_bytes(document())
@@ -73,11 +79,12 @@ def _document_view(app: Flask) -> Callable[[], Response]:
     return view
 
 
-def register(app: Flask) -> None:
-    """Add the docs to ``app``."""
+def register(app: Flask, *, with_token: bool) -> None:
+    """Add the docs to ``app``.  ``with_token``: whether requests need one."""
     config = {
         "title": "Message Scheduling Service",
         "specs": [{"endpoint": "openapi", "route": DOCUMENT_ROUTE}],
         "headers": [],
+        "with_token": with_token,
     }
     Docs(app, config=config)

@@ -118,7 +118,11 @@ def create() -> Response:
         stored = store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
     if stored.id == id:
         here.telemetry.accepted("job", 1)
-    return answer(_shown(stored_message(message, stored)), HTTPStatus.CREATED, {"Location": f"/api/jobs/{stored.id}"})
+    return answer(
+        _shown(stored_message(message, stored)),
+        HTTPStatus.CREATED,
+        {"Location": here.address(f"/api/jobs/{stored.id}")},
+    )
 
 
 def _moment(scheduled_at: Any) -> int:

@@ -60,7 +60,7 @@ def create() -> Response:
     return answer(
         message_answer(stored_message(message, stored), here.settings),
         HTTPStatus.CREATED,
-        {"Location": f"/v1/messages/{stored.id}"},
+        {"Location": here.address(f"/v1/messages/{stored.id}")},
     )
 
 

@@ -1,6 +1,6 @@
 """``/openapi.json``: OpenAPI 3.0.3, generated from the routes and the models that validate them.
 
-3.0 and not 3.1, because that is what the Swagger UI inside Flasgger can read.
+3.0 and not 3.1, because that is what most generators of clients read.
 """
 
 from __future__ import annotations
@@ -29,6 +29,16 @@ _REF = "#/components/schemas/"
 _IGNORED_METHODS = {"HEAD", "OPTIONS"}
 _WITH_BODY_ERRORS = (413, 415)
 _TEXT = "text/plain"
+_TAGS = {
+    "messages": "Schedule messages, read, list, change and cancel them.",
+    "dead letters": "Messages that were given up: schedule them again.",
+    "control": "The service as a whole.",
+    "health": "For machines that watch the service.",
+    "echo": "A line on the server's console, in the words of an earlier system.",
+    "tasks": "Webhook tasks, in the words of an earlier system.",
+    "jobs": "Jobs, in the words of an earlier system.",
+}
+"""In the order of the page: the service's own routes first, the kept ones of earlier systems last."""
 _DESCRIPTION = (
     "Accepts a message now and delivers it at its moment. Errors under /v1 are application/problem+json (RFC 9457)."
 )
@@ -94,36 +104,39 @@ def operation(
     return remember
 
 
-def build(app: Flask) -> Schema:
-    """The document of all documented routes of ``app``."""
+def build(app: Flask, *, with_token: bool) -> Schema:
+    """The document of all documented routes of ``app``.  ``with_token``: whether requests need one."""
     paths: dict[str, Schema] = {}
     models: set[type[BaseModel]] = set()
-    for rule, method, view in documented(app):
-        described = OPERATIONS[view]
+    for rule, method, view in sorted(documented(app), key=_place):
         path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
-        paths.setdefault(path, {})[method.lower()] = _operation(rule, method, described, view.__doc__ or "", models)
-    return {
+        operation = _operation(rule, method, view, models, with_token=with_token)
+        paths.setdefault(path, {})[method.lower()] = operation
+    document: Schema = {
         "openapi": "3.0.3",
         "info": {
             "title": "Message Scheduling Service",
             "version": "1.0.0",
             "description": _DESCRIPTION,
-            "license": {"name": "MIT"},
+            "license": {"name": "MIT licence"},
         },
-        "servers": [{"url": "/"}],
-        "paths": dict(sorted(paths.items())),
-        "components": {
-            "schemas": _schemas(models),
-            "securitySchemes": {
-                "token": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "Api.AuthToken; only needed when the service has one.",
-                }
-            },
-        },
-        "security": [{}, {"token": []}],
+        # Relative to where the document was found, so also behind a proxy that adds a path in front.
+        "servers": [{"url": "./"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": paths,
+        "components": {"schemas": _schemas(models)},
     }
+    if with_token:
+        document["components"]["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer", "description": "Api.AuthToken of this service."}
+        }
+        document["security"] = [{"token": []}]
+    return document
+
+
+def _place(route: tuple[Rule, str, Callable[..., Any]]) -> tuple[int, str, str]:
+    rule, method, view = route
+    return [*_TAGS].index(OPERATIONS[view].tag), rule.rule, method
 
 
 def documented(app: Flask) -> list[tuple[Rule, str, Callable[..., Any]]]:
@@ -136,14 +149,17 @@ def documented(app: Flask) -> list[tuple[Rule, str, Callable[..., Any]]]:
     ]
 
 
-def _operation(rule: Rule, method: str, described: Operation, description: str, models: set[type[BaseModel]]) -> Schema:
+def _operation(
+    rule: Rule, method: str, view: Callable[..., Any], models: set[type[BaseModel]], *, with_token: bool
+) -> Schema:
+    described = OPERATIONS[view]
     name = rule.endpoint.replace(".", "_")
     operation: Schema = {
         "operationId": name,
         "summary": described.summary,
-        "description": description,
+        "description": view.__doc__ or "",
         "tags": [described.tag],
-        "responses": _responses(rule.rule, method, described, models),
+        "responses": _responses(rule.rule, method, described, models, with_token=with_token),
     }
     if parameters := _parameters(rule, described):
         operation["parameters"] = parameters
@@ -153,7 +169,7 @@ def _operation(rule: Rule, method: str, described: Operation, description: str, 
             "required": not described.body_optional,
             "content": {"application/json": {"schema": _ref(described.request)}},
         }
-    if is_open(rule.rule):
+    if with_token and is_open(rule.rule):
         operation["security"] = []
     return operation
 
@@ -181,7 +197,9 @@ def _parameters(rule: Rule, described: Operation) -> list[Schema]:
     return parameters
 
 
-def _responses(path: str, method: str, described: Operation, models: set[type[BaseModel]]) -> Schema:
+def _responses(
+    path: str, method: str, described: Operation, models: set[type[BaseModel]], *, with_token: bool
+) -> Schema:
     content: Schema = {}
     if described.answer is not None:
         models.add(described.answer)
@@ -196,7 +214,7 @@ def _responses(path: str, method: str, described: Operation, models: set[type[Ba
             for name in described.links
         }
     responses: Schema = {str(described.status): success}
-    for status in sorted({*described.errors, *_common_errors(path, method, described)}):
+    for status in sorted({*described.errors, *_common_errors(path, method, described, with_token=with_token)}):
         model, media_type = _error_model(path, status)
         models.add(model)
         content = {media_type: {"schema": _ref(model)}}
@@ -210,11 +228,11 @@ def _described(described: Operation) -> str:
     return (described.answer.__doc__ if described.answer is not None else None) or described.summary
 
 
-def _common_errors(path: str, method: str, described: Operation) -> set[int]:
-    common = {500, 503}
+def _common_errors(path: str, method: str, described: Operation, *, with_token: bool) -> set[int]:
+    common = {403, 500, 503}
     if method != "GET":
         common.add(429)
-    if not is_open(path):
+    if with_token and not is_open(path):
         common.add(401)
     if described.request is not None:
         common.update(_WITH_BODY_ERRORS)

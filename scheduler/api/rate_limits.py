@@ -7,7 +7,6 @@ A window begins with its first request and ends so many seconds later (fixed win
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -18,15 +17,17 @@ from flask_limiter import Limiter, RateLimitExceeded
 from limits.errors import StorageError
 from limits.storage import RedisStorage, Storage
 
+from scheduler.api.auth import given_token
+from scheduler.api.client_addresses import ClientAddresses
 from scheduler.api.problems import error_response, from_service_error
 from scheduler.api.services import Services
+from scheduler.api.sites import READING
 from scheduler.errors import StoreUnavailable
 from scheduler.keys import RATES
 
 EXCEEDED = "Rate limit exceeded"
 
 _EXTENSION = "scheduler_job_limit"
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class _ServiceRedis(RedisStorage):
@@ -64,7 +65,7 @@ def register(app: Flask, services: Services) -> None:
         headers_enabled=False,
     )
     if per_client:
-        client = _client_by_token if settings.api.auth_token else _client_by_address
+        client = _client(ClientAddresses(settings.api.trusted_proxies), with_token=bool(settings.api.tokens))
         limit = limiter.shared_limit(per_client.lower(), scope="writes", key_func=client)
         app.before_request(_when_writing(limit(_count_client)))
     if per_user:
@@ -84,7 +85,7 @@ def count_job(user_id: str) -> None:
 
 def _when_writing(count: Callable[[], None]) -> Callable[[], None]:
     def check() -> None:
-        if request.method not in _READING:
+        if request.method not in READING:
             g.counted = True
             count()
 
@@ -99,26 +100,26 @@ def _count_user() -> None:
     """What the limit per user is put around."""
 
 
-def _client_by_token() -> str:
-    # Only a right token comes this far; it is no key's business to show it.
-    return _digest(request.headers.get("Authorization", ""))
+def _client(addresses: ClientAddresses, *, with_token: bool) -> Callable[[], str]:
+    """A function that names the client of the request at hand: its address, and the token when tokens are asked for.
 
+    Nothing that the client may spell in two ways is part of the name: it could choose a new name for each request.
+    """
 
-def _client_by_address() -> str:
-    address = request.remote_addr or ""
-    with suppress(ValueError):
-        if ipaddress.ip_address(address).version == 6:
-            # Who has one IPv6 address has the 2^64 of its network.
-            return str(ipaddress.ip_network(f"{address}/64", strict=False).network_address)
-    return address or "unknown"
+    def name() -> str:
+        address = addresses.client(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""))
+        # Only a right token comes this far.  The key holds its digest: whoever may list keys must not learn it.
+        return f"{_digest(given_token())} {address}" if with_token else address
+
+    return name
 
 
 def _user() -> str:
-    return _digest(g.user_id)
+    return _digest(g.user_id.encode(errors="surrogatepass"))
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def _refuse(_: RateLimitExceeded) -> Response:

@@ -41,6 +41,10 @@ class Services:
         """Redis's time; before the first heartbeat this machine's."""
         return round(self.redis_time.now_ms())
 
+    def address(self, path: str) -> str:
+        """Where clients find ``path`` of this service: under ``Server.PublicUrl`` when it is set, else at this host."""
+        return self.settings.server.public_url + path
+
     def attach(self, app: Any) -> None:
         """Make these the services of ``app`` (a ``flask.Flask``)."""
         app.extensions[_EXTENSION] = self

@@ -175,7 +175,8 @@ def list_tasks() -> Response:
     response = _done(found)
     if cursor is not None:
         type = f"&type={query.type}" if query.type else ""
-        response.headers["Link"] = f'</schedules?limit={wanted}&cursor={cursor}{type}>; rel="next"'
+        next_page = services().address(f"/schedules?limit={wanted}&cursor={cursor}{type}")
+        response.headers["Link"] = f'<{next_page}>; rel="next"'
     return response
 
 

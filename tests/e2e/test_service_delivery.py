@@ -158,7 +158,7 @@ def test_what_is_accepted_while_it_stops_is_printed_by_this_run_or_the_next(shor
 
 
 def test_a_kill_in_the_middle_of_a_drain_loses_nothing_and_repeats_only_what_was_in_flight(short_tmp: Path) -> None:
-    env = {"SCHEDULER__LOCKSECONDS": "1.5"}
+    env = {"SCHEDULER__LOCKSECONDS": "1.5", "REDIS__SOCKETTIMEOUTSECONDS": "1.5"}
     with Service(short_tmp, role="worker", env=env) as service:
         with service.store() as store:
             store.pause()

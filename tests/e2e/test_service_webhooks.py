@@ -47,6 +47,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "RETRY__MAXATTEMPTS": "2",
         "RETRY__BASESECONDS": "0.05",
         "SCHEDULER__LOCKSECONDS": "1",
+        "REDIS__SOCKETTIMEOUTSECONDS": "1",
         "SCHEDULER__REAPSECONDS": "0.1",
         "SCHEDULER__GRACESECONDS": "1.5",
     }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +21,11 @@ from scheduler import disk_sync, embedded
 from scheduler.connect import check_server, connect
 from scheduler.embedded import EmbeddedRedis
 from scheduler.errors import StartError
+from scheduler.redis_binary import find_server
 from tests.support.logger import RecordingLogger
 from tests.support.processes import alive
 from tests.support.redis_server import find_binary
+from tests.support.store import store_on
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -175,6 +179,95 @@ def test_a_path_too_long_for_a_socket_moves_the_socket_only(short_tmp: Path, log
     finally:
         server.stop()
         server.socket.parent.rmdir()
+
+
+@pytest.mark.parametrize("name", ["a blank", "per%41cent", "ha#sh", "que?stion", "quo'te\"", "ümläut"])
+def test_any_name_of_a_folder_will_do(short_tmp: Path, logger: RecordingLogger, name: str) -> None:
+    server = EmbeddedRedis(short_tmp / name / "data", logger)
+    server.start()
+    try:
+        with connect(server.url) as client:
+            assert client.ping()
+        assert server.socket == short_tmp / name / "data" / "redis.sock"
+    finally:
+        server.stop()
+
+
+# ------------------------------------------------------------------------------------------- folders of other servers
+
+
+@contextmanager
+def opened(directory: Path, logger: RecordingLogger) -> Iterator[redis.Redis]:
+    """A client of a private Redis in this folder, for as long as the context lasts."""
+    server = EmbeddedRedis(directory, logger)
+    server.start()
+    try:
+        with connect(server.url) as client:
+            yield client
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("written_by", ["redis-6.2", "redis-7.0"])
+def test_a_folder_that_an_older_redis_wrote_is_opened(
+    short_tmp: Path, logger: RecordingLogger, written_by: str
+) -> None:
+    shutil.copytree(ROOT / "tests" / "support" / "folders" / written_by, short_tmp / "data")
+    for _ in "first start", "second start":
+        with opened(short_tmp / "data", logger) as client:
+            store = store_on(client)
+            store.open()
+            assert [message.id for message in store.page().messages] == ["after", "before"]
+    assert logger.errors == []
+
+
+def test_a_folder_that_the_server_of_the_wheel_cannot_read_is_refused_before_it_is_touched(
+    short_tmp: Path, logger: RecordingLogger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    find_server()
+    base = short_tmp / "data" / "appendonlydir" / "appendonly.aof.1.base.rdb"
+    base.parent.mkdir(parents=True)
+    base.write_bytes(b"REDIS0012\xfa")
+    with pytest.raises(StartError, match=r"format REDIS0012.*no server of this machine reads its files"):
+        EmbeddedRedis(short_tmp / "data", logger).start()
+    assert [path.name for path in base.parent.iterdir()] == [base.name]
+
+
+def damage(directory: Path, logger: RecordingLogger, tail: bytes) -> Path:
+    """Store a value, stop, and append this to the append-only file."""
+    with opened(directory, logger) as client:
+        client.set("message", "kept")
+    (file,) = directory.glob("appendonlydir/*.incr.aof")
+    with file.open("ab") as opened_file:
+        opened_file.write(tail)
+    return file
+
+
+@pytest.mark.parametrize("unfinished", [b"", b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$9\r\n\0\0"], ids=["whole", "cut"])
+def test_zeros_that_a_power_cut_left_at_the_end_of_the_file_are_cut_off(
+    short_tmp: Path, logger: RecordingLogger, unfinished: bytes
+) -> None:
+    file = damage(short_tmp / "data", logger, unfinished + bytes(150_000))
+    with opened(short_tmp / "data", logger) as client:
+        assert client.get("message") == "kept"
+        client.set("message", "changed")
+    (said,) = logger.errors
+    assert f"{file} ended in 150," in said
+    with opened(short_tmp / "data", logger) as client:
+        assert client.get("message") == "changed"
+    assert len(logger.errors) == 1
+
+
+def test_other_damage_is_refused_with_the_command_that_mends_it(short_tmp: Path, logger: RecordingLogger) -> None:
+    directory = short_tmp / "a blank"
+    damage(directory, logger, b"no command")
+    with pytest.raises(StartError, match=r"Copy .* first") as refused:
+        EmbeddedRedis(directory, logger).start()
+    command = str(refused.value).splitlines()[-1]
+    subprocess.run(command, shell=True, input=b"y\n", check=True, capture_output=True, timeout=30)
+    with opened(directory, logger) as client:
+        assert client.get("message") == "kept"
 
 
 def test_a_directory_that_cannot_be_made_is_named(short_tmp: Path, logger: RecordingLogger) -> None:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(120)
 
 
 def settings(url: str, **redis: Any) -> dict[str, dict[str, Any]]:
-    return {**QUICK, "redis": {"connection_string": url, "socket_timeout_seconds": 2, **redis}}
+    return {**QUICK, "redis": {"connection_string": url, "socket_timeout_seconds": 0.6, **redis}}
 
 
 def store_at(url: str, **redis: Any) -> MessageStore:

@@ -230,6 +230,27 @@ def test_a_delivery_that_outlives_many_locks_is_made_once(
     assert runtime.logger.errors == []
 
 
+def test_a_chore_that_hangs_on_redis_costs_no_lock(
+    redis_url: str, redis_client: redis.Redis, held: HeldChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, let_go = threading.Event(), threading.Event()
+
+    def hang(*_: Any) -> Any:
+        entered.set()
+        assert let_go.wait(20)
+        return 0
+
+    with Running(redis_url, held) as runtime:
+        [id] = runtime.add(channel="slow")
+        held.wait_begun(1)
+        monkeypatch.setattr(runtime.store, "trim", hang)
+        assert entered.wait(20)
+        first = float(redis_client.zscore(LOCKS, id) or 0)
+        wait_for("renewed for two lives", lambda: float(redis_client.zscore(LOCKS, id) or 0) > first + 2 * 600)
+        let_go.set()
+        held.let_go()
+
+
 def test_a_server_that_finishes_before_it_stops_is_not_taken_for_one_that_hangs(
     redis_url: str, held: HeldChannel
 ) -> None:

@@ -92,8 +92,8 @@ MUTANTS = (
     Mutant(
         "healthy-without-redis",
         "scheduler/dispatcher.py",
-        "        except StoreUnavailable as error:\n",
-        "        except StoreUnavailable as error:\n            self._progress = self._clock.monotonic()\n",
+        "            return self._redis_away(error)\n",
+        "            self._progress = self._clock.monotonic()\n            return self._redis_away(error)\n",
         "a step that failed counts as progress",
         "/health says that all is well while nothing is delivered",
         (f"{_DISPATCHER}::test_while_redis_is_away_health_sees_it_and_delivery_comes_back_by_itself",),
@@ -249,8 +249,8 @@ MUTANTS = (
     Mutant(
         "maintenance-stops-first",
         "scheduler/runtime.py",
-        "        self.workers.stop(self._grace)\n        self.maintenance.stop()\n",
-        "        self.maintenance.stop()\n        self.workers.stop(self._grace)\n",
+        "        self.workers.stop(self._grace)\n        self._renewal.stop()\n",
+        "        self._renewal.stop()\n        self.workers.stop(self._grace)\n",
         "renewal stops before the workers have finished",
         "what runs during a stop loses its lock and is delivered twice",
         ("tests/unit/test_runtime.py::test_parts_stop_in_an_order_that_loses_nothing",),

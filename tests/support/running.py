@@ -45,7 +45,7 @@ class Running(Runtime):
         settings: Mapping[str, Mapping[str, Any]] = QUICK,
     ) -> None:
         merged = {
-            "redis": {"connection_string": url, "socket_timeout_seconds": 2},
+            "redis": {"connection_string": url, "socket_timeout_seconds": 0.6},
             "server": {"name": name},
             "events": {"port": 0},
             **settings,

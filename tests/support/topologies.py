@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +10,7 @@ from typing import Any, Self
 
 import redis
 
-from tests.support.redis_server import find_binary
+from tests.support.redis_server import start
 from tests.support.waiting import free_port, wait_for
 
 HOST = "127.0.0.1"
@@ -24,15 +23,15 @@ class Node:
     def __init__(self, folder: Path, port: int, *arguments: str) -> None:
         folder.mkdir(parents=True)
         self.port = port
-        self._command = [
-            find_binary(), *arguments, "--port", str(port), "--bind", HOST, "--dir", str(folder),
+        self._arguments = [
+            *arguments, "--port", str(port), "--bind", HOST, "--dir", str(folder),
             "--logfile", str(folder / "redis.log"), "--protected-mode", "no",
         ]  # fmt: skip
         self.start()
 
     def start(self) -> None:
         """As it was started first: without persistence it comes back empty."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = start(*self._arguments)
         wait_for(f"the server on {self.port} answers", self._answers)
 
     def client(self) -> redis.Redis:

@@ -305,10 +305,20 @@ class TestToken:
             compared.append((one, other))
             return True
 
-        monkeypatch.setattr("scheduler.api.auth.hmac.compare_digest", compare)
+        monkeypatch.setattr("scheduler.access.hmac.compare_digest", compare)
         # Right or wrong, nothing but this comparison decides.
         assert api.get("/v1/messages", headers={"Authorization": f"Bearer {given}"}).status_code == 200
         assert compared == [(given.encode(), b"s3cret")]
+
+    def test_a_token_is_replaced_while_clients_use_the_other(self, clock: FakeClock) -> None:
+        """Each step of docs/runbook.md, with servers of the step before still running."""
+        steps: list[tuple[str | list[str], ...]] = [("old", ["old", "new"]), (["old", "new"],), ("old, new", "new")]
+        for settings, used in zip(steps, ("old", "old", "new"), strict=True):
+            for tokens in settings:
+                api = Api(clock, {"api": {"auth_token": tokens}})
+                assert api.get("/v1/messages", headers={"Authorization": f"Bearer {used}"}).status_code == 200
+                for wrong in ("old,new", "old new", ""):
+                    assert api.get("/v1/messages", headers={"Authorization": wrong}).status_code == 401
 
     def test_nothing_of_it_is_in_an_answer(self, api: Api) -> None:
         for path in ("/", "/docs", "/openapi.json", "/v1/messages"):

@@ -13,6 +13,7 @@ from scheduler.api.models import CHANNELS
 from scheduler.api.openapi import OPERATIONS, documented
 from tests.support.api import Api
 from tests.support.clock import FakeClock
+from tests.support.service import ROOT
 
 PAGE_ENDPOINTS = ("flasgger.", "dashboard.")
 """Pages, their files and the document itself are no part of the document."""
@@ -72,12 +73,35 @@ def _values_of(name: str, value: Any) -> list[Any]:
     return []
 
 
-def test_what_needs_no_token_says_so(document: dict[str, Any]) -> None:
+def test_what_needs_no_token_says_so(clock: FakeClock) -> None:
+    document = Api(clock, {"api": {"auth_token": "secret"}}).get("/openapi.json").json
     paths = document["paths"]
+    assert document["security"] == [{"token": []}]
     assert paths["/health"]["get"]["security"] == []
     assert "401" not in paths["/health"]["get"]["responses"]
     assert "security" not in paths["/metrics"]["get"]
     assert "401" in paths["/metrics"]["get"]["responses"]
+
+
+def test_no_lock_where_no_token_is_set(document: dict[str, Any]) -> None:
+    """Swagger UI draws a lock at each operation that may have a token, and a button to enter one."""
+    assert "securitySchemes" not in document["components"]
+    assert _values_of("security", document) == []
+    assert not any(
+        "401" in operation["responses"] for path in document["paths"].values() for operation in path.values()
+    )
+
+
+def test_native_routes_come_first_and_kept_ones_last(document: dict[str, Any]) -> None:
+    order = ["messages", "dead letters", "control", "health", "echo", "tasks", "jobs"]
+    assert [tag["name"] for tag in document["tags"]] == order
+    assert all(tag["description"] for tag in document["tags"])
+    shown = [operation["tags"][0] for path in document["paths"].values() for operation in path.values()]
+    assert sorted(shown, key=order.index) == shown
+
+
+def test_the_licence_has_words(document: dict[str, Any]) -> None:
+    assert document["info"]["license"]["name"] == "MIT licence"
 
 
 def test_live_answers_match_the_models(api: Api, clock: FakeClock) -> None:
@@ -114,7 +138,13 @@ class TestPage:
         asked = re.findall(r'(?:src|href|data-document)="([^"]+)"', text)
         assert len(asked) == 5
         for path in asked:
-            assert api.get(path).status_code == 200, path
+            assert not path.startswith("/"), "behind a proxy with a path in front it would not be found"
+            assert api.get(f"/{path}").status_code == 200, path
+
+    def test_the_ui_is_of_these_days(self, api: Api) -> None:
+        version = api.get("/docs/assets/VERSION").text.strip().removeprefix("v")
+        assert version.split(".")[0] == "5"
+        assert f"flask-swagger-ui=={version}" in (ROOT / "requirements.txt").read_text().splitlines()
 
     def test_files_may_be_cached_and_the_document_may_not(self, api: Api) -> None:
         assert "max-age" in api.get("/docs/assets/swagger-ui.css").headers["Cache-Control"]

@@ -127,18 +127,47 @@ class TestPerClient:
         answers = [api.post("/v1/messages", MESSAGE, headers={"Authorization": str(n)}).status_code for n in range(2)]
         assert answers == [201, 429]
 
-    def test_the_bearer_of_the_token_is_one_client_wherever_he_is(self, clock: FakeClock) -> None:
+    @pytest.mark.parametrize(
+        "spelling",
+        ["secret", "Bearer secret", "bearer secret", "Bearer  secret", "Bearer secret  ", "BEARER   secret "],
+    )
+    def test_nor_is_another_spelling_of_the_right_one(self, clock: FakeClock, spelling: str) -> None:
         api = self.api(clock, "1/minute", auth_token="secret")
-        wrong = [api.post("/v1/messages", MESSAGE, headers={"Authorization": "wrong"}) for _ in range(2)]
-        assert [answer.status_code for answer in wrong] == [401, 401]
-        right = [
-            api.post(
-                "/v1/messages", MESSAGE, headers={"Authorization": "secret"}, environ_overrides={"REMOTE_ADDR": address}
-            ).status_code
-            for address in ("10.0.0.1", "10.0.0.2")
-        ]
-        assert right == [201, 429]
+        assert self.bearing(api, "secret") == 201
+        assert self.bearing(api, spelling) == 429
+
+    def test_a_wrong_token_is_not_counted(self, clock: FakeClock) -> None:
+        api = self.api(clock, "1/minute", auth_token="secret")
+        assert [self.bearing(api, token) for token in ("wrong", "wrong", "secret")] == [401, 401, 201]
         assert "secret" not in str(api.store.client.keys())
+
+    def test_a_client_is_a_token_and_an_address(self, clock: FakeClock) -> None:
+        """All honest clients of one token shared one bucket: the first of them used up the limit of all."""
+        api = self.api(clock, "1/minute", auth_token="one,two")
+        clients = [("one", "10.0.0.1"), ("one", "10.0.0.2"), ("two", "10.0.0.1")]
+        assert [self.bearing(api, *client) for client in clients] == [201, 201, 201]
+        assert [self.bearing(api, *client) for client in clients] == [429, 429, 429]
+
+    @staticmethod
+    def bearing(api: Api, token: str, address: str = "10.0.0.1") -> int:
+        answer = api.post(
+            "/v1/messages",
+            MESSAGE,
+            headers={"Authorization": token},
+            environ_overrides={"REMOTE_ADDR": address},
+        )
+        return int(answer.status_code)
+
+    def test_forwarded_addresses_count_behind_a_trusted_proxy_only(self, clock: FakeClock) -> None:
+        def answers(trusted: str) -> list[int]:
+            api = self.api(clock, "1/minute", trusted_proxies=trusted)
+            return [
+                api.post("/v1/messages", MESSAGE, headers={"X-Forwarded-For": client}).status_code
+                for client in ("203.0.113.1", "203.0.113.2", "203.0.113.1")
+            ]
+
+        assert answers("127.0.0.1") == [201, 201, 429]
+        assert answers("") == answers("10.0.0.0/8") == [201, 429, 429]
 
     def test_the_stricter_of_both_limits_holds(self, clock: FakeClock) -> None:
         api = Api(clock, {"api": {"rate_limit": "2/minute"}, "jobs": {"rate_limit_per_user": "1/minute"}})

@@ -169,7 +169,8 @@ class TestStats:
 
 
 class TestEventsUrl:
-    def test_on_the_host_name_that_the_client_used(self, api: Api) -> None:
+    def test_on_the_host_name_that_the_client_used(self, clock: FakeClock) -> None:
+        api = Api(clock, {"server": {"host": "0.0.0.0"}})
         beat(api, events_port=3001)
         assert (
             stats(api, headers={"Host": "ops.example.com:8080"})["events_url"] == "ws://ops.example.com:3001/v1/events"
@@ -188,6 +189,21 @@ class TestEventsUrl:
         beat(api, events_port=3001)
         clock.advance(3.1)
         assert stats(api)["events_url"] is None
+
+    @pytest.mark.parametrize(
+        ("public", "expected"),
+        [
+            ("https://ops.example.com/scheduler/", "wss://ops.example.com/scheduler/v1/events"),
+            ("http://ops.example.com:8080", "ws://ops.example.com:8080/v1/events"),
+        ],
+    )
+    def test_where_the_public_url_is_whichever_server_answers(
+        self, clock: FakeClock, public: str, expected: str
+    ) -> None:
+        api = Api(clock, {"server": {"public_url": public}})
+        assert stats(api)["events_url"] is None
+        beat(api, "another/scheduler", events_port=3001)
+        assert stats(api)["events_url"] == expected
 
 
 class TestPreview:

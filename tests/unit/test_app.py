@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import queue
+import re
 import signal
+import subprocess
 from typing import Any
 
 import pytest
@@ -112,6 +114,14 @@ def test_the_summary_has_what_its_reader_types_next_and_no_secret() -> None:
     assert "redis://me:***@redis:6379/0" in text
     assert "http://127.0.0.1:3000/docs" in text
     assert 'curl http://127.0.0.1:3000/v1/messages -H "Authorization: $API_AUTH"' in text
+
+
+def test_the_summary_uses_one_token_of_several() -> None:
+    settings = Settings.model_validate({"api": {"auth_token": "old,new"}})
+    line = next(line for line in app.summary(settings, 3000, "Redis 7.2.4") if line.startswith("Try:"))
+    header = re.findall(r'-H ("Authorization[^"]*")', line)[0]
+    said = subprocess.run(["sh", "-c", f"echo {header}"], env={"API_AUTH": "old,new"}, capture_output=True, check=True)
+    assert said.stdout == b"Authorization: old\n"
 
 
 @pytest.mark.parametrize(

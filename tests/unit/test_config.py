@@ -13,10 +13,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from scheduler.api.control import SHOWN_MS
 from scheduler.config import DEFAULT_PATH, Settings, load_settings, masked, secrets_of
 from scheduler.errors import ConfigError
+from scheduler.maintenance import _FORGET_SERVERS_MS
 from scheduler.retry import RetryPolicy
-from scheduler.settings import RedisSettings, every_setting
+from scheduler.settings import ApiSettings, RedisSettings, ServerSettings, every_setting
+from scheduler.telemetry import SLOT_MS
 
 
 def load(tmp_path: Path, content: object = None, **env: str) -> Settings:
@@ -202,6 +205,30 @@ def test_a_cap_below_the_base(tmp_path: Path) -> None:
     ]
 
 
+def test_a_call_that_may_outlive_the_locks(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, {"Scheduler": {"LockSeconds": 2}}, REDIS__SOCKET_TIMEOUT_SECONDS="3")
+    assert line.startswith("REDIS__SOCKET_TIMEOUT_SECONDS: 3 is more than Scheduler.LockSeconds, 2: a claim could be")
+    assert line.endswith("accepted: at most Scheduler.LockSeconds")
+
+
+def test_a_heartbeat_slower_than_what_counts_on_it(tmp_path: Path) -> None:
+    """Figures are kept by slots of 10 s, and a server that is silent for 60 s leaves the dashboard."""
+    assert problems(tmp_path, {"Scheduler": {"HeartbeatSeconds": 11}}) == [
+        "Scheduler.HeartbeatSeconds: 11 is not accepted; accepted: a number of seconds from 0.05 to 10"
+    ]
+    longest = load(tmp_path, {"Scheduler": {"HeartbeatSeconds": 10}}).scheduler.heartbeat_seconds
+    assert 3 * longest * 1000 < SHOWN_MS < _FORGET_SERVERS_MS
+    assert longest * 1000 <= SLOT_MS
+
+
+def test_one_port_for_two(tmp_path: Path) -> None:
+    assert problems(tmp_path, {"Events": {"Port": 3001}}, PORT="3001") == [
+        "Events.Port: 3001 is also PORT; accepted: another port, or Events.Enabled false"
+    ]
+    for accepted in ({"EVENTS__ENABLED": "false"}, {"SERVER__ROLE": "worker"}, {"EVENTS__PORT": "0"}):
+        load(tmp_path, {}, **{"PORT": "3001", **accepted})
+
+
 def test_several_processes_on_any_free_port(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, {"Server": {"ApiProcesses": 2}}, PORT="0")
     assert line.startswith("PORT: 0 would give each API process a port of its own")
@@ -249,8 +276,68 @@ def test_refused_connection_strings(text: str) -> None:
 def test_a_refused_secret_is_not_repeated(tmp_path: Path) -> None:
     lines = problems(tmp_path, REDIS_URL="redis://:hunter2@host:port", API_AUTH="hunter2 hunter2")
     assert lines[0].startswith("REDIS_URL: the value is not accepted; accepted: embedded, localhost")
-    assert lines[1] == "API_AUTH: the value is not accepted; accepted: printable ASCII characters without spaces"
+    assert lines[1].startswith("API_AUTH: the value is not accepted; accepted: printable ASCII characters without")
     assert "hunter2" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("given", "tokens"),
+    [("a", ["a"]), ("a,b", ["a", "b"]), (" a , b ", ["a", "b"]), (["a", "b"], ["a", "b"]), ("", []), ([], [])],
+)
+def test_tokens(given: Any, tokens: list[str]) -> None:
+    assert ApiSettings(auth_token=given).tokens == tokens
+
+
+@pytest.mark.parametrize("given", ["correct horse", "a,", ",a", "a,,b", ["a,b"], ["a b"], ["a", ""], "schlüssel"])
+def test_refused_tokens(given: Any) -> None:
+    """A passphrase with blanks would become short tokens, each of which opens everything."""
+    with pytest.raises(ValidationError):
+        ApiSettings(auth_token=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("https://ops.example.com", "https://ops.example.com"),
+        ("HTTPS://Ops.Example.com:8443/Scheduler/x/", "https://ops.example.com:8443/Scheduler/x"),
+        ("http://[::1]:3000/", "http://[::1]:3000"),
+        ("", ""),
+    ],
+)
+def test_public_urls(given: str, shown: str) -> None:
+    assert ServerSettings(public_url=given).public_url == shown
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "ops.example.com",
+        "ftp://a",
+        "https://",
+        "https:///x",
+        "https://u:p@a",
+        "https://a/?b",
+        "https://a/#b",
+        "https://a b",
+        "https://a//b",
+        "https://a/b\nX: y",
+        3,
+    ],
+)
+def test_refused_public_urls(given: Any) -> None:
+    with pytest.raises(ValidationError):
+        ServerSettings(public_url=given)
+
+
+@pytest.mark.parametrize("given", ["10.0.0.0/8", "10.0.0.1/8, ::1", ["127.0.0.1", "fd00::/8"], ""])
+def test_trusted_proxies(given: Any) -> None:
+    assert " " not in ApiSettings(trusted_proxies=given).trusted_proxies
+
+
+@pytest.mark.parametrize("given", ["proxy", "10.0.0.0/33", "10.0.0.256", "10.0.0.1,", "*"])
+def test_refused_proxies(given: str) -> None:
+    with pytest.raises(ValidationError):
+        ApiSettings(trusted_proxies=given)
 
 
 # ------------------------------------------------------------------------------------------------------------- the rest
@@ -263,6 +350,7 @@ def test_masked_shows_everything_but_secrets(tmp_path: Path) -> None:
     assert [f"{section}.{name}" for section in shown for name in shown[section]] == [s.key for s in every_setting()]
     assert masked(Settings())["Api"]["AuthToken"] == ""
     assert set(secrets_of(settings)) == {"token-of-mine", "pa%2Fss", "pa/ss"}
+    assert secrets_of(load(tmp_path, API_AUTH="one-token,another")) == ["one-token", "another"]
     assert secrets_of(Settings()) == []
 
 

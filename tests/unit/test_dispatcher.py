@@ -178,6 +178,60 @@ def test_slow_work_is_left_to_other_servers(bench: MakeBench, clock: FakeClock) 
     b.pool.idle()
 
 
+# -- an answer that took long ------------------------------------------------------------------------------------------
+
+
+def late(b: Bench, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """The answer to the next claim arrives so much later."""
+    claim = b.store.claim
+
+    def answer_late(*call: Any) -> Any:
+        claimed = claim(*call)
+        b.clock.advance(seconds)
+        meanwhile()
+        return claimed
+
+    b.store.claim = answer_late  # type: ignore[method-assign, assignment]
+
+
+def test_claims_that_arrive_late_get_the_whole_life_of_a_lock(bench: MakeBench, clock: FakeClock) -> None:
+    b = bench(HeldChannel())
+    [id] = b.store.add()
+    late(b, 4.9)
+    b.dispatcher.tick()
+    b.channel.wait_begun(1)
+    clock.advance(4.9)
+    assert b.store.reap(10).scheduled == 0
+    assert b.status(id) is Status.PROCESSING
+
+
+def test_claims_whose_locks_expired_on_the_way_are_not_delivered_a_second_time(bench: MakeBench) -> None:
+    b = bench()
+    [id] = b.store.add()
+
+    def deliver_elsewhere() -> None:
+        b.store.reap(10)
+        b.store.settle([Outcome(claim, "ack") for claim in FlakyStore.claim(b.store, 10, 5000, "other").claims])
+
+    late(b, 5.1, deliver_elsewhere)
+    b.dispatcher.tick()
+    b.pool.idle()
+    assert not b.log.count("ack id=")
+    assert b.status(id) is Status.DELIVERED
+
+
+def test_claims_that_arrive_late_and_cannot_be_renewed_are_left_to_expire(bench: MakeBench) -> None:
+    b = bench()
+    [id] = b.store.add()
+    late(b, 2, lambda: setattr(b.store, "away", True))
+    b.dispatcher.tick()
+    b.pool.idle()
+    assert not b.log.count("ack id=")
+    assert b.log.count("1 claimed messages are left to expire: Redis answered late") == 1
+    b.store.away = False
+    assert b.status(id) is Status.PROCESSING
+
+
 # -- Redis away --------------------------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from tests.support.clock import FakeClock
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 PAGES = ("flasgger.", "dashboard.")
-SHARED = {"401", "405", "413", "415", "429", "500"}
+SHARED = {"401", "403", "405", "413", "415", "429", "500"}
 """Codes that the page explains once for all routes."""
 
 
@@ -70,7 +70,7 @@ def test_every_code_of_every_route(operations: dict[str, Any]) -> None:
 def test_every_code_is_explained(operations: dict[str, Any]) -> None:
     explained = set(re.findall(r"^\| (\d{3}) \|", part("Errors"), re.MULTILINE))
     answered = {code for operation in operations.values() for code in operation["responses"] if code >= "400"}
-    assert explained == answered | {"405"}
+    assert explained == answered | {"401", "405"}
 
 
 def test_every_metric(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

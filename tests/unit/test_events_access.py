@@ -16,10 +16,22 @@ from scheduler.settings import Settings
 TOKEN = "s3cret/+~token"
 
 
-def status(address: str = PATH, token: str = "", port: int = 3000, origins: Any = "", **headers: str) -> int:
-    """200 for who may watch, else the status of the refusal."""
+def status(
+    address: str = PATH,
+    token: str = "",
+    port: int = 3000,
+    origins: Any = "",
+    listening: str = "0.0.0.0",
+    public: str = "",
+    **headers: str,
+) -> int:
+    """200 for who may watch, else the status of the refusal.  ``listening``: ``Server.Host``."""
     settings = Settings.model_validate(
-        {"api": {"auth_token": token}, "server": {"port": port}, "events": {"allowed_origins": origins}}
+        {
+            "api": {"auth_token": token},
+            "server": {"port": port, "host": listening, "public_url": public},
+            "events": {"allowed_origins": origins},
+        }
     )
     given = Headers({"Host": "scheduler:3001", **{name.replace("_", "-"): text for name, text in headers.items()}})
     refusal = Access(settings).refuse(address, given)
@@ -52,7 +64,7 @@ class TestToken:
             compared.append((one, other))
             return True
 
-        monkeypatch.setattr("scheduler.events.access.hmac.compare_digest", compare)
+        monkeypatch.setattr("scheduler.access.hmac.compare_digest", compare)
         assert status(token=TOKEN, Authorization="Bearer wrong") == 200, "nothing but this comparison decides"
         assert compared == [(b"wrong", TOKEN.encode())]
 
@@ -79,6 +91,11 @@ class TestToken:
     )
     def test_missing_or_wrong(self, headers: dict[str, Any]) -> None:
         assert status(token=TOKEN, **headers) == HTTPStatus.UNAUTHORIZED
+
+    @pytest.mark.parametrize("token", ["old", "new"])
+    def test_any_of_several(self, token: str) -> None:
+        assert status(token="old,new", Authorization=f"Bearer {token}") == 200
+        assert status(token="old,new", Authorization="Bearer old,new") == HTTPStatus.UNAUTHORIZED
 
     def test_only_the_comparison_in_constant_time_decides(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Any other one tells by the time of its answer how much of a guess is right."""
@@ -145,3 +162,23 @@ class TestOrigin:
 
     def test_a_page_that_may_not_ask_is_not_told_whether_its_token_was_right(self) -> None:
         assert status(token=TOKEN, Origin="http://evil.example.com", Authorization="wrong") == HTTPStatus.FORBIDDEN
+
+    def test_through_a_proxy_that_has_a_name_of_its_own(self) -> None:
+        public = "https://ops.example.com/scheduler"
+        assert status(Origin="https://ops.example.com", Host="10.0.0.7:3001", public=public) == 200
+        assert status(Origin="https://ops.example.org", Host="10.0.0.7:3001", public=public) == HTTPStatus.FORBIDDEN
+
+    def test_a_browser_that_only_says_that_the_site_is_another(self) -> None:
+        assert status(Sec_Fetch_Site="cross-site") == HTTPStatus.FORBIDDEN
+        assert status(Sec_Fetch_Site="same-origin") == 200
+
+
+class TestHost:
+    def test_a_name_that_somebody_made_resolve_to_this_machine(self) -> None:
+        page = {"Origin": "http://evil.example:3000", "Host": "evil.example:3001"}
+        assert status(listening="127.0.0.1", **page) == HTTPStatus.FORBIDDEN  # type: ignore[arg-type]
+        assert status(listening="127.0.0.1", Host="evil.example:3001") == HTTPStatus.FORBIDDEN
+
+    @pytest.mark.parametrize("host", ["127.0.0.1:3001", "localhost:3001", "[::1]:3001", "ops.example.com"])
+    def test_names_that_are_known(self, host: str) -> None:
+        assert status(listening="127.0.0.1", public="https://ops.example.com/x", Host=host) == 200

@@ -11,7 +11,7 @@ from scheduler import maintenance
 from scheduler.errors import StoreUnavailable
 from scheduler.flight import InFlight, RedisTime
 from scheduler.logs import adapt
-from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention
+from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
 from scheduler.message import Claim, Outcome, Status
 from scheduler.retry import RetryPolicy
 from scheduler.store import Limits
@@ -96,6 +96,24 @@ def test_two_renewals_may_fail_before_a_lock_expires(holder: Holder, clock: Fake
     holder.renewer.tick()
     clock.advance(LOCK - 0.001)
     assert holder.store.reap(10).scheduled == 0
+
+
+@pytest.mark.parametrize("socket_timeout", [0.1, 5.0])
+def test_a_renewal_that_hangs_is_followed_by_another_before_a_lock_expires(
+    holder: Holder, clock: FakeClock, log: RecordingLogger, socket_timeout: float
+) -> None:
+    [claim] = holder.claim()
+    thread = renewal(holder.renewer, LOCK, clock, adapt(log))
+    clock.advance(thread.run(holder.renewer))
+    holder.store.before = lambda _: clock.advance(renewal_timeout(socket_timeout, LOCK))
+    holder.store.away = True
+    clock.advance(thread.run(holder.renewer))
+    holder.store.before = lambda _: None
+    holder.store.away = False
+    thread.run(holder.renewer)
+    clock.advance(LOCK - 0.001)
+    assert holder.store.reap(10).scheduled == 0
+    assert holder.store.settle([Outcome(claim, "ack")]) == [True]
 
 
 def test_an_idle_process_renews_nothing(holder: Holder) -> None:
