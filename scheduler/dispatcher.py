@@ -9,6 +9,7 @@ from scheduler.errors import StoreUnavailable
 from scheduler.flight import RedisTime
 from scheduler.logs import ServiceLog
 from scheduler.message import Claim
+from scheduler.notices import Outage
 from scheduler.store import MessageStore
 from scheduler.workers import Workers
 
@@ -30,7 +31,9 @@ class Dispatcher:
         clock: Clock,
         redis_time: RedisTime,
         log: ServiceLog,
+        outage: Outage | None = None,
     ) -> None:
+        """``outage``: what all threads of a process share; None for one of its own."""
         self._store = store
         self._workers = workers
         self._owner = owner
@@ -42,7 +45,7 @@ class Dispatcher:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._away = False
+        self._outage = outage or Outage(log, clock)
         self._progress = clock.monotonic()
 
     def wake(self) -> None:
@@ -90,16 +93,12 @@ class Dispatcher:
 
     def _redis_away(self, error: StoreUnavailable) -> float:
         """Seconds until the next try."""
-        if not self._away:
-            self._away = True
-            self._log.error(f"cannot claim, trying on: {error}")
+        self._outage.away("claim", error)
         return _AWAY_SECONDS
 
     def _redis_answers(self) -> float:
         """Seconds to sleep at most: the poll is only the net for a wake-up that was lost on the way."""
-        if self._away:
-            self._away = False
-            self._log.info("Redis answers again; claiming goes on")
+        self._outage.over("claim")
         return self._poll
 
     # -- thread ----------------------------------------------------------------------------------------------------

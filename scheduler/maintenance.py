@@ -13,6 +13,7 @@ from scheduler.clock import Clock
 from scheduler.errors import StoreUnavailable
 from scheduler.flight import InFlight, RedisTime
 from scheduler.logs import ServiceLog
+from scheduler.notices import Outage
 from scheduler.skew import ClockWatch
 from scheduler.store import Limits, MessageStore
 from scheduler.telemetry import Telemetry
@@ -33,9 +34,11 @@ class Task(Protocol):
         """Do it once.  Seconds until the next time."""
 
 
-def renewal(task: Renewer, lock_seconds: float, clock: Clock, log: ServiceLog) -> Maintenance:
+def renewal(
+    task: Renewer, lock_seconds: float, clock: Clock, log: ServiceLog, outage: Outage | None = None
+) -> Maintenance:
     """The thread that only renews: another chore that hangs on Redis must not cost every lock of this process."""
-    return Maintenance([task], clock, log, "renewal", again_seconds=min(1.0, lock_seconds / 20))
+    return Maintenance([task], clock, log, "renewal", again_seconds=min(1.0, lock_seconds / 20), outage=outage)
 
 
 def renewal_timeout(socket_timeout: float, lock_seconds: float) -> float:
@@ -162,17 +165,15 @@ class Retention:
         if finished == self._seen and self._quiet < 30:
             self._quiet += 1
             return self._every
-        self._seen, self._quiet = finished, 0
         full = False
         for which, limits in self._limits.items():
             forgotten = self._store.trim(which, limits, LIMIT)
             full = full or forgotten >= LIMIT
             if forgotten:
                 self._telemetry.count("scheduler_trimmed", forgotten, set=which)
-        if full:
-            self._seen = -1
-            return 0.0
-        return self._every
+        # Only now: a call that failed is tried again, and does not count as done for the next 30 times.
+        self._seen, self._quiet = (-1 if full else finished), 0
+        return 0.0 if full else self._every
 
 
 class Heartbeat:
@@ -239,8 +240,11 @@ class Maintenance:
         name: str = "maintenance",
         *,
         again_seconds: float = 1.0,
+        outage: Outage | None = None,
     ) -> None:
-        """``name``: of the thread.  ``again_seconds``: how long after a failure a chore is tried again."""
+        """``name``: of the thread.  ``again_seconds``: how long after a failure a chore is tried again.
+        ``outage``: what all threads of a process share; None for one of its own.
+        """
         self._tasks = tasks
         self._clock = clock
         self._log = log
@@ -248,7 +252,7 @@ class Maintenance:
         self._again_seconds = again_seconds
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._failing: set[str] = set()
+        self._outage = outage or Outage(log, clock)
 
     def start(self) -> None:
         if self._tasks:
@@ -261,18 +265,16 @@ class Maintenance:
             self._thread.join()
 
     def run(self, task: Task) -> float:
-        """One step of one chore.  Seconds until its next one; a failure is logged once, and tried again soon."""
+        """One step of one chore.  Seconds until its next one; one that failed is tried again soon."""
         try:
             seconds = task.tick()
         except StoreUnavailable as error:
-            if task.name not in self._failing:
-                self._log.error(f"cannot {task.name}, trying on: {error}")
-                self._failing.add(task.name)
+            self._outage.away(task.name, error)
             return self._again_seconds
         except Exception as error:  # noqa: BLE001 - a defect in one chore must not end the others
             self._log.error(f"{task.name} failed: {error}", exception=error)
             return self._again_seconds
-        self._failing.discard(task.name)
+        self._outage.over(task.name)
         return seconds
 
     def _loop(self) -> None:

@@ -31,7 +31,7 @@ class Outage:
     """Says that Redis is away, once for all threads of a process: when it goes, every minute, when it is back.
 
     The threads notice at different moments and by different calls.  The outage ends when every task that failed has
-    succeeded again: in a cluster with a part away, the tasks that succeed must not end it each time.
+    succeeded again: in a cluster with a part away, the tasks that succeed must not end it each time.  Thread-safe.
     """
 
     def __init__(self, log: ServiceLog, clock: Clock) -> None:
@@ -47,16 +47,12 @@ class Outage:
         with self._lock:
             now = self._clock.monotonic()
             if not self._failing:
-                self._began = now
-                text = f"cannot {task}, trying on until Redis answers: {error}"
-            elif now >= self._remind_at:
-                text = f"Redis has been away for {now - self._began:.0f} s, trying on: {error}"
-            else:
-                text = ""
-            self._failing.add(task)
-            if text:
+                self._began = self._remind_at = now
+            if now >= self._remind_at:
                 self._remind_at = now + REMIND_SECONDS
-                self._log.error(text)
+                since = f" for {now - self._began:.0f} s" if self._failing else ""
+                self._log.error(f"cannot {task}{since}, trying on: {error}")
+            self._failing.add(task)
 
     def over(self, task: str) -> None:
         """``task`` succeeded, or will not be tried again."""

@@ -30,6 +30,7 @@ from scheduler.jobs import load
 from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
 from scheduler.message import Claim
+from scheduler.notices import Outage
 from scheduler.rights import check_rights
 from scheduler.sentinels import watches_of
 from scheduler.store import Limits, MessageStore, store_for
@@ -172,6 +173,7 @@ class _Delivery:
         channels = runtime.channels(redis_time, in_flight)
         telemetry.start_at_zero(channels, "scheduler")
         self._held_back = HeldBack(telemetry, clock, log)
+        outage = Outage(log, clock)
         self.workers = Workers(
             store,
             channels,
@@ -183,6 +185,7 @@ class _Delivery:
             telemetry=telemetry,
             freed=self._freed,
             in_flight=in_flight,
+            outage=outage,
         )
         self.dispatcher = Dispatcher(
             store,
@@ -193,10 +196,11 @@ class _Delivery:
             clock=clock,
             redis_time=redis_time,
             log=log,
+            outage=outage,
         )
         self._renewal_store = runtime.renewal_store()
         renewer = Renewer(self._renewal_store, in_flight, plan.lock_seconds, log, telemetry)
-        self._renewal = renewal(renewer, plan.lock_seconds, clock, log)
+        self._renewal = renewal(renewer, plan.lock_seconds, clock, log, outage)
         self.maintenance = Maintenance(
             [
                 Reaper(
@@ -222,9 +226,11 @@ class _Delivery:
             ],
             clock,
             log,
+            outage=outage,
         )
         clients = (store.client, self._renewal_store.client)
-        self._watch = Maintenance([w for client in clients for w in watches_of(client)], clock, log, name="sentinels")
+        watches = [watch for client in clients for watch in watches_of(client)]
+        self._watch = Maintenance(watches, clock, log, name="sentinels", outage=outage)
         self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log)
         self._events: EventServer | None = None
         if settings.events.enabled:

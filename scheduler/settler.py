@@ -16,6 +16,7 @@ from scheduler.clock import Clock
 from scheduler.errors import StoreUnavailable
 from scheduler.logs import ServiceLog
 from scheduler.message import Outcome
+from scheduler.notices import Outage
 from scheduler.store import MessageStore
 from scheduler.telemetry import Telemetry
 
@@ -36,13 +37,18 @@ class Settler:
         log: ServiceLog,
         telemetry: Telemetry,
         settled: Callable[[Sequence[Outcome]], None],
+        *,
+        outage: Outage | None = None,
     ) -> None:
-        """``settled`` is called with every group that is through, whether or not its locks still held."""
+        """``settled`` is called with every group that is through, whether or not its locks still held.
+        ``outage``: what all threads of a process share; None for one of its own.
+        """
         self._store = store
         self._clock = clock
         self._log = log
         self._telemetry = telemetry
         self._settled = settled
+        self._outage = outage or Outage(log, clock)
         self._lock = threading.Lock()
         self._waiting: list[Outcome] = []
         self._busy = False
@@ -56,7 +62,7 @@ class Settler:
             if self._busy:
                 return
             self._busy = True
-        if left := self._settle_waiting(tries=0):
+        if left := self._settle_waiting():
             # Daemon: it may wait for Redis when the process ends.
             threading.Thread(target=self._try_on, args=(left,), name="settler", daemon=True).start()
 
@@ -71,18 +77,17 @@ class Settler:
         while left:
             tries += 1
             self._later(left, _BACKOFF[min(tries, len(_BACKOFF)) - 1])
-            left = self._settle_waiting(tries)
+            left = self._settle_waiting()
 
-    def _settle_waiting(self, tries: int) -> list[Outcome]:
+    def _settle_waiting(self) -> list[Outcome]:
         """Settle everything that waits; the outcomes of the first group that could not all be settled.
 
         Returning nothing ends the turn of this thread: the next ``add`` settles again.
         """
         try:
             while group := self._next_group():
-                if left := self._settle(group, tries):
+                if left := self._settle(group):
                     return left
-                tries = 0
         except BaseException:
             with self._lock:
                 self._busy = False  # or nothing would ever be settled again
@@ -95,7 +100,7 @@ class Settler:
             self._busy = bool(group)
             return group
 
-    def _settle(self, group: Sequence[Outcome], tries: int) -> list[Outcome]:
+    def _settle(self, group: Sequence[Outcome]) -> list[Outcome]:
         """Settle what can be settled; those whose partition does not answer.
 
         Partition by partition: in a cluster one may be away, and the others' messages are not to wait for it.
@@ -109,8 +114,7 @@ class Settler:
                 held = self._store.settle(part)
                 lost = [outcome for outcome, ok in zip(part, held, strict=True) if not ok]
             except StoreUnavailable as error:
-                if tries == 0:
-                    self._log.error(f"{len(part)} outcomes cannot be settled yet, trying on: {error}")
+                self._outage.away("settle", error)
                 left += part
                 continue
             except Exception as error:  # noqa: BLE001 - a defect must not end settling for good; the locks expire
@@ -119,6 +123,8 @@ class Settler:
             if lost:
                 self._report_lost(lost)
             self._settled(part)
+        if not left:
+            self._outage.over("settle")
         return left
 
     def _later(self, left: list[Outcome], seconds: float) -> None:

@@ -12,6 +12,7 @@ from scheduler.deliveries import Deliveries
 from scheduler.flight import InFlight
 from scheduler.logs import ServiceLog
 from scheduler.message import Claim, Outcome
+from scheduler.notices import Outage
 from scheduler.retry import RetryPolicy
 from scheduler.settler import Settler
 from scheduler.store import MessageStore
@@ -63,9 +64,11 @@ class Workers:
         telemetry: Telemetry,
         freed: Callable[[], None],
         in_flight: InFlight | None = None,
+        outage: Outage | None = None,
     ) -> None:
         """``retry``: for messages without a policy of their own.  ``freed`` is called when there is room again.
         ``in_flight``: where claims are kept, for who else wants to know whether a lock is held.
+        ``outage``: what all threads of a process share; None for one of its own.
         """
         self.in_flight = in_flight if in_flight is not None else InFlight()
         self.deliveries = Deliveries(clock)
@@ -77,7 +80,7 @@ class Workers:
         self._log = log
         self._telemetry = telemetry
         self._freed = freed
-        self._settler = Settler(store, clock, log, telemetry, self._settled)
+        self._settler = Settler(store, clock, log, telemetry, self._settled, outage=outage)
         self._pool: ThreadPoolExecutor | None = None
         self._slices: dict[Future[None], Sequence[Claim]] = {}
         self._running: dict[int, float] = {}

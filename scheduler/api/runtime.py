@@ -22,6 +22,7 @@ from scheduler.errors import StoreUnavailable
 from scheduler.flight import RedisTime
 from scheduler.logs import ServiceLog
 from scheduler.maintenance import Heartbeat, Maintenance
+from scheduler.notices import Outage
 from scheduler.sentinels import watches_of
 from scheduler.store import MessageStore
 from scheduler.telemetry import Telemetry
@@ -52,8 +53,9 @@ class ApiRuntime:
         heartbeat = Heartbeat(
             store, self.name, telemetry, self.describe, every=every, clock=clock, log=log, redis_time=redis_time
         )
-        self._maintenance = Maintenance([heartbeat, self.services.slow_clients], clock, log)
-        self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels")
+        outage = Outage(log, clock)
+        self._maintenance = Maintenance([heartbeat, self.services.slow_clients], clock, log, outage=outage)
+        self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels", outage=outage)
 
     def create_app(self) -> Flask:
         """The WSGI application of this process."""

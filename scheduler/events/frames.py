@@ -89,8 +89,9 @@ class Request:
         values = {name: [part for text in texts for part in text.split(",") if part] for name, texts in given.items()}
         _check(values)
         cursors = values.get("last_event_id", [])
+        statuses, channels, ids = (frozenset(values.get(name, ())) for name in ("status", "channel", "id"))
         return cls(
-            Filter(*(frozenset(values.get(name, ())) for name in ("status", "channel", "id"))),
+            Filter(statuses, channels, ids),
             Cursor.parse(cursors[0], partitions) if cursors else None,
         )
 

@@ -346,7 +346,7 @@ def test_redis_killed_and_started_again_heals_without_a_restart_and_loses_nothin
         runtime.store.resume()
         log.wait_for(500)
         server.kill()
-        wait_for("noticed", lambda: any("cannot claim" in error for error in log.errors))
+        wait_for("noticed", lambda: any("trying on: " in error for error in log.errors))
         wait_for("health sees it", lambda: runtime.dispatcher.progress_age() > 0.5)
         server.start()
         log.wait_for(3_000)
@@ -355,6 +355,8 @@ def test_redis_killed_and_started_again_heals_without_a_restart_and_loses_nothin
         counts = runtime.store.counts()
     assert set(log.acks) == set(ids)
     assert (counts.finished, counts.dead, sum(counts.scheduled.values())) == (3_000, 0, 0)
+    told = [line for line in log.errors if "trying on: " in line or "answers again" in line]
+    assert [line.partition(",")[0].partition(" ")[0] for line in told] == ["cannot", "Redis"], told
     # What was printed and could not be settled is settled when Redis is back: only a claim whose answer was lost with
     # the connection runs again, and says so by its attempt.
     assert all(attempts == sorted(set(attempts)) for attempts in log.acks.values()), "a repeat without a higher attempt"
@@ -378,7 +380,7 @@ def test_a_redis_that_stands_still_is_waited_for_no_longer_than_its_time_limit(s
     with RedisServer(short_tmp) as server, Running(server.url) as runtime:
         os.kill(server.pid, signal.SIGSTOP)
         try:
-            runtime.logger.wait_for("cannot claim")
+            runtime.logger.wait_for("trying on: ")
         finally:
             os.kill(server.pid, signal.SIGCONT)
         [id] = runtime.add()

@@ -336,6 +336,19 @@ def test_finished_messages_beyond_the_limit_are_forgotten(store: FlakyStore, tel
     assert counters(telemetry) == {"scheduler_trimmed done": 7}
 
 
+def test_a_call_that_failed_is_made_again_the_next_time(store: FlakyStore, telemetry: Telemetry) -> None:
+    """It counted as done: "cannot trim" was said every 31 s as long as Redis was away."""
+    f = Finished(store, telemetry, WIDE._replace(max_count=3))
+    f.finish(10)
+    store.away = True
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            f.retention.tick()
+    store.away = False
+    f.retention.tick()
+    assert f.kept() == 3
+
+
 def test_while_there_is_more_to_forget_it_does_not_pause(
     store: FlakyStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -473,7 +486,8 @@ def test_a_chore_that_cannot_reach_redis_is_mentioned_once_and_tried_every_secon
     assert thread.run(chore) == 60
     away[0] = True
     assert thread.run(chore) == 1
-    assert log.errors == ["cannot reap, trying on: Redis does not answer"] * 2
+    away_line = "cannot reap, trying on: Redis does not answer"
+    assert log.errors == [away_line, "Redis answers again, after 0.0 s", away_line]
 
 
 def test_a_defect_in_one_chore_does_not_end_the_others(clock: FakeClock, log: RecordingLogger) -> None:
