@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -16,7 +15,6 @@ from scheduler.channels.webhook import resolver
 from scheduler.errors import ConfigError
 from tests.support.endpoint import BlackHole, Endpoint
 from tests.support.http2 import Http2Endpoint
-from tests.support.programs import need
 from tests.support.waiting import free_port
 from tests.support.webhooks import CLOCK, Channels, Outcomes, claim, deliver, resolves_to
 
@@ -135,6 +133,14 @@ def test_connections_are_kept(make: Channels, endpoint: Endpoint) -> None:
         ("/reset", "retry", None, ""),
         ("/garbage", "retry", None, ""),
         ("/cut", "retry", None, ""),
+        ("/gone", "retry", None, ""),
+        ("/raw/HTTP/1.1%20200%20OK%0D%0AContent-Le", "retry", None, "broke off in its headers"),
+        ("/raw/HTTP/1.1%20200%20OK%0D%0AServer:%20x%0D%0A", "retry", None, "broke off in its headers"),
+        ("/raw/HTTP/1.1%20200%20OK%0D%0A", "retry", None, "broke off in its headers"),
+        ("/raw/HTTP/1.1%20200", "retry", None, ""),
+        ("/raw/HTTP/1.1%20100%20Continue%0D%0A%0D%0AHTTP/1.1%20200%20OK%0D%0AX", "retry", None, "broke off"),
+        ("/raw/HTTP/1.1%20100%20Continue%0D%0A%0D%0A", "retry", None, ""),
+        ("/raw/HTTP/1.1%20200%20OK%0A%0Aok", "ack", None, None),
     ],
 )
 def test_what_an_answer_means(
@@ -307,23 +313,6 @@ def test_settings_that_mean_nothing_stop_the_start(make: Channels) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------- TLS
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate for ``good.example`` and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *(need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-days", "2", "-subj", "/CN=good.example", "-addext", "subjectAltName=DNS:good.example"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return certificate, key
-
-
 def test_a_certificate_nobody_vouches_for_is_a_failure(make: Channels, certificate: tuple[Path, Path]) -> None:
     with Endpoint(certificate) as endpoint:
         (outcome,) = deliver(make(lookup=resolves_to("127.0.0.1")), claim(f"https://good.example:{endpoint.port}/"))

@@ -10,6 +10,8 @@ path                      behaviour
 ``/text/<text>``          answers 200 with this (percent-decoded) text, byte by byte
 ``/reset``                resets the connection after the request
 ``/cut``                  promises a body of 100 bytes, sends 10 and closes
+``/gone``                 closes after the request without a word
+``/raw/<bytes>``          sends exactly these (percent-decoded) bytes and closes
 ``/garbage``              answers with something that is not HTTP
 ``/hang``                 never answers
 ``/close``                answers 200 and closes the connection
@@ -148,6 +150,8 @@ class _Server:
             connection.answer(int(argument), dict(parse_qsl(parts.query)), b"" if argument == "204" else b"ok")
         elif verb in _BODIES:
             connection.answer(body=_BODIES[verb](argument))
+        elif verb == "raw":
+            _answer_and_close(connection.transport, unquote_to_bytes(argument))
         elif verb in _BREAKS:
             _BREAKS[verb](connection.transport)
         elif verb == "slow":
@@ -198,6 +202,7 @@ _BODIES: dict[str, Callable[[str], bytes]] = {
 }
 _BREAKS: dict[str, Callable[[asyncio.Transport], None]] = {
     "reset": _reset,
+    "gone": lambda transport: transport.close(),
     "cut": lambda transport: _answer_and_close(transport, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789"),
     "garbage": lambda transport: _answer_and_close(transport, b"\x00\x01 this is not HTTP\r\n\r\n"),
     "close": lambda transport: _answer_and_close(transport, _OK),

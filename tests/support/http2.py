@@ -1,14 +1,17 @@
-"""Just enough of an HTTP/2 server over TLS to see whether requests share a connection."""
+"""Just enough of an HTTP/2 server over TLS to see whether requests share a connection, and to refuse them."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_DATA, _HEADERS, _SETTINGS, _PING = 0, 1, 4, 6
+_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY = 0, 1, 3, 4, 6, 7
+REFUSED_STREAM, HTTP_1_1_REQUIRED = 7, 13
 _END_STREAM = _ACK = 1
 _END_HEADERS = 4
 _STATUS_200 = b"\x88"  # of HPACK's static table
@@ -16,6 +19,10 @@ _STATUS_200 = b"\x88"  # of HPACK's static table
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+Trouble: TypeAlias = "Callable[[_Connection, int], None]"
+"""Does something to a connection and the stream of a request."""
 
 
 class _Connection(asyncio.Protocol):
@@ -47,6 +54,10 @@ class _Connection(asyncio.Protocol):
         if kind in (_SETTINGS, _PING) and not flags & _ACK:
             self.transport.write(_frame(kind, _ACK, 0, payload if kind == _PING else b""))
         elif kind in (_DATA, _HEADERS) and flags & _END_STREAM:
+            self.server.requests += 1
+            if self.server.trouble:
+                self.server.trouble.pop(0)(self, stream)
+                return
             self.ready.append(stream)
             # Answers only when all are there: requests one after the other would never get one.
             if len(self.ready) >= self.server.together:
@@ -55,11 +66,32 @@ class _Connection(asyncio.Protocol):
                 self.ready.clear()
 
 
+def reset(code: int) -> Trouble:
+    """End the stream with this code of HTTP/2."""
+    return lambda connection, stream: connection.transport.write(
+        _frame(_RST_STREAM, 0, stream, code.to_bytes(4, "big"))
+    )
+
+
+def go_away(connection: _Connection, stream: int) -> None:
+    """Say that no request after the one before this was worked on, as a server that shuts down does, and close."""
+    connection.transport.write(_frame(_GOAWAY, 0, 0, max(0, stream - 2).to_bytes(4, "big") + bytes(4)))
+    connection.transport.close()
+
+
+def hang_up(connection: _Connection, _stream: int) -> None:
+    """Close without a word."""
+    connection.transport.close()
+
+
 class Http2Endpoint:
     """Answers 200 as soon as ``together`` requests are open on one connection; a context manager."""
 
     def __init__(self, certificate: tuple[Path, Path]) -> None:
         self.together = 1
+        self.trouble: list[Trouble] = []
+        """What happens to the next requests instead of an answer, one each."""
+        self.requests = 0
         self.opened: list[_Connection] = []
         self.port = 0
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -43,6 +43,8 @@ class Destination(Generic[T]):
     """When something last moved: a message came to wait where none was held, a first transfer began, one ended."""
     waiting: deque[T] = field(default_factory=deque)
     in_flight: int = 0
+    http2: bool | None = None
+    """Whether its last answer came by HTTP/2; None while none has come."""
     _mean: float | None = None
     """Seconds that a transfer takes, smoothed; None while none has ended."""
     _next_slot: float = 0.0
@@ -69,10 +71,13 @@ class Destination(Generic[T]):
             return True
         return self.held < free and self.held < self.limit + rate * PATIENT_SECONDS
 
-    def enqueue(self, delivery: T, now: float) -> None:
+    def enqueue(self, delivery: T, now: float, *, first: bool = False) -> None:
         if not self.held:
             self.progress_at = now
-        self.waiting.append(delivery)
+        if first:
+            self.waiting.appendleft(delivery)
+        else:
+            self.waiting.append(delivery)
 
     def begun(self, now: float) -> None:
         """The transfer of a message that was taken from ``waiting`` has begun."""

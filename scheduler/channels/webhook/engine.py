@@ -14,13 +14,24 @@ import pycurl
 
 from scheduler.channels.base import Report, cut_short
 from scheduler.channels.webhook.destination import Destination
+from scheduler.channels.webhook.onward import next_send
 from scheduler.channels.webhook.poller import Poller
 from scheduler.channels.webhook.reporter import Reporter
 from scheduler.channels.webhook.request import RequestBuilder
 from scheduler.channels.webhook.resolver import Lookup, Resolver
-from scheduler.channels.webhook.response import judge, one_line, readable
+from scheduler.channels.webhook.response import (
+    BROKEN_OFF,
+    LOST,
+    REFUSED,
+    Answer,
+    Verdict,
+    judge,
+    one_line,
+    readable,
+)
 from scheduler.channels.webhook.ssrf import AddressPolicy
-from scheduler.channels.webhook.transfer import Delivery, Transfer
+from scheduler.channels.webhook.transfer import Delivery, Progress, Transfer
+from scheduler.channels.webhook.urls import Url
 from scheduler.clock import Clock
 from scheduler.logs import ServiceLog
 from scheduler.message import Outcome
@@ -35,6 +46,10 @@ _UNREACHABLE = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDOUT,
 """libcurl's codes where nobody, or somebody else, was at the address."""
 
 Key = tuple[str, str, int]
+
+
+def _key(url: Url) -> Key:
+    return (url.scheme, url.host, url.port)
 
 
 class Engine:
@@ -115,8 +130,8 @@ class Engine:
         """Report everything, transfers in flight as cut short, and let go of all sockets."""
         now = self._clock.monotonic()
         for transfer in self._running.values():
-            took = (now - transfer.started) * 1000
-            self._settle(transfer.delivery, cut_short(transfer.delivery.claim, took, transfer.lateness_ms))
+            took = (now - transfer.progress.started) * 1000
+            self._settle(transfer.delivery, cut_short(transfer.delivery.claim, took, transfer.progress.lateness_ms))
         self._held.update((id(delivery), delivery) for delivery in self._incoming)
         for delivery in list(self._held.values()):
             self._release(delivery, None)
@@ -133,8 +148,7 @@ class Engine:
     def _admit(self, delivery: Delivery) -> None:
         self._held[id(delivery)] = delivery
         now = self._clock.monotonic()
-        url = delivery.prepared.url
-        key = (url.scheme, url.host, url.port)
+        key = _key(delivery.prepared.url)
         destination = self._destination(key)
         if not destination.may_hold(self._free(), now):
             self._release(delivery, destination.release_delay_ms(now, random.uniform))
@@ -177,9 +191,10 @@ class Engine:
         transfer = self._idle.pop() if self._idle else self._new_transfer()
         transfer.delivery = delivery
         transfer.destination = destination
+        spent = self._clock.monotonic() - delivery.progress.started if delivery.progress else 0.0
         try:
             request = self._builder.build(delivery.claim, delivery.prepared)
-            transfer.begin(delivery.prepared, request, addresses)
+            transfer.begin(delivery.prepared, request, addresses, spent)
             self._poller.multi.add_handle(transfer.curl)
         except Exception as error:  # noqa: BLE001 - a message that cannot be sent must not take the others along
             self._log.error(f"message {delivery.claim.id} could not be sent: {error}", exception=error)
@@ -187,7 +202,9 @@ class Engine:
             self._settle(delivery, Outcome(delivery.claim, "retry", error=f"could not be sent: {type(error).__name__}"))
             return
         transfer.started = self._clock.monotonic()
-        transfer.lateness_ms = max(0.0, self._now_ms() - delivery.claim.due_at)
+        transfer.progress = delivery.progress or Progress(
+            transfer.started, max(0.0, self._now_ms() - delivery.claim.due_at)
+        )
         self._running[transfer.curl] = transfer
         destination.begun(transfer.started)
 
@@ -199,36 +216,62 @@ class Engine:
     def _finish(self, transfer: Transfer, code: int, message: str) -> None:
         self.finished += 1
         now = self._clock.monotonic()
-        seconds = now - transfer.started
-        destination = transfer.destination
-        destination.ended(seconds, now)
-        self._settle(transfer.delivery, self._outcome(transfer, code, message, seconds * 1000))
-        self._idle.append(transfer)
-        if destination.waiting:
-            url = transfer.delivery.prepared.url
-            self._pump((url.scheme, url.host, url.port))
-
-    def _outcome(self, transfer: Transfer, code: int, message: str, duration_ms: float) -> Outcome:
-        claim = transfer.delivery.claim
+        delivery, destination = transfer.delivery, transfer.destination
+        destination.ended(now - transfer.started, now)
         answer = transfer.answer()
-        evidence = None
         if answer.status:
-            response = transfer.delivery.prepared.masked(readable(bytes(transfer.body)))
-            evidence = {"status_code": answer.status, "response": response}
+            destination.http2 = transfer.http2
+        self._idle.append(transfer)
+        try:
+            onward = next_send(transfer, answer, self._builder)
+        except ValueError as error:
+            verdict = Verdict("retry", one_line(f"HTTP {answer.status}: the redirect was not followed: {error}"))
+            self._settle(delivery, self._outcome(transfer, answer, verdict))
+        else:
+            if onward:
+                self._send_on(delivery, onward)
+            else:
+                self._settle(delivery, self._outcome(transfer, answer, self._verdict(transfer, answer, code, message)))
+        key = _key(delivery.prepared.url)
+        if key in self._queued:
+            self._pump(key)
+
+    def _send_on(self, delivery: Delivery, onward: Delivery) -> None:
+        """Let an attempt go on with its next transfer, before everything that waits for that destination."""
+        del self._held[id(delivery)]
+        self._held[id(onward)] = onward
+        key = _key(onward.prepared.url)
+        destination = self._destination(key)
+        destination.enqueue(onward, self._clock.monotonic(), first=True)
+        self._queued[key] = destination
+        self._pump(key)
+
+    def _verdict(self, transfer: Transfer, answer: Answer, code: int, message: str) -> Verdict:
+        if transfer.stopped:
+            return Verdict("retry", REFUSED if transfer.untouched else LOST)
         if code and not transfer.cut:
             if code in _UNREACHABLE:
                 self._resolver.doubt(transfer.destination.host)
-            error = transfer.refusal or one_line(message) or f"libcurl error {code}"
-            return Outcome(claim, "retry", duration_ms, transfer.lateness_ms, error=error, evidence=evidence)
-        verdict = judge(
+            return Verdict("retry", transfer.refusal or one_line(message) or f"libcurl error {code}")
+        if not transfer.complete:
+            return Verdict("retry", BROKEN_OFF)
+        return judge(
             answer,
             client_errors_final=self._settings.client_errors_final,
             retry_after_cap=self._settings.retry_after_cap_seconds,
             now_ms=self._now_ms(),
+            follows=transfer.delivery.prepared.follows,
         )
-        return Outcome(
-            claim, verdict.kind, duration_ms, transfer.lateness_ms, verdict.delay_ms, verdict.error, evidence
-        )
+
+    def _outcome(self, transfer: Transfer, answer: Answer, verdict: Verdict) -> Outcome:
+        evidence = None
+        if answer.status:
+            response = transfer.delivery.prepared.masked(readable(bytes(transfer.body)))
+            evidence = {"status_code": answer.status, "response": response}
+        duration_ms = (self._clock.monotonic() - transfer.progress.started) * 1000
+        lateness_ms = transfer.progress.lateness_ms
+        claim = transfer.delivery.claim
+        return Outcome(claim, verdict.kind, duration_ms, lateness_ms, verdict.delay_ms, verdict.error, evidence)
 
     def _fail_waiting(self, destination: Destination[Delivery], error: str) -> None:
         waited_ms = (self._clock.monotonic() - destination.progress_at) * 1000

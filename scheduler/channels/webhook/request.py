@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from scheduler.channels.webhook.signing import Signer
 from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy, refusal_of_url
-from scheduler.channels.webhook.target import WebhookTarget
-from scheduler.channels.webhook.urls import Url, parse_url, secrets_of
+from scheduler.channels.webhook.target import StoredTarget
+from scheduler.channels.webhook.urls import SECRET_NAME, Url, parse_url, secrets_of
 from scheduler.message import Claim
 from scheduler.safetext import Masker
 from scheduler.when import format_ms
@@ -32,6 +33,9 @@ class Prepared(NamedTuple):
     """The target names its own content type: a message that is a JSON string is sent as its text."""
     refusal: str | None
     """Why this URL is not allowed whatever it resolves to."""
+    follows: bool
+    """Redirects that keep method and body are followed."""
+    secrets: tuple[str, ...]
     masked: Masker
     """Takes out of a text what this request shows to nobody but its endpoint, which may repeat it in its answer."""
 
@@ -59,7 +63,7 @@ class RequestBuilder:
 
     def _prepare(self, target: str) -> Prepared:
         """Read a stored target.  Raises ValueError when it is none."""
-        webhook = WebhookTarget.decode(target)
+        webhook = StoredTarget.decode(target)
         url = parse_url(webhook.url)
         names = {name.lower() for name in webhook.headers}
         has_body = webhook.method not in _BODILESS
@@ -74,7 +78,7 @@ class RequestBuilder:
                 lines.append("Content-Type: application/json")
         if "authorization" not in names:
             if url.user is not None:
-                basic = base64.b64encode(url.user.encode()).decode()
+                basic = _basic(url.user)
                 lines.append(f"Authorization: Basic {basic}")
                 secrets.append(basic)
             elif self._api_token:
@@ -89,8 +93,37 @@ class RequestBuilder:
             has_body=has_body,
             raw_strings="content-type" in names,
             refusal=f"{refusal}, which is not allowed {WAY_OUT}" if refusal else None,
+            follows=webhook.ttl is not None,
+            secrets=tuple(secrets),
             masked=Masker(secrets),
         )
+
+    def redirected(self, prepared: Prepared, location: str) -> Prepared:
+        """Return the request for where a redirect points; ``location`` as the endpoint wrote it.
+
+        Headers that hold secrets only go on to the same scheme, host and port: they were meant for nobody else.
+        Raises ValueError that says why the redirect cannot be followed.
+        """
+        before = prepared.url
+        try:
+            url = parse_url(urljoin(before.text, location))
+        except ValueError as error:
+            raise ValueError(f"Location: {error}") from None
+        if before.scheme == "https" and url.scheme == "http":
+            raise ValueError("it leads from https to http")
+        refusal = refusal_of_url(url, self._policy)
+        if refusal:
+            raise ValueError(f"{refusal}, which is not allowed {WAY_OUT}")
+        lines = list(prepared.headers)
+        if (url.scheme, url.host, url.port) != (before.scheme, before.host, before.port):
+            lines = [line for line in lines if not SECRET_NAME.search(_name(line))]
+        secrets = [*prepared.secrets, *secrets_of(url)]
+        if url.user is not None:
+            basic = _basic(url.user)
+            secrets.append(basic)
+            lines = [line for line in lines if _name(line).lower() != "authorization"]
+            lines.append(f"Authorization: Basic {basic}")
+        return prepared._replace(url=url, headers=tuple(lines), secrets=tuple(secrets), masked=Masker(secrets))
 
     def build(self, claim: Claim, prepared: Prepared) -> Request:
         """The request of one attempt, signed for this very second."""
@@ -109,6 +142,15 @@ class RequestBuilder:
         if signature:
             headers.append(f"webhook-signature: {signature}")
         return Request(headers, body)
+
+
+def _name(line: str) -> str:
+    """The name of a header line, which is ``Name: value`` or ``Name;``."""
+    return re.split("[:;]", line, maxsplit=1)[0]
+
+
+def _basic(user: str) -> str:
+    return base64.b64encode(user.encode()).decode()
 
 
 def _body(payload: str, prepared: Prepared) -> bytes | None:

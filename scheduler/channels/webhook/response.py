@@ -14,6 +14,14 @@ KEPT_BYTES = 1024
 """So much of a response is kept as evidence."""
 
 
+FOLLOWED = (307, 308)
+"""The redirects that keep method and body, and are followed for tasks of ``/schedule``."""
+
+BROKEN_OFF = "the answer broke off in its headers"
+LOST = "the endpoint closed a kept connection before it answered"
+REFUSED = "the endpoint refused the request on each of several new connections (HTTP/2)"
+
+
 class Verdict(NamedTuple):
     kind: OutcomeKind
     error: str | None = None
@@ -31,8 +39,13 @@ class Answer(NamedTuple):
     """Where a redirect points to."""
 
 
-def judge(answer: Answer, *, client_errors_final: bool, retry_after_cap: float, now_ms: float) -> Verdict:
-    """The rules of docs/webhooks.md for a response that arrived.  ``retry_after_cap`` is in seconds."""
+def judge(
+    answer: Answer, *, client_errors_final: bool, retry_after_cap: float, now_ms: float, follows: bool
+) -> Verdict:
+    """The rules of docs/webhooks.md for a response that arrived.  ``retry_after_cap`` is in seconds.
+
+    ``follows``: 307 and 308 are followed for this message, so that they do not come here.
+    """
     status = answer.status
     if 200 <= status < 300:
         return Verdict("ack")
@@ -42,7 +55,8 @@ def judge(answer: Answer, *, client_errors_final: bool, retry_after_cap: float, 
     if status == 410:
         return Verdict("dead", f"{error}: the endpoint is gone")
     if 300 <= status < 400:
-        return Verdict("retry", f"{error}: redirects are not followed{_shown(answer.location)}")
+        rule = "of redirects only 307 and 308 are followed" if follows else "redirects are not followed"
+        return Verdict("retry", f"{error}: {rule}{_shown(answer.location)}")
     if 400 <= status < 500 and status != 429 and client_errors_final:
         return Verdict("dead", f"{error} is final (Webhook.ClientErrorsFinal)")
     seconds = _retry_after(answer.retry_after, now_ms)

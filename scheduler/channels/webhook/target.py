@@ -88,6 +88,13 @@ class WebhookTarget(BaseModel):
         return {name: value for name, value in self.headers.items() if SECRET_NAME.search(name)}
 
 
+class StoredTarget(WebhookTarget):
+    """What is stored as a message's ``target``: the webhook, and what others keep beside it."""
+
+    ttl: float | None = None
+    """Seconds; only a task of ``/schedule`` has them.  For tasks 307 and 308 are followed, as they always were."""
+
+
 def _check_header(name: str, value: str) -> None:
     if not _NAME.fullmatch(name):
         # Only its beginning is repeated: who writes a whole line "Authorization: ..." there has written a secret.

@@ -22,6 +22,10 @@ MAX_RESPONSE_BYTES = 65_536
 """A longer response is cut off.  Up to here it is read to its end, which keeps the connection for the next message."""
 
 MAX_CONNECTION_SECONDS = 600
+MAX_IDLE_SECONDS = 4
+"""A kept connection that was idle for longer is not used again.  Many servers close theirs after 5 s (Node.js, Apache,
+uvicorn), and a request that crosses such a close is a failed attempt.
+"""
 
 _NO_SOCKET: int = pycurl.SOCKET_BAD
 
@@ -33,12 +37,25 @@ class _LentSocket(socket.socket):
         self.close()
 
 
+class Progress(NamedTuple):
+    """What an attempt has been through before it sends again: to a new connection, or to where a redirect points."""
+
+    started: float
+    """Monotonic seconds: when its first transfer began."""
+    lateness_ms: float
+    refusals: int = 0
+    """How often the endpoint refused to begin with the request."""
+    redirects: int = 0
+
+
 class Delivery(NamedTuple):
     """A claim on its way through the channel."""
 
     claim: Claim
     prepared: Prepared
     report: Report
+    progress: Progress | None = None
+    """None until the attempt has sent something that it may send again."""
 
 
 class Transfer:
@@ -53,13 +70,22 @@ class Transfer:
         self.delivery: Delivery
         self.destination: Destination[Delivery]
         self.started = 0.0
-        """Monotonic seconds."""
-        self.lateness_ms = 0.0
+        """Monotonic seconds: when this transfer began."""
+        self.progress = Progress(0.0, 0.0)
+        """Of the whole attempt."""
         self.refusal: str | None = None
         """Why a connection was not opened, by the address policy."""
         self.body = bytearray()
         self.cut = False
         """The response was longer than is read."""
+        self.stopped = False
+        """The connection was lost before an answer came, and libcurl was kept from sending the request again."""
+        self.complete = False
+        """All headers of the answer arrived."""
+        self._sent = False
+        self._refused = False
+        self._fresh = False
+        self._watched = False
         self._read = 0
         self._retry_after: str | None = None
         self._no_retry = False
@@ -92,20 +118,25 @@ class Transfer:
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(self._settings.connect_timeout_seconds * 1000))
         # A connection that is never idle would go on to an old address for ever after the name has moved.
         curl.setopt(pycurl.MAXLIFETIME_CONN, MAX_CONNECTION_SECONDS)
+        curl.setopt(pycurl.MAXAGE_CONN, MAX_IDLE_SECONDS)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        curl.setopt(pycurl.PREREQFUNCTION, self._before_send)
+        curl.setopt(pycurl.DEBUGFUNCTION, self._overhear)
         curl.setopt(pycurl.HEADERFUNCTION, self._header)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
 
-    def begin(self, prepared: Prepared, request: Request, addresses: tuple[str, ...]) -> None:
+    def begin(self, prepared: Prepared, request: Request, addresses: tuple[str, ...], spent: float = 0.0) -> None:
         """Set the handle up for a request; the caller adds it to the multi handle.
 
-        ``addresses`` are what the host resolved to; none for a URL whose host is an address.
+        ``addresses`` are what the host resolved to; none for a URL whose host is an address.  ``spent``: seconds of the
+        attempt's time that are over.
         """
         self.refusal = None
-        self.cut = False
+        self.cut = self.stopped = self.complete = self._sent = self._refused = False
         self._read = 0
         self.body.clear()
         curl = self.curl
+        self._choose_connection()
         url = prepared.url
         curl.setopt(pycurl.URL, url.text)
         if addresses:
@@ -119,7 +150,31 @@ class Transfer:
             curl.setopt(pycurl.POSTFIELDS, request.body)
         curl.setopt(pycurl.CUSTOMREQUEST, prepared.method)
         curl.setopt(pycurl.HTTPHEADER, request.headers)
-        curl.setopt(pycurl.TIMEOUT_MS, prepared.timeout_ms or round(self._settings.timeout_seconds * 1000))
+        timeout_ms = prepared.timeout_ms or round(self._settings.timeout_seconds * 1000)
+        # 0 would mean no limit.
+        curl.setopt(pycurl.TIMEOUT_MS, max(1, timeout_ms - round(spent * 1000)))
+
+    def _choose_connection(self) -> None:
+        """A refused request goes to a new connection: others that are kept may be going away like the one it was on."""
+        fresh = self.delivery.progress is not None and self.delivery.progress.refusals > 0
+        if fresh != self._fresh:
+            self._fresh = fresh
+            self.curl.setopt(pycurl.FRESH_CONNECT, fresh)
+        # Only libcurl's log tells a refused stream of HTTP/2 from a lost connection.  It costs 20 us per message.
+        watched = self.destination.http2 is not False and self.delivery.prepared.url.scheme == "https"
+        if watched != self._watched:
+            self._watched = watched
+            self.curl.setopt(pycurl.VERBOSE, watched)
+
+    @property
+    def http2(self) -> bool:
+        """Whether the answer came by HTTP/2."""
+        return bool(self.curl.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2_0)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the endpoint certainly did nothing with the request: it never left, or HTTP/2 says so."""
+        return self.stopped and (self._refused or not self.curl.getinfo(pycurl.REQUEST_SIZE))
 
     def answer(self) -> Answer:
         """What came back; its status is 0 when nothing did."""
@@ -128,6 +183,9 @@ class Transfer:
 
     def _open_socket(self, _purpose: int, address: Any) -> socket.socket | int:
         """Open a socket for the very address that will be connected to, or refuse: no name can resolve past this."""
+        if self._sent:
+            self.stopped = True
+            return _NO_SOCKET
         family, kind, protocol, endpoint = address
         refusal = self._policy.refusal(self.destination.host, endpoint[0])
         if refusal:
@@ -139,14 +197,40 @@ class Transfer:
         except OSError:
             return _NO_SOCKET
 
+    def _before_send(self, *_addresses: Any) -> int:
+        """Let libcurl send the request once.
+
+        When a kept connection is lost before an answer, libcurl sends again by itself.  The endpoint may have worked on
+        the first one, so a second one would be an attempt that nobody counts.
+        """
+        if not self._sent:
+            self._sent = True
+            return int(pycurl.PREREQFUNC_OK)
+        self.stopped = True
+        return int(pycurl.PREREQFUNC_ABORT)
+
+    def _overhear(self, kind: int, text: bytes) -> None:
+        """Note what libcurl only tells its log."""
+        if kind != pycurl.INFOTYPE_TEXT:
+            return
+        if b"try again on a new connection" in text:
+            # HTTP/2: the stream was refused, or came after the last one of a GOAWAY.
+            self._refused = True
+        elif b"Downgrades to HTTP/1.1" in text:
+            # Refused likewise, and libcurl goes on by HTTP/1.1 as the endpoint asks.
+            self._sent = False
+
     def _header(self, line: bytes) -> None:
         # Called for every header of every response: most are out after one comparison.
-        if line[:1] not in b"rRsSlLH":
+        if line[:1] not in b"\r\nrRsSlLH":
+            return
+        if line in (b"\r\n", b"\n"):
+            self.complete = True
             return
         if line.startswith(b"HTTP/"):
             # A response begins: the one of this transfer, or the final one after an interim one (100 to 103).
             self._retry_after = self._location = None
-            self._no_retry = False
+            self._no_retry = self.complete = False
             return
         name, _, value = line.partition(b":")
         match name.lower():
@@ -155,7 +239,7 @@ class Transfer:
             case b"scheduler-no-retry":
                 self._no_retry = value.strip().lower() == b"true"
             case b"location":
-                self._location = value.strip().decode("latin-1")
+                self._location = value.strip().decode(errors="replace")
 
     def _write(self, chunk: bytes) -> int | None:
         self._read += len(chunk)

@@ -1,0 +1,31 @@
+"""Whether an attempt sends once more: to a new connection, or to where a redirect points."""
+
+from __future__ import annotations
+
+from scheduler.channels.webhook.request import RequestBuilder
+from scheduler.channels.webhook.response import FOLLOWED, Answer
+from scheduler.channels.webhook.transfer import Delivery, Transfer
+
+MAX_REFUSALS = 5
+"""How often a request that the endpoint refused to begin with is sent again before the attempt counts as failed."""
+MAX_REDIRECTS = 3
+
+
+def next_send(transfer: Transfer, answer: Answer, builder: RequestBuilder) -> Delivery | None:
+    """Return what the attempt of a transfer that is over sends next, or None when the attempt is over too.
+
+    Raises ValueError, which says why, for a redirect that should be followed and cannot be.
+    """
+    delivery, progress = transfer.delivery, transfer.progress
+    if transfer.untouched and progress.refusals < MAX_REFUSALS:
+        return delivery._replace(progress=progress._replace(refusals=progress.refusals + 1))
+    if answer.status not in FOLLOWED or not delivery.prepared.follows or not transfer.complete:
+        return None
+    if progress.redirects >= MAX_REDIRECTS:
+        raise ValueError(f"more than {MAX_REDIRECTS} redirects")
+    if not answer.location:
+        raise ValueError("it has no Location")
+    prepared = builder.redirected(delivery.prepared, answer.location)
+    return delivery._replace(
+        prepared=prepared, progress=progress._replace(redirects=progress.redirects + 1, refusals=0)
+    )
