@@ -29,6 +29,7 @@ from scheduler.held_back import HeldBack
 from scheduler.jobs import load
 from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
+from scheduler.memory import MemoryWatch
 from scheduler.message import Claim
 from scheduler.notices import Outage
 from scheduler.rights import check_rights
@@ -223,6 +224,7 @@ class _Delivery:
                     store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock, log=log
                 ),
                 self._held_back,
+                MemoryWatch(store, log),
             ],
             clock,
             log,

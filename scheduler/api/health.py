@@ -20,6 +20,7 @@ from scheduler.api.respond import ApiResponse, answer
 from scheduler.api.services import Services, services
 from scheduler.config import Settings
 from scheduler.errors import StoreUnavailable
+from scheduler.memory import FULL_MEANS
 from scheduler.message import Priority
 from scheduler.store import Counts
 
@@ -41,17 +42,21 @@ def root() -> Response:
 @blueprint.get("/health")
 @operation("Say whether messages are accepted and delivered", tag="health", answer=HealthOut)
 def health() -> Response:
-    """503 when Redis is away, no scheduler makes progress, or messages are due and nothing has ended for a minute."""
+    """503 when Redis is away or full, no scheduler makes progress, or messages are due and nothing has ended for a
+    minute.
+    """
     here = services()
     try:
-        servers, counts = here.store.servers(), here.store.counts()
-    except StoreUnavailable:
-        return _ill("Redis does not answer.", HTTPStatus.SERVICE_UNAVAILABLE)
+        servers, counts, full = here.store.servers(), here.store.counts(), here.store.full()
+    except StoreUnavailable as error:
+        return _ill(f"{error.reason}.", HTTPStatus.SERVICE_UNAVAILABLE)
     well = schedulers_alive(servers, here.settings)
     if not well:
         return _ill(_why_none(servers, here.settings), HTTPStatus.SERVICE_UNAVAILABLE)
     if stuck := standstill(alive(servers, here.settings), counts):
         return _ill(stuck, HTTPStatus.SERVICE_UNAVAILABLE)
+    if full:
+        return _ill(FULL_MEANS, HTTPStatus.SERVICE_UNAVAILABLE)
     return answer({"status": "success", "message": "server is ok!", "schedulers": well, "paused": counts.paused})
 
 

@@ -39,6 +39,14 @@ def _number(info: dict[str, Any], name: str) -> int | None:
     return int(info[name]) if name in info else None
 
 
+def _is_full(memory: dict[str, Any]) -> bool:
+    limit = int(memory.get("maxmemory", 0))
+    # What Redis itself compares: the buffers of replicas and of the append-only file do not count.
+    used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
+    # A request counts while it is read, so that one is refused although none would be over the limit now.
+    return limit > 0 and used > limit - min(2**20, limit // 100)
+
+
 class Registry(Base):
     """beat, servers, Redis's own figures"""
 
@@ -91,6 +99,16 @@ class Registry(Base):
             "clients": _number(info, "connected_clients"),
             "keys": int(self.plain("DBSIZE")),
         }
+
+    def full(self) -> bool:
+        """Whether Redis, or a node of the cluster, is at ``maxmemory``; False when it does not tell."""
+        return any(map(_is_full, self._told(self._memory) or []))
+
+    def _memory(self) -> list[dict[str, Any]]:
+        if cluster := cluster_of(self.client):
+            infos = cluster.info("memory", target_nodes=RedisCluster.PRIMARIES).values()
+            return [info for info in infos if isinstance(info, dict)]
+        return [self.client.info("memory")]
 
     def _info(self) -> dict[str, Any]:
         if cluster := cluster_of(self.client):

@@ -10,10 +10,13 @@ import pytest
 import redis
 
 from scheduler.errors import StoreUnavailable
+from scheduler.logs import adapt
+from scheduler.memory import FULL_MEANS, MemoryWatch
 from scheduler.message import Priority
 from scheduler.refusals import FULL
 from scheduler.store import Changes, Limits, MessageStore
 from tests.store.test_unavailable import HELD, furnish
+from tests.support.logger import RecordingLogger
 from tests.support.redis_server import RedisServer, binaries
 from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on
 
@@ -45,8 +48,15 @@ def test_a_full_redis_is_drained_and_then_accepts_again(server: RedisServer) -> 
         ticks = Ticks()
         store = store_on(client, ticks, events_kept=100)
         store.open()
+        log = RecordingLogger()
+        watch = MemoryWatch(store, adapt(log))
+        watch.tick()
+        assert not store.full()
         accepted = fill(store, client)
         assert len(accepted) > 100
+        assert store.full()
+        assert [watch.tick(), watch.tick()] == [60.0, 60.0]
+        assert log.errors == [FULL_MEANS], "once"
         # A server that starts now: it must be able to, or nobody drains.
         store.open()
         store.beat("one", {}, [])
@@ -60,6 +70,8 @@ def test_a_full_redis_is_drained_and_then_accepts_again(server: RedisServer) -> 
         assert delivered == Counter(accepted), "each once"
         assert broken_rules(client) == []
         store.schedule([message("again")])
+        watch.tick()
+        assert log.errors[1:] == ["Redis has room again: new messages are accepted."]
 
 
 MOVES: dict[str, Callable[[MessageStore], object]] = {

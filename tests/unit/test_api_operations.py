@@ -124,6 +124,13 @@ class TestHealth:
         assert answer.status_code == 503
         assert answer.json == {"status": "error", "message": "Redis does not answer."}
 
+    def test_redis_full(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It was said that no scheduler makes progress: start a server, said the runbook."""
+        beat(api)
+        monkeypatch.setattr(api.store, "full", lambda: True)
+        answer = api.get("/health")
+        assert (answer.status_code, answer.json["message"][:26]) == (503, "Redis is full (maxmemory):")
+
 
 class TestControl:
     def test_pause_and_resume(self, api: Api) -> None:
