@@ -28,6 +28,7 @@ class Hub:
         self._groups: dict[Filter, set[ServerConnection]] = {}
         self._present = 0
         self._waiting: list[asyncio.Future[None]] = []
+        self._closed: str | None = None
 
     @property
     def viewers(self) -> int:
@@ -63,14 +64,16 @@ class Hub:
         return True
 
     async def ready(self) -> Positions:
-        """What the viewers have been sent, once somebody reads.  Raises ``StoreUnavailable`` when Redis is away."""
+        """What the viewers have been sent, once somebody reads.  Raises ``StoreUnavailable`` when nobody can."""
         while self.positions is None:
             self._wake()
             await self.turn()
         return self.positions
 
     async def turn(self) -> None:
-        """Return after the next batch, which may be empty.  Raises ``StoreUnavailable`` when Redis is away."""
+        """Return after the next batch, which may be empty.  Raises ``StoreUnavailable`` when none can come."""
+        if self._closed is not None:
+            raise StoreUnavailable(self._closed)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         await future
@@ -91,6 +94,11 @@ class Hub:
 
     def away(self, reason: str) -> None:
         """Redis does not answer.  Viewers who are served already stay and wait."""
+        self._release(StoreUnavailable(reason))
+
+    def close(self, reason: str) -> None:
+        """Nobody reads any more: a viewer that waits for a batch would wait for ever, and the stop for the viewer."""
+        self._closed = reason
         self._release(StoreUnavailable(reason))
 
     def _send(self, wanted: Filter, viewers: set[ServerConnection], texts: list[bytes]) -> None:

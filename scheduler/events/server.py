@@ -41,6 +41,7 @@ _CLIENT_BYTES: Final = 1024
 _KERNEL_BYTES: Final = 128 * 1024
 """Of a viewer's events that the kernel holds; it doubles this."""
 _SPARE_FILES: Final = 64
+_STOPPING: Final = "this server stops"
 
 
 class EventServer:
@@ -108,6 +109,7 @@ class EventServer:
         self.port = None
         # The listener hands its last batch to this loop: only when it has ended may the loop end.
         await asyncio.to_thread(listener.stop)
+        self._hub.close(_STOPPING)
         await _close(server)
 
     async def _listen(self) -> Server | None:
@@ -267,7 +269,7 @@ class _FromThread:
 
 async def _close(server: Server) -> None:
     """Tell all viewers, and leave those who do not listen."""
-    server.close(code=CloseCode.GOING_AWAY, reason="this server stops")
+    server.close(code=CloseCode.GOING_AWAY, reason=_STOPPING)
     with suppress(TimeoutError):
         await asyncio.wait_for(asyncio.shield(server.wait_closed()), STOP_SECONDS)
         return

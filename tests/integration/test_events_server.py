@@ -24,7 +24,7 @@ from tests.support.waiting import free_port, wait_for
 
 TOKEN = "s3cret/+~token"
 HANDSHAKE = (
-    b"GET /v1/events HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 """Of a viewer that never answers anything."""
@@ -349,6 +349,15 @@ class TestStop:
             wait_for("it watches", lambda: live.server.viewers == 1)
             live.server.stop()
             assert live.server.viewers == 0
+
+    def test_who_was_not_greeted_yet_holds_nobody_up(self, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The listener was stopped before it read anything: the viewer waited for it, and the stop for the viewer."""
+        assert live.server._listener
+        monkeypatch.setattr(live.server._listener, "wake", lambda: None)
+        with live.connect() as viewer:
+            wait_for("it is there", lambda: live.server.viewers == 1)
+            live.server.stop()
+            assert viewer.closed().reason == "this server stops"
 
     def test_without_start(self, redis_url: str) -> None:
         live = Live(redis_url)

@@ -80,6 +80,20 @@ def test_while_redis_is_away_who_waits_is_told_and_who_watches_stays() -> None:
     asyncio.run(scenario())
 
 
+def test_once_nobody_reads_any_more_nobody_waits() -> None:
+    hub = Reader().hub
+
+    async def scenario() -> None:
+        waiting = asyncio.ensure_future(hub.turn())
+        await asyncio.sleep(0)
+        hub.close("this server stops")
+        for task in (waiting, hub.ready()):
+            with pytest.raises(StoreUnavailable, match="this server stops"):
+                await task
+
+    asyncio.run(scenario())
+
+
 def test_who_is_too_far_behind_is_dropped_and_sent_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[Any] = []
     sent: list[Any] = []
