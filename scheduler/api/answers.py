@@ -98,9 +98,10 @@ class BatchOut(_Answer):
 
 
 class RedrivenOut(_Answer):
-    """How many dead letters were scheduled again, or would be."""
+    """How many dead letters were scheduled again; of a dry run how many would be."""
 
     redriven: int
+    would_redrive: int | None = Field(default=None, description="Only there for a dry run, which changes nothing.")
 
 
 class PreviewOut(_Answer):

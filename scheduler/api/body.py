@@ -10,19 +10,42 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import orjson
 from flask import Request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.http import parse_options_header
 
 from scheduler.api.services import services
 from scheduler.errors import InvalidInput
 
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_MOST_DIGITS = 4300
+"""Python converts no longer integers, as that takes a time that grows with the square of their length."""
+_TOO_LONG_FOR_PYTHON = re.compile(rf"[0-9]{{{_MOST_DIGITS}}}")
+_STAND_IN = "\ud800"
+"""A lone surrogate: no text that ``parse_json`` returns holds one."""
 _TOO_DEEP = "nested too deeply"
 _EMPTY = "the body is empty; a JSON object is expected"
 _JSON = "application/json"
+
+
+class LongInteger:
+    """An integer that Python does not convert: kept as it was written, digit by digit.
+
+    No dataclass: orjson would write one as an object.
+    """
+
+    def __init__(self, digits: str) -> None:
+        self.digits = digits
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LongInteger) and other.digits == self.digits
+
+    def __hash__(self) -> int:
+        return hash(self.digits)
 
 
 def read_json(request: Request) -> Any:
@@ -66,12 +89,11 @@ def read_bytes(request: Request) -> bytes:
     return raw
 
 
+@lru_cache(maxsize=64)
 def _is_json(content_type: str | None) -> bool:
-    media_type, _, parameters = (content_type or "").partition(";")
-    name, _, value = parameters.partition("=")
-    if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8"}:
+    media_type, parameters = parse_options_header((content_type or "").lower())
+    if parameters.get("charset", "utf-8") not in {"utf-8", "utf8"}:
         return False
-    media_type = media_type.strip().lower()
     return media_type == _JSON or (media_type.startswith("application/") and media_type.endswith("+json"))
 
 
@@ -91,10 +113,14 @@ def parse_json(raw: bytes) -> Any:
 
 
 def _parse_exactly(raw: bytes) -> Any:
-    value = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+    value = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer)
     # Only an escape can bring in a lone surrogate; encoding finds it wherever it is.
-    json.dumps(value, ensure_ascii=False).encode()
+    json.dumps(value, ensure_ascii=False, default=str).encode()
     return value
+
+
+def _integer(text: str) -> int | LongInteger:
+    return int(text) if len(text) < _MOST_DIGITS else LongInteger(text)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -114,15 +140,42 @@ def to_json(value: Any) -> bytes:
         return orjson.dumps(value)
     except TypeError:  # an integer beyond 64 bits, or nesting beyond what orjson writes
         try:
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+            return _dumps(value, ensure_ascii=False).encode()
         except RecursionError:
             raise InvalidInput.of("message", _TOO_DEEP) from None
+
+
+def for_handler(payload: str, field: str) -> str:
+    """Return ``payload``, which ``to_json`` wrote.  Raises ``InvalidInput`` when a handler in Python cannot take it."""
+    if _TOO_LONG_FOR_PYTHON.search(payload):  # maybe inside a text, which is well
+        try:
+            json.loads(payload)
+        except ValueError:
+            raise InvalidInput.of(
+                field, f"holds an integer of {_MOST_DIGITS} digits or more, which a handler in Python cannot take"
+            ) from None
+    return payload
+
+
+def _dumps(value: Any, **options: Any) -> str:
+    """As ``json.dumps`` does it, with the digits of each ``LongInteger``."""
+    digits: list[str] = []
+
+    def stand_in(integer: LongInteger) -> str:
+        digits.append(integer.digits)
+        return _STAND_IN
+
+    text = json.dumps(value, separators=(",", ":"), default=stand_in, **options)
+    if not digits:
+        return text
+    between = text.split(json.dumps(_STAND_IN, **options))
+    return "".join(part for pair in zip(between, [*digits, ""], strict=True) for part in pair)
 
 
 def canonical(value: Any) -> bytes:
     """The same bytes for the same JSON value, whatever the order of its fields and the white space were."""
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+        return _dumps(value, sort_keys=True).encode()
     except RecursionError:
         raise InvalidInput.of("", _TOO_DEEP) from None
 

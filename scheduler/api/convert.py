@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from scheduler.api.body import to_json
+from scheduler.api.body import for_handler, to_json
 from scheduler.api.models import BatchIn, MessageIn, MessagePatch
 from scheduler.api.validate import check_channel
 from scheduler.channels.webhook import MASK, AddressPolicy, WebhookTarget, check_url, is_masked
@@ -46,9 +46,10 @@ def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings
 
 def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> NewMessage:
     """A message to store under ``id``.  Raises ``InvalidInput``."""
+    payload = to_json(data.message).decode()
     return NewMessage(
         id=id,
-        payload=to_json(data.message).decode(),
+        payload=for_handler(payload, "message") if data.job is not None else payload,
         due_at=due_at(data.time, data.delay, data.timezone, now_ms, settings),
         channel=_channel_of(data),
         target=webhook_target(data.webhook, settings) if data.webhook is not None else None,

@@ -30,7 +30,9 @@ def redrive() -> Response:
     """Redrive the oldest dead letters."""
     data = validate(RedriveIn, read_json(request)) if has_body(request) else RedriveIn()
     check_channel(data.channel)
-    count = services().store.redrive_many(
-        limit=data.limit or DEFAULT_LIMIT, channel=data.channel, dry_run=data.dry_run or False
-    )
+    dry_run = data.dry_run or False
+    count = services().store.redrive_many(limit=data.limit or DEFAULT_LIMIT, channel=data.channel, dry_run=dry_run)
+    if dry_run:
+        # The dashboard reads "redriven" of a dry run until its source asks for "would_redrive".
+        return answer({"would_redrive": count, "redriven": count})
     return answer({"redriven": count})

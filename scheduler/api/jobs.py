@@ -15,7 +15,7 @@ import orjson
 from flask import Blueprint, Response, request
 
 from scheduler.api import idempotency, rate_limits
-from scheduler.api.body import read_json, to_json
+from scheduler.api.body import for_handler, read_json, to_json
 from scheduler.api.convert import NOW, due_at, known_type
 from scheduler.api.job_models import JobDone, JobIn, JobOut, JobQuery, JobsOut, JobStatsOut
 from scheduler.api.messages import stored_message
@@ -104,7 +104,7 @@ def create() -> Response:
     id = (store.idempotent_ids(once.key, 1) if once.key is not None else store.new_ids(1))[0]
     message = NewMessage(
         id=id,
-        payload=to_json(data.payload).decode(),
+        payload=for_handler(to_json(data.payload).decode(), "payload"),
         due_at=moment,
         channel="job",
         priority=_PRIORITIES[data.priority],

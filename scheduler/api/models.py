@@ -5,9 +5,11 @@ Null stands for "not given" in every field but ``message``, where it is a value 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 from pydantic.config import JsonDict
 
 from scheduler.channels.webhook import WebhookTarget
@@ -15,7 +17,7 @@ from scheduler.errors import InvalidInput
 from scheduler.jobs import REGISTRY
 from scheduler.message import Priority
 from scheduler.retry import UNLIMITED, RetryPolicy
-from scheduler.when import MAX_MS, parse_time
+from scheduler.when import MAX_MS, parse_time, parse_timezone
 
 CHANNELS: tuple[str, ...] = ("echo", "webhook", "job")
 """One more is an entry here, and a field of its name in ``MessageIn`` for its options."""
@@ -26,6 +28,7 @@ MAX_REDRIVE = 10_000
 ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
 
 _DAY = 86_400.0
+_LONGEST_MOMENT = 100
 
 PriorityName = Literal["high", "normal", "low"]
 StatusName = Literal["scheduled", "processing", "delivered", "dead", "cancelled"]
@@ -263,13 +266,35 @@ def whole_number(text: Any) -> int:
 Cursor = Annotated[str, Field(max_length=1024, json_schema_extra={"format": "cursor"})]
 
 
-def _moment(text: Any) -> int:
+_LOST_PLUS = re.compile(
+    r"(T[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]+)?)?)?|[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?) {1,2}"
+    r"([0-9]{2}(?::?[0-9]{2})?)$",
+    re.IGNORECASE,
+)
+"""A clock, a blank and digits at the end, which can only be an offset: in a query an unescaped ``+`` is a blank."""
+
+
+def _moment(text: Any, info: ValidationInfo) -> int:
+    if isinstance(text, str) and len(text) <= _LONGEST_MOMENT:
+        text = _LOST_PLUS.sub(r"\1 +\2", text)
     try:
-        return parse_time(text)
+        return parse_time(text, info.data.get("timezone"))
     except InvalidInput as error:
         raise ValueError(error.errors[0].message) from None
 
 
+def _zone(name: Any) -> ZoneInfo | None:
+    try:
+        return parse_timezone(name)
+    except InvalidInput as error:
+        raise ValueError(error.errors[0].message) from None
+
+
+Zone = Annotated[
+    Any,
+    BeforeValidator(_zone),
+    WithJsonSchema({"type": "string", "format": "iana-time-zone", "example": "Europe/Berlin"}),
+]
 Bound = Annotated[int, BeforeValidator(_moment), WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER, _TIME_TEXT]})]
 
 
@@ -280,6 +305,8 @@ class ListQuery(_Input):
     channel: ChannelName | None = None
     priority: PriorityName | None = None
     type: TypeName | None = Field(default=None, description="The type of a job, or of a webhook task.")
+    # Before since and until, which are read by it.
+    timezone: Zone = Field(default=None, description="IANA name of the zone of a since or until without an offset.")
     since: Bound | None = Field(default=None, description="Not before: of the time that the list is ordered by.")
     until: Bound | None = Field(default=None, description="Not after: of the time that the list is ordered by.")
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(whole_number)] = 50

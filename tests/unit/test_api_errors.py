@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.jobs import REGISTRY
 from tests.support.api import Api, AwayStore
 from tests.support.clock import FakeClock
 
@@ -32,6 +33,9 @@ ROUTES_WITHOUT_BODY = [
     ("GET", "/metrics"),
 ]
 LIMIT = 20_000
+
+
+REGISTRY.handler("held")(lambda payload, context: None)
 
 
 @pytest.fixture
@@ -61,8 +65,8 @@ def words_of(answer: Any) -> str:
     return str(body["error"])
 
 
-def raw(api: Api, method: str, path: str, body: bytes, content_type: str = "application/json") -> Any:
-    return api.client.open(path, method=method, data=body, content_type=content_type)
+def raw(api: Api, method: str, path: str, body: bytes, content_type: str = "application/json", **headers: str) -> Any:
+    return api.client.open(path, method=method, data=body, content_type=content_type, headers=headers)
 
 
 class TestPaths:
@@ -117,7 +121,6 @@ class TestBodies:
             (b"[" * 9000 + b"]" * 9000, "not valid JSON"),
             (b"[" * 9000 + b"12345678901234567890" + b"]" * 9000, "nested too deeply"),
             (b'{"a":' * 3000 + b"1" + b"}" * 3000, "not valid JSON"),
-            (b'{"message": 1' + b"0" * 5000 + b"}", "digits"),
             (b"\x00" * 50, "not valid JSON"),
         ],
     )
@@ -186,7 +189,7 @@ class TestBodies:
     @pytest.mark.parametrize(
         "content_type",
         ["", "text/plain", "application/x-www-form-urlencoded", "text/json", "application/jsonx",
-         "application/json; charset=latin-1"],
+         "application/json; charset=latin-1", "application/json; profile=x; charset=latin-1;", ";"],
     )  # fmt: skip
     def test_wrong_content_type(self, api: Api, method: str, path: str, content_type: str) -> None:
         answer = raw(api, method, path, b"{}", content_type)
@@ -200,10 +203,44 @@ class TestBodies:
             "Application/JSON; charset=UTF-8",
             'application/json;charset="utf-8"',
             "application/a+json",
+            "application/json;",
+            "application/json; ",
+            "application/json ;charset=utf-8;",
+            "application/json; charset=utf-8; profile=x",
+            "application/json; profile=x; charset=UTF8",
         ],
     )
     def test_json_by_another_name(self, api: Api, content_type: str) -> None:
         assert raw(api, "POST", "/v1/messages", b'{"message": 1}', content_type).status_code == 201
+
+    @pytest.mark.parametrize("digits", [19, 4299, 4300, 4301, 20_000 - 100])
+    @pytest.mark.parametrize("sign", ["", "-"])
+    def test_integers_of_any_length_are_kept(self, api: Api, digits: int, sign: str) -> None:
+        number = sign + "9" * digits
+        message = f'[1,{number},{{"é":{number},"a":"{"8" * 30}"}}]' if digits < LIMIT / 2 else number
+        body = f'{{"message":{message},"delay":60}}'
+        answer = raw(api, "POST", "/v1/messages", body.encode())
+        assert answer.status_code == 201
+        assert number in answer.text
+        kept = api.store.get(answer.headers["Location"].rpartition("/")[2]).payload
+        assert kept == message
+
+    def test_long_integers_tell_two_requests_apart(self, api: Api) -> None:
+        def send(body: bytes) -> int:
+            return int(raw(api, "POST", "/v1/messages", body, **{"Idempotency-Key": "k"}).status_code)
+
+        number = b"9" * 5000
+        assert send(b'{"message": %s, "delay": 60}' % number) == 201
+        assert send(b'{"delay": 60, "message": %s}' % number) == 201
+        assert send(b'{"delay": 60, "message": %s1}' % number[1:]) == 409
+
+    def test_a_handler_is_given_no_integer_that_python_cannot_hold(self, api: Api) -> None:
+        number = b"9" * 5000
+        answer = raw(api, "POST", "/v1/messages", b'{"message": %s, "job": {"type": "held"}}' % number)
+        assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "message")
+        assert "a handler in Python cannot take" in words_of(answer)
+        text = b'{"message": "%s", "job": {"type": "held"}}' % number
+        assert raw(api, "POST", "/v1/messages", text).status_code == 201
 
     def test_last_of_doubled_fields_wins(self, api: Api) -> None:
         answer = raw(api, "POST", "/v1/messages", b'{"message": 1, "message": 2}')

@@ -384,6 +384,11 @@ class TestList:
             ("type=a%20b", "type"),
             ("since=soon", "since"),
             ("until=-1", "until"),
+            ("until=2027-01-16T09:00:00+99:00", "until"),
+            ("until=2027-01-16+01:00+01:00+01:00", "until"),
+            ("timezone=Mars", "timezone"),
+            ("timezone=Mars&since=2027-01-16T09:00", "timezone"),
+            ("timezone=", "timezone"),
             ("until=", "until"),
             ("cursor=garbage", "cursor"),
             ("cursor=" + "x" * 1025, "cursor"),
@@ -392,6 +397,46 @@ class TestList:
     )
     def test_refused(self, api: Api, query: str, field: str) -> None:
         assert fields_of(api.get(f"/v1/messages?{query}")) == [field]
+
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            "2027-01-16T09:00:00%2B01:00",
+            # An unescaped plus in a query is a blank, and curl escapes nothing.
+            "2027-01-16T09:00:00+01:00",
+            "2027-01-16T09:00:00.000+01:00",
+            "2027-01-16T09:00+0100",
+            "20270116T0900+01",
+            "20270116T09+01",
+            "2027-01-16T13:30:00+05:30",
+            "2027-01-16%2009:00:00+01:00",
+            "Sat,%2016%20Jan%202027%2009:00:00%20+0100",
+            "Sat,+16+Jan+2027+08:00:00+GMT",
+            "Sat,+16+Jan+2027+08:00",
+            "2027-01-16+08:00",
+            "2027-01-16T09:00&timezone=Europe/Berlin",
+            "2027-01-16+09:00&timezone=Europe/Berlin",
+            # What says an offset is meant in it, whatever the zone.
+            "2027-01-16T09:00+01:00&timezone=America/New_York",
+            "1800086400&timezone=America/New_York",
+        ],
+    )
+    def test_a_span_of_one_moment_in_any_form(self, api: Api, moment: str) -> None:
+        id = api.message(delay="1d")
+        time, _, zone = moment.partition("&")
+        answer = api.get(f"/v1/messages?status=scheduled&since={time}&until={time}&{zone}")
+        assert answer.status_code == 200, answer.text
+        assert [message["id"] for message in answer.json["messages"]] == [id]
+
+    def test_what_is_due_tomorrow_in_berlin(self, api: Api) -> None:
+        api.message(delay=None, time="2027-01-15T23:59:59.999+01:00")
+        first, last = (
+            api.message(delay=None, time=f"2027-01-16T{clock}+01:00") for clock in ("00:00:00", "23:59:59.999")
+        )
+        api.message(delay=None, time="2027-01-17T00:00:00+01:00")
+        day = "since=2027-01-16&until=2027-01-16T23:59:59.999"
+        shown = api.get(f"/v1/messages?status=scheduled&timezone=Europe/Berlin&{day}").json["messages"]
+        assert [message["id"] for message in shown] == [first, last]
 
     def test_largest_page(self, api: Api) -> None:
         assert api.get("/v1/messages?limit=500").status_code == 200
@@ -457,7 +502,8 @@ class TestRedrive:
     def test_many(self, api: Api, body: Any, expected: int) -> None:
         for _ in range(3):
             kill(api)
-        assert api.post("/v1/dead-letters/redrive", {**(body or {}), "dry_run": True}).json == {"redriven": expected}
+        dry_run = api.post("/v1/dead-letters/redrive", {**(body or {}), "dry_run": True})
+        assert dry_run.json["would_redrive"] == expected
         assert api.store.counts().dead == 3
         assert api.post("/v1/dead-letters/redrive", body).json == {"redriven": expected}
         assert len(api.store.page(status=Status.DEAD).messages) == 3 - expected
