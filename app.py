@@ -65,7 +65,9 @@ def run(settings: Settings, log: logs.ServiceLogger, signals: queue.SimpleQueue[
 
 def named(settings: Settings) -> Settings:
     """The settings with this server's name in them: its processes share it."""
-    name = settings.server.name or f"{socket.gethostname()[:80]}-{os.getpid()}"
+    # The port is the same after a restart, and no two servers of a machine share one: series in /metrics go on.
+    number = os.getpid() if settings.server.role == "worker" else settings.server.port or os.getpid()
+    name = settings.server.name or f"{socket.gethostname()[:80]}-{number}"
     return settings.model_copy(update={"server": settings.server.model_copy(update={"name": name})})
 
 

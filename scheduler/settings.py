@@ -121,7 +121,8 @@ class ServerSettings(Section):
     api_threads: int = _whole(32, 1, 1024)
     """HTTP requests that one API process works on at the same time."""
     name: str = _text("", r"^[A-Za-z0-9_.:-]{0,100}$", "up to 100 letters, digits and _ . : -")
-    """Name of this server among its peers; empty for host name and process id."""
+    """Name of this server among its peers, also in `/metrics`; empty for host name and port, or process id where no
+    HTTP is served."""
     public_url: str = _text(
         "",
         rf"(?i)^(https?://{_ADDRESS}(/[\w.~%-]+)*)?$",

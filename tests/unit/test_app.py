@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import re
 import signal
@@ -147,4 +148,7 @@ def test_a_server_has_a_name_that_its_processes_share() -> None:
     assert app.named(Settings.model_validate({"server": {"name": "one"}})).server.name == "one"
     generated = app.named(Settings())
     assert generated.server.name
+    assert app.named(Settings.model_validate({"server": {"port": 3000}})).server.name.endswith("-3000")
+    for unlike in ({"port": 0}, {"role": "worker"}):
+        assert app.named(Settings.model_validate({"server": unlike})).server.name.endswith(f"-{os.getpid()}")
     assert Settings.model_validate_json(generated.model_dump_json()) == generated

@@ -1,0 +1,126 @@
+"""What a page names exists: metrics and their labels, settings, files, and the sentences that the runbook quotes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from scheduler import logs
+from scheduler.config import LogSettings
+from scheduler.message import Claim, Outcome, Priority
+from scheduler.settings import every_setting
+from scheduler.telemetry import Telemetry
+from tests.support.api import Api
+from tests.support.clock import FakeClock
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+SELECTOR = re.compile(r"\b(scheduler_[a-z_]+)(?:\{([^}]*)\})?")
+SAMPLE = re.compile(r"_(bucket|sum|count)$")
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        yield page.name, page.read_text("utf-8")
+
+
+@pytest.fixture
+def samples(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, set[str]]]:
+    """Name of a sample → label → its values, of everything that a service may show."""
+    api = Api(clock)
+    monkeypatch.setattr(api.store, "redis_info", lambda: {"used_memory": 1, "maxmemory": 1})
+    figures = Telemetry(clock)
+    figures.start_at_zero(["echo", "webhook", "job"], "scheduler")
+    figures.start_at_zero(["echo"], "api")
+    claim = Claim("a", "t", 1, 1, "webhook", "1", None, None, None, Priority.NORMAL, 1, 0)
+    figures.attempts([Outcome(claim, "release", delay_ms=1, destination="slow.example:443")])
+    figures.count("scheduler_redis_clock_steps", direction="back")
+    gauges = dict.fromkeys(("scheduler_in_flight", "scheduler_event_viewers", "scheduler_clock_skew_seconds"), 1)
+    api.store.beat(
+        "here/scheduler", {"role": "scheduler", "progress_age_ms": 0, "gauges": gauges, **figures.snapshot()}
+    )
+    api.get("/v1/stats")
+    found: dict[str, dict[str, set[str]]] = {}
+    for family in text_string_to_metric_families(api.get("/metrics").text):
+        for sample in family.samples:
+            for label, value in {"": "", **sample.labels}.items():
+                found.setdefault(sample.name, {}).setdefault(label, set()).add(value)
+    return found
+
+
+def test_every_metric_that_a_page_names(samples: dict[str, dict[str, set[str]]]) -> None:
+    known = {*samples, *(SAMPLE.sub("", name) for name in samples)}
+    unknown = {(page, m[1]) for page, text in pages() for m in SELECTOR.finditer(text) if m[1] not in known}
+    assert unknown == set()
+
+
+def test_every_label_and_value_that_a_page_names(samples: dict[str, dict[str, set[str]]]) -> None:
+    for page, text in pages():
+        for name, selector in SELECTOR.findall(text):
+            for label, value in re.findall(r'(\w+)="([^"]*)"', selector):
+                # Which status codes there were is chance.
+                if label != "status":
+                    assert value in samples[name].get(label, set()), f"{page}: {name}{{{selector}}}"
+
+
+def test_the_rules_are_yaml_and_ask_for_labels_that_exist(samples: dict[str, dict[str, set[str]]]) -> None:
+    scrape, rules = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", RUNBOOK, re.DOTALL))
+    assert scrape["scrape_configs"][0]["authorization"]["type"] == "Bearer"
+    alerts: list[dict[str, Any]] = rules["groups"][0]["rules"]
+    assert len({alert["alert"] for alert in alerts}) == len(alerts) >= 11
+    for alert in alerts:
+        (name, *_) = SELECTOR.findall(alert["expr"])[0]
+        for labels in re.findall(r"by \(([^)]*)\)", alert["expr"]):
+            assert set(labels.split(", ")) <= set(samples[name]), alert["expr"]
+    late = next(alert["expr"] for alert in alerts if alert["alert"] == "MessagesAreLate")
+    assert "scheduler_paused" in late, "a pause explains why messages are late"
+
+
+def test_every_setting_that_a_page_names() -> None:
+    known = {setting.key for setting in every_setting()}
+    sections = {key.split(".")[0] for key in known}
+    variables = {"SECTIONKEY"} | {setting.variable.replace("_", "") for setting in every_setting()}
+    for page, text in pages():
+        for key in re.findall(r"`([A-Z][A-Za-z]+\.[A-Z][A-Za-z]+)`", text):
+            assert key.split(".")[0] not in sections or key in known, f"{page}: {key}"
+        for variable in re.findall(r"`([A-Z]+__[A-Z_]+)[=`]", text):
+            # Underscores within a name are optional.
+            assert variable.replace("_", "") in variables, f"{page}: {variable}"
+
+
+def test_every_file_that_a_page_names(tmp_path: Path) -> None:
+    log = logs.setup(LogSettings(directory=str(tmp_path)), "scheduler", console=False)
+    log.error("something to write")
+    log.close()
+    written = {f"logs/{path.name}" for path in tmp_path.iterdir()}
+    for page, text in pages():
+        for name in re.findall(r"`((?:logs|config|docs|scheduler|tests|bench)/[\w./-]+)`", text):
+            assert name in written or (ROOT / name).exists(), f"{page}: {name}"
+
+
+def spoken() -> str:
+    """What the service may say: its source, strings that stand beside each other joined, in lower case."""
+    files = [ROOT / "app.py", *(ROOT / "scheduler").rglob("*.py"), *(ROOT / "scheduler").rglob("*.lua")]
+    text = "\n".join(path.read_text("utf-8") for path in files)
+    return re.sub(r"\s+", " ", re.sub(r'"\s*\n\s*f?"', "", text)).lower()
+
+
+def test_every_sentence_that_the_runbook_quotes() -> None:
+    said = spoken()
+    prose = re.sub(r"```.*?```|`[^`]*`", "", RUNBOOK, flags=re.DOTALL)
+    quoted = re.findall(r'"([^"]+)"', prose)
+    assert len(quoted) > 10
+    for sentence in quoted:
+        for part in re.split(r"…|https://|\d+|[():]", " ".join(sentence.lower().split())):
+            assert part.strip() in said, f"nothing in the service says {part!r} ({sentence!r})"
+
+
+def test_a_sentence_that_nobody_says_is_found() -> None:
+    assert "a sentence that nobody says" not in spoken()
