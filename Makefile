@@ -73,12 +73,15 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Redone when the requirements change and not otherwise: the second run needs no network.
+INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check
+NOT_INSTALLED = { echo "$< could not be installed: pip's error stands above. In a container: docker-compose build test" >&2; exit 1; }
+
 $(VENV)/run.stamp: requirements.txt | $(PYTHON)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(INSTALL) -r requirements.txt || $(NOT_INSTALLED)
 	@touch $@
 
 $(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt || $(NOT_INSTALLED)
 	@touch $@
 
 # npm ci empties the folder first, and the stamp with it: an install that fails half-way is tried again.

@@ -1,7 +1,8 @@
-"""Dockerfile and docker-compose.yml as far as they can be checked without a Docker engine."""
+"""Dockerfile and compose files as far as they can be checked without a Docker engine: by docker-compose itself."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ import yaml
 
 from scheduler.config import load_settings
 from tests.support.dockerfile import Stage, command, inherited, lineage, read_stages
-from tests.support.programs import need
+from tests.support.programs import listed, need
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,17 +29,38 @@ def stages() -> dict[str, Stage]:
     return read_stages(ROOT / "Dockerfile")
 
 
+def resolved(name: str) -> dict[str, Any]:
+    """Return a compose file as docker-compose reads it, with the user's variables set."""
+    said = subprocess.run(
+        [need("docker-compose"), "--profile", "test", "-f", name, "config"],
+        cwd=ROOT,
+        env=_clean_environment() | {"API_AUTH": "s3cret", "JOBS__FALLBACK": "wait"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+    document: dict[str, Any] = yaml.safe_load(said.stdout)
+    return document
+
+
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    return document
+    return resolved("docker-compose.yml")
+
+
+@pytest.fixture(scope="module")
+def scaled() -> dict[str, Any]:
+    return resolved("docker-compose.scale.yml")
 
 
 # --------------------------------------------------------------------------------------------------------- Dockerfile
 
 
 def test_the_default_image_is_the_service_alone(stages: dict[str, Stage]) -> None:
-    assert list(stages)[-1] == "app"
+    default = list(stages.values())[-1]
+    assert (default.base, default.steps) == ("app", [])
     steps = [step for stage in lineage(stages, "app") for step in stage.steps]
     assert not [arguments for _, arguments in steps if "requirements-dev" in arguments or "apt-get" in arguments]
 
@@ -49,14 +71,31 @@ def test_it_is_built_on_a_pinned_slim_image(stages: dict[str, Stage]) -> None:
     assert re.fullmatch(r"python:3\.1[1-3]\.\d+-slim-\w+", outside.pop())
 
 
-@pytest.mark.parametrize("target", ["app", "dev"])
-def test_it_does_not_run_as_root_and_listens_on_all_of_the_containers_addresses(
-    stages: dict[str, Stage], target: str
-) -> None:
-    assert stages[target].last("USER") == "scheduler"
+@pytest.mark.parametrize("target", ["app", "dev", "test"])
+def test_it_listens_on_all_of_the_containers_addresses(stages: dict[str, Stage], target: str) -> None:
     assert inherited(stages, target, "ENV") == "SERVER__HOST=0.0.0.0"
     settings = load_settings(env={})
     assert inherited(stages, target, "EXPOSE") == f"{settings.server.port} {settings.events.port}"
+
+
+def test_none_runs_as_root_unless_root_owns_the_mounted_folder(stages: dict[str, Stage]) -> None:
+    assert stages["app"].last("USER") == "scheduler"
+    for target, folder in (("dev", "/app/logs"), ("test", "/app")):
+        assert command(stages[target].last("ENTRYPOINT")) == ["entrypoint", folder]
+        copied = [arguments for stage in lineage(stages, target) for name, arguments in stage.steps if name == "COPY"]
+        assert "docker/entrypoint /usr/local/bin/" in copied
+
+
+def test_the_test_image_has_what_the_tests_need_and_runs_them_all(stages: dict[str, Stage]) -> None:
+    steps = [step for stage in lineage(stages, "test") for step in stage.steps]
+    (install,) = (arguments for name, arguments in steps if name == "RUN" and "apt-get" in arguments)
+    (packages,) = re.findall(r"\$\((.*)\)", install)
+    shown = subprocess.run(packages, shell=True, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown.split() == list(listed().values())
+    assert command(stages["test"].last("CMD")) == ["make", "test", "VENV=/opt/venv"]
+    for stamp in ("run.stamp", "test.stamp"):
+        assert any(name == "RUN" and f"touch /opt/venv/{stamp}" in arguments for name, arguments in steps)
+    assert stages["test"].last("HEALTHCHECK") == "NONE"
 
 
 def test_every_copied_file_exists_and_is_sent_to_the_engine(stages: dict[str, Stage]) -> None:
@@ -114,43 +153,66 @@ def answering() -> Iterator[tuple[int, list[int]]]:
         thread.join()
 
 
-def test_the_health_check_tells_healthy_from_not(stages: dict[str, Stage], answering: tuple[int, list[int]]) -> None:
+@pytest.mark.parametrize("where", ["SERVER__PORT", "appsettings.json"])
+def test_the_health_check_asks_at_the_port_of_the_settings(
+    stages: dict[str, Stage], answering: tuple[int, list[int]], tmp_path: Path, where: str
+) -> None:
     port, status = answering
     program, *arguments = command(inherited(stages, "app", "HEALTHCHECK"))
     assert program == "python"
+    environment = _clean_environment() | {"SERVER__HOST": "0.0.0.0", "http_proxy": "http://127.0.0.1:9"}
+    shutil.copytree(ROOT / "scheduler", tmp_path / "scheduler", ignore=shutil.ignore_patterns("__pycache__", "static"))
+    (tmp_path / "config").mkdir()
+    if where == "appsettings.json":
+        (tmp_path / "config" / where).write_text(json.dumps({"Server": {"Port": port}}))
+    else:
+        environment[where] = str(port)
 
-    def healthy() -> bool:
-        environment = _clean_environment() | {"PORT": str(port)}
-        process = subprocess.run(
-            [sys.executable, *arguments], env=environment, capture_output=True, timeout=20, check=False
+    def check() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
         )
-        return process.returncode == 0
 
-    assert healthy()
+    assert check().returncode == 0
     status[0] = 503
-    assert not healthy()
+    assert (check().returncode, check().stderr) == (1, "/health answers 503: \n")
 
 
 # -------------------------------------------------------------------------------------------------------------- compose
 
 
-@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.scale.yml"])
-def test_docker_compose_accepts_the_file(name: str) -> None:
-    """Version 1.29 as well, which Debian 12 and Ubuntu 22.04 install under that name."""
-    subprocess.run([need("docker-compose"), "-f", name, "config", "--quiet"], cwd=ROOT, check=True, timeout=30)
+def published(service: dict[str, Any]) -> list[str]:
+    """Return the ports of a service as ``host's address:host's port:port``; Compose 2 shows them as mappings."""
+    ports = service.get("ports", [])
+    return [
+        port.removesuffix("/tcp")
+        if isinstance(port, str)
+        else f"{port['host_ip']}:{port['published']}:{port['target']}"
+        for port in ports
+    ]
 
 
-def test_all_services_share_one_network_and_the_named_volumes_exist(compose: dict[str, Any]) -> None:
+def mounted(service: dict[str, Any]) -> dict[str, str]:
+    """Return where each folder of the host or named volume is found in the container."""
+    return {
+        volume["source"]: volume["target"] for volume in service.get("volumes", []) if isinstance(volume, dict)
+    } | dict(volume.split(":")[:2] for volume in service.get("volumes", []) if isinstance(volume, str))
+
+
+def test_the_services_share_one_network_and_their_images_exist(
+    compose: dict[str, Any], scaled: dict[str, Any], stages: dict[str, Stage]
+) -> None:
     assert set(compose["services"]) == {"redis", "app", "test"}
-    (network,) = compose["networks"]
-    assert all(service["networks"] == [network] for service in compose["services"].values())
-    named = {
-        volume.partition(":")[0]
-        for service in compose["services"].values()
-        for volume in service.get("volumes", [])
-        if not volume.startswith(".")
-    }
-    assert named == set(compose["volumes"])
+    assert set(scaled["services"]) == {"redis", "api", "worker"}
+    for service in (*compose["services"].values(), *scaled["services"].values()):
+        assert list(service["networks"]) == ["scheduler"]
+        assert "build" not in service or service["build"]["target"] in stages
 
 
 def test_redis_is_pinned_keeps_its_data_and_is_waited_for(compose: dict[str, Any]) -> None:
@@ -159,7 +221,7 @@ def test_redis_is_pinned_keeps_its_data_and_is_waited_for(compose: dict[str, Any
     options = dict(zip(redis["command"][1::2], redis["command"][2::2], strict=True))
     assert options["--appendonly"] == "yes"
     assert options["--maxmemory-policy"] == "noeviction"
-    assert redis["volumes"] == ["redis-data:/data"]
+    assert mounted(redis) == {"redis-data": "/data"}
     assert redis["healthcheck"]["test"][:2] == ["CMD", "redis-cli"]
     assert compose["services"]["app"]["depends_on"]["redis"]["condition"] == "service_healthy"
 
@@ -173,83 +235,69 @@ def test_redis_takes_the_options_it_is_started_with(compose: dict[str, Any], sho
 
 def test_the_app_reloads_the_source_that_is_mounted(compose: dict[str, Any], stages: dict[str, Stage]) -> None:
     app = compose["services"]["app"]
-    mounted = {volume.split(":")[0]: volume.split(":")[1] for volume in app["volumes"]}
-    assert all((ROOT / source).exists() for source in mounted)
-    assert mounted["./logs"] == f"/app/{load_settings(env={}).logs.directory}"
+    folders = {str(Path(source).relative_to(ROOT)): target for source, target in mounted(app).items()}
+    assert all((ROOT / source).exists() for source in folders)
+    assert folders["logs"] == f"/app/{load_settings(env={}).logs.directory}"
     python, *arguments = command(stages[app["build"]["target"]].last("CMD"))
     assert (python, arguments[:2]) == ("python", ["-m", "watchfiles"])
     watched = arguments[arguments.index("python app.py") + 1 :]
-    assert {f"./{path}": f"/app/{path}" for path in watched}.items() <= mounted.items()
+    assert {path: f"/app/{path}" for path in watched}.items() <= folders.items()
 
 
 def test_the_apps_environment_is_one_that_the_settings_accept(compose: dict[str, Any]) -> None:
-    environment = {
-        name: value.replace("${API_AUTH:-}", "s3cret").replace("${JOBS__FALLBACK:-}", "wait")
-        for name, value in compose["services"]["app"]["environment"].items()
-    }
-    settings = load_settings(env=environment)
+    app = compose["services"]["app"]
+    settings = load_settings(env=app["environment"])
     assert settings.redis.connection_string == "redis://redis:6379/0"
     assert settings.server.host == "0.0.0.0"
     assert settings.api.auth_token == "s3cret"
     assert settings.jobs.fallback == "wait"
-    published = compose["services"]["app"]["ports"]
-    assert published == [f"127.0.0.1:{port}:{port}" for port in (settings.server.port, settings.events.port)]
+    assert published(app) == [f"127.0.0.1:{port}:{port}" for port in (settings.server.port, settings.events.port)]
 
 
-def test_compose_run_test_runs_the_tests(compose: dict[str, Any], stages: dict[str, Stage]) -> None:
+def test_compose_run_test_runs_what_make_test_runs(compose: dict[str, Any]) -> None:
     test = compose["services"]["test"]
-    assert test["command"] == ["python", "-m", "pytest"]
-    assert test["environment"]["CI"] == "true"
-    packages = [arguments for name, arguments in stages[test["build"]["target"]].steps if name == "RUN"]
-    assert any("system-packages.txt" in arguments for arguments in packages)
-    assert any("requirements-dev.txt" in arguments for arguments in packages)
+    assert test["build"]["target"] == "test"
+    assert {"command", "entrypoint", "user"} & set(test) == set()
+    assert test["environment"] == {"CI": "true"}
+    assert mounted(test) == {str(ROOT): "/app"}
+    assert test["healthcheck"] in ({"test": ["NONE"]}, {"disable": True})
+
+
+def test_no_container_needs_to_be_told_who_owns_the_folder(compose: dict[str, Any]) -> None:
+    assert [name for name, service in compose["services"].items() if "user" in service] == []
 
 
 # ----------------------------------------------------------------------------------------- compose with several workers
 
 
-@pytest.fixture(scope="module")
-def scaled() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.scale.yml").read_text())
-    return document
-
-
-def environment_of(service: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value).replace("${API_AUTH:-}", "s3cret") for name, value in service["environment"].items()}
-
-
 def test_one_takes_messages_and_any_number_deliver_them(scaled: dict[str, Any]) -> None:
-    api, worker = (load_settings(env=environment_of(scaled["services"][name])) for name in ("api", "worker"))
+    services = scaled["services"]
+    api, worker = (load_settings(env=services[name]["environment"]) for name in ("api", "worker"))
     assert (api.server.role, worker.server.role) == ("api", "worker")
     # But for the role they are one server: the same Redis, the same token, reachable from outside of the container.
     assert api.model_copy(update={"server": None}) == worker.model_copy(update={"server": None})
     assert api.redis.connection_string == "redis://redis:6379/0"
     assert {api.server.host, worker.server.host} == {"0.0.0.0"}
     # A fixed name or one host port for all would keep a second worker from starting.
-    assert "container_name" not in scaled["services"]["worker"]
-    (ports,) = scaled["services"]["worker"]["ports"]
+    assert "container_name" not in services["worker"]
+    (ports,) = published(services["worker"])
     low, high = re.fullmatch(rf"127\.0\.0\.1:(\d+)-(\d+):{worker.events.port}", ports).groups()  # type: ignore[union-attr]
     assert (int(low), int(high) - int(low)) == (worker.events.port, 9)
-    assert scaled["services"]["api"]["ports"] == [f"127.0.0.1:{api.server.port}:{api.server.port}"]
+    assert published(services["api"]) == [f"127.0.0.1:{api.server.port}:{api.server.port}"]
 
 
-def test_it_is_the_same_project_and_the_same_redis(scaled: dict[str, Any], compose: dict[str, Any]) -> None:
-    assert scaled["services"]["redis"]["extends"] == {"file": "docker-compose.yml", "service": "redis"}
-    assert {name: scaled[name] for name in ("networks", "volumes")} == {
-        name: compose[name] for name in ("networks", "volumes")
+def test_it_is_the_same_redis_with_the_same_data(scaled: dict[str, Any], compose: dict[str, Any]) -> None:
+    assert scaled["services"]["redis"] == compose["services"]["redis"] | {
+        "networks": scaled["services"]["redis"]["networks"]
     }
+    assert scaled["volumes"] == compose["volumes"]
     for name in ("api", "worker"):
-        service = scaled["services"][name]
-        assert service["depends_on"] == compose["services"]["app"]["depends_on"]
-        assert service["networks"] == list(scaled["networks"])
+        assert scaled["services"][name]["depends_on"] == compose["services"]["app"]["depends_on"]
 
 
-def test_a_worker_is_not_asked_for_the_health_that_only_http_can_tell(
-    scaled: dict[str, Any], stages: dict[str, Stage]
-) -> None:
-    assert scaled["services"]["worker"]["healthcheck"] == {"disable": True}
+def test_a_worker_is_not_asked_for_the_health_that_only_http_can_tell(scaled: dict[str, Any]) -> None:
+    assert scaled["services"]["worker"]["healthcheck"] in ({"test": ["NONE"]}, {"disable": True})
     assert "healthcheck" not in scaled["services"]["api"]
-    assert scaled["services"]["api"]["build"]["target"] in stages
 
 
 def _clean_environment() -> dict[str, str]:

@@ -16,7 +16,7 @@ from tests.support.programs import need
 
 ROOT = Path(__file__).parents[2]
 CALLS = "calls.txt"
-FAKE_VENV_PYTHON = f'#!/bin/sh\necho "$@" >> {CALLS}\n'
+FAKE_VENV_PYTHON = f'#!/bin/sh\necho "$@" >> {CALLS}\n[ ! -e pip_fails ] || exit 1\n'
 FAKE_NPM = f"""#!/bin/sh
 [ "$1" = --version ] && exit 0
 echo "npm $@" >> ../{CALLS}
@@ -87,6 +87,16 @@ def test_run_installs_once_and_again_when_the_requirements_change(folder: Path) 
     os.utime(folder / "requirements.txt", (stamp + 5, stamp + 5))
     assert make(folder, "run").returncode == 0
     assert len(calls(folder)) == 2
+
+
+def test_an_install_that_fails_says_what_to_do_in_a_container(folder: Path) -> None:
+    python(folder, "python3.12", works=True)
+    (folder / "pip_fails").touch()
+    result = make(folder, "test")
+    assert result.returncode != 0
+    assert "requirements.txt could not be installed" in result.stderr
+    assert "docker-compose build test" in result.stderr
+    assert not (folder / ".venv" / "run.stamp").exists()
 
 
 def test_a_python_that_is_only_a_stub_is_passed_over(folder: Path) -> None:

@@ -24,7 +24,10 @@ class Stage:
 
 
 def read_stages(path: Path) -> dict[str, Stage]:
-    """The stages of a Dockerfile by name, in order.  AssertionError for a line that is no instruction."""
+    """The stages of a Dockerfile by name, in order; the default one may have none.
+
+    AssertionError for a line that is no instruction.
+    """
     text = re.sub(r"^#.*\n", "", path.read_text(), flags=re.MULTILINE)
     text = re.sub(r"\\\n\s*", "", text)
     stages: dict[str, Stage] = {}

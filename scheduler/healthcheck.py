@@ -1,0 +1,50 @@
+"""``python -m scheduler.healthcheck``: ask the service of this machine for its health, for a container's HEALTHCHECK.
+
+It reads the settings that the service reads, so that it asks at the port where the service listens.  Exit code 0 means
+healthy.
+"""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from typing import Final
+
+from scheduler.config import load_settings
+from scheduler.errors import ConfigError
+from scheduler.settings import ServerSettings
+
+SECONDS: Final = 4.0
+_EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - asked, not listened on
+
+
+def unhealthy(server: ServerSettings) -> str | None:
+    """Return what is wrong in words; None when the service is healthy, or is a worker, which has no HTTP to ask."""
+    if server.role == "worker":
+        return None
+    host = _EVERY_ADDRESS.get(server.host, server.host).strip("[]")
+    # No urllib: it would send the question to the proxy that a container's environment may name.
+    connection = http.client.HTTPConnection(host, server.port, timeout=SECONDS)
+    try:
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        return None if answer.status == 200 else f"/health answers {answer.status}: {answer.read(2000).decode()}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"http://{host}:{server.port}/health does not answer: {error}"
+    finally:
+        connection.close()
+
+
+def main() -> int:
+    """Return the exit code, after the reason on stderr when it is not 0."""
+    try:
+        reason = unhealthy(load_settings().server)
+    except ConfigError as error:
+        reason = str(error)
+    if reason is not None:
+        sys.stderr.write(f"{reason}\n")
+    return int(reason is not None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
