@@ -299,7 +299,7 @@ class WebhookSettings(Section):
     )
     """Targets that are allowed in any case. A host name is allowed whatever it resolves to."""
     client_errors_final: bool = False
-    """A 4xx other than 429 makes a dead letter at once instead of being tried again."""
+    """A 4xx other than 408, 425 and 429 makes a dead letter at once instead of being tried again."""
     retry_after_cap_seconds: float = _number(3600.0, 0, _YEARS)
     """The longest `Retry-After` of an endpoint that is followed."""
 

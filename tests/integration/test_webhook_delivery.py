@@ -122,6 +122,8 @@ def test_connections_are_kept(make: Channels, endpoint: Endpoint) -> None:
         ("/status/503?retry-after=%20120%20", "retry", 120_000, "HTTP 503"),
         ("/status/503?Retry-After=999999", "retry", 3_600_000, "HTTP 503"),
         ("/status/503?Retry-After=" + "9" * 1500, "retry", 3_600_000, "HTTP 503"),
+        ("/status/429?Retry-After=0.65", "retry", 650, "HTTP 429"),
+        ("/status/304", "retry", None, "HTTP 304"),
         ("/status/503?Retry-After=-5", "retry", None, "HTTP 503"),
         ("/status/503?Retry-After=0", "retry", None, "HTTP 503"),
         ("/status/503?Retry-After=soon", "retry", None, "HTTP 503"),
@@ -193,7 +195,10 @@ def test_the_signed_timestamp_is_redis_s_time_whatever_this_server_s_clock_says(
     assert endpoint.requests[0].headers["webhook-timestamp"] == str(int(redis_ms // 1000))
 
 
-@pytest.mark.parametrize(("status", "kind"), [(400, "dead"), (404, "dead"), (429, "retry"), (500, "retry")])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [*((code, "dead") for code in (400, 404, 499)), *((code, "retry") for code in (408, 425, 429, 500))],
+)
 def test_client_errors_can_be_final(make: Channels, endpoint: Endpoint, status: int, kind: str) -> None:
     (outcome,) = deliver(make(client_errors_final=True), claim(endpoint.url(f"/status/{status}")))
     assert outcome.kind == kind

@@ -155,7 +155,7 @@ MUTANTS = (
     Mutant(
         "busy-is-final",
         "scheduler/channels/webhook/response.py",
-        " and status != 429",
+        " and status not in _PASSING",
         "",
         "429 is final where client errors are",
         "messages to an endpoint that asked to slow down are given up",

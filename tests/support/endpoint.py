@@ -12,6 +12,7 @@ path                      behaviour
 ``/cut``                  promises a body of 100 bytes, sends 10 and closes
 ``/gone``                 closes after the request without a word
 ``/raw/<bytes>``          sends exactly these (percent-decoded) bytes and closes
+``/canned/<name>``        sends the bytes that the test put into ``canned`` and keeps the connection
 ``/garbage``              answers with something that is not HTTP
 ``/hang``                 never answers
 ``/close``                answers 200 and closes the connection
@@ -117,6 +118,7 @@ class _Server:
         self.most_open = 0
         self.connections: set[_Connection] = set()
         self.held: list[_Connection] = []
+        self.canned: dict[str, bytes] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.changed = threading.Condition()
         self.seen: Counter[str] = Counter()
@@ -150,10 +152,10 @@ class _Server:
             connection.answer(int(argument), dict(parse_qsl(parts.query)), b"" if argument == "204" else b"ok")
         elif verb in _BODIES:
             connection.answer(body=_BODIES[verb](argument))
-        elif verb == "raw":
-            _answer_and_close(connection.transport, unquote_to_bytes(argument))
+        elif verb == "canned":
+            connection.transport.write(self.canned[argument])
         elif verb in _BREAKS:
-            _BREAKS[verb](connection.transport)
+            _BREAKS[verb](connection.transport, argument)
         elif verb == "slow":
             asyncio.get_running_loop().call_later(int(argument) / 1000, connection.transport.write, _OK)
         elif verb == "stream":
@@ -184,7 +186,7 @@ async def _stream(connection: _Connection, size: int) -> None:
         connection.transport.write(_CHUNK)
 
 
-def _reset(transport: asyncio.Transport) -> None:
+def _reset(transport: asyncio.Transport, _argument: str) -> None:
     sock = transport.get_extra_info("socket")
     # No lingering: closing sends RST instead of FIN.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
@@ -200,12 +202,15 @@ _BODIES: dict[str, Callable[[str], bytes]] = {
     "body": lambda argument: b"x" * int(argument),
     "text": unquote_to_bytes,
 }
-_BREAKS: dict[str, Callable[[asyncio.Transport], None]] = {
+_BREAKS: dict[str, Callable[[asyncio.Transport, str], None]] = {
     "reset": _reset,
-    "gone": lambda transport: transport.close(),
-    "cut": lambda transport: _answer_and_close(transport, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789"),
-    "garbage": lambda transport: _answer_and_close(transport, b"\x00\x01 this is not HTTP\r\n\r\n"),
-    "close": lambda transport: _answer_and_close(transport, _OK),
+    "gone": lambda transport, _argument: transport.close(),
+    "cut": lambda transport, _argument: _answer_and_close(
+        transport, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789"
+    ),
+    "garbage": lambda transport, _argument: _answer_and_close(transport, b"\x00\x01 this is not HTTP\r\n\r\n"),
+    "close": lambda transport, _argument: _answer_and_close(transport, _OK),
+    "raw": lambda transport, argument: _answer_and_close(transport, unquote_to_bytes(argument)),
 }
 
 
@@ -237,6 +242,11 @@ class Endpoint:
     def url(self, path: str = "/") -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}{path}"
+
+    @property
+    def canned(self) -> dict[str, bytes]:
+        """What ``/canned/<name>`` sends."""
+        return self._server.canned
 
     @property
     def requests(self) -> list[Received]:

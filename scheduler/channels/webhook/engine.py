@@ -22,6 +22,7 @@ from scheduler.channels.webhook.resolver import Lookup, Resolver
 from scheduler.channels.webhook.response import (
     BROKEN_OFF,
     LOST,
+    NAMELESS,
     REFUSED,
     Answer,
     Verdict,
@@ -252,7 +253,8 @@ class Engine:
         if code and not transfer.cut:
             if code in _UNREACHABLE:
                 self._resolver.doubt(transfer.destination.host)
-            return Verdict("retry", transfer.refusal or one_line(message) or f"libcurl error {code}")
+            error = one_line(message) or NAMELESS.get(code, f"libcurl error {code}")
+            return Verdict("retry", transfer.refusal or error)
         if not transfer.complete:
             return Verdict("retry", BROKEN_OFF)
         return judge(

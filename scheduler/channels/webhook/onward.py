@@ -19,7 +19,8 @@ def next_send(transfer: Transfer, answer: Answer, builder: RequestBuilder) -> De
     delivery, progress = transfer.delivery, transfer.progress
     if transfer.untouched and progress.refusals < MAX_REFUSALS:
         return delivery._replace(progress=progress._replace(refusals=progress.refusals + 1))
-    if answer.status not in FOLLOWED or not delivery.prepared.follows or not transfer.complete:
+    redirected = answer.status in FOLLOWED and transfer.complete and not answer.no_retry
+    if not redirected or not delivery.prepared.follows:
         return None
     if progress.redirects >= MAX_REDIRECTS:
         raise ValueError(f"more than {MAX_REDIRECTS} redirects")

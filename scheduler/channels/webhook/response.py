@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+import pycurl
 
 from scheduler.message import OutcomeKind
 from scheduler.safetext import escape, mask
@@ -17,8 +20,24 @@ KEPT_BYTES = 1024
 FOLLOWED = (307, 308)
 """The redirects that keep method and body, and are followed for tasks of ``/schedule``."""
 
+_REDIRECTS = (301, 302, 303, *FOLLOWED)
+_PASSING = (408, 425, 429)
+"""4xx that say "later": too slow, too early, too many.  Balancers send 408 on a connection that was idle."""
+
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+"""HTTP knows whole seconds only; some rate limits are told with a fraction."""
+
+_TOO_LARGE = 100
+"""CURLE_TOO_LARGE, which pycurl has no name for."""
+
 BROKEN_OFF = "the answer broke off in its headers"
 LOST = "the endpoint closed a kept connection before it answered"
+NAMELESS = {
+    pycurl.E_HTTP2: "the HTTP/2 connection was lost before the answer was complete",
+    pycurl.E_RECV_ERROR: "the connection was lost before the answer was complete",
+    _TOO_LARGE: "the headers of the answer are too long",
+}
+"""Codes that libcurl ends a transfer with and says nothing about."""
 REFUSED = "the endpoint refused the request on each of several new connections (HTTP/2)"
 
 
@@ -54,10 +73,10 @@ def judge(
         return Verdict("dead", f"{error} with Scheduler-No-Retry")
     if status == 410:
         return Verdict("dead", f"{error}: the endpoint is gone")
-    if 300 <= status < 400:
+    if status in _REDIRECTS:
         rule = "of redirects only 307 and 308 are followed" if follows else "redirects are not followed"
         return Verdict("retry", f"{error}: {rule}{_shown(answer.location)}")
-    if 400 <= status < 500 and status != 429 and client_errors_final:
+    if 400 <= status < 500 and status not in _PASSING and client_errors_final:
         return Verdict("dead", f"{error} is final (Webhook.ClientErrorsFinal)")
     seconds = _retry_after(answer.retry_after, now_ms)
     return Verdict("retry", error, None if seconds is None else round(min(seconds, retry_after_cap) * 1000))
@@ -78,10 +97,8 @@ def _retry_after(value: str | None, now_ms: float) -> float | None:
     """Seconds, or None when there is nothing to follow: absent, unreadable, zero or past."""
     if value is None:
         return None
-    # No digits but ASCII's: int() would also read others.
-    if value.isascii() and value.isdigit():
-        # More digits than a century has seconds; int() refuses more than 4,300 of them.
-        seconds = float(value[:12])
+    if _SECONDS.fullmatch(value):
+        seconds = float(value)
     else:
         try:
             moment = parsedate_to_datetime(value)

@@ -232,6 +232,9 @@ class Transfer:
             self._retry_after = self._location = None
             self._no_retry = self.complete = False
             return
+        if self.complete:
+            # A trailer: what comes after the body cannot change what the answer means (RFC 9110, 6.5.1).
+            return
         name, _, value = line.partition(b":")
         match name.lower():
             case b"retry-after":
