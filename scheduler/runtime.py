@@ -168,8 +168,8 @@ class _Delivery:
         self._process = f"{runtime.server}/scheduler"
         self._started_at = clock.now_ms()
         self._stopping = False
-        telemetry = Telemetry(clock)
         redis_time = RedisTime(clock)
+        telemetry = Telemetry(clock, redis_time.now_ms)
         in_flight = InFlight()
         channels = runtime.channels(redis_time, in_flight)
         telemetry.start_at_zero(channels, "scheduler")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, get_args
 
 from scheduler.clock import Clock
@@ -73,8 +73,9 @@ class _Slot:
 class Telemetry:
     """The figures of one process.  Thread-safe."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, now_ms: Callable[[], float] | None = None) -> None:
+        """``now_ms``: Redis's clock, so that the slots of servers whose clocks are wrong still add up."""
+        self._now_ms = now_ms or clock.now_ms
         self._lock = threading.Lock()
         self._counters: dict[Key, int] = {}
         self._histograms: dict[Key, Histogram] = {}
@@ -179,13 +180,13 @@ class Telemetry:
         return found
 
     def _slot(self) -> _Slot:
-        at = self._clock.now_ms() // SLOT_MS * SLOT_MS
+        at = int(self._now_ms()) // SLOT_MS * SLOT_MS
         if not self._slots or self._slots[-1].at != at:
             self._slots.append(_Slot(at))
         return self._slots[-1]
 
     def _first_recent(self) -> int:
-        return (self._clock.now_ms() // SLOT_MS - RECENT) * SLOT_MS
+        return (int(self._now_ms()) // SLOT_MS - RECENT) * SLOT_MS
 
 
 def _add_up(parts: Iterable[tuple[str, int, int]]) -> dict[str, Released]:

@@ -34,7 +34,8 @@ class ApiRuntime:
     def __init__(self, settings: Settings, store: MessageStore, clock: Clock, log: ServiceLog) -> None:
         """``settings.server.name`` must not be empty: all processes of a server share it."""
         self.name = f"{settings.server.name}/api-{os.getpid()}"
-        telemetry, redis_time = Telemetry(clock), RedisTime(clock)
+        redis_time = RedisTime(clock)
+        telemetry = Telemetry(clock, redis_time.now_ms)
         telemetry.start_at_zero(CHANNELS, "api")
         self.services = Services(
             settings=settings,

@@ -60,6 +60,8 @@ def test_while_one_destination_hangs_another_is_served(make: Channels, endpoint:
         given_back = [outcome for outcome in stuck.wait_for(400) if outcome.kind == "release"]
         assert len(given_back) >= 400
         assert all(outcome.delay_ms is not None and 250 <= outcome.delay_ms <= 30_000 for outcome in given_back)
+        host = hole.url().split("/")[2]
+        assert {outcome.destination for outcome in given_back} == {host}
 
 
 def test_what_waits_for_a_destination_that_turns_out_to_hang_is_given_back(make: Channels, endpoint: Endpoint) -> None:

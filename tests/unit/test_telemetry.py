@@ -161,6 +161,15 @@ def test_destinations_make_a_bounded_number_of_series(clock: FakeClock) -> None:
     assert len(figures.snapshot()["held_back"]) == SHOWN_DESTINATIONS
 
 
+def test_the_figures_of_a_server_whose_clock_is_wrong_count_all_the_same(clock: FakeClock) -> None:
+    """Its clock was an hour ahead: its slots fell out of the last minute."""
+    figures = Telemetry(clock, lambda: clock.now_ms() - 3_600_000)
+    figures.attempts([outcome()])
+    report = {"one": figures.snapshot()}
+    assert telemetry.ended_lately(report, clock.now_ms() - 3_600_000) == 1
+    assert telemetry.summary(report, clock.now_ms() - 3_600_000)["lateness_ms"]["p50"] is not None
+
+
 def test_how_much_ended_within_the_last_minute(clock: FakeClock) -> None:
     figures = Telemetry(clock)
     figures.attempts([outcome(), outcome("retry"), outcome("release")])
