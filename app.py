@@ -6,24 +6,23 @@ Exit codes: 0 stopped as asked; 1 could not start, or stopped at once by a secon
 from __future__ import annotations
 
 import os
-import queue
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterable
+from pathlib import Path
 
-from scheduler import __version__, logs
+from scheduler import __version__, logs, systemd
 from scheduler.access import is_loopback
-from scheduler.config import Settings, load_settings, secrets_of
+from scheduler.config import DEFAULT_PATH, Settings, load_settings, secrets_of
 from scheduler.connect import parse
-from scheduler.errors import ConfigError, ServiceError
+from scheduler.errors import ConfigError, ServiceError, StartCancelled
 from scheduler.processes import ANY_ADDRESS, ApiProcesses
 from scheduler.runtime import Runtime
+from scheduler.signals import StopSignals, listen_for_signals
 
 
 def main() -> int:
-    """Run the service until SIGTERM or SIGINT; the exit code."""
+    """Run the service until a signal asks it to stop; the exit code."""
     signals = listen_for_signals()
     try:
         settings = named(load_settings())
@@ -38,19 +37,27 @@ def main() -> int:
         log.close()
 
 
-def run(settings: Settings, log: logs.ServiceLogger, signals: queue.SimpleQueue[int]) -> int:
+def run(settings: Settings, log: logs.ServiceLogger, signals: StopSignals) -> int:
     """Start, wait for a signal, stop: HTTP first, so that nothing is accepted that nobody delivers any more."""
     runtime = Runtime(settings, logger=log)
     api = None
     try:
-        runtime.start()
+        runtime.start(signals.asked)
         if settings.server.role != "worker":
             api = ApiProcesses(settings, runtime.redis_url, log)
-            api.start()
+            api.start(signals.asked)
         for line in summary(settings, api.port if api else None, runtime.redis):
             log.info(line)
         warn_when_open(settings, log)
-        log.info(f"{signal.Signals(signals.get()).name}: stopping. A second signal stops at once.")
+        warn_of_another_file(log)
+        systemd.notify("READY=1")
+        wait_for_stop(runtime, api, signals)
+        systemd.notify("STOPPING=1")
+        log.info(f"{signals.name}: stopping. A second signal stops at once.")
+        if api:
+            api.drain(settings.server.drain_seconds)
+    except StartCancelled as cancelled:
+        log.info(f"{signals.name}: {cancelled}")
     except ConfigError as error:
         return refuse(error.problems, 2)
     except ServiceError as error:
@@ -63,6 +70,14 @@ def run(settings: Settings, log: logs.ServiceLogger, signals: queue.SimpleQueue[
     return 0
 
 
+def wait_for_stop(runtime: Runtime, api: ApiProcesses | None, signals: StopSignals) -> None:
+    """Return at the first signal.  Meanwhile systemd's watchdog, if there is one, hears of a service that works."""
+    limit = systemd.watchdog_seconds()
+    while not signals.asked.wait(limit and limit / 3):
+        if runtime.works() and (api is None or api.answers()):
+            systemd.notify("WATCHDOG=1")
+
+
 def named(settings: Settings) -> Settings:
     """The settings with this server's name in them: its processes share it."""
     # The port is the same after a restart, and no two servers of a machine share one: series in /metrics go on.
@@ -71,34 +86,11 @@ def named(settings: Settings) -> Settings:
     return settings.model_copy(update={"server": settings.server.model_copy(update={"name": name})})
 
 
-def listen_for_signals() -> queue.SimpleQueue[int]:
-    """A queue that gets the first SIGTERM or SIGINT; the second one ends the process where it stands.
-
-    A thread reads them from a pipe.  Python runs handlers in the main thread alone, which sleeps on, in a queue or a
-    join, when the kernel has interrupted another thread: one SIGTERM in twenty was not heard on a busy machine.
-    """
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    signal.set_wakeup_fd(writing)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
-
-    def listen() -> None:
-        signals.put(os.read(reading, 1)[0])
-        os.read(reading, 1)
-        # The children notice: HTTP by its closed stdin, the private Redis by the kernel's signal.
-        os.write(2, b"Stopped at once: messages in flight are delivered again when their locks expire.\n")
-        os._exit(1)
-
-    threading.Thread(target=listen, name="signals", daemon=True).start()
-    return signals
-
-
 def summary(settings: Settings, port: int | None, redis: str) -> Iterable[str]:
     """What runs where, and what to type next.  ``port``: None without HTTP; ``redis``: version, persistence."""
     server = settings.server
     yield f"Message Scheduling Service {__version__}, server {server.name}, role {server.role}"
+    yield f"Read:   {DEFAULT_PATH if DEFAULT_PATH.exists() else f'{DEFAULT_PATH} is not there: defaults'}, environment"
     yield f"Redis:  {redis} at {parse(settings.redis.connection_string)}"
     if port is not None:
         host = ANY_ADDRESS.get(server.host, server.host)
@@ -119,6 +111,13 @@ def warn_when_open(settings: Settings, log: logs.ServiceLog) -> None:
             f"ANYBODY who reaches {settings.server.host} can use this service: no token is set. "
             "Set Api.AuthToken (env API_AUTH), or listen on 127.0.0.1 only (Server.Host)."
         )
+
+
+def warn_of_another_file(log: logs.ServiceLog) -> None:
+    """Say that a settings file in the folder of the start is not the one that counts."""
+    here = Path.cwd() / "config" / "appsettings.json"
+    if here.exists() and here.resolve() != DEFAULT_PATH:
+        log.warning(f"{here} is not read: settings come from {DEFAULT_PATH}, beside app.py, and from the environment.")
 
 
 def refuse(problems: Iterable[str], code: int) -> int:

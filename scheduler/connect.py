@@ -15,8 +15,8 @@ from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 
 from scheduler.clock import Clock, SystemClock
-from scheduler.errors import ConfigError, StartError
-from scheduler.refusals import reason_of
+from scheduler.errors import ConfigError, RedisAway, StartCancelled, StartError
+from scheduler.refusals import PASSING, reason_of
 from scheduler.sentinels import through_sentinels
 
 ACCEPTED: Final = (
@@ -272,18 +272,22 @@ class ServerReport:
     """What could not be found out."""
 
 
-def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerReport:
+def check_server(
+    client: redis.Redis, *, clock: Clock | None = None, cancel: threading.Event | None = None
+) -> ServerReport:
     """Make sure that this Redis can serve, and report what its operator should know.
 
-    Waits up to ``LOADING_SECONDS`` for a Redis that still loads its data.  Raises ``StartError`` when Redis does not
-    answer, refuses the password, is older than 6.2 or is a read-only replica.
+    Waits up to ``LOADING_SECONDS`` for a Redis that still loads its data, until ``cancel`` is set.  Raises
+    ``RedisAway`` when Redis does not answer, ``StartError`` when it refuses the password, is older than 6.2 or is a
+    read-only replica, ``StartCancelled``.
     """
     try:
-        info = _info_when_loaded(client, clock or SystemClock())
+        info = _info_when_loaded(client, clock or SystemClock(), cancel or threading.Event())
     except redis.AuthenticationError as error:
         raise StartError(f"Redis refused the user or password ({error}): correct it in REDIS_URL.") from error
     except redis.ResponseError as error:  # the connection is refused: no such database, protected mode, no rights
-        raise StartError(
+        refused = RedisAway if reason_of(error) in PASSING else StartError
+        raise refused(
             f"{reason_of(error)}: {error}. Correct that Redis, or Redis.ConnectionString (env REDIS_URL)."
         ) from error
     except (redis.RedisError, RedisClusterException) as error:
@@ -311,18 +315,17 @@ def check_server(client: redis.Redis, *, clock: Clock | None = None) -> ServerRe
     return report
 
 
-def _no_answer(error: Exception) -> StartError:
-    return StartError(f"Redis does not answer ({error}). Start it, or correct Redis.ConnectionString (env REDIS_URL).")
+def _no_answer(error: Exception) -> RedisAway:
+    return RedisAway(f"Redis does not answer ({error}). Start it, or correct Redis.ConnectionString (env REDIS_URL).")
 
 
 def _hidden(command: str, what: str) -> str:
     return f"This Redis does not allow {command}: {what} could not be checked."
 
 
-def _info_when_loaded(client: redis.Redis, clock: Clock) -> dict[str, Any] | None:
+def _info_when_loaded(client: redis.Redis, clock: Clock, cancel: threading.Event) -> dict[str, Any] | None:
     """Redis's INFO once it has loaded its data; None when this user may not ask for it."""
     deadline = clock.monotonic() + LOADING_SECONDS
-    never = threading.Event()
     while True:
         with suppress(redis.BusyLoadingError):
             _ping(client)
@@ -334,8 +337,9 @@ def _info_when_loaded(client: redis.Redis, clock: Clock) -> dict[str, Any] | Non
                 # Of a cluster: what is oldest and least durable decides.
                 return min(found, key=lambda info: (_compatible(info), int(info.get("aof_enabled", 0))))
         if clock.monotonic() >= deadline:
-            raise StartError(f"Redis has been loading its data for {LOADING_SECONDS:.0f} s: see its own log.")
-        clock.wait(never, 0.25)
+            raise RedisAway(f"Redis has been loading its data for {LOADING_SECONDS:.0f} s: see its own log.")
+        if clock.wait(cancel, 0.25):
+            raise StartCancelled
 
 
 def _ping(client: redis.Redis) -> None:

@@ -47,6 +47,7 @@ class Dispatcher:
         self._thread: threading.Thread | None = None
         self._outage = outage or Outage(log, clock)
         self._progress = clock.monotonic()
+        self._turned = clock.monotonic()
 
     def wake(self) -> None:
         """Something may be due earlier than expected, or there is room again."""
@@ -55,6 +56,10 @@ class Dispatcher:
     def progress_age(self) -> float:
         """Seconds since a step last succeeded: what health is tied to."""
         return self._clock.monotonic() - self._progress
+
+    def turn_age(self) -> float:
+        """Seconds since a step last ended, well or not: what a watchdog is tied to.  It goes on while Redis is away."""
+        return self._clock.monotonic() - self._turned
 
     def tick(self) -> float:
         """One step: claim and hand over.  Seconds to sleep until the next one."""
@@ -123,5 +128,6 @@ class Dispatcher:
             except Exception as error:  # noqa: BLE001 - a defect in one step must not end delivery; health shows it
                 self._log.error(f"the scheduler's step failed: {error}", exception=error)
                 seconds = self._poll
+            self._turned = self._clock.monotonic()
             if seconds > 0:
                 self._clock.wait(self._wake, seconds)

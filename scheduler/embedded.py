@@ -26,7 +26,7 @@ from redis.retry import Retry
 from scheduler.aof_repair import cut_zeros, way_out
 from scheduler.clock import Clock, SystemClock
 from scheduler.disk_sync import DiskSync
-from scheduler.errors import StartError
+from scheduler.errors import ServiceError, StartError
 from scheduler.logs import Logger
 from scheduler.redis_binary import Server, find_server
 from scheduler.supervise import Child, Supervisor
@@ -82,8 +82,8 @@ class EmbeddedRedis:
         """Process id of the redis-server that runs, or ran last."""
         return self._supervisor.pid
 
-    def start(self) -> None:
-        """Start it and wait until it answers.
+    def start(self, cancel: threading.Event | None = None) -> None:
+        """Start it and wait until it answers, or until ``cancel`` is set (``StartCancelled``).
 
         Raises ``StartError``: no redis-server found, the directory cannot be written, another service holds it, or
         Redis ended or did not answer (with the last lines of its log).
@@ -91,8 +91,8 @@ class EmbeddedRedis:
         self._prepare_directory()
         self._service_lock = self._lock_for_service()
         try:
-            self._supervisor.start()
-        except StartError:
+            self._supervisor.start(cancel)
+        except ServiceError:
             self.stop()
             raise
         self._disk_sync.start()

@@ -70,3 +70,14 @@ class ConfigError(ServiceError):
 
 class StartError(ServiceError):
     """The service cannot start here (port taken, folder in use, no redis-server …); the text names the ways out."""
+
+
+class RedisAway(StartError):
+    """Redis does not answer, or not yet: the same start may succeed later, unlike one with wrong settings."""
+
+
+class StartCancelled(ServiceError):
+    """The service was asked to stop before its start was complete."""
+
+    def __init__(self) -> None:
+        super().__init__("The start was given up, as asked.")

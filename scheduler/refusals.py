@@ -31,6 +31,15 @@ def _kind(pattern: str, reason: str) -> _Kind:
 FULL = "Redis is full"
 LACKS_RIGHT = "This Redis user lacks a right that the service needs"
 
+_LOADING = "Redis is loading its data"
+_NO_PRIMARY = "Redis is a replica that has lost its primary"
+_CLUSTER_DOWN = "The Redis Cluster is down"
+_CLUSTER_MOVES = "The Redis Cluster is moving its data"
+_BUSY = "Redis is busy with a script"
+
+PASSING = frozenset({_LOADING, _NO_PRIMARY, _CLUSTER_DOWN, _CLUSTER_MOVES, _BUSY})
+"""Reasons that pass by themselves: a start waits, where it fails at once for wrong settings."""
+
 _KINDS = (
     _kind(r"\bOOM\b|used memory > 'maxmemory'", FULL),
     _kind(
@@ -44,11 +53,11 @@ _KINDS = (
     _kind(r"\bMISCONF\b", "Redis cannot write to its disk"),
     _kind(r"\bREADONLY\b|against a read only", "Redis is a read-only replica"),
     _kind(r"\bNOREPLICAS\b|not enough good replicas", "Redis has too few replicas"),
-    _kind(r"\bLOADING\b|loading the dataset", "Redis is loading its data"),
-    _kind(r"\bMASTERDOWN\b", "Redis is a replica that has lost its primary"),
-    _kind(r"\bCLUSTERDOWN\b|slots? not covered|not covered by the cluster", "The Redis Cluster is down"),
-    _kind(r"\bTRYAGAIN\b|\bMOVED\b|\bASK\b", "The Redis Cluster is moving its data"),
-    _kind(r"\bBUSY\b", "Redis is busy with a script"),
+    _kind(r"\bLOADING\b|loading the dataset", _LOADING),
+    _kind(r"\bMASTERDOWN\b", _NO_PRIMARY),
+    _kind(r"\bCLUSTERDOWN\b|slots? not covered|not covered by the cluster", _CLUSTER_DOWN),
+    _kind(r"\bTRYAGAIN\b|\bMOVED\b|\bASK\b", _CLUSTER_MOVES),
+    _kind(r"\bBUSY\b", _BUSY),
 )
 # These say in their texts what went wrong on the way, or nothing: no answer of Redis is quoted.
 _NO_ANSWER = (exceptions.ConnectionError, exceptions.TimeoutError)

@@ -5,9 +5,11 @@ Usable as a library: ``Runtime(settings, logger=…)`` delivers from your own pr
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import socket
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,10 +21,10 @@ from scheduler.channels.job import JobChannel
 from scheduler.channels.webhook import WebhookChannel
 from scheduler.clock import Clock, SystemClock
 from scheduler.config import Settings, secrets_of
-from scheduler.connect import check_server, connect, parse
+from scheduler.connect import ServerReport, check_server, connect, parse
 from scheduler.dispatcher import Dispatcher
 from scheduler.embedded import EmbeddedRedis
-from scheduler.errors import StoreUnavailable
+from scheduler.errors import RedisAway, StartCancelled, StoreUnavailable
 from scheduler.events import EventServer
 from scheduler.flight import InFlight, RedisTime
 from scheduler.held_back import HeldBack
@@ -38,6 +40,12 @@ from scheduler.store import Limits, MessageStore, store_for
 from scheduler.store.wake import WakeListener
 from scheduler.telemetry import Telemetry
 from scheduler.workers import Workers
+
+_TRY_AGAIN_SECONDS = 1.0
+"""Between two tries to reach a Redis that is away at the start."""
+_REMIND_SECONDS = 60.0
+_TURN_MARGIN_SECONDS = 10.0
+"""A step of the scheduler thread that takes so much longer than its sleep and its calls of Redis hangs."""
 
 
 class Runtime:
@@ -64,16 +72,16 @@ class Runtime:
         self._delivery: _Delivery | None = None
         self._opened = False
 
-    def start(self) -> None:
-        """Redis first, then what uses it.  Raises ``ConfigError``, ``StartError``, ``LayoutError`` with a way out;
-        nothing is left running.
+    def start(self, cancel: threading.Event | None = None) -> None:
+        """Redis first, then what uses it.  Raises ``ConfigError``, ``StartError``, ``LayoutError`` with a way out, and
+        ``StartCancelled`` when ``cancel`` is set meanwhile; nothing is left running.
         """
         if self._opened:
             raise RuntimeError("this Runtime is already started")
         # Also where no job runs: a server that only accepts must know the types too, and says now what is wrong.
         load(self.settings.jobs.module_names, self.settings.jobs.fallback)
         try:
-            self._open_redis()
+            self._open_redis(cancel or threading.Event())
             if self.settings.server.role != "api":
                 self._delivery = _Delivery(self)
                 self._delivery.start()
@@ -97,23 +105,50 @@ class Runtime:
             self._embedded.stop()
             self._embedded = None
 
-    def _open_redis(self) -> None:
+    def works(self) -> bool:
+        """False when the scheduler thread or a delivery hangs: a restart helps.  A Redis that is away is no reason."""
+        return self._delivery is None or self._delivery.works()
+
+    def _open_redis(self, cancel: threading.Event) -> None:
         self.redis_url = self.settings.redis.connection_string
         if parse(self.redis_url).kind == "embedded":
             self._embedded = EmbeddedRedis(Path(self.settings.redis.data_directory), self._log, clock=self._clock)
-            self._embedded.start()
+            self._embedded.start(cancel)
             self.redis_url = self._embedded.url
-        client = connect(self.redis_url, socket_timeout=self.settings.redis.socket_timeout_seconds)
-        self.store = store_for(self.settings, client, self._clock)
-        self._opened = True
-        report = check_server(client, clock=self._clock)
+        report = self._reach_redis(cancel)
         for warning in report.warnings:
             self._log.warning(warning)
         for notice in report.notices:
             self._log.info(notice)
-        check_rights(client)
         self.redis = f"{report.product} {report.version}, {report.persistence}"
-        self.store.open()
+
+    def _reach_redis(self, cancel: threading.Event) -> ServerReport:
+        """Wait for a Redis that is away, unless the settings say to fail, and open the store in it."""
+        said_at = -math.inf
+        while True:
+            try:
+                return self._try_redis(cancel)
+            except (RedisAway, StoreUnavailable) as error:
+                if not self.settings.redis.wait_at_start:
+                    raise
+                if self._clock.monotonic() - said_at >= _REMIND_SECONDS:
+                    said_at = self._clock.monotonic()
+                    self._log.warning(f"The start waits for Redis: {error}")
+            if self._clock.wait(cancel, _TRY_AGAIN_SECONDS):
+                raise StartCancelled
+
+    def _try_redis(self, cancel: threading.Event) -> ServerReport:
+        client = connect(self.redis_url, socket_timeout=self.settings.redis.socket_timeout_seconds)
+        store = store_for(self.settings, client, self._clock)
+        try:
+            report = check_server(client, clock=self._clock, cancel=cancel)
+            check_rights(client)
+            store.open()
+        except BaseException:
+            store.close()
+            raise
+        self.store, self._opened = store, True
+        return report
 
     # -- for _Delivery ---------------------------------------------------------------------------------------------
 
@@ -165,6 +200,7 @@ class _Delivery:
         self._log = log
         self._store = store
         self._grace = plan.grace_seconds
+        self._longest_turn = plan.poll_seconds + 2 * settings.redis.socket_timeout_seconds + _TURN_MARGIN_SECONDS
         self._process = f"{runtime.server}/scheduler"
         self._started_at = clock.now_ms()
         self._stopping = False
@@ -268,6 +304,10 @@ class _Delivery:
         except StoreUnavailable as error:
             self._log.error(f"could not sign off: {error}")
         self._renewal_store.close()
+
+    def works(self) -> bool:
+        """Whether the scheduler thread turns, and no delivery hangs that should have ended long ago."""
+        return self.dispatcher.turn_age() < self._longest_turn and self.workers.deliveries.hang() is None
 
     def describe(self) -> Mapping[str, Any]:
         """What this process reports beside its figures."""

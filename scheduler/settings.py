@@ -107,6 +107,9 @@ class RedisSettings(Section):
     socket_timeout_seconds: float = _number(5.0, 0.05, 300)
     """Longest wait for Redis to connect or to answer; at most `Scheduler.LockSeconds`. Locks are renewed on connections
     of their own, which wait a quarter of a lock's life at most."""
+    wait_at_start: bool = True
+    """A start waits for a Redis that does not answer, with one line a minute. With false it fails at once, as it always
+    does for wrong settings."""
 
 
 class ServerSettings(Section):
@@ -123,6 +126,9 @@ class ServerSettings(Section):
     name: str = _text("", r"^[A-Za-z0-9_.:-]{0,100}$", "up to 100 letters, digits and _ . : -")
     """Name of this server among its peers, also in `/metrics`; empty for host name and port, or process id where no
     HTTP is served."""
+    drain_seconds: float = _number(0.5, 0, 3600)
+    """Time between the signal to stop and the end of HTTP: `/health` answers 503 meanwhile, and every answer closes its
+    connection. Behind a balancer that asks `/health`: longer than it takes to notice."""
     public_url: str = _text(
         "",
         rf"(?i)^(https?://{_ADDRESS}(/[\w.~%-]+)*)?$",

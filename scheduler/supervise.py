@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from scheduler.clock import Clock
-from scheduler.errors import StartError
+from scheduler.errors import StartCancelled, StartError
 from scheduler.logs import Logger
 
 POLL_SECONDS: Final = 0.02
+CANCEL_SECONDS: Final = 0.1
+"""How soon a start that is waiting notices that it is not wanted any more."""
 SHORTEST_BACKOFF: Final = 0.5
 LONGEST_BACKOFF: Final = 30.0
 STABLE_SECONDS: Final = 60.0
@@ -59,14 +61,27 @@ class Supervisor:
         """Of the process that runs, or ran last."""
         return self._process.pid if self._process else None
 
-    def start(self) -> None:
-        """Return when the child answers.  Raises ``StartError`` with its epitaph when it ends or takes too long."""
+    def start(self, cancel: threading.Event | None = None) -> None:
+        """Return when the child answers.  Raises ``StartError`` with its epitaph when it ends or takes too long,
+        ``StartCancelled`` as soon as ``cancel`` is set; the child is ended then.
+        """
         self._thread = threading.Thread(target=self._keep, name=f"keeps {self._child.name}", daemon=True)
         self._thread.start()
-        self._started.wait()
+        while not self._started.wait(CANCEL_SECONDS):
+            if cancel is not None and cancel.is_set():
+                self.stop()
+                raise StartCancelled
         if self._failure is not None:
             self.stop()
             raise StartError(self._failure)
+
+    def tell(self, data: bytes) -> None:
+        """Write to the child's stdin, if it has one and lives."""
+        process = self._process
+        if process and process.stdin:
+            with suppress(OSError, ValueError):  # it has just ended
+                process.stdin.write(data)
+                process.stdin.flush()
 
     def stop(self) -> None:
         """End the child: SIGTERM, then SIGKILL after its ``stop_seconds``.  May be called twice."""

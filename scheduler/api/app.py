@@ -82,6 +82,9 @@ def _finisher(services: Services) -> Callable[[Response], Response]:
     def finish(response: Response) -> Response:
         headers = response.headers
         headers["X-Content-Type-Options"] = "nosniff"
+        if services.stopping.is_set():
+            # A connection that is kept would carry a request at the very moment in which it is closed.
+            headers["Connection"] = "close"
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"
         # The rule and not the path: a metric per id would fill the memory.

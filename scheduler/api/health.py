@@ -46,6 +46,8 @@ def health() -> Response:
     minute.
     """
     here = services()
+    if here.stopping.is_set():
+        return _ill("stopping", HTTPStatus.SERVICE_UNAVAILABLE)
     try:
         servers, counts, full = here.store.servers(), here.store.counts(), here.store.full()
     except StoreUnavailable as error:

@@ -25,8 +25,12 @@ from scheduler.clock import SystemClock
 from scheduler.config import Settings, secrets_of
 from scheduler.connect import connect
 from scheduler.jobs import load
-from scheduler.processes import SETTINGS_VARIABLE, STOP_SECONDS, exit_with_parent
+from scheduler.processes import SETTINGS_VARIABLE, STOP_SECONDS, exit_with_parent, listening_address
+from scheduler.signals import on_signal
 from scheduler.store import store_for
+
+DRAIN_SIGNAL = signal.SIGUSR1
+"""Tells a worker process that the service will stop soon."""
 
 BACKLOG = 2048
 """Connections that are open at once, over all workers, idle ones included; as many again wait to be accepted."""
@@ -52,6 +56,7 @@ def create_worker() -> Flask:
     clock = SystemClock()
     client = connect(settings.redis.connection_string, socket_timeout=settings.redis.socket_timeout_seconds)
     runtime = ApiRuntime(settings, store_for(settings, client, clock), clock, log)
+    on_signal(DRAIN_SIGNAL, runtime.services.stopping.set)
     runtime.start()
     atexit.register(runtime.stop)
     return runtime.create_app()
@@ -80,7 +85,7 @@ def build_server(settings: Settings) -> MPServer:
     return MPServer(
         "scheduler.api.serve:create_worker",
         factory=True,
-        address=settings.server.host,
+        address=listening_address(settings.server.host),
         port=settings.server.port,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
@@ -97,12 +102,18 @@ def build_server(settings: Settings) -> MPServer:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    exit_with_parent()
-    settings = read_settings()
-    _set_up_log(settings, "http")
     # A forked worker would inherit the locks of threads that it does not have.
     multiprocessing.set_start_method("spawn")
+    exit_with_parent(drain=_tell_workers)
+    settings = read_settings()
+    _set_up_log(settings, "http")
     build_server(settings).serve()
+
+
+def _tell_workers() -> None:
+    for worker in multiprocessing.active_children():
+        if worker.pid is not None:
+            os.kill(worker.pid, DRAIN_SIGNAL)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import current_app
@@ -36,6 +37,8 @@ class Services:
     """This server's name; its processes in ``store.servers()`` have this name, or one that begins with it and ``/``."""
     process: str
     """This process's own name among those."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the service will stop soon: clients are sent elsewhere, and what they still ask is answered."""
 
     def now_ms(self) -> int:
         """Redis's time; before the first heartbeat this machine's."""

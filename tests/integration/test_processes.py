@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import psutil
 import pytest
 
 from scheduler.config import Settings
-from scheduler.errors import StartError
+from scheduler.errors import StartCancelled, StartError
 from scheduler.processes import ApiProcesses, free_address
 from tests.support.logger import RecordingLogger
 from tests.support.processes import alive
@@ -66,6 +67,38 @@ def test_it_answers_after_start_with_the_settings_it_was_given(settings: Setting
     assert not alive(answer["pid"])
     assert not alive(answer["worker"])
     assert logger.errors == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "[::1]", "127.0.0.1"])
+def test_it_listens_on_a_name_as_on_an_address(logger: RecordingLogger, host: str) -> None:
+    settings = Settings.model_validate({"server": {"host": host, "port": 0}})
+    with running(settings, logger) as api:
+        assert api.answers()
+
+
+def test_a_name_without_an_address_is_a_sentence(logger: RecordingLogger) -> None:
+    settings = Settings.model_validate({"server": {"host": "nobody.invalid", "port": 0}})
+    with pytest.raises(StartError, match=r"^Server\.Host: nobody\.invalid has no address .* accepted: a name that"):
+        ApiProcesses(settings, "unix:///tmp/redis.sock", logger).start()
+
+
+def test_a_start_that_is_not_wanted_any_more_ends_at_once(
+    settings: Settings, logger: RecordingLogger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_API", "deaf")
+    api = ApiProcesses(settings, "unix:///tmp/redis.sock", logger, module="tests.support.fake_api")
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(StartCancelled):
+        api.start(cancel)
+    assert api.pid is None or not alive(api.pid)
+
+
+def test_it_is_told_that_the_end_is_near_and_answers_on(settings: Settings, logger: RecordingLogger) -> None:
+    with running(settings, logger) as api:
+        assert not health(api)["draining"]
+        api.drain(0)
+        wait_for("told", lambda: health(api)["draining"])
 
 
 def test_a_killed_one_is_started_again_and_leaves_no_worker_behind(settings: Settings, logger: RecordingLogger) -> None:

@@ -14,13 +14,14 @@ import pytest
 import redis
 
 from scheduler.api.control import failure, patience_ms
+from scheduler.errors import StartError
 from scheduler.keys import SERVERS
 from scheduler.message import Message, Status
 from tests.support.delivery import HeldChannel, acking
 from tests.support.logger import RecordingLogger
 from tests.support.redis_server import RedisServer
 from tests.support.running import QUICK, Counting, Running
-from tests.support.waiting import wait_for
+from tests.support.waiting import free_port, wait_for
 
 LOCKS = "ms1:{0}:locks"
 
@@ -121,6 +122,40 @@ def test_a_role_without_delivery_delivers_nothing(redis_url: str) -> None:
         assert threading.active_count() == before
         [id] = runtime.add()
         assert runtime.store.get(id).status is Status.SCHEDULED
+
+
+# -- start -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_start_waits_for_a_redis_that_is_away_and_goes_on_when_it_comes(short_tmp: Path) -> None:
+    server = RedisServer(short_tmp)
+    runtime = Running(server.url)
+    starting = threading.Thread(target=runtime.start)
+    starting.start()
+    try:
+        wait_for("it says so", lambda: any("The start waits for Redis" in line for line in runtime.logger.warnings))
+        with server:
+            starting.join(20)
+            assert not starting.is_alive()
+            [id] = runtime.add()
+            runtime.logger.wait_for(f"ack id={id}")
+            runtime.stop()
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize(
+    ("address", "words"), [("/99", "Redis refuses: .*out of range"), ("", "Redis refused the user or password")]
+)
+def test_settings_that_redis_refuses_fail_at_once(short_tmp: Path, address: str, words: str) -> None:
+    port = free_port()
+    with RedisServer(short_tmp, "--port", str(port)) as server, server.client() as admin:
+        if not address:
+            admin.config_set("requirepass", "right")
+        with pytest.raises(StartError, match=words):
+            Running(f"redis://127.0.0.1:{port}{address}").start()
+        if not address:
+            admin.execute_command("AUTH", "right")
 
 
 # -- on time -----------------------------------------------------------------------------------------------------------

@@ -9,19 +9,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
 
-from scheduler.processes import SETTINGS_VARIABLE, exit_with_parent
+from scheduler.processes import SETTINGS_VARIABLE, exit_with_parent, listening_address
 
 mode = os.environ.get("FAKE_API", "serve")
 settings = json.loads(os.environ[SETTINGS_VARIABLE])
 if mode == "exit":
     sys.exit(3)
-exit_with_parent()
+draining = threading.Event()
+exit_with_parent(draining.set)
 worker = subprocess.Popen(["sleep", "600"])
 
 
@@ -29,7 +31,9 @@ class Health(BaseHTTPRequestHandler):
     """Answers with what the child was given."""
 
     def do_GET(self) -> None:
-        body = json.dumps({"pid": os.getpid(), "worker": worker.pid, "settings": settings}).encode()
+        body = json.dumps(
+            {"pid": os.getpid(), "worker": worker.pid, "settings": settings, "draining": draining.is_set()}
+        ).encode()
         self.send_response(503)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -51,4 +55,11 @@ else:
     signal.signal(signal.SIGTERM, end)
 if mode == "deaf":
     threading.Event().wait()
-ThreadingHTTPServer((settings["server"]["host"], settings["server"]["port"]), Health).serve_forever()
+host = listening_address(settings["server"]["host"])
+
+
+class Server(ThreadingHTTPServer):
+    address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+Server((host, settings["server"]["port"]), Health).serve_forever()

@@ -121,6 +121,8 @@ class Service:
             "PORT": "0",
             "EVENTS__PORT": "0",
             "SERVER__ROLE": role,
+            "SERVER__DRAINSECONDS": "0",
+            "REDIS__WAITATSTART": "false",
             **({"REDIS_URL": redis_url} if redis_url else {}),
             **(env or {}),
         }

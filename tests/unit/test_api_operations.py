@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from scheduler.api import Services
 from scheduler.api.runtime import ApiRuntime
+from scheduler.api.services import services
 from scheduler.config import Settings
 from scheduler.errors import StoreUnavailable
 from scheduler.logs import adapt
@@ -245,3 +247,21 @@ class TestHeartbeat:
         clock.wait_for_sleeper()
         runtime.stop()
         runtime.stop()
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/v1/messages/none"])
+def test_before_the_end_answers_close_their_connection_and_health_says_that_it_stops(
+    clock: FakeClock, path: str
+) -> None:
+    api = Api(clock)
+    assert "Connection" not in api.get(path).headers
+    services_of(api).stopping.set()
+    answer = api.get(path)
+    assert answer.headers["Connection"] == "close"
+    if path == "/health":
+        assert (answer.status_code, answer.json["message"]) == (503, "stopping")
+
+
+def services_of(api: Api) -> Services:
+    with api.app.app_context():
+        return services()

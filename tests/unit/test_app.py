@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import queue
 import re
 import signal
 import subprocess
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import app
-from scheduler.config import Settings
-from scheduler.errors import ConfigError, StartError
+from scheduler import systemd
+from scheduler.config import DEFAULT_PATH, Settings
+from scheduler.errors import ConfigError, StartCancelled, StartError
+from scheduler.signals import StopSignals
 from tests.support.logger import RecordingLogger
 
 
@@ -45,10 +48,13 @@ class Parts:
             def __init__(self, *_: object, **__: object) -> None:
                 pass
 
-            def start(self) -> None:
+            def start(self, cancel: threading.Event) -> None:
                 parts.calls.append(f"{name}.start")
                 if f"{name}.start" in parts._fails:
                     raise parts._fails[f"{name}.start"]
+
+            def drain(self, seconds: float) -> None:
+                parts.calls.append(f"{name}.drain {seconds:g}")
 
             def stop(self) -> None:
                 parts.calls.append(f"{name}.stop")
@@ -63,8 +69,8 @@ def run(
     parts, log = Parts(fails or {}), Log()
     monkeypatch.setattr(app, "Runtime", parts.part("runtime"))
     monkeypatch.setattr(app, "ApiProcesses", parts.part("api"))
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    signals.put(signal.SIGTERM)
+    signals = StopSignals()
+    signals.note(signal.SIGTERM)
     settings = app.named(Settings.model_validate({"server": {"role": role}}))
     code = app.run(settings, log, signals)  # type: ignore[arg-type]
     return code, parts.calls, log
@@ -73,7 +79,7 @@ def run(
 def test_http_starts_last_and_stops_first(monkeypatch: pytest.MonkeyPatch) -> None:
     code, calls, log = run(monkeypatch)
     assert code == 0
-    assert calls == ["runtime.start", "api.start", "api.stop", "runtime.stop"]
+    assert calls == ["runtime.start", "api.start", "api.drain 0.5", "api.stop", "runtime.stop"]
     assert log.infos[-1] == "Stopped."
 
 
@@ -82,6 +88,53 @@ def test_a_worker_has_no_http(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 0
     assert calls == ["runtime.start", "runtime.stop"]
     assert not log.count("HTTP:")
+
+
+@pytest.mark.parametrize("waiting", ["runtime.start", "api.start"])
+def test_a_signal_during_the_start_is_a_clean_stop(monkeypatch: pytest.MonkeyPatch, waiting: str) -> None:
+    code, calls, log = run(monkeypatch, {waiting: StartCancelled()})
+    assert code == 0
+    assert calls[-1] == "runtime.stop"
+    assert not any("drain" in call for call in calls)
+    assert log.infos[-2:] == ["SIGTERM: The start was given up, as asked.", "Stopped."]
+
+
+class Works:
+    """A runtime or an API that works, until it does not any more; and then somebody asks for a stop."""
+
+    def __init__(self, answers: list[bool], signals: StopSignals) -> None:
+        self._answers = answers
+        self._signals = signals
+
+    def works(self) -> bool:
+        if not self._answers:
+            self._signals.note(signal.SIGTERM)
+            return False
+        return self._answers.pop(0)
+
+    answers = works
+
+
+@pytest.mark.parametrize(
+    ("runtime", "api", "told"),
+    [([True] * 3, [True] * 3, 3), ([True, False, True], [True] * 3, 2), ([True] * 3, [True, False, True], 2)],
+)
+def test_the_watchdog_is_told_of_a_service_that_works(
+    monkeypatch: pytest.MonkeyPatch, runtime: list[bool], api: list[bool], told: int
+) -> None:
+    states: list[str] = []
+    monkeypatch.setattr(systemd, "notify", states.append)
+    monkeypatch.setattr(systemd, "watchdog_seconds", lambda: 0.003)
+    signals = StopSignals()
+    app.wait_for_stop(Works(runtime, signals), Works(api, signals), signals)  # type: ignore[arg-type]
+    assert states == ["WATCHDOG=1"] * told
+
+
+def test_systemd_hears_when_it_is_ready_and_when_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    states: list[str] = []
+    monkeypatch.setattr(systemd, "notify", states.append)
+    run(monkeypatch)
+    assert states == ["READY=1", "STOPPING=1"]
 
 
 @pytest.mark.parametrize("broken", ["runtime.start", "api.start"])
@@ -142,6 +195,23 @@ def test_an_open_address_without_a_token_is_warned_of(host: str, token: str, war
     log = Log()
     app.warn_when_open(Settings.model_validate({"server": {"host": host}, "api": {"auth_token": token}}), log)  # type: ignore[arg-type]
     assert bool(log.count("ANYBODY")) is warned
+
+
+def test_it_says_which_settings_file_it_read_and_which_one_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert f"Read:   {DEFAULT_PATH}, environment" in app.summary(Settings(), 3000, "Redis 7")
+    log = Log()
+    monkeypatch.chdir(DEFAULT_PATH.parents[1])
+    app.warn_of_another_file(log)  # type: ignore[arg-type]
+    monkeypatch.chdir(tmp_path)
+    app.warn_of_another_file(log)  # type: ignore[arg-type]
+    assert log.errors == []
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "appsettings.json").write_text("{ broken")
+    app.warn_of_another_file(log)  # type: ignore[arg-type]
+    (line,) = log.errors
+    assert line.startswith(f"{tmp_path / 'config' / 'appsettings.json'} is not read: settings come from {DEFAULT_PATH}")
+    monkeypatch.setattr(app, "DEFAULT_PATH", tmp_path / "none.json")
+    assert f"Read:   {tmp_path / 'none.json'} is not there: defaults, environment" in app.summary(Settings(), 1, "")
 
 
 def test_a_server_has_a_name_that_its_processes_share() -> None:

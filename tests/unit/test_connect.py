@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.connect import Target, check_server, connect, parse
-from scheduler.errors import ConfigError, StartError
+from scheduler.errors import ConfigError, RedisAway, StartCancelled, StartError
 from tests.support.clock import FakeClock
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import free_port, wait_for
@@ -221,6 +222,34 @@ def test_loading_is_waited_for() -> None:
 def test_loading_is_not_waited_for_without_end() -> None:
     with pytest.raises(StartError, match="loading its data for 300 s"):
         check_server(client_of({**GOOD, "loading": 1}), clock=ImpatientClock())
+
+
+def test_a_stop_ends_the_wait_for_one_that_loads_at_once() -> None:
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(StartCancelled):
+        check_server(client_of({**GOOD, "loading": 1}), cancel=cancel)
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (redis.ConnectionError("Connection refused"), True),
+        (redis.exceptions.MasterDownError("MASTERDOWN Link with MASTER is down"), True),
+        (redis.ResponseError("CLUSTERDOWN The cluster is down"), True),
+        (redis.ResponseError("DB index is out of range"), False),
+        (redis.ResponseError("DENIED Redis is running in protected mode"), False),
+        (redis.AuthenticationError("invalid username-password pair"), False),
+    ],
+)
+def test_what_may_pass_is_told_from_what_is_set_wrongly(error: Exception, passes: bool) -> None:
+    class Refusing(Answers):
+        def execute_command(self, *_: str) -> str:
+            raise error
+
+    with pytest.raises(StartError) as refused:
+        check_server(cast(redis.Redis, Refusing(GOOD)))
+    assert isinstance(refused.value, RedisAway) is passes
 
 
 class ImpatientClock(FakeClock):

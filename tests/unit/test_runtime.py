@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import sys
 import threading
@@ -12,12 +13,13 @@ import pytest
 
 from scheduler import dispatcher, embedded, maintenance, workers
 from scheduler.config import Settings
-from scheduler.errors import StartError
+from scheduler.errors import StartCancelled, StartError
 from scheduler.runtime import Runtime
 from scheduler.store import MessageStore, wake
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,8 +52,37 @@ def test_making_an_application_or_a_runtime_starts_no_thread(clock: FakeClock, t
 
 def test_a_redis_that_does_not_answer_is_a_sentence_and_leaves_nothing_running(tmp_path: Path) -> None:
     before = threading.enumerate()
+    alone = settings(f"unix://{tmp_path}/nobody.sock")
+    at_once = alone.model_copy(update={"redis": alone.redis.model_copy(update={"wait_at_start": False})})
     with pytest.raises(StartError, match=r"Redis does not answer .*REDIS_URL"):
-        Runtime(settings(f"unix://{tmp_path}/nobody.sock")).start()
+        Runtime(at_once).start()
+    assert threading.enumerate() == before
+
+
+def test_a_redis_that_is_away_is_waited_for_with_a_line_a_minute_until_a_stop_is_asked_for(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    before = threading.enumerate()
+    log = RecordingLogger()
+    made = Runtime(settings(f"unix://{tmp_path}/nobody.sock"), log, clock)
+    cancel, ends = threading.Event(), queue.SimpleQueue[Exception]()
+
+    def start() -> None:
+        try:
+            made.start(cancel)
+        except Exception as error:  # noqa: BLE001 - for the test to look at
+            ends.put(error)
+
+    starting = threading.Thread(target=start)
+    starting.start()
+    for waits in range(1, 122):
+        wait_for("it sleeps", lambda waits=waits: len(clock.waits) >= waits)  # type: ignore[misc]
+        clock.advance(1)
+    cancel.set()
+    assert isinstance(ends.get(timeout=15), StartCancelled)
+    starting.join(15)
+    said = [line for line in log.errors if "The start waits for Redis: Redis does not answer" in line]
+    assert len(said) == 3  # at once, after one minute, after two
     assert threading.enumerate() == before
 
 

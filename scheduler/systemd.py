@@ -1,0 +1,29 @@
+"""What systemd is told (sd_notify), and what it says of itself.  Outside of systemd nothing happens."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+
+
+def notify(state: str) -> None:
+    """Send ``READY=1``, ``STOPPING=1`` or ``WATCHDOG=1`` to the socket that systemd named, if it did."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]  # an abstract socket
+    # systemd that does not listen any more is no reason to stop.
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect(address)
+        sender.send(state.encode())
+
+
+def watchdog_seconds() -> float | None:
+    """How soon systemd restarts this process when it hears nothing of it; None when it does not watch."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    watched = os.environ.get("WATCHDOG_PID", "")
+    if not microseconds.isdigit() or watched not in ("", str(os.getpid())):
+        return None
+    return int(microseconds) / 1_000_000 or None

@@ -1,0 +1,56 @@
+"""What systemd hears of the service, and how often."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from scheduler import systemd
+
+
+@pytest.fixture(params=["path", "abstract"])
+def manager(
+    request: pytest.FixtureRequest, short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[socket.socket]:
+    """The socket on which systemd listens."""
+    name = str(short_tmp / "notify") if request.param == "path" else f"@scheduler-test-{os.getpid()}"
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listener:
+        listener.bind(name.replace("@", "\0"))
+        listener.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", name)
+        yield listener
+
+
+def test_it_is_told_in_its_own_words(manager: socket.socket) -> None:
+    systemd.notify("READY=1")
+    assert manager.recv(100) == b"READY=1"
+
+
+@pytest.mark.parametrize("address", ["", "/nobody/listens/here"])
+def test_without_it_nothing_happens(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    systemd.notify("READY=1")
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "process", "seconds"),
+    [
+        ("60000000", "", 60),
+        ("60000000", str(os.getpid()), 60),
+        ("60000000", "1", None),
+        ("", "", None),
+        ("0", "", None),
+        ("soon", "", None),
+    ],
+)
+def test_the_watchdog_s_patience(
+    monkeypatch: pytest.MonkeyPatch, microseconds: str, process: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", microseconds)
+    monkeypatch.setenv("WATCHDOG_PID", process)
+    assert systemd.watchdog_seconds() == seconds
