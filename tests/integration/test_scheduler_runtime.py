@@ -296,11 +296,8 @@ def test_a_server_that_finishes_before_it_stops_is_not_taken_for_one_that_hangs(
         stopping.start()
         try:
             patience = patience_ms(runtime.settings)
-            reports = runtime.store.servers
-            wait_for(
-                "it has claimed nothing for long", lambda: reports()["one/scheduler"]["progress_age_ms"] > patience
-            )
-            assert failure(reports()["one/scheduler"], runtime.settings) is None
+            wait_for("it has claimed nothing for long", lambda: runtime.report()["progress_age_ms"] > patience)
+            assert failure(runtime.report(), runtime.settings) is None
         finally:
             held.let_go()
             stopping.join(20)

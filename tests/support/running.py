@@ -14,6 +14,7 @@ from scheduler.logs import Logger
 from scheduler.message import NewMessage
 from scheduler.runtime import Runtime
 from tests.support.logger import RecordingLogger
+from tests.support.waiting import wait_for
 
 QUICK: dict[str, dict[str, Any]] = {
     "scheduler": {"lock_seconds": 0.6, "reap_seconds": 0.05, "heartbeat_seconds": 0.05, "grace_seconds": 10},
@@ -68,6 +69,11 @@ class Running(Runtime):
             self.store.schedule(new)
             ids += [message.id for message in new]
         return ids
+
+    def report(self) -> dict[str, Any]:
+        """The last heartbeat of its scheduler; waits for the first, which ``start`` does not."""
+        name = f"{self.server}/scheduler"
+        return wait_for(f"{name} reports", lambda: self.store.servers().get(name))
 
     @property
     def dispatcher(self) -> Dispatcher:
