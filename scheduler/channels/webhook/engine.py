@@ -1,7 +1,7 @@
 """The thread that carries out all transfers, as turns: take in, wait, carry out, report.
 
 One thread, because a transfer is almost only waiting: what limits it is the CPU, and a second thread would share that
-under the GIL.  Figures are in docs/webhooks.md.
+under the GIL.  Figures are in docs/benchmarks.md.
 """
 
 from __future__ import annotations
