@@ -102,8 +102,8 @@ class RedisSettings(Section):
     data_directory: str = _text("data", r"^[^\x00-\x1f]+$", "the path of a folder")
     """Folder of the embedded Redis: its append-only files and its socket."""
     wait_replicas: int = _whole(0, 0, 16)
-    """Replicas that must have a message before it is accepted; 0 for none. With as many as there are a failover loses
-    nothing that was accepted."""
+    """Replicas that must have what a client is told: a message accepted, changed, cancelled, redriven or purged, a
+    pause; 0 for none. With as many as there are a failover forgets nothing of it."""
     socket_timeout_seconds: float = _number(5.0, 0.05, 300)
     """Longest wait for Redis to connect or to answer; at most `Scheduler.LockSeconds`. Locks are renewed on connections
     of their own, which wait a quarter of a lock's life at most."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from typing import Any
 
 from redis import Redis
@@ -45,8 +46,9 @@ class Accepting(Base):
         """Accept messages, all or none.
 
         One script per partition.  A batch whose ids are spread over several partitions (own ids, Redis.Partitions > 1)
-        is stored partition by partition and undone when one of them refuses or is away; a worker may have begun to
-        deliver one that was due at once.
+        is stored partition by partition: one that is away refuses it before anything is stored, and one that has an id
+        already undoes what the others stored; a worker may have begun to deliver a message that was due at once.  When
+        a partition goes away meanwhile, the same batch sent again stores what is missing.
 
         ``idempotency_key``: the first call with a key stores; later ones, within ``Api.IdempotencySeconds``, return
         what it stored.  Raises ``Conflict`` when an id exists, or the key was used with another ``fingerprint``.
@@ -54,18 +56,37 @@ class Accepting(Base):
         groups: dict[int, list[NewMessage]] = {}
         for message in messages:
             groups.setdefault(self.partition_of(message.id), []).append(message)
-        fresh: dict[int, list[str]] = {}
+        if len(groups) > 1:
+            return self._spread(messages, groups, idempotency_key, fingerprint)
+        key = idempotency_key or ""
+        return [one for part, group in groups.items() for one in self._schedule(part, group, key, fingerprint)[0]]
+
+    def _spread(
+        self,
+        messages: Sequence[NewMessage],
+        groups: Mapping[int, list[NewMessage]],
+        idempotency_key: str | None,
+        fingerprint: str,
+    ) -> list[Scheduled]:
+        for partition in groups:
+            self.plain("EXISTS", self.partitions[partition]["meta"])
+        # A reply may be lost after its partition stored.  Without a key the batch sent again would be told 409 by that
+        # one, which reads as "stored", and the parts of the others would never be.
+        key = idempotency_key or _key_of(messages)
+        fresh: dict[int, list[Scheduled]] = {}
         accepted: dict[str, Scheduled] = {}
         try:
             for partition, group in groups.items():
-                stored, replayed = self._schedule(partition, group, idempotency_key or "", fingerprint)
+                stored, replayed = self._schedule(partition, group, key, fingerprint)
                 if not replayed:
-                    fresh[partition] = [message.id for message in group]
+                    fresh[partition] = stored
                 # A replay gives the ids of the first call, in the same order.
                 accepted.update(zip([message.id for message in group], stored, strict=True))
-        except (Conflict, StoreUnavailable):
-            self._undo(fresh, idempotency_key)
+        except Conflict:
+            self._undo(fresh, key)
             raise
+        if not fresh and not idempotency_key:
+            raise _exists(messages[0].id)
         return [accepted[message.id] for message in messages]
 
     def schedule_fresh(self, message: NewMessage) -> Scheduled:
@@ -89,7 +110,7 @@ class Accepting(Base):
         )
         match code:
             case 1:
-                raise Conflict(f"A message with the id {group[int(detail) - 1].id!r} exists.")
+                raise _exists(group[int(detail) - 1].id)
             case 2:
                 words = detail.split(" ")
                 return [Scheduled(id, int(due)) for id, due in zip(words[::2], words[1::2], strict=True)], True
@@ -98,14 +119,20 @@ class Accepting(Base):
         created_at = int(now)
         return [Scheduled(m.id, m.due_at if m.due_at > 0 else created_at - m.due_at, created_at) for m in group], False
 
-    def _undo(self, stored: Mapping[int, Sequence[str]], idempotency_key: str | None) -> None:
-        """Forget accepted messages that nobody was told of yet."""
-        for partition, ids in stored.items():
-            keys = self.partitions[partition]
-            # The key in the same command, or a repeated call would be told that they are stored.
-            gone = [keys["msg"] + id for id in ids] + ([keys["idem"] + idempotency_key] if idempotency_key else [])
+    def _undo(self, stored: Mapping[int, Sequence[Scheduled]], key: str) -> None:
+        """Delete accepted messages that nobody was told of yet."""
+        for partition, messages in stored.items():
             # A partition that went away meanwhile keeps what it has: at least once, never lost.
             with suppress(StoreUnavailable):
-                self.plain("UNLINK", *gone)
-                for name in ("due_high", "due_normal", "due_low"):
-                    self.plain("ZREM", keys[name], *ids)
+                ids = [message.id for message in messages]
+                self.run("undo", partition, ids, key=key, created_at=messages[0].created_at or 0)
+
+
+def _key_of(messages: Sequence[NewMessage]) -> str:
+    """The Idempotency-Key of a batch that came without one: the same only for the same messages."""
+    # No client can send it: its keys have no spaces.
+    return f"batch {sha256(repr(records.schedule_items(messages)).encode()).hexdigest()}"
+
+
+def _exists(id: str) -> Conflict:
+    return Conflict(f"A message with the id {id!r} exists.")

@@ -21,7 +21,11 @@ SCAN = 1000
 """Members of a set that one script call looks at: about 1 ms of Redis's time."""
 
 WAIT_MS = 1000
-"""How long replicas may take to confirm an accepted message."""
+"""How long replicas may take to confirm what a client is told."""
+
+# A client is told that this is done: replicas must have it, or a failover forgets it (a message that was cancelled is
+# delivered).  A claim or an outcome that is forgotten makes a repeat, not a loss, and does not wait.
+_CONFIRMED = frozenset({"schedule", "update", "cancel", "redrive", "purge", "pause"})
 
 
 @contextmanager
@@ -74,7 +78,7 @@ class Base:
         now_ms: Callable[[], int] | None = None,
     ) -> None:
         """``client`` must decode replies to str.  ``events_kept``: entries of the event stream, 0 for none.
-        ``wait_replicas``: a message is accepted when so many replicas have it.  ``default_retry``: for messages without
+        ``wait_replicas``: N replicas must have what a client is told.  ``default_retry``: for messages without
         a policy of their own.  ``now_ms``: a clock for tests; None: Redis's own.
         """
         self.client = client
@@ -83,7 +87,7 @@ class Base:
         self.idempotency_ms = idempotency_ms
         self.default_retry = default_retry or RetryPolicy()
         self._now_ms = now_ms
-        self._accepting: Client = Replicated(client, wait_replicas, WAIT_MS) if wait_replicas else client
+        self._confirming: Client = Replicated(client, wait_replicas, WAIT_MS) if wait_replicas else client
         self._context: dict[str, Argument] = {"wake_channel": WAKE, "events_kept": events_kept}
 
     def open(self) -> None:
@@ -128,11 +132,10 @@ class Base:
         """One script with these keys; the arguments that every verb shares are added."""
         if "now" in script.arguments:
             arguments["now"] = self.now()
-        if "events_kept" in script.arguments:
-            arguments.update(self._context, partition=partition)
+        shared = {**self._context, "partition": partition}
+        arguments.update({name: shared[name] for name in shared if name in script.arguments})
         with unavailable():
-            # Only what is accepted waits: a claim or an outcome that a failover loses makes a repeat, not a loss.
-            client = self._accepting if script.name == "schedule" else self.client
+            client = self._confirming if script.name in _CONFIRMED else self.client
             return script.call(client, keys, items, **arguments)
 
     def plain(self, *command: Argument) -> Reply:

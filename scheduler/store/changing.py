@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from scheduler.errors import Conflict, NotFound
-from scheduler.keys import WAKE
 from scheduler.message import Message, Priority, Status
 from scheduler.scripts import Argument
 from scheduler.store import records
@@ -111,11 +110,12 @@ class Changing(Base):
 
     def pause(self) -> None:
         """All servers stop claiming; accepting goes on."""
-        for keys in self.partitions:
-            self.plain("HSET", keys["meta"], "paused", "1")
+        self._pause("1")
 
     def resume(self) -> None:
         """The opposite of ``pause``; wakes every dispatcher."""
-        for keys in self.partitions:
-            self.plain("HDEL", keys["meta"], "paused")
-            self.anywhere("PUBLISH", WAKE, f"{keys.partition} 0")
+        self._pause("")
+
+    def _pause(self, paused: str) -> None:
+        for partition in range(len(self.partitions)):
+            self.run("pause", partition, paused=paused)

@@ -36,7 +36,8 @@ class Replicated:
             reply, confirmed = self._send(command)
         if confirmed < self._replicas:
             raise StoreUnavailable(
-                f"stored, but only {confirmed} of {self._replicas} replicas confirmed it (Redis.WaitReplicas)"
+                f"done, but only {confirmed} of {self._replicas} replicas confirmed it (Redis.WaitReplicas)",
+                reason="Done, but too few replicas of Redis confirmed it",
             )
         return reply
 

@@ -6,6 +6,15 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS = (
     Mutant(
+        "full-stands-still",
+        "scheduler/lua/_moves.lua",
+        "redis.call('PERSIST', msg)",
+        "",
+        "a script that only moves begins with a write that takes memory",
+        "at maxmemory nothing is delivered any more, and nothing frees memory",
+        ("tests/store/test_full.py",),
+    ),
+    Mutant(
         "claim-early",
         "scheduler/lua/claim.lua",
         "'-inf', now_text, 'WITHSCORES'",
