@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 _ERRORS = "tests/unit/test_api_errors.py"
+_SENDS = "tests/integration/test_webhook_sends.py"
 _WEBHOOKS = "tests/integration/test_webhook_delivery.py"
 
 MUTANTS = (
@@ -124,6 +125,42 @@ MUTANTS = (
         "redirects are followed",
         "an endpoint sends the request, with its secrets, somewhere else",
         (f"{_WEBHOOKS}::test_redirects_are_not_followed",),
+    ),
+    Mutant(
+        "sent-again-in-silence",
+        "scheduler/channels/webhook/transfer.py",
+        "        self.stopped = True\n        return int(pycurl.PREREQFUNC_ABORT)",
+        "        return int(pycurl.PREREQFUNC_OK)",
+        "libcurl may send again on another connection that was kept",
+        "an endpoint that reads and closes gets a message twice under one attempt",
+        (f"{_SENDS}::test_each_request_of_a_burst_on_connections_that_die_is_counted",),
+    ),
+    Mutant(
+        "refused-on-old-connections",
+        "scheduler/channels/webhook/transfer.py",
+        "FRESH_CONNECT, fresh",
+        "FRESH_CONNECT, 0",
+        "what HTTP/2 refused is sent again on other connections that were kept",
+        "a reload of nginx costs attempts of messages that it never worked on",
+        (f"{_SENDS}::test_no_attempt_is_charged_for_what_a_reload_of_nginx_refused",),
+    ),
+    Mutant(
+        "secrets-follow-redirects",
+        "scheduler/channels/webhook/request.py",
+        "if not SECRET_NAME.search(_name(line))",
+        "if line",
+        "a redirect to another host takes credentials along",
+        "an endpoint hands a customer's credentials to somebody else",
+        ("tests/integration/test_webhook_redirects.py::test_to_another_origin_no_secret_goes_on",),
+    ),
+    Mutant(
+        "half-a-head-is-success",
+        "scheduler/channels/webhook/engine.py",
+        "if not transfer.complete:",
+        "if False:",
+        "an answer that breaks off in its headers counts by its status",
+        "a message that the endpoint died on counts as delivered",
+        (f"{_WEBHOOKS}::test_what_an_answer_means",),
     ),
     Mutant(
         "own-timeout-ignored",

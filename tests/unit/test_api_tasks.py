@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.channels.webhook.target import StoredTarget
 from scheduler.message import Outcome, Status
 from tests.support.api import Api
 from tests.support.clock import START_MS, FakeClock
@@ -36,6 +37,13 @@ def test_a_task_is_scheduled_and_its_key_says_what_it_is(api: Api) -> None:
     assert (stored.channel, stored.due_at, stored.type) == ("webhook", START_MS + 120_000, "mail")
     assert json.loads(stored.payload) == TASK["data"]
     assert json.loads(stored.target or "")["url"] == URL
+
+
+def test_of_what_is_stored_only_a_task_has_its_redirects_followed(api: Api) -> None:
+    task = api.store.get(made(api).rpartition(":")[2])
+    message = api.store.get(api.message(webhook={"url": URL}))
+    assert StoredTarget.decode(task.target or "").ttl == 120
+    assert StoredTarget.decode(message.target or "").ttl is None
 
 
 def test_the_type_is_default_when_left_out(api: Api) -> None:
