@@ -53,6 +53,16 @@ def test_a_request_is_sent_once_when_its_kept_connection_dies(
     assert deliver(channel, claim(endpoint.url(), 3))[0].kind == "ack", "and the next message is sent"
 
 
+def test_a_request_whose_connection_died_is_not_sent_on_another_one_that_was_kept(
+    make: Channels, endpoint: Endpoint
+) -> None:
+    channel = make()
+    deliver(channel, *(claim(endpoint.url("/slow/50"), number) for number in range(20)))
+    (outcome,) = deliver(channel, claim(endpoint.url("/gone"), 100))
+    assert outcome.kind == "retry"
+    assert [request.path for request in endpoint.requests].count("/gone") == 1
+
+
 def test_each_request_of_a_burst_on_connections_that_die_is_counted(make: Channels, endpoint: Endpoint) -> None:
     channel = make()
     deliver(channel, *(claim(endpoint.url("/slow/50"), number) for number in range(20)))

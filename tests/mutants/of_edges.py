@@ -133,7 +133,7 @@ MUTANTS = (
         "        return int(pycurl.PREREQFUNC_OK)",
         "libcurl may send again on another connection that was kept",
         "an endpoint that reads and closes gets a message twice under one attempt",
-        (f"{_SENDS}::test_each_request_of_a_burst_on_connections_that_die_is_counted",),
+        (f"{_SENDS}::test_a_request_whose_connection_died_is_not_sent_on_another_one_that_was_kept",),
     ),
     Mutant(
         "refused-on-old-connections",
