@@ -17,12 +17,12 @@ from redis.retry import Retry
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import ConfigError, RedisAway, StartCancelled, StartError
 from scheduler.refusals import PASSING, reason_of
-from scheduler.sentinels import through_sentinels
+from scheduler.sentinels import refused_by_sentinels, through_sentinels
 
 ACCEPTED: Final = (
     "accepted are: embedded, localhost, host, host:port, redis://[user:password@]host[:port][/db], "
-    "rediss://… (TLS), unix:///path/to/redis.sock, sentinel://[user:password@]host[:port],…/service[/db], "
-    "cluster://[user:password@]host[:port],…"
+    "rediss://… (TLS), unix:///path/to/redis.sock, sentinel://[user:password@]host[:port],…/service[/db]"
+    "[?sentinel_username=…&sentinel_password=…], cluster://[user:password@]host[:port],…"
 )
 OLDEST: Final = (6, 2)
 TLS_OPTIONS: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})
@@ -50,6 +50,8 @@ class Target:
     password: str | None = field(default=None, repr=False)
     options: dict[str, str] = field(default_factory=dict)
     """``TLS_OPTIONS`` for ``tls``."""
+    of_sentinels: dict[str, str] = field(default_factory=dict, repr=False)
+    """``username`` and ``password`` of the sentinels themselves."""
     hosts: tuple[tuple[str, int], ...] = ()
     """``sentinel``: the sentinels; ``cluster``: some of its nodes."""
     service: str = ""
@@ -99,6 +101,10 @@ def _parse_several(url: str, kind: str) -> Target:
     _require_printable(url)
     rest = url.partition("://")[2]
     credentials, _, rest = rest.rpartition("@")
+    rest, _, query = rest.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True)) if kind == "sentinel" else {query: ""} if query else {}
+    if not {"sentinel_username", "sentinel_password"}.issuperset(options):
+        raise ValueError("it has an option other than sentinel_username, sentinel_password of a sentinel:// address")
     addresses, _, path = rest.partition("/")
     user = _split(f"//{credentials}@h") if credentials else None
     hosts = []
@@ -119,6 +125,7 @@ def _parse_several(url: str, kind: str) -> Target:
         db=_database(db or None),
         username=unquote(user.username) if user and user.username else None,
         password=unquote(user.password) if user and user.password else None,
+        of_sentinels={name.removeprefix("sentinel_"): value for name, value in options.items()},
     )
 
 
@@ -208,7 +215,7 @@ def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connection
         "health_check_interval": 15,
     }
     if target.kind == "sentinel":
-        return through_sentinels(target.hosts, target.service, **arguments)
+        return through_sentinels(target.hosts, target.service, credentials=target.of_sentinels, **arguments)
     if target.kind == "cluster":
         return _to_cluster(target, socket_timeout, arguments)
     if target.kind == "unix":
@@ -291,7 +298,7 @@ def check_server(
             f"{reason_of(error)}: {error}. Correct that Redis, or Redis.ConnectionString (env REDIS_URL)."
         ) from error
     except (redis.RedisError, RedisClusterException) as error:
-        raise _no_answer(error) from error
+        raise refused_by_sentinels(error) or _no_answer(error) from error
     if info is None:
         return ServerReport(
             "Redis", "unknown", "persistence unknown", notices=[_hidden("INFO", "version and persistence")]

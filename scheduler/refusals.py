@@ -29,6 +29,7 @@ def _kind(pattern: str, reason: str) -> _Kind:
 
 
 FULL = "Redis is full"
+NOT_LET_IN = "Redis refuses the user or password"
 LACKS_RIGHT = "This Redis user lacks a right that the service needs"
 
 _LOADING = "Redis is loading its data"
@@ -47,8 +48,8 @@ _KINDS = (
         LACKS_RIGHT,
     ),
     _kind(
-        r"\bNOAUTH\b|\bWRONGPASS\b|invalid (username-)?password|authentication required",
-        "Redis refuses the user or password",
+        r"\bNOAUTH\b|\bWRONGPASS\b|invalid (username-)?password|authentication required|AuthenticationError",
+        NOT_LET_IN,
     ),
     _kind(r"\bMISCONF\b", "Redis cannot write to its disk"),
     _kind(r"\bREADONLY\b|against a read only", "Redis is a read-only replica"),

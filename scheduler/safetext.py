@@ -21,7 +21,7 @@ _AUTHORIZATION = re.compile(
     r"""(authorization\\?["']?\s*[:=]\s*\\?["']?)(?:[a-z][\w-]*\s+)?[^\s"',\\]+""", re.IGNORECASE
 )
 _URL_PASSWORD = re.compile(r"://([^\s/:@?#]*):[^\s/]*@")
-_URL_QUERY_PASSWORD = re.compile(r"([?&]password=)[^\s&]*", re.IGNORECASE)
+_URL_QUERY_PASSWORD = re.compile(r"([?&](?:sentinel_)?password=)[^\s&]*", re.IGNORECASE)
 
 
 def escape(text: str) -> str:

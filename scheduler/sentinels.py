@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
@@ -10,19 +10,24 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool, SentinelManagedConnection
 
-from scheduler.errors import StoreUnavailable
+from scheduler.errors import StartError, StoreUnavailable
+from scheduler.refusals import NOT_LET_IN, reason_of
 
 WATCH_SECONDS = 0.5
 
 
 def through_sentinels(
-    sentinels: Sequence[tuple[str, int]], service: str, socket_timeout: float, **arguments: Any
+    sentinels: Sequence[tuple[str, int]],
+    service: str,
+    socket_timeout: float,
+    credentials: Mapping[str, str],
+    **arguments: Any,
 ) -> redis.Redis:
     """A client that asks the sentinels for the primary whenever it connects, so that a failover heals by itself.
 
-    ``socket_timeout`` in seconds; ``arguments``: of the connections to Redis.
+    ``socket_timeout`` in seconds; ``credentials``: ``username`` and ``password`` of the sentinels, or nothing;
+    ``arguments``: of the connections to Redis.
     """
-    # The same user and password for both: sentinels without a password take no AUTH, and are asked without one.
     manager = Sentinel(  # type: ignore[no-untyped-call]
         sentinels,
         sentinel_kwargs={
@@ -30,6 +35,8 @@ def through_sentinels(
             "socket_connect_timeout": socket_timeout,
             # One that is gone is not asked again: redis-py would wait for seconds, and the next one knows.
             "retry": Retry(NoBackoff(), 0),
+            # Not those of Redis: a sentinel without a password refuses whoever shows one.
+            **credentials,
         },
     )
     client: redis.Redis = manager.master_for(  # type: ignore[no-untyped-call]
@@ -41,6 +48,16 @@ def through_sentinels(
         **arguments,
     )
     return client
+
+
+def refused_by_sentinels(error: Exception) -> StartError | None:
+    """The error of a start when the sentinels ask for a password, or for another one."""
+    if not isinstance(error, MasterNotFoundError) or reason_of(error) != NOT_LET_IN:
+        return None
+    return StartError(
+        "The sentinels refuse the user or password: give theirs as ?sentinel_password=… (and sentinel_username=…) at "
+        "the end of Redis.ConnectionString (env REDIS_URL). Those before the @ are for Redis only."
+    )
 
 
 class _ToPrimary(SentinelManagedConnection):

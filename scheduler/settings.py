@@ -92,8 +92,8 @@ class RedisSettings(Section):
         "embedded",
         _CONNECTION,
         "embedded, localhost, host, host:port, [IPv6 address]:port, redis://[user:password@]host[:port][/db], "
-        "rediss://… (TLS), unix:///path/to/redis.sock, sentinel://[user:password@]host[:port],…/service[/db] or "
-        "cluster://[user:password@]host[:port],…",
+        "rediss://… (TLS), unix:///path/to/redis.sock, sentinel://[user:password@]host[:port],…/service[/db]"
+        "[?sentinel_username=…&sentinel_password=…] or cluster://[user:password@]host[:port],…",
     )
     """Where Redis is; `embedded` starts a private one for this machine."""
     partitions: int = _whole(1, 1, 1024)
@@ -511,9 +511,9 @@ def secrets_of(settings: Settings) -> list[str]:
         getattr(getattr(settings, setting.section), setting.name) for setting in every_setting() if setting.secret
     ]
     found = [secret for value in values for secret in value.split(",")]
-    in_url = re.search(r"://[^/:@]*:([^/]*)@|[?&]password=([^&]*)", settings.redis.connection_string)
-    if in_url:
-        password = in_url[1] or in_url[2] or ""
+    in_url = r"://[^/:@]*:([^/]*)@|[?&](?:sentinel_)?password=([^&]*)"
+    for before_host, in_query in re.findall(in_url, settings.redis.connection_string):
+        password = before_host or in_query
         found += [password, unquote(password)]
     return [secret for secret in found if secret]
 

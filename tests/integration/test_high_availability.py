@@ -14,8 +14,8 @@ from redis import Redis
 from scheduler.api.runtime import ApiRuntime
 from scheduler.clock import SystemClock
 from scheduler.config import Settings
-from scheduler.connect import connect
-from scheduler.errors import Conflict, NotFound, ServiceError, StoreUnavailable
+from scheduler.connect import check_server, connect
+from scheduler.errors import Conflict, NotFound, ServiceError, StartError, StoreUnavailable
 from scheduler.logs import adapt
 from scheduler.message import NewMessage, Priority, Status
 from scheduler.sentinels import watches_of
@@ -85,6 +85,23 @@ class Producer:
         self._work.result(40)
         self._pool.shutdown()
         return self.accepted
+
+
+def test_sentinels_with_a_password_of_their_own(short_tmp: Path) -> None:
+    """The password of the address was given to Redis only: such sentinels could not be used."""
+    with Sentinels(short_tmp) as redis:
+        for sentinel in redis.sentinels:
+            with sentinel.client() as admin:
+                admin.execute_command("ACL", "SETUSER", "default", "resetpass", ">s3cret")
+        for wrong in ("", "?sentinel_password=wr0ng"):
+            with connect(redis.url + wrong) as client, pytest.raises(StartError) as refused:
+                check_server(client)
+            assert "?sentinel_password=" in str(refused.value)
+            assert "wr0ng" not in str(refused.value)
+        with connect(f"{redis.url}?sentinel_username=default&sentinel_password=s3cret") as client:
+            assert check_server(client).product == "Valkey"
+            (watch,) = watches_of(client)
+            watch.tick()
 
 
 def test_a_failover_under_load_heals_by_itself(short_tmp: Path) -> None:

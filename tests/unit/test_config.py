@@ -350,6 +350,9 @@ def test_masked_shows_everything_but_secrets(tmp_path: Path) -> None:
     assert [f"{section}.{name}" for section in shown for name in shown[section]] == [s.key for s in every_setting()]
     assert masked(Settings())["Api"]["AuthToken"] == ""
     assert set(secrets_of(settings)) == {"token-of-mine", "pa%2Fss", "pa/ss"}
+    sentinels = load(tmp_path, REDIS_URL="sentinel://user:one@host:1/s?sentinel_password=t%2Fwo")
+    assert set(secrets_of(sentinels)) == {"one", "t%2Fwo", "t/wo"}
+    assert masked(sentinels)["Redis"]["ConnectionString"] == "sentinel://user:***@host:1/s?sentinel_password=***"
     assert secrets_of(load(tmp_path, API_AUTH="one-token,another")) == ["one-token", "another"]
     assert secrets_of(Settings()) == []
 

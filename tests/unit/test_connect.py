@@ -61,6 +61,8 @@ def test_accepted(text: str, target: Target) -> None:
         ("two hosts", "white space"),
         ("redis://[::1", "host is malformed"),
         ("redis://a..b", "cannot be the name"),
+        ("sentinel://a/s?sentinel_pass=x", "other than sentinel_username, sentinel_password"),
+        ("cluster://a?sentinel_password=x", "other than sentinel_username, sentinel_password"),
         ("sentinel://a..b/s", "cannot be the name"),
         (f"redis://{'a' * 64}", "cannot be the name"),
         ("redis://h/" + "9" * 5000, "database"),
@@ -78,7 +80,14 @@ def test_refused_with_reason_and_what_is_accepted(text: str, reason: str) -> Non
 
 @pytest.mark.parametrize("special", ["", "/", "?", "#", "@", ":", "[", "]", "[x]", " ", "%", "\u2100", "\x00", "://"])
 @pytest.mark.parametrize(
-    "form", ["redis://me:{}@h:1/0", "unix://:{}@/x", "sentinel://me:{}@h:1/s", "cluster://me:{}@h"]
+    "form",
+    [
+        "redis://me:{}@h:1/0",
+        "unix://:{}@/x",
+        "sentinel://me:{}@h:1/s",
+        "sentinel://h:1/s?sentinel_password={}",
+        "cluster://me:{}@h",
+    ],
 )
 def test_a_password_never_shows(form: str, special: str) -> None:
     url = form.format(f"Geheim{special}Wort")
