@@ -253,6 +253,10 @@ class ApiSettings(Section):
     )
     """Pages of other origins that may use this API, and whose scripts browsers let do so. Empty: none."""
 
+    echo_answers: Literal["json", "text"] = "json"
+    """Form of the answers of `/echoAtTime` to clients that do not choose one: JSON, or plain text as one of the systems
+    before this one answered. A client chooses with `Accept: application/json` or `Accept: text/plain`."""
+
     @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _one_text(cls, value: object) -> object:

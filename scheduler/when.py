@@ -3,8 +3,9 @@
 Pure.  Fractions of a millisecond round up everywhere, because a message is never early.  In every pattern each part
 starts with a character that the part before it cannot take: matching is linear in the length of the input.
 
-Not accepted, on purpose: what only JavaScript's ``Date`` would guess at (``1/2/2027``, ``Jan 1 2027``, the output of
-``Date.toString()``).  Whether 1/2 is in January or in February is nothing to guess when a message depends on it.
+Refused, on purpose, is what can be taken for a moment far from the one that was meant: numbers that as epoch seconds
+lie before 3 March 1973 (2099 is a year, 60 a delay, 20990613 a date), and numbers of 12 or 14 digits that read as a
+date and time (20990613120000).  As text, 4 digits from 1970 to 2199 are a year, and 8 that begin so a date.
 """
 
 from __future__ import annotations
@@ -13,20 +14,23 @@ import difflib
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from datetime import timezone as fixed_offset
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from scheduler import moments
 from scheduler.errors import InvalidInput
 
 MAX_MS: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z, the last moment that ISO 8601 can write with four digits of year."""
 
+LEAST_EPOCH: Final = 100_000_000
+"""The smallest number that is taken for epoch seconds: 3 March 1973."""
+
 TIME_FORMS: Final = (
-    "epoch seconds or milliseconds (1798761600), ISO 8601 (2027-01-01T09:00:00+01:00) "
-    "or RFC 2822 (Fri, 01 Jan 2027 09:00:00 GMT)"
+    "epoch seconds or milliseconds (1798761600), ISO 8601 (2027-01-01T09:00:00+01:00), "
+    "RFC 2822 (Fri, 01 Jan 2027 09:00:00 GMT) or what JavaScript's Date writes"
 )
 DELAY_FORMS: Final = "seconds (90 or 1.5), units (1d2h30m45s; w, d, h, m, s, ms) or an ISO 8601 duration (PT5M, P1DT2H)"
 ZONE_FORMS: Final = "an IANA name such as Europe/Berlin"
@@ -36,26 +40,10 @@ _SECONDS_BELOW: Final = 10**11
 _MAX_TEXT: Final = 100
 _MAX_ZONE: Final = 64
 
+_COMPACT_BELOW: Final = 22 * 10**12
+
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _NEGATIVE = re.compile(r"-[0-9.]+")
-_ISO = re.compile(
-    r"(?P<date>[0-9]{4}(?:-W[0-9]{2}(?:-[0-9])?|W[0-9]{2}[0-9]?|-[0-9]{2}-[0-9]{2}|[0-9]{4}))"
-    r"(?:[T ](?P<clock>(?P<hour>[0-9]{2})(?::[0-9]{2}(?::[0-9]{2})?|[0-9]{2}(?:[0-9]{2})?)?)"
-    r"(?:[.,](?P<fraction>[0-9]+))?"
-    r" ?(?P<offset>Z|[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?)?)?",
-    re.IGNORECASE | re.ASCII,
-)
-_RFC2822 = re.compile(
-    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?P<day>[0-9]{1,2}) +(?P<month>[A-Z]{3}) +(?P<year>[0-9]{4})"
-    r" +(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?"
-    r"(?: +(?P<zone>[+-][0-9]{4}|[A-Z]{1,3}))?(?: *\([^()]*\))?",
-    re.IGNORECASE | re.ASCII,
-)
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_RFC_ZONES: Final = {
-    **dict.fromkeys(("UT", "UTC", "GMT", "Z"), 0),
-    **dict(EDT=-4, EST=-5, CDT=-5, CST=-6, MDT=-6, MST=-7, PDT=-7, PST=-8),  # noqa: C408 - reads as a table
-}
 
 _UNIT_MS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(ms|[wdhms]) *", re.IGNORECASE | re.ASCII)
@@ -69,10 +57,11 @@ _DURATION = re.compile(
 _DURATION_DATE = re.compile(r"P[0-9.,YMWD]+")
 
 
-def parse_when(time: object, delay: object, timezone: object, now_ms: int) -> int:
+def parse_when(time: object, delay: object, timezone: object, now_ms: int, *, american: bool = False) -> int:
     """The moment (ms UTC, at least 1) that one of ``time`` and ``delay`` says; ``now_ms`` (ms UTC) when both are None.
 
-    ``timezone`` (or None) only decides about a ``time`` that says no offset of its own.
+    ``timezone`` (or None) only decides about a ``time`` that says no offset of its own; ``american``: see
+    ``parse_time``.
     Raises InvalidInput that names ``time``, ``delay`` or ``timezone``.
     """
     zone = parse_timezone(timezone)
@@ -84,16 +73,17 @@ def parse_when(time: object, delay: object, timezone: object, now_ms: int) -> in
             raise InvalidInput.of("delay", f"{_shown(delay)} from now lies beyond the year 9999")
         return moment
     # 0 is the store's word for "now, by Redis's clock", and nobody's moment in time.
-    return now_ms if time is None else max(1, parse_time(time, zone))
+    return now_ms if time is None else max(1, parse_time(time, zone, american=american))
 
 
-def parse_time(value: object, zone: ZoneInfo | None = None) -> int:
+def parse_time(value: object, zone: ZoneInfo | None = None, *, american: bool = False) -> int:
     """Milliseconds since the epoch, UTC.  A local time is taken in ``zone``, or in UTC without one.
 
     In ``zone``, a local time that the clocks skip moves forward by the gap, and one that they show twice is the first.
+    ``american``: accept dates like 1/2/2027, month first.
     Raises InvalidInput that names ``time``.
     """
-    moment = _moment(value, zone)
+    moment = _moment(value, zone, american)
     if moment < 0:
         raise InvalidInput.of("time", f"{_shown(value)} lies before 1970; accepted: moments from 1970 to 9999")
     if moment > MAX_MS:
@@ -148,20 +138,20 @@ def _format_second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
-def _moment(value: object, zone: ZoneInfo | None) -> int:
+def _moment(value: object, zone: ZoneInfo | None, american: bool) -> int:
     if not isinstance(value, str):
-        return _epoch(_finite(value, "time", TIME_FORMS))
-    text = value.strip()
+        return _epoch(value, _finite(value, "time", TIME_FORMS))
+    # Newer JavaScript engines write a narrow no-break space before AM and PM.
+    text = value.replace("\u202f", " ").strip()
     if len(text) <= _MAX_TEXT:
-        if _NUMBER.fullmatch(text):
-            return _epoch(int(text) if text.isdigit() else Fraction(text))
+        if _NUMBER.fullmatch(text) and not moments.is_date(text):
+            return _epoch(value, int(text) if text.isdigit() else Fraction(text))
         if _NEGATIVE.fullmatch(text):
             return -1
         try:
-            if match := _ISO.fullmatch(text):
-                return _iso(match, zone)
-            if match := _RFC2822.fullmatch(text):
-                return _rfc2822(match, zone)
+            moment = moments.read(text, zone, american=american)
+            if moment is not None:
+                return moment
         except OverflowError:
             return MAX_MS + 1
         except ValueError as error:
@@ -170,7 +160,20 @@ def _moment(value: object, zone: ZoneInfo | None) -> int:
     raise InvalidInput.of("time", f"{_shown(value)} is not a time; accepted: {TIME_FORMS}")
 
 
-def _epoch(number: Fraction | int) -> int:
+def _epoch(value: object, number: Fraction | int) -> int:
+    """``number`` as seconds or milliseconds.  Raises InvalidInput for one that was hardly meant as either."""
+    if 0 <= number < LEAST_EPOCH:
+        raise InvalidInput.of(
+            "time",
+            f"{_shown(value)} as epoch seconds would lie before 1973, which hardly anybody means; accepted: numbers "
+            f'from {LEAST_EPOCH} on, a year or a date as text ("2099", "2099-06-13")',
+        )
+    if _SECONDS_BELOW <= number < _COMPACT_BELOW and moments.is_date_and_time(str(number)):
+        raise InvalidInput.of(
+            "time",
+            f"{_shown(value)} reads as a date and time as well as epoch milliseconds; accepted: the date and time with "
+            "a T between them (20990613T120000)",
+        )
     return math.ceil(number * 1000 if number < _SECONDS_BELOW else number)
 
 
@@ -185,64 +188,6 @@ def _finite(value: object, field: str, accepted: str) -> Fraction | int:
     # By way of the shortest decimal form: 0.1 means a tenth, and not the 0.1000000000000000055 that a float holds,
     # which would round up to one millisecond too many.
     return Fraction(repr(value))
-
-
-def _iso(match: re.Match[str], zone: ZoneInfo | None) -> int:
-    """ISO 8601.  The fraction is ours (any length, comma or point), the rest is the standard library's."""
-    day, clock, fraction = match["date"].upper(), match["clock"], match["fraction"] or ""
-    next_day = 0
-    if clock is None:
-        clock = "00:00"
-    else:
-        digits = clock.replace(":", "")
-        if fraction and len(digits) < len("hhmmss"):
-            raise ValueError("only seconds may have a fraction")
-        if match["hour"] == "24":
-            if (digits + fraction).rstrip("0") != "24":
-                raise ValueError("hour 24 is only accepted as 24:00:00, the end of a day")
-            clock, next_day = "00:00", 1
-    offset = (match["offset"] or "").upper()
-    if offset[1:3] > "23" or any(part > "59" for part in re.findall("[0-9]{2}", offset)[1:]):
-        raise ValueError("the offset must be from -23:59 to +23:59")
-    moment = datetime.fromisoformat(f"{day}T{clock}{offset}") + timedelta(days=next_day)
-    return _utc_ms(moment, zone) + math.ceil(Fraction(int(fraction or "0"), 10 ** len(fraction)) * 1000)
-
-
-def _rfc2822(match: re.Match[str], zone: ZoneInfo | None) -> int:
-    month = match["month"].lower()
-    if month not in _MONTHS:
-        raise ValueError("the month must be Jan to Dec")
-    moment = datetime(  # noqa: DTZ001 - the zone follows
-        int(match["year"]),
-        _MONTHS.index(month) + 1,
-        int(match["day"]),
-        int(match["hour"]),
-        int(match["minute"]),
-        int(match["second"] or "0"),
-    )
-    name = match["zone"]
-    return _utc_ms(moment if name is None else moment.replace(tzinfo=_rfc_zone(name)), zone)
-
-
-def _rfc_zone(name: str) -> fixed_offset:
-    if name[0] in "+-":
-        hours, minutes = int(name[1:3]), int(name[3:5])
-        if minutes > 59:
-            raise ValueError("the minutes of an offset must be 00 to 59")
-        offset = timedelta(hours=hours, minutes=minutes)
-        return fixed_offset(-offset if name[0] == "-" else offset)
-    hours_of_name = _RFC_ZONES.get(name.upper())
-    if hours_of_name is None:
-        raise ValueError(f"{name} is no zone of RFC 2822 (GMT, UT, EST, or an offset such as +0100)")
-    return fixed_offset(timedelta(hours=hours_of_name))
-
-
-def _utc_ms(moment: datetime, zone: ZoneInfo | None) -> int:
-    """Whole ms.  ``fold`` is 0: a doubled local time is the first; one in a gap takes the offset before the gap, which
-    is the same as moving it forward by the gap."""
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone or UTC)
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _delay_of_text(value: str) -> Fraction:

@@ -11,7 +11,8 @@ import json
 import math
 import re
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
+from urllib.parse import parse_qsl
 
 import orjson
 from flask import Request
@@ -30,6 +31,8 @@ _STAND_IN = "\ud800"
 _TOO_DEEP = "nested too deeply"
 _EMPTY = "the body is empty; a JSON object is expected"
 _JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 100
 
 
 class LongInteger:
@@ -48,18 +51,42 @@ class LongInteger:
         return hash(self.digits)
 
 
-def read_json(request: Request) -> Any:
+Declared = Literal["json", "json or nothing", "anything"]
+"""What ``Content-Type`` may say of a JSON body."""
+
+
+def read_json(request: Request, declared_as: Declared = "json") -> Any:
     """The body's JSON value.
 
+    ``declared_as``: other than JSON only on routes whose clients never learned to declare it.
     Raises ``InvalidInput`` when it is not JSON, and werkzeug's 413 and 415 exceptions when it is longer than
-    ``Api.MaxBodyBytes`` (a body of unknown length included) or not declared as JSON.
+    ``Api.MaxBodyBytes`` (a body of unknown length included) or declared as something else.
     """
     if not has_body(request):
         raise InvalidInput.of("", _EMPTY)
     declared = request.content_type
-    if declared != _JSON and not _is_json(declared):
+    if declared != _JSON and not _is_json(declared) and not _tolerated(declared, declared_as):
         raise UnsupportedMediaType(f"the body must be JSON (Content-Type: {_JSON}), not {declared or 'undeclared'}")
     return parse_json(read_bytes(request))
+
+
+def is_form(request: Request) -> bool:
+    """True when the body is declared as the fields of an HTML form."""
+    return (request.content_type or "").partition(";")[0].strip().lower() == _FORM
+
+
+def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form (``time=…&message=…``), each a text; of a field that is given twice the last one counts.
+
+    Raises ``InvalidInput`` when it is not UTF-8 or has too many fields, and what ``read_bytes`` raises.
+    """
+    try:
+        text = read_bytes(request).decode()
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
+    except ValueError as error:  # UnicodeDecodeError is one too
+        raise InvalidInput.of(
+            "", f"the body is not a form in UTF-8 of at most {_MOST_FIELDS} fields: {error}"
+        ) from None
 
 
 def read_bytes(request: Request) -> bytes:
@@ -87,6 +114,10 @@ def read_bytes(request: Request) -> bytes:
     if expected is not None and len(raw) < expected:
         raise BadRequest("the body is shorter than its Content-Length")
     return raw
+
+
+def _tolerated(content_type: str | None, declared_as: Declared) -> bool:
+    return declared_as == "anything" or (declared_as == "json or nothing" and not content_type)
 
 
 @lru_cache(maxsize=64)

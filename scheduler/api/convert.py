@@ -39,9 +39,14 @@ def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings
     if delay is not None:
         # Counted from Redis's now: a server whose clock is wrong must not deliver early.
         return now_ms - moment
+    refuse_past(moment, now_ms, settings)
+    return moment
+
+
+def refuse_past(moment: int, now_ms: int, settings: Settings) -> None:
+    """Raises ``InvalidInput`` for a moment before now, when ``Scheduler.Past`` is ``reject``."""
     if moment < now_ms and settings.scheduler.past == "reject":
         raise InvalidInput.of("time", f"{format_ms(moment)} is in the past, and Scheduler.Past is reject")
-    return moment
 
 
 def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> NewMessage:

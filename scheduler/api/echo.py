@@ -1,4 +1,7 @@
-"""``/echoAtTime``: a line on the server's console at a moment.  Wire format kept from the systems before this one."""
+"""``/echoAtTime``: a line on the server's console at a moment.
+
+Wire format kept from the systems before this one.  One of them was JavaScript: its clients send dates month first.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,27 @@ from flask import Blueprint, Response, request
 
 from scheduler.api import idempotency
 from scheduler.api.answers import DoneOut, EchoOut
-from scheduler.api.body import read_json, to_json
-from scheduler.api.convert import due_at
-from scheduler.api.models import EchoIn
+from scheduler.api.body import is_form, read_form, read_json, to_json
+from scheduler.api.convert import refuse_past
+from scheduler.api.models import EchoForm, EchoIn
 from scheduler.api.openapi import operation
 from scheduler.api.respond import answer, text
 from scheduler.api.services import services
 from scheduler.api.validate import validate
 from scheduler.errors import InvalidInput
 from scheduler.message import NewMessage
-from scheduler.when import format_ms
+from scheduler.when import format_ms, parse_when
 
 SCHEDULED = "Message scheduled successfully"
 MISSING = "Missing time or message"
 INVALID_TIME = "Invalid time format"
+PAST = "Time is in the past"
 NOT_FOUND = "Message not found or already processed"
 
 blueprint = Blueprint("echo", __name__)
 
-_JSON_ACCEPTED = (None, "*/*", "application/json")
-_ABSENT = (None, "")
+_FORMS = {"json": ("application/json", "text/plain"), "text": ("text/plain", "application/json")}
+"""By ``Api.EchoAnswers``: the form for clients that accept both, or do not say, comes first."""
 
 
 class _Refused(InvalidInput):
@@ -43,14 +47,15 @@ class _Refused(InvalidInput):
 
 
 def _wants_text() -> bool:
+    forms = _FORMS[services().settings.api.echo_answers]
     accept = request.headers.get("Accept")
-    if accept in _JSON_ACCEPTED:
-        return False
-    return request.accept_mimetypes.best_match(("application/json", "text/plain")) == "text/plain"
+    if accept is None or accept in ("*/*", forms[0]):  # to parse the header takes as long as to parse the body
+        return forms[0] == "text/plain"
+    return request.accept_mimetypes.best_match(forms, forms[0]) == "text/plain"
 
 
 def _read() -> tuple[EchoIn, Any]:
-    body = read_json(request)
+    body = read_form(request) if is_form(request) else read_json(request, "json or nothing")
     data = validate(EchoIn, body)
     for name, value in (("time", data.time), ("message", data.message)):
         # An empty message cannot be told from a forgotten one on a console; False and 0 can.
@@ -60,11 +65,20 @@ def _read() -> tuple[EchoIn, Any]:
 
 
 def _moment(data: EchoIn) -> int:
-    here = services()
+    """The moment, past or not: what has become due can still be cancelled."""
     try:
-        return due_at(data.time, None, data.timezone, here.now_ms(), here.settings)
+        return parse_when(data.time, None, data.timezone, services().now_ms(), american=True)
     except InvalidInput as error:
         raise _Refused(INVALID_TIME, error) from None
+
+
+def _coming(moment: int) -> int:
+    here = services()
+    try:
+        refuse_past(moment, here.now_ms(), here.settings)
+    except InvalidInput as error:
+        raise _Refused(PAST, error) from None
+    return moment
 
 
 @blueprint.errorhandler(InvalidInput)
@@ -79,6 +93,7 @@ def _refuse(error: InvalidInput) -> Response:
     "Print a message on the server's console at a moment",
     tag="echo",
     request=EchoIn,
+    form=EchoForm,
     answer=EchoOut,
     plain_text=True,
     errors=(400, 409),
@@ -87,7 +102,7 @@ def _refuse(error: InvalidInput) -> Response:
 def schedule() -> Response:
     """Store an echo message due at ``time``."""
     data, body = _read()
-    moment = _moment(data)
+    moment = _coming(_moment(data))
     here = services()
     store = here.store
     once = idempotency.of_request(request, body)
@@ -116,6 +131,7 @@ def schedule() -> Response:
     "Cancel echo messages by their moment and text",
     tag="echo",
     request=EchoIn,
+    form=EchoForm,
     answer=DoneOut,
     plain_text=True,
     errors=(400, 404),
@@ -124,8 +140,12 @@ def cancel() -> Response:
     """Cancel what is scheduled at exactly this moment with exactly this message."""
     data, _ = _read()
     payload = to_json(data.message).decode()
-    if not services().store.cancel_matching(_moment(data), payload):
+    here = services()
+    cancelled = here.store.cancel_matching(_moment(data), payload)
+    if not cancelled:
         return _done("error", NOT_FOUND, HTTPStatus.NOT_FOUND)
+    if len(cancelled) > 1:
+        here.log.info(f"DELETE /echoAtTime from {request.remote_addr} cancelled {len(cancelled)} equal messages")
     shown = data.message if isinstance(data.message, str) else payload
     return _done("success", f"Message '{shown}' at time {data.time} deleted.", HTTPStatus.OK)
 

@@ -95,7 +95,7 @@ def _not_found(_: NotFound) -> Response:
 def create() -> Response:
     """Store a job for a registered handler."""
     here = services()
-    body = read_json(request)
+    body = read_json(request, "json or nothing")
     data = validate(JobIn, body)
     once = idempotency.of_request(request, body)
     type, moment = known_type(data.type, "type"), _moment(data.scheduled_at)

@@ -17,7 +17,7 @@ from scheduler.errors import InvalidInput
 from scheduler.jobs import REGISTRY
 from scheduler.message import Priority
 from scheduler.retry import UNLIMITED, RetryPolicy
-from scheduler.when import MAX_MS, parse_time, parse_timezone
+from scheduler.when import LEAST_EPOCH, MAX_MS, parse_time, parse_timezone
 
 CHANNELS: tuple[str, ...] = ("echo", "webhook", "job")
 """One more is an entry here, and a field of its name in ``MessageIn`` for its options."""
@@ -25,6 +25,8 @@ CHANNELS: tuple[str, ...] = ("echo", "webhook", "job")
 MAX_BATCH = 1000
 MAX_PAGE = 500
 MAX_REDRIVE = 10_000
+MAX_TYPE = 128
+_TYPE = r"^[^\x00-\x1f\x7f]*$"
 ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
 
 _DAY = 86_400.0
@@ -35,14 +37,16 @@ StatusName = Literal["scheduled", "processing", "delivered", "dead", "cancelled"
 ChannelName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(CHANNELS)})]
 
 _TIME: dict[str, Any] = {
-    "description": "The moment: epoch seconds or milliseconds (below 1e11 it is seconds), as number or numeric "
-    "string; ISO 8601; or RFC 2822. Without an offset it is UTC, unless timezone is given.",
+    "description": "The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or "
+    "numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless "
+    "timezone is given.",
     "example": "2027-01-01T09:00:00Z",
 }
-_TIME_NUMBER = {"type": "number", "minimum": 0, "maximum": MAX_MS}
+_TIME_NUMBER = {"type": "number", "minimum": LEAST_EPOCH, "maximum": MAX_MS}
 _TIME_TEXT = {"type": "string", "format": "date-time"}
 
 Time = Annotated[Any, WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER | {"nullable": True}, _TIME_TEXT]})]
+FormTime = Annotated[str, WithJsonSchema(_TIME | _TIME_TEXT)]
 RequiredTime = Annotated[Any, WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER, _TIME_TEXT]})]
 Delay = Annotated[
     Any,
@@ -207,14 +211,22 @@ class PreviewIn(_Input):
 
 
 class EchoIn(_Input):
-    """A message for the server's console."""
+    """A message for the server's console.  Unknown fields are ignored."""
 
     # echo.py refuses what is missing, in words of its own.
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"required": ["time", "message"]})
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"required": ["time", "message"]})
 
     time: RequiredTime = None
     message: EchoMessage = None
     timezone: Timezone = None
+
+
+class EchoForm(BaseModel):
+    """The same as the fields of a form."""
+
+    time: FormTime
+    message: Annotated[str, Field(min_length=1)]
+    timezone: Annotated[str, Field(json_schema_extra={"format": "iana-time-zone"})] = "UTC"
 
 
 class RedriveIn(_Input):
@@ -227,14 +239,18 @@ class RedriveIn(_Input):
 
 Seconds = Annotated[float, Field(strict=True, ge=1, le=315_360_000, allow_inf_nan=False)]
 TaskUrl = Annotated[str, Field(strict=True, min_length=1, max_length=2048, json_schema_extra={"format": "uri"})]
-TaskType = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+TaskType = Annotated[str, Field(max_length=MAX_TYPE, pattern=_TYPE)]
+TASK_KEY_PATTERN = rf"^(rsch-ref:[^\x00-\x1f\x7f]{{1,{MAX_TYPE}}}:)?[0-9a-f]{{32}}$"
+"""What the type may be is bounded by what can stand in a path and on a line of a log."""
 
 
 TaskData = Annotated[Any, WithJsonSchema({"description": "Any JSON value but null.", "not": {"enum": [None]}})]
 
 
 class TaskIn(_Input):
-    """A call to be made after ``ttl`` seconds."""
+    """A call to be made after ``ttl`` seconds.  Unknown fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
 
     webhook: TaskUrl = Field(description="Where the data is sent by POST.")
     ttl: Seconds
@@ -242,7 +258,9 @@ class TaskIn(_Input):
 
 
 class TaskPatch(_Input):
-    """What to change of a task; left out, empty, 0 and null all mean unchanged."""
+    """What to change of a task; left out, empty, 0 and null all mean unchanged.  Unknown fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
 
     webhook: Annotated[str, Field(strict=True, max_length=2048)] | None = None
     ttl: Annotated[float, Field(strict=True, ge=0, le=315_360_000, allow_inf_nan=False)] | None = None
@@ -250,7 +268,9 @@ class TaskPatch(_Input):
 
 
 class TaskTypeQuery(_Input):
-    """Which kind of task."""
+    """Which kind of task.  Unknown parameters are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
 
     type: TaskType | None = Field(default=None, description="Part of the key; default when left out.")
 
@@ -304,7 +324,9 @@ class ListQuery(_Input):
     status: StatusName | None = None
     channel: ChannelName | None = None
     priority: PriorityName | None = None
-    type: TypeName | None = Field(default=None, description="The type of a job, or of a webhook task.")
+    type: Annotated[TaskType, Field(min_length=1)] | None = Field(
+        default=None, description="The type of a job, or of a webhook task."
+    )
     # Before since and until, which are read by it.
     timezone: Zone = Field(default=None, description="IANA name of the zone of a since or until without an offset.")
     since: Bound | None = Field(default=None, description="Not before: of the time that the list is ordered by.")

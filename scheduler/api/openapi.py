@@ -20,7 +20,7 @@ from scheduler.api.answers import MessageError, PlainError, Problem, Unauthorize
 from scheduler.api.auth import is_open
 from scheduler.api.idempotency import HEADER, LONGEST
 from scheduler.api.job_models import JobError
-from scheduler.api.models import ID_PATTERN
+from scheduler.api.models import ID_PATTERN, TASK_KEY_PATTERN
 
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., Any])
@@ -39,6 +39,9 @@ _TAGS = {
     "jobs": "Jobs, in the words of an earlier system.",
 }
 """In the order of the page: the service's own routes first, the kept ones of earlier systems last."""
+_FORM = "application/x-www-form-urlencoded"
+_PATTERNS = {"id": ID_PATTERN, "key": TASK_KEY_PATTERN}
+"""Of the parameters in paths."""
 _DESCRIPTION = (
     "Accepts a message now and delivers it at its moment. Errors under /v1 are application/problem+json (RFC 9457)."
 )
@@ -55,6 +58,8 @@ class Operation:
     errors: tuple[int, ...]
     request: type[BaseModel] | None
     body_optional: bool
+    form: type[BaseModel] | None
+    """The body as the fields of a form, where that is accepted beside JSON."""
     query: type[BaseModel] | None
     plain_text: bool
     idempotent: bool
@@ -75,6 +80,7 @@ def operation(
     status: int = 200,
     errors: Sequence[int] = (),
     request: type[BaseModel] | None = None,
+    form: type[BaseModel] | None = None,
     body_optional: bool = False,
     query: type[BaseModel] | None = None,
     plain_text: bool = False,
@@ -92,6 +98,7 @@ def operation(
             status=status,
             errors=tuple(errors),
             request=request,
+            form=form,
             body_optional=body_optional,
             query=query,
             plain_text=plain_text or answer is None,
@@ -169,6 +176,9 @@ def _operation(
             "required": not described.body_optional,
             "content": {"application/json": {"schema": _ref(described.request)}},
         }
+        if described.form is not None:
+            models.add(described.form)
+            operation["requestBody"]["content"][_FORM] = {"schema": _ref(described.form)}
     if with_token and is_open(rule.rule):
         operation["security"] = []
     return operation
@@ -176,7 +186,7 @@ def _operation(
 
 def _parameters(rule: Rule, described: Operation) -> list[Schema]:
     parameters: list[Schema] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": ID_PATTERN}}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": _PATTERNS[name]}}
         for name in sorted(rule.arguments)
     ]
     if described.query is not None:

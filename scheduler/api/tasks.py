@@ -1,7 +1,8 @@
 """``/schedule``, ``/schedules``, ``/purge``, ``/stats``: webhook tasks with a time to live.
 
 Wire format kept from the system before this one.  A task is a webhook message whose id is 32 hexadecimal digits; its
-key is ``rsch-ref:<type>:<id>``.  The seconds that it was given are kept beside the webhook.
+key is ``rsch-ref:<type>:<id>``.  The seconds that it was given are kept beside the webhook.  Only a task is a webhook
+message with a type: by that it is known in lists and in a purge.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import re
 import uuid
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import psutil
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
 from scheduler.api.answers import TaskOut, TasksOut, TaskStatsOut, TextOut
 from scheduler.api.body import read_json, to_json
@@ -21,7 +23,7 @@ from scheduler.api.convert import check_target
 from scheduler.api.models import TaskIn, TaskPatch, TaskQuery, TaskTypeQuery
 from scheduler.api.openapi import operation
 from scheduler.api.respond import answer
-from scheduler.api.services import services
+from scheduler.api.services import Services, services
 from scheduler.api.validate import validate, validate_query
 from scheduler.channels.webhook import WebhookTarget
 from scheduler.errors import InvalidInput, NotFound
@@ -41,6 +43,13 @@ blueprint = Blueprint("tasks", __name__)
 
 _HEX = re.compile(r"[0-9a-f]{32}")
 _OPEN = (Status.SCHEDULED, Status.PROCESSING)
+_CHANNEL = "webhook"
+_WARNED = "scheduler_task_warning"
+_CALLS_WITHOUT = (
+    "POST /schedule is used while Api.AuthToken (API_AUTH) is set and Webhook.SendApiToken is off. Receivers written "
+    "for the system before this one look for the token in each call, and answer 200 but throw away a call without it. "
+    "If all targets are your own, set WEBHOOK__SEND_API_TOKEN=true; see docs/moving.md. This is said once."
+)
 
 
 def _done(data: Any) -> Response:
@@ -120,7 +129,7 @@ def schedule() -> Response:
     """Call ``webhook`` with ``data`` after ``ttl`` seconds."""
     here = services()
     type = validate_query(TaskTypeQuery, request.args).type or DEFAULT_TYPE
-    data = validate(TaskIn, read_json(request))
+    data = validate(TaskIn, read_json(request, "anything"))
     if data.data is None:
         raise InvalidInput.of("data", "is required; any JSON value but null")
     id = uuid.uuid4().hex
@@ -129,7 +138,7 @@ def schedule() -> Response:
         id=id,
         payload=to_json(data.data).decode(),
         due_at=-round(data.ttl * 1000),
-        channel="webhook",
+        channel=_CHANNEL,
         target=_target(data.webhook, data.ttl),
         type=type,
         retry=RetryPolicy(
@@ -140,12 +149,21 @@ def schedule() -> Response:
             jitter=False,
         ),
     )
-    here.store.schedule([message])
-    here.telemetry.accepted("webhook", 1)
+    here.store.schedule_fresh(message)
+    here.telemetry.accepted(_CHANNEL, 1)
+    _warn_once_of_the_token(here)
     return _done(f"{PREFIX}{type}:{id}")
 
 
-@blueprint.get("/schedule/<key>")
+def _warn_once_of_the_token(here: Services) -> None:
+    if not here.settings.api.auth_token or here.settings.webhook.send_api_token:
+        return
+    mine = object()
+    if current_app.extensions.setdefault(_WARNED, mine) is mine:
+        here.log.warning(_CALLS_WITHOUT)
+
+
+@blueprint.get("/schedule/<path:key>")
 @operation("Read a webhook task", tag="tasks", answer=TaskOut, errors=(404,))
 def read(key: str) -> Response:
     """A task that is still to be delivered."""
@@ -163,29 +181,30 @@ def list_tasks() -> Response:
     while True:
         page = services().store.page(
             status=Status.SCHEDULED,
-            channel="webhook",
+            channel=_CHANNEL,
             type=query.type,
+            typed=True,
             limit=min(PAGE, wanted - len(found)),
             cursor=cursor,
         )
-        found += [_shown(message) for message in page.messages if _ttl_of(message) is not None]
+        found += [_shown(message) for message in page.messages]
         cursor = page.next_cursor
         if cursor is None or len(found) >= wanted:
             break
     response = _done(found)
     if cursor is not None:
-        type = f"&type={query.type}" if query.type else ""
+        type = f"&type={quote(query.type, safe='')}" if query.type else ""
         next_page = services().address(f"/schedules?limit={wanted}&cursor={cursor}{type}")
         response.headers["Link"] = f'<{next_page}>; rel="next"'
     return response
 
 
-@blueprint.patch("/schedule/<key>")
+@blueprint.patch("/schedule/<path:key>")
 @operation("Change a webhook task", tag="tasks", request=TaskPatch, answer=TextOut, errors=(400, 404, 409))
 def change(key: str) -> Response:
     """Change webhook, ttl or data; empty, 0 and null leave them as they are.  The countdown starts again."""
     here = services()
-    data = validate(TaskPatch, read_json(request))
+    data = validate(TaskPatch, read_json(request, "anything"))
     message = _find(key)
     ttl = data.ttl or _ttl_of(message) or 0.0
     stored = WebhookTarget.decode(message.target or "")
@@ -193,14 +212,19 @@ def change(key: str) -> Response:
         message.id,
         Changes(
             due_at=-round(ttl * 1000),
-            payload=to_json(data.data).decode() if data.data not in (None, "", 0) else None,
+            payload=None if _means_unchanged(data.data) else to_json(data.data).decode(),
             target=_target(data.webhook or stored.url, ttl, stored),
         ),
     )
     return _done("Schedule updated successfully.")
 
 
-@blueprint.delete("/schedule/<key>")
+def _means_unchanged(data: Any) -> bool:
+    # False is a value, although Python says that it equals 0.
+    return data is None or data == "" or (data == 0 and data is not False)
+
+
+@blueprint.delete("/schedule/<path:key>")
 @operation("Delete a webhook task", tag="tasks", answer=TextOut, errors=(404, 409))
 def delete(key: str) -> Response:
     """The task is not delivered."""
@@ -209,19 +233,24 @@ def delete(key: str) -> Response:
 
 
 def _purge() -> Response:
-    services().store.purge()
+    here = services()
+    count = here.store.purge_typed(_CHANNEL)
+    here.log.info(
+        f"{request.method} {request.path} from {request.remote_addr} removed {count} scheduled webhook tasks; "
+        "messages that came in by other routes were left alone"
+    )
     return _done("Redis database purged successfully.")
 
 
 @blueprint.post("/purge")
-@operation("Remove all scheduled messages", tag="tasks", answer=TextOut)
+@operation("Remove all webhook tasks", tag="tasks", answer=TextOut)
 def purge() -> Response:
-    """Whatever waits to be delivered by this service is removed; no other key of that Redis is touched."""
+    """Every scheduled task of /schedule is removed; messages of other routes and other keys of that Redis are not."""
     return _purge()
 
 
 @blueprint.delete("/schedules")
-@operation("Remove all scheduled messages", tag="tasks", answer=TextOut)
+@operation("Remove all webhook tasks", tag="tasks", answer=TextOut)
 def delete_all() -> Response:
     """The same as POST /purge."""
     return _purge()

@@ -1,9 +1,11 @@
 --[[
 page: the messages of one set from a position on, those that pass the filters.
 KEYS     set msg
-ARGV     reverse low high after_score after_id scan limit status channel priority type_ owner fields...
+ARGV     reverse low high after_score after_id scan limit status channel priority type_ owner typed fields...
          reverse '1': from the highest score down; low, high: bounds of the score; after_score, after_id: the position
-         after which to go on, '' for the start; scan: look at so many members at most; fields: what to return
+         after which to go on, '' for the start; scan: look at N members at most; typed '1': only those that have a
+         type; fields: what to return
+INCLUDES position
 RETURNS  {more, last_score, last_id, {id, score, value, ...}, ...}
          more 1: the set goes on after last_score, last_id
 CODES    none
@@ -19,34 +21,6 @@ if low == '-inf' then
 end
 if high == '+inf' then
   last = count - 1
-end
-
--- By bytes, as Redis orders members: Lua's own < goes by the locale that the server was started under, where 'a' may
--- come before 'B'.
-local function precedes(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = string.byte(a, i), string.byte(b, i)
-    if x ~= y then
-      return x < y
-    end
-  end
-  return #a < #b
-end
-
--- How many members lie before (score, id) in the set's own order: by score, then by id.
-local function rank_of(score, id, inclusive)
-  local from = redis.call('ZCOUNT', set, '-inf', '(' .. score)
-  local to = from + redis.call('ZCOUNT', set, score, score)
-  while from < to do
-    local middle = math.floor((from + to) / 2)
-    local member = redis.call('ZRANGE', set, middle, middle)[1]
-    if precedes(member, id) or (inclusive and member == id) then
-      from = middle + 1
-    else
-      to = middle
-    end
-  end
-  return from
 end
 
 if after_score ~= '' then
@@ -78,7 +52,7 @@ while looked < tonumber(scan) and looked < total and found < tonumber(limit) do
     local m = redis.call('HMGET', msg .. members[i], unpack(wanted))
     -- Without a payload it is an id whose hash somebody deleted by hand: no message.
     if m[5] and (status == '' or (m[1] or 'scheduled') == status) and (channel == '' or (m[2] or 'echo') == channel)
-      and (type_ == '' or m[3] == type_) and (owner == '' or m[4] == owner)
+      and (type_ == '' or m[3] == type_) and (typed == '' or m[3]) and (owner == '' or m[4] == owner)
       and (priority == '' or (m[6] or 'normal') == priority) then
       found = found + 1
       local row = {members[i], members[i + 1]}

@@ -1,23 +1,28 @@
 --[[
-purge: remove scheduled messages, without a trace.
-KEYS     due_high due_normal due_low held msg meta events
-ARGV     now events_kept wake_channel partition limit
-INCLUDES moves clock due events retrying
-RETURNS  how many were removed
+purge: remove the typed messages of a channel from one due set, from a position on, without a trace.
+KEYS     set held msg meta events
+ARGV     now events_kept wake_channel partition after_score after_id scan channel
+         after_score, after_id: the position after which to go on, '' for the start; scan: look at N members at most
+INCLUDES moves clock events retrying position
+RETURNS  {removed, more, last_score, last_id}; more 1: the set goes on after last_score, last_id
 CODES    none
-COST     O(limit log N)
+COST     O(scan log N)
 ]]
+local first = after_score == '' and 0 or rank_of(after_score, after_id, true)
+local members = redis.call('ZRANGE', set, first, first + tonumber(scan) - 1, 'WITHSCORES')
 local removed, retried = 0, 0
-for _, set in pairs(DUE) do
-  local popped = redis.call('ZPOPMIN', set, tonumber(limit) - removed)
-  for i = 1, #popped, 2 do
-    local key = msg .. popped[i]
-    local m = redis.call('HMGET', key, 'n', 'a', 'b')
+local last_score, last_id = '', ''
+for i = 1, #members, 2 do
+  last_id, last_score = members[i], members[i + 1]
+  local key = msg .. last_id
+  local m = redis.call('HMGET', key, 'n', 'a', 'y', 'b')
+  if (m[1] or 'echo') == channel and m[3] then
+    redis.call('ZREM', set, last_id)
     redis.call('UNLINK', key)
-    if m[3] then
-      redis.call('ZREM', held, popped[i])
+    if m[4] then
+      redis.call('ZREM', held, last_id)
     end
-    event('cancelled', popped[i], m[1], m[2])
+    event('cancelled', last_id, m[1], m[2])
     removed = removed + 1
     if (tonumber(m[2]) or 0) > 0 then
       retried = retried + 1
@@ -26,4 +31,4 @@ for _, set in pairs(DUE) do
 end
 count_retrying(-retried)
 emit()
-return removed
+return {removed, #members == 2 * tonumber(scan) and 1 or 0, last_score, last_id}

@@ -28,6 +28,7 @@ class Reading(Base):
         priority: Priority | None = None,
         type: str | None = None,
         owner: str | None = None,
+        typed: bool = False,
         since: int | None = None,
         until: int | None = None,
         limit: int = 50,
@@ -37,7 +38,8 @@ class Reading(Base):
         status: processing, scheduled, dead, finished, in that order.
 
         The cost depends on ``limit``, not on how many messages there are: a filter that matches little gives short
-        (even empty) pages with a cursor.  ``since``/``until`` (ms) bound the time that the status is ordered by.
+        (even empty) pages with a cursor.  ``typed``: only messages that have a type.  ``since``/``until`` (ms) bound
+        the time that the status is ordered by.
         Raises ``InvalidInput`` for a cursor that is not one.
         """
         filters: dict[str, Argument] = {
@@ -46,6 +48,7 @@ class Reading(Base):
             "priority": priority or "",
             "type_": type or "",
             "owner": owner or "",
+            "typed": "1" if typed else "",
             "low": "-inf" if since is None else since,
             "high": "+inf" if until is None else until,
             "scan": max(SCAN, limit),

@@ -21,6 +21,7 @@ def page(lua: Lua, **arguments: Any) -> Any:
     start = {
         "set": "due_normal", "reverse": "0", "low": "-inf", "high": "+inf", "after_score": "", "after_id": "",
         "scan": 1000, "limit": 10, "status": "", "channel": "", "priority": "", "type_": "", "owner": "",
+        "typed": "",
     }  # fmt: skip
     return lua("page", *arguments.pop("fields", ()), **{**start, **arguments})
 
@@ -114,6 +115,8 @@ def test_filters(lua: Lua) -> None:
     assert ids(page(lua, channel="echo")) == ["a"]
     assert ids(page(lua, channel="webhook")) == ["b", "c"]
     assert ids(page(lua, type_="mail")) == ["a", "b"]
+    assert ids(page(lua, typed="1")) == ["a", "b"]
+    assert ids(page(lua, typed="1", channel="webhook")) == ["b"]
     assert ids(page(lua, owner="ann")) == ["a", "c"]
     assert ids(page(lua, owner="ann", channel="webhook")) == ["c"]
     assert ids(page(lua, status="scheduled")) == ["a", "b", "c"]

@@ -29,7 +29,9 @@ def retrying(lua: Lua) -> int:
 
 
 def purge(lua: Lua) -> None:
-    lua("purge", limit=100)
+    for id in (*THREE, "new"):
+        lua.client.hset(lua.keys["msg"] + id, "y", "default")
+    lua("purge", set="due_normal", after_score="", after_id="", scan=100, channel="echo")
 
 
 def cancel(lua: Lua) -> None:

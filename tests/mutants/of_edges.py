@@ -20,7 +20,7 @@ MUTANTS = (
     ),
     Mutant(
         "clock-change",
-        "scheduler/when.py",
+        "scheduler/moments.py",
         "moment.replace(tzinfo=zone or UTC)",
         "moment.replace(tzinfo=zone or UTC, fold=1)",
         "a local time that comes twice is the second, and one that is skipped moves back",
@@ -29,7 +29,7 @@ MUTANTS = (
     ),
     Mutant(
         "fraction-rounded-down",
-        "scheduler/when.py",
+        "scheduler/moments.py",
         "math.ceil(Fraction(int(fraction",
         "math.floor(Fraction(int(fraction",
         "fractions of a millisecond are rounded down",

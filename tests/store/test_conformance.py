@@ -240,6 +240,21 @@ def short_scan(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_scan")
+def test_purge_removes_the_typed_messages_of_a_channel_wherever_they_are(store: MessageStore) -> None:
+    tasks = [message(f"t{n:02}", NOW + n % 3, channel="webhook", type=f"of {n % 2}") for n in range(40)]
+    others = [message(f"m{n:02}", NOW + n % 3, channel="webhook") for n in range(40)]
+    others += [message(f"j{n:02}", NOW + n % 3, channel="job", type="x") for n in range(20)]
+    tasks[::4] = [task._replace(priority=Priority.HIGH) for task in tasks[::4]]
+    store.schedule([*tasks, *others])
+    assert sorted(walk(store, 7, channel="webhook", typed=True)) == sorted(task.id for task in tasks)
+    assert store.purge_typed("webhook") == 40
+    assert store.purge_typed("webhook") == 0
+    assert sorted(walk(store, 100)) == sorted(other.id for other in others)
+    with pytest.raises(NotFound):
+        store.get("t00")
+
+
+@pytest.mark.usefixtures("short_scan")
 def test_cancel_matching_looks_past_what_one_call_sees(store: MessageStore) -> None:
     crowd = [message(f"m{n:02}") for n in range(95)]
     store.schedule([*crowd, message("z1", payload='"x"'), message("0", payload='"x"')])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_the_client_chooses_the_form(api: Api, accept: str, mimetype: str) -> No
 
 
 def test_past_moments_are_accepted_by_default(api: Api) -> None:
-    assert api.post("/echoAtTime", {"time": 1, "message": "x"}).status_code == 200
+    assert api.post("/echoAtTime", {"time": 1_000_000_000, "message": "x"}).status_code == 200
 
 
 def test_past_moments_are_refused_by_setting(clock: FakeClock) -> None:
@@ -111,12 +112,120 @@ def test_past_moments_are_refused_by_setting(clock: FakeClock) -> None:
     assert answer.status_code == 400
     assert "in the past" in answer.json["message"]
     assert "Scheduler.Past" in answer.json["message"]
+    assert answer.json["message"].startswith("Time is in the past: time: 2027-01-15T07:59:59.999Z is in the past")
+    plain = api.post("/echoAtTime", {"time": START_MS - 1, "message": "x"}, headers=TEXT)
+    assert (plain.status_code, plain.text) == (400, "Time is in the past")
     assert api.post("/echoAtTime", {"time": START_MS, "message": "x"}).status_code == 200
 
 
-def test_unknown_field(api: Api) -> None:
-    answer = api.post("/echoAtTime", {"time": SOON, "mesage": "x"})
-    assert answer.json == {"status": "error", "message": "mesage: unknown field; did you mean message?"}
+def test_what_has_become_due_can_be_cancelled_where_the_past_is_refused(clock: FakeClock) -> None:
+    api = Api(clock, {"scheduler": {"past": "reject"}})
+    body = {"time": SOON, "message": "x"}
+    assert api.post("/echoAtTime", body).status_code == 200
+    clock.advance(60)
+    assert api.send("DELETE", "/echoAtTime", body).status_code == 200
+    assert api.send("DELETE", "/echoAtTime", body).status_code == 404
+
+
+def test_unknown_fields_are_ignored(api: Api) -> None:
+    answer = api.post("/echoAtTime", {"time": SOON, "message": "x", "created_at": SOON, "delay": 5})
+    assert (answer.status_code, answer.json["due_at"]) == (200, SOON)
+
+
+@pytest.mark.parametrize(
+    ("time", "due_at"),
+    [
+        ("June 13, 2099 12:00:00", "2099-06-13T12:00:00.000Z"),
+        ("Thu Jun 13 2024 12:00:00 GMT+0000 (Coordinated Universal Time)", "2024-06-13T12:00:00.000Z"),
+        ("6/13/2099, 12:00:00 PM", "2099-06-13T12:00:00.000Z"),
+        ("6/7/2099", "2099-06-07T00:00:00.000Z"),
+        ("2099/06/13 12:00:00", "2099-06-13T12:00:00.000Z"),
+        ("2099-06", "2099-06-01T00:00:00.000Z"),
+        ("2099", "2099-01-01T00:00:00.000Z"),
+    ],
+)
+def test_what_javascripts_date_takes(api: Api, time: str, due_at: str) -> None:
+    body = {"time": time, "message": "x"}
+    assert api.post("/echoAtTime", body).json["due_at"] == due_at
+    assert api.send("DELETE", "/echoAtTime", body).status_code == 200
+
+
+@pytest.mark.parametrize("time", ["20", "209", 2099, "3600", 60, 0])
+def test_a_short_number_is_never_1970(api: Api, time: Any) -> None:
+    answer = api.post("/echoAtTime", {"time": time, "message": "x"})
+    assert (answer.status_code, "would lie before 1973" in answer.json["message"]) == (400, True)
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("declared", [FORM, f"{FORM}; charset=UTF-8", FORM.upper()])
+@pytest.mark.parametrize("time", [SOON, str(SOON_MS)])
+def test_a_form(api: Api, time: str, declared: str) -> None:
+    form = urlencode({"time": time, "message": "1 + 1 = ünï", "other": ""})
+    answer = api.send("POST", "/echoAtTime", data=form, content_type=declared)
+    assert (answer.status_code, answer.json["due_at"]) == (200, SOON)
+    assert api.store.get(answer.json["id"]).payload == '"1 + 1 = ünï"'
+    assert api.send("DELETE", "/echoAtTime", data=form, content_type=declared).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("", "Missing time or message: time: is required"),
+        ("time=2099", "Missing time or message: message: is required"),
+        ("time=2099&message=", "Missing time or message: message: is required"),
+        ("time=soon&message=x", "Invalid time format: time: 'soon' is not a time"),
+        ("time=2099&message=%ff", "the body is not a form in UTF-8"),
+        ("&".join(["a=b"] * 101), "the body is not a form in UTF-8 of at most 100 fields"),
+    ],
+)
+def test_a_form_that_is_refused(api: Api, form: str, words: str) -> None:
+    answer = api.send("POST", "/echoAtTime", data=form, content_type=FORM)
+    assert (answer.status_code, answer.json["message"][: len(words)]) == (400, words)
+
+
+def test_a_form_is_bounded_like_any_body(clock: FakeClock) -> None:
+    api = Api(clock, {"api": {"max_body_bytes": 50}})
+    assert api.send("POST", "/echoAtTime", data="time=2099&message=" + "x" * 50, content_type=FORM).status_code == 413
+
+
+def test_a_body_that_is_not_declared_is_json(api: Api) -> None:
+    body = f'{{"time": "{SOON}", "message": "x"}}'
+    assert api.send("POST", "/echoAtTime", data=body).status_code == 200
+    assert api.send("POST", "/echoAtTime", data=body, content_type="text/plain").status_code == 415
+    assert api.send("POST", "/v1/messages", data='{"message": 1}').status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("accept", "mimetype"),
+    [
+        (None, "text/plain"),
+        ("*/*", "text/plain"),
+        ("text/html, */*;q=0.8", "text/plain"),
+        ("application/json, text/plain, */*", "text/plain"),
+        ("image/png", "text/plain"),
+        ("application/json", "application/json"),
+        ("application/json, text/plain;q=0.5", "application/json"),
+    ],
+)
+def test_text_is_the_answer_where_the_setting_says_so(clock: FakeClock, accept: str | None, mimetype: str) -> None:
+    api = Api(clock, {"api": {"echo_answers": "text"}})
+    headers = {} if accept is None else {"Accept": accept}
+    answer = api.post("/echoAtTime", {"time": SOON, "message": "x"}, headers=headers)
+    assert (answer.status_code, answer.mimetype) == (200, mimetype)
+    refused = api.post("/echoAtTime", {"time": "soon", "message": "x"}, headers=headers)
+    assert (refused.status_code, refused.mimetype) == (400, mimetype)
+    if mimetype == "text/plain":
+        assert (answer.text, refused.text) == ("Message scheduled successfully", "Invalid time format")
+
+
+def test_cancelling_several_equal_messages_leaves_a_line(api: Api) -> None:
+    body = {"time": SOON, "message": "x"}
+    for _ in range(3):
+        api.post("/echoAtTime", body)
+    api.send("DELETE", "/echoAtTime", body)
+    assert api.log.count("DELETE /echoAtTime from 127.0.0.1 cancelled 3 equal messages") == 1
 
 
 @pytest.mark.parametrize(("time", "message", "shown"), [(SOON, "hello", "hello"), (SOON_MS, {"a": 1}, '{"a":1}')])

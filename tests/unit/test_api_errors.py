@@ -13,6 +13,9 @@ from scheduler.jobs import REGISTRY
 from tests.support.api import Api, AwayStore
 from tests.support.clock import FakeClock
 
+FORM = "application/x-www-form-urlencoded"
+LATIN = "application/json; charset=latin-1"
+PROFILE = "application/json; profile=x; charset=latin-1;"
 ROUTES_WITH_BODY = [
     ("POST", "/echoAtTime"),
     ("DELETE", "/echoAtTime"),
@@ -133,7 +136,7 @@ class TestBodies:
     @pytest.mark.parametrize(("method", "path"), ROUTES_WITH_BODY)
     def test_nested_as_deep_as_the_parser_goes(self, api: Api, method: str, path: str) -> None:
         for depth in (200, 255, 500, 900, 1020):
-            body = b'{"message": %s, "time": 1}' % (b"[" * depth + b"]" * depth)
+            body = b'{"message": %s, "time": 9e9}' % (b"[" * depth + b"]" * depth)
             assert raw(api, method, path, body).status_code in (200, 201, 400, 404), depth
         assert not api.log.errors
 
@@ -185,12 +188,16 @@ class TestBodies:
         assert words_of(answer) == "the body is shorter than its Content-Length"
         assert sum(api.store.counts().scheduled.values()) == 0
 
-    @pytest.mark.parametrize(("method", "path"), ROUTES_WITH_BODY)
     @pytest.mark.parametrize(
-        "content_type",
-        ["", "text/plain", "application/x-www-form-urlencoded", "text/json", "application/jsonx",
-         "application/json; charset=latin-1", "application/json; profile=x; charset=latin-1;", ";"],
-    )  # fmt: skip
+        ("method", "path", "content_type"),
+        [
+            (method, path, content_type)
+            for method, path in ROUTES_WITH_BODY
+            for content_type in ("", FORM, "text/plain", "text/json", "application/jsonx", LATIN, PROFILE, ";")
+            # Its older clients send forms, or declare nothing: test_api_echo.py.
+            if path != "/echoAtTime" or content_type not in ("", FORM)
+        ],
+    )
     def test_wrong_content_type(self, api: Api, method: str, path: str, content_type: str) -> None:
         answer = raw(api, method, path, b"{}", content_type)
         assert answer.status_code == 415

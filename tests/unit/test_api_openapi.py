@@ -38,7 +38,7 @@ def test_is_valid(document: dict[str, Any]) -> None:
 
 def test_every_route_is_in_it(api: Api, document: dict[str, Any]) -> None:
     routes = {
-        (re.sub("<(.*?)>", r"{\1}", rule.rule), method.lower())
+        (re.sub("<(?:path:)?(.*?)>", r"{\1}", rule.rule), method.lower())
         for rule in api.app.url_map.iter_rules()
         for method in rule.methods or ()
         if method not in ("HEAD", "OPTIONS") and not rule.endpoint.startswith(PAGE_ENDPOINTS)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from scheduler.channels.webhook.target import StoredTarget
+from scheduler.jobs import REGISTRY
 from scheduler.message import Outcome, Status
 from tests.support.api import Api
 from tests.support.clock import START_MS, FakeClock
@@ -94,7 +96,6 @@ def test_a_message_of_another_kind_is_no_task(api: Api) -> None:
         ({**TASK, "webhook": "ftp://example.com/"}, "webhook"),
         ({**TASK, "webhook": "http://127.0.0.1/"}, "Webhook.AllowPrivateNetworks"),
         ({**TASK, "webhook": "http://2130706433/"}, "webhook"),
-        ({**TASK, "web_hook": URL}, "did you mean webhook"),
     ],
 )
 def test_refused_in_words_and_nothing_is_stored(api: Api, body: Any, words: str) -> None:
@@ -103,6 +104,86 @@ def test_refused_in_words_and_nothing_is_stored(api: Api, body: Any, words: str)
     assert answer.json["status"] == 400
     assert words in answer.json["error"]
     assert sum(api.store.counts().scheduled.values()) == 0
+
+
+def test_unknown_fields_and_parameters_are_ignored(api: Api) -> None:
+    key = made(api, "/schedule?_=1&_=2&type=mail", headers={}, created_at="x")
+    assert api.send("PATCH", f"/schedule/{key}", {"ttl": 9, "retries": 1}).status_code == 200
+    assert api.get("/schedules?page=3").json["data"][0]["info"] == api.get(f"/schedule/{key}").json["data"]["info"]
+
+
+@pytest.mark.parametrize("type", ["a:b", "my type", "ünï", "a/b", "rsch-ref:x", "?&#%2F", " ", "x" * 128])
+def test_any_text_of_bounded_length_is_a_type(api: Api, type: str) -> None:
+    first, second = (api.post(f"/schedule?type={quote(type)}", {**TASK, "ttl": ttl}).json["data"] for ttl in (5, 6))
+    assert first.startswith(f"rsch-ref:{type}:")
+    made(api)
+    for path in (f"/schedule/{quote(first)}", f"/schedule/{quote(first, safe='')}"):
+        assert api.get(path).json["data"]["info"]["key"] == first
+    page = api.get(f"/schedules?limit=1&type={quote(type)}")
+    link = re.fullmatch(r'<(.*)>; rel="next"', page.headers["Link"])
+    assert link is not None
+    assert [task["info"]["key"] for task in api.get(link[1]).json["data"]] == [second]
+    assert api.get(f"/v1/messages?type={quote(type)}").json["messages"][0]["id"] in first
+    assert api.send("PATCH", f"/schedule/{quote(first)}", {"ttl": 3}).status_code == 200
+    assert api.send("DELETE", f"/schedule/{quote(first)}").status_code == 200
+
+
+@pytest.mark.parametrize("type", ["x" * 129, "a\nb", "\x00", "\x7f"])
+def test_a_longer_type_and_control_characters_are_refused(api: Api, type: str) -> None:
+    answer = api.post(f"/schedule?type={quote(type)}", TASK)
+    assert (answer.status_code, answer.json["error"][:6]) == (400, "type: ")
+
+
+def test_an_empty_type_is_the_default(api: Api) -> None:
+    assert made(api, "/schedule?type=").startswith("rsch-ref:default:")
+
+
+@pytest.mark.parametrize(
+    "declared", [None, "text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "application/json;"]
+)
+def test_a_body_is_json_whatever_it_is_declared_as(api: Api, declared: str | None) -> None:
+    answer = api.send("POST", "/schedule", data=json.dumps(TASK), content_type=declared)
+    assert answer.status_code == 200
+    key = answer.json["data"]
+    answer = api.send("PATCH", f"/schedule/{key}", data='{"ttl": 7}', content_type=declared)
+    assert (answer.status_code, api.get(f"/schedule/{key}").json["data"]["info"]["ttl"]) == (200, 7)
+    assert api.send("POST", "/schedule", data="webhook=x", content_type=declared).status_code == 400
+
+
+def test_tasks_share_script_calls(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.store, "schedule", None)
+    made(api)
+
+
+def warnings(api: Api) -> list[str]:
+    return [line for line in api.log.infos + api.log.errors if "SendApiToken" in line]
+
+
+@pytest.mark.parametrize(("token", "send", "expected"), [("right", False, 1), ("right", True, 0), ("", False, 0)])
+def test_calls_without_the_token_are_warned_of_once(clock: FakeClock, token: str, send: bool, expected: int) -> None:
+    api = Api(clock, {"api": {"auth_token": token}, "webhook": {"send_api_token": send}})
+    for _ in range(3):
+        assert api.post("/schedule", TASK, headers={"Authorization": token}).status_code == 200
+    assert len(warnings(api)) == expected
+    for words in ("WEBHOOK__SEND_API_TOKEN=true", "API_AUTH", "docs/moving.md")[: expected * 3]:
+        assert words in warnings(api)[0]
+
+
+def test_a_list_looks_for_tasks_in_redis_and_loads_nothing_else(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = made(api, ttl=7200)
+    for _ in range(20):
+        api.message(webhook={"url": URL})
+    loaded: list[int] = []
+    page = api.store.page
+
+    def counting(**filters: Any) -> Any:
+        found = page(**filters)
+        loaded.append(len(found.messages))
+        return found
+
+    monkeypatch.setattr(api.store, "page", counting)
+    assert [task["info"]["key"] for task in api.get("/schedules").json["data"]] == [key]
+    assert loaded == [1]
 
 
 def test_a_list_of_all_and_of_one_type(api: Api, clock: FakeClock) -> None:
@@ -146,7 +227,16 @@ def test_a_change_of_ttl_and_webhook_lasts(api: Api, clock: FakeClock) -> None:
     assert info["expires"] == "2027-01-15T08:00:30.000Z"
 
 
-@pytest.mark.parametrize("body", [{}, {"webhook": "", "ttl": 0, "data": None}, {"webhook": None, "ttl": None}])
+@pytest.mark.parametrize("data", [False, True, [], {}, " ", -1, "0"])
+def test_false_and_whatever_else_is_no_zero_is_a_value(api: Api, data: Any) -> None:
+    key = made(api)
+    assert api.send("PATCH", f"/schedule/{key}", {"data": data}).json["data"] == "Schedule updated successfully."
+    assert json.dumps(api.get(f"/schedule/{key}").json["data"]["data"]) == json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"webhook": "", "ttl": 0, "data": None}, {"webhook": None, "ttl": None}, {"data": 0}, {"data": ""}]
+)
 def test_empty_zero_and_null_mean_unchanged(api: Api, body: dict[str, Any]) -> None:
     key = made(api)
     before = api.get(f"/schedule/{key}").json
@@ -172,21 +262,26 @@ def test_a_task_in_flight_can_be_read_but_not_changed(api: Api, clock: FakeClock
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/purge"), ("DELETE", "/schedules")])
-def test_purging_removes_what_waits_and_no_key_of_others(api: Api, clock: FakeClock, method: str, path: str) -> None:
+def test_purging_removes_the_tasks_and_nothing_else(
+    api: Api, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
     api.store.client.set("somebody:else", "1")
     finished = made(api, ttl=1).rpartition(":")[2]
     clock.advance(1)
     (claim,) = api.store.claim(10, 5000).claims
     api.store.settle([Outcome(claim, "ack")])
-    for _ in range(3):
-        made(api)
-    api.message(priority="high")
+    for type in ("default", "a:b", "mail"):
+        made(api, f"/schedule?type={type}")
+    echo = api.post("/echoAtTime", {"time": 9e9, "message": "x"}).json["id"]
+    monkeypatch.setattr(REGISTRY, "get", lambda name: name)
+    others = {echo, api.message(priority="high"), api.message(webhook={"url": URL}), api.message(job={"type": "wait"})}
     answer = api.send(method, path)
     assert answer.json == {"status": 200, "data": "Redis database purged successfully."}
-    assert sum(api.store.counts().scheduled.values()) == 0
+    assert {m["id"] for m in api.get("/v1/messages?status=scheduled").json["messages"]} == others
     assert api.store.client.get("somebody:else") == "1"
     assert api.store.get(finished).status == Status.DELIVERED
-    assert len(api.store.client.keys("ms1:*:msg:*")) == 1
+    assert len(api.store.client.keys("ms1:*:msg:*")) == len(others) + 1
+    assert api.log.count(f"{method} {path} from 127.0.0.1 removed 3 scheduled webhook tasks; ") == 1
 
 
 def test_figures(api: Api) -> None:

@@ -56,7 +56,7 @@ def test_every_route_of_the_application(api: Api) -> None:
 
 
 def _path(rule: str) -> str:
-    return re.sub("<(.*?)>", r"{\1}", rule)
+    return re.sub("<(?:path:)?(.*?)>", r"{\1}", rule)
 
 
 def test_every_code_of_every_route(operations: dict[str, Any]) -> None:
