@@ -102,7 +102,9 @@ def test_a_lock_that_expired(put_off: Lua, last: bool) -> None:
 
 @pytest.mark.parametrize("verb", ["cancel", "purge"])
 def test_what_is_taken_back_waits_no_more(put_off: Lua, verb: str) -> None:
-    put_off(verb, **({"id": "a"} if verb == "cancel" else {"limit": 10}))
+    put_off.client.hset(put_off.keys["msg"] + "a", "y", "default")
+    start = {"set": "due_normal", "after_score": "", "after_id": "", "scan": 10, "channel": "echo"}
+    put_off(verb, **({"id": "a"} if verb == "cancel" else start))
     assert "held" not in put_off.state()
 
 
