@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from scheduler.api import idempotency
+from scheduler.api import deletions, idempotency
 from scheduler.api.answers import DoneOut, EchoOut
 from scheduler.api.body import is_form, read_form, read_json, to_json
 from scheduler.api.convert import refuse_past
@@ -140,12 +140,11 @@ def cancel() -> Response:
     """Cancel what is scheduled at exactly this moment with exactly this message."""
     data, _ = _read()
     payload = to_json(data.message).decode()
-    here = services()
-    cancelled = here.store.cancel_matching(_moment(data), payload)
+    cancelled = services().store.cancel_matching(_moment(data), payload)
     if not cancelled:
         return _done("error", NOT_FOUND, HTTPStatus.NOT_FOUND)
     if len(cancelled) > 1:
-        here.log.info(f"DELETE /echoAtTime from {request.remote_addr} cancelled {len(cancelled)} equal messages")
+        deletions.record(f"cancelled {len(cancelled)} equal messages")
     shown = data.message if isinstance(data.message, str) else payload
     return _done("success", f"Message '{shown}' at time {data.time} deleted.", HTTPStatus.OK)
 

@@ -17,6 +17,7 @@ import orjson
 import psutil
 from flask import Blueprint, Response, current_app, request
 
+from scheduler.api import deletions
 from scheduler.api.answers import TaskOut, TasksOut, TaskStatsOut, TextOut
 from scheduler.api.body import read_json, to_json
 from scheduler.api.convert import check_target
@@ -156,7 +157,7 @@ def schedule() -> Response:
 
 
 def _warn_once_of_the_token(here: Services) -> None:
-    if not here.settings.api.auth_token or here.settings.webhook.send_api_token:
+    if not here.settings.api.tokens or here.settings.webhook.send_api_token:
         return
     mine = object()
     if current_app.extensions.setdefault(_WARNED, mine) is mine:
@@ -233,12 +234,8 @@ def delete(key: str) -> Response:
 
 
 def _purge() -> Response:
-    here = services()
-    count = here.store.purge_typed(_CHANNEL)
-    here.log.info(
-        f"{request.method} {request.path} from {request.remote_addr} removed {count} scheduled webhook tasks; "
-        "messages that came in by other routes were left alone"
-    )
+    count = services().store.purge_typed(_CHANNEL)
+    deletions.record(f"removed {count} scheduled webhook tasks; messages of other routes were left alone")
     return _done("Redis database purged successfully.")
 
 

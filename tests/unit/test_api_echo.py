@@ -225,7 +225,7 @@ def test_cancelling_several_equal_messages_leaves_a_line(api: Api) -> None:
     for _ in range(3):
         api.post("/echoAtTime", body)
     api.send("DELETE", "/echoAtTime", body)
-    assert api.log.count("DELETE /echoAtTime from 127.0.0.1 cancelled 3 equal messages") == 1
+    assert api.log.count("DELETE /echoAtTime from 127.0.0.1: cancelled 3 equal messages") == 1
 
 
 @pytest.mark.parametrize(("time", "message", "shown"), [(SOON, "hello", "hello"), (SOON_MS, {"a": 1}, '{"a":1}')])

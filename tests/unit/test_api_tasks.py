@@ -281,7 +281,7 @@ def test_purging_removes_the_tasks_and_nothing_else(
     assert api.store.client.get("somebody:else") == "1"
     assert api.store.get(finished).status == Status.DELIVERED
     assert len(api.store.client.keys("ms1:*:msg:*")) == len(others) + 1
-    assert api.log.count(f"{method} {path} from 127.0.0.1 removed 3 scheduled webhook tasks; ") == 1
+    assert api.log.count(f"{method} {path} from 127.0.0.1: removed 3 scheduled webhook tasks; ") == 1
 
 
 def test_figures(api: Api) -> None:
