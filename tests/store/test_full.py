@@ -85,7 +85,7 @@ MOVES: dict[str, Callable[[MessageStore], object]] = {
     "cancel_matching": lambda s: s.cancel_matching(NOW, '"waiting"'),
     "redrive": lambda s: s.redrive("letter"),
     "redrive_many": lambda s: s.redrive_many(limit=9),
-    "purge": lambda s: s.purge_typed("webhook"),
+    "purge": lambda s: s.purge_typed("echo"),
     "trim": lambda s: s.trim("done", Limits(0, 0, 0), 10),
     "beat": lambda s: s.beat("one", {}, []),
     "leave": lambda s: s.leave("gone"),

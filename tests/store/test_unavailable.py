@@ -66,7 +66,7 @@ def furnish(client: redis.Redis) -> None:
     for id, kind in kinds.items():
         store.schedule([message(id)])
         store.settle(outcomes(store.claim(1, 1000), kind))
-    store.schedule([message("held"), message("waiting", priority=Priority.LOW)])
+    store.schedule([message("held"), message("waiting", priority=Priority.LOW, type="mail")])
     (held,) = store.claim(1, 1).claims
     client.hset("ms1:{0}:msg:held", "k", HELD.token)
     assert held.id == "held"
