@@ -19,7 +19,7 @@ TOLD: dict[str, Callable[[MessageStore], object]] = {
     "cancel": lambda s: s.cancel("waiting"),
     "redrive": lambda s: s.redrive("letter"),
     "redrive_many": lambda s: s.redrive_many(limit=9),
-    "purge": lambda s: s.purge(),
+    "purge": lambda s: s.purge_typed("echo"),
     "pause": lambda s: s.pause(),
     "resume": lambda s: s.resume(),
 }
