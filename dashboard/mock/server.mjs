@@ -1,5 +1,5 @@
 // Speaks the service's contract with made-up data, so that the dashboard can be worked on alone:
-//   node mock/server.mjs [port] [scenario]     scenarios: healthy idle paused dead-growing hanging no-scheduler redis-away token
+//   node mock/server.mjs [port] [scenario]     scenarios: healthy idle paused dead-growing hanging held-back redis-full no-scheduler redis-away token
 // Serves the built files too, under the service's own Content-Security-Policy.
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -126,7 +126,7 @@ function route(request, response, url, body) {
       .slice(0, body.limit ?? 1000);
     if (!body.dry_run)
       for (const message of dead) act(message, 'redrive', {}, { writeHead: () => ({ end: () => {} }) });
-    return send(response, 200, { redriven: dead.length });
+    return send(response, 200, { [body.dry_run ? 'would_redrive' : 'redriven']: dead.length });
   }
   if (collection !== 'messages') return fail(response, 404, 'Not Found', 'No such route.');
   if (!id) return method === 'POST' ? schedule(body, response) : send(response, 200, world.list(url.searchParams));

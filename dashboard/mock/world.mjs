@@ -212,6 +212,19 @@ export class World {
     };
   }
 
+  heldBack() {
+    if (this.scenario !== 'held-back') return { messages: 0, oldest_age_ms: null, destinations: [] };
+    const oldest_age_ms = Date.now() - this.startedAt;
+    return {
+      messages: 4_700,
+      oldest_age_ms,
+      destinations: [
+        { destination: 'hooks.slow.example:443', put_off: 9_120, oldest_age_ms },
+        { destination: '[2001:db8::7]:8080', put_off: 14, oldest_age_ms: 8_200 },
+      ],
+    };
+  }
+
   stats() {
     const now = Date.now();
     const count = (status) => [...this.messages.values()].filter((m) => m.status === status).length;
@@ -237,6 +250,7 @@ export class World {
       finished: count('delivered') + count('cancelled') + this.extra * 8,
       finished_bytes: this.extra * 3_100,
       oldest_due_age_ms: due.length ? now - Math.min(...due.map((m) => m.due_at_ms)) : null,
+      held_back: this.heldBack(),
       next_due_at: Number.isFinite(next) ? iso(next) : null,
       throughput: {
         delivered_per_s: last.delivered / 10,

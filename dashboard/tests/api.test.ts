@@ -52,6 +52,14 @@ describe('a call', () => {
   });
 });
 
+describe('redriving many', () => {
+  it('counts in a dry run, and says how many it was', async () => {
+    const request = { limit: 10, dry_run: true };
+    expect(await answering(json(200, { would_redrive: 7 })).api.redriveMany(request)).toBe(7);
+    expect(await answering(json(200, { redriven: 6 })).api.redriveMany({ ...request, dry_run: false })).toBe(6);
+  });
+});
+
 describe('a failure', () => {
   it('carries what the service said, field by field', async () => {
     const errors = [{ field: 'time', message: 'is not a moment' }];

@@ -59,6 +59,52 @@ describe('the health sentence', () => {
     expect(found.remedy).toMatch(remedy);
   });
 
+  it('names the destination that takes no more, when the oldest message waits for it', () => {
+    const held_back = {
+      messages: 470,
+      oldest_age_ms: 240_000,
+      destinations: [{ destination: 'slow.example:443', put_off: 900, oldest_age_ms: 240_000 }],
+    };
+    const found = health({ held_back, oldest_due_age_ms: 240_000, due: 3 });
+    expect(found).toMatchObject({ code: 'held-back', level: 'warn' });
+    expect(found.headline).toBe(
+      'slow.example:443 takes no more for now: 470 messages are put off, the oldest due for 4 min.',
+    );
+    const two = { ...held_back, destinations: [...held_back.destinations, { destination: 'b:80', put_off: 1 }] };
+    expect(health({ held_back: two }).headline).toMatch(/^2 destinations take no more/);
+    expect(health({ held_back, oldest_due_age_ms: 300_000, due: 3 }).code).toBe('behind');
+    expect(health({ held_back: { ...held_back, oldest_age_ms: 900 } }).code).toBe('waiting');
+    const note = notes({ ...HEALTHY, held_back }, 'behind').map((one) => one.text);
+    expect(note).toEqual(['470 messages are put off until slow.example:443 takes more.']);
+    expect(notes({ ...HEALTHY, held_back }, 'held-back')).toEqual([]);
+  });
+
+  it('says that Redis is full, and not that it is about to be', () => {
+    const redis = { full: true, used_memory: 1_048_576, maxmemory: 1_048_576, maxmemory_policy: 'noeviction' };
+    expect(health({ redis })).toMatchObject({ code: 'redis-full', level: 'bad' });
+    expect(notes({ ...HEALTHY, redis }, 'redis-full')).toEqual([]);
+    expect(notes({ ...HEALTHY, redis }, 'waiting')).toHaveLength(1);
+  });
+
+  it('takes what Redis does not tell for unknown, not for bad', () => {
+    const redis = { persistence: 'unknown', maxmemory_policy: 'unknown', used_memory: null, maxmemory: null };
+    expect(notes({ ...HEALTHY, redis }, 'waiting')).toEqual([]);
+  });
+
+  it('tells of clocks that disagree once per server, and of logs that cannot be written', () => {
+    const servers = [
+      { name: 'a/scheduler', role: 'scheduler', last_beat_age_ms: 1, clock_skew_ms: 3_600_000 },
+      { name: 'a/api-7', role: 'api', last_beat_age_ms: 1, clock_skew_ms: 3_599_990, log_lines_lost: 12 },
+      { name: 'b/scheduler', role: 'scheduler', last_beat_age_ms: 1, clock_skew_ms: -2_000, log_lines_lost: 0 },
+      { name: 'c/scheduler', role: 'scheduler', last_beat_age_ms: 1, clock_skew_ms: 900 },
+    ];
+    const texts = notes({ ...HEALTHY, servers }, 'waiting').map((note) => note.text);
+    expect(texts).toHaveLength(3);
+    expect(texts[0]).toMatch(/^The clock of a is 1 h ahead of Redis's/);
+    expect(texts[1]).toMatch(/^The clock of b is 2(\.0)? s behind Redis's/);
+    expect(texts[2]).toBe('a/api-7 could not write 12 log lines: its disk may be full. Deliveries go on.');
+  });
+
   it('notices that no scheduler is alive: none there, silent ones, or servers that only take messages', () => {
     const silent = { name: 'a', role: 'all', last_beat_age_ms: 60_000 };
     const apiOnly = { name: 'b', role: 'api', last_beat_age_ms: 100 };

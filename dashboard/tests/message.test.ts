@@ -36,6 +36,14 @@ describe('the timeline', () => {
     expect(steps.at(-1)).toMatchObject({ kind: 'delivered', text: 'Attempt 1 (42 ms): delivered' });
   });
 
+  it('tells the moment that was asked for once something else moved it', () => {
+    const asked = { scheduled_for: '2027-01-01T07:00:00Z' };
+    expect(timeline(message(asked)).map((step) => step.text)).toContain('Due, as asked for');
+    const due = message({});
+    const unmoved = timeline({ ...due, scheduled_for: new Date(due.due_at_ms).toISOString() });
+    expect(unmoved.map((step) => step.text)).not.toContain('Due, as asked for');
+  });
+
   it('tells how it ended', () => {
     expect(timeline(message({ status: 'cancelled' })).at(-1)?.text).toBe('Cancelled');
     expect(timeline(message({ status: 'dead' })).at(-1)?.text).toBe('Became a dead letter');

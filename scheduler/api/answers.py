@@ -100,7 +100,7 @@ class BatchOut(_Answer):
 class RedrivenOut(_Answer):
     """How many dead letters were scheduled again; of a dry run how many would be."""
 
-    redriven: int
+    redriven: int | None = Field(default=None, description="Not there for a dry run.")
     would_redrive: int | None = Field(default=None, description="Only there for a dry run, which changes nothing.")
 
 
@@ -180,6 +180,7 @@ class RedisOut(_Answer):
     maxmemory: int | None = Field(description="Bytes; 0 is without limit, null when Redis does not tell.")
     maxmemory_policy: str = Field(description="`unknown` when Redis does not tell.")
     persistence: str = Field(description="`aof`, `rdb` (snapshots only), `none`, or `unknown`: Redis does not tell.")
+    full: bool = Field(description="At maxmemory: new messages are refused, due ones are delivered.")
     clients: int | None = Field(description="Null when Redis does not tell.")
     keys: int
 

@@ -61,7 +61,7 @@ def stats() -> Response:
             "servers": [
                 _server(name, known[name], here.settings) for name in sorted(known) if known[name]["age_ms"] <= SHOWN_MS
             ],
-            "redis": here.store.redis_info(),
+            "redis": {**here.store.redis_info(), "full": here.store.full()},
             "events_url": _events_url(living, here),
         }
     )

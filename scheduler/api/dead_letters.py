@@ -32,7 +32,4 @@ def redrive() -> Response:
     check_channel(data.channel)
     dry_run = data.dry_run or False
     count = services().store.redrive_many(limit=data.limit or DEFAULT_LIMIT, channel=data.channel, dry_run=dry_run)
-    if dry_run:
-        # The dashboard reads "redriven" of a dry run until its source asks for "would_redrive".
-        return answer({"would_redrive": count, "redriven": count})
-    return answer({"redriven": count})
+    return answer({"would_redrive" if dry_run else "redriven": count})

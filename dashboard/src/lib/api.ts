@@ -96,8 +96,11 @@ export class Api {
   }
 
   async redriveMany(request: RedriveRequest): Promise<number> {
-    const answer = await this.call<{ redriven: number }>('/v1/dead-letters/redrive', { method: 'POST', body: request });
-    return answer.redriven;
+    const answer = await this.call<{ redriven?: number; would_redrive?: number }>('/v1/dead-letters/redrive', {
+      method: 'POST',
+      body: request,
+    });
+    return answer.would_redrive ?? answer.redriven ?? 0;
   }
 
   async setPaused(paused: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import { formatBytes, formatCount, formatRate, plural } from './format';
 import { formatCountdown, formatSpan, parseMoment } from './time';
-import type { ServerInfo, Stats } from './types';
+import type { HeldBack, ServerInfo, Stats } from './types';
 
 /** A server that has not reported for so long is taken for dead (ms); servers report every second or so. */
 export const STALE_BEAT_MS = 10_000;
@@ -13,8 +13,13 @@ const DEAD_SHARE = 0.01;
 /** From so many deliveries per second on, their rate says more than the moment of the next. */
 const STEADY_PER_S = 1;
 const MEMORY_WARNING = 0.9;
+/** From so far apart on clocks disagree (ms), as the service itself warns. */
+export const SKEW_MS = 1_000;
 
 export type Level = 'ok' | 'warn' | 'bad' | 'unknown';
+
+/** What Redis does not tell, as a managed one may not. */
+export const UNKNOWN = 'unknown';
 
 /** What the top of the page says.  `code` names the situation; it changes only when the situation does. */
 export interface Health {
@@ -71,8 +76,10 @@ export function assess(input: HealthInput): Health {
   return (
     noScheduler(stats) ??
     hanging(stats) ??
+    full(stats) ??
     paused(stats) ??
     deadGrowing(stats, trend) ??
+    heldBack(stats) ??
     behind(stats) ??
     late(stats) ??
     well(stats, now)
@@ -150,6 +157,19 @@ function hanging(stats: Stats): Health | null {
   };
 }
 
+function full(stats: Stats): Health | null {
+  if (!stats.redis?.full) return null;
+  return {
+    code: 'redis-full',
+    level: 'bad',
+    headline: 'Redis is full: new messages are refused. Those that are due are delivered.',
+    detail: `Redis uses ${formatBytes(stats.redis.used_memory)} of ${formatBytes(stats.redis.maxmemory)}; ${plural(stats.scheduled?.total ?? 0, 'message')} scheduled.`,
+    remedy:
+      'Give Redis more memory (maxmemory), or shorten retention (Retention.MaxCount, Retention.MaxBytes). ' +
+      'A backlog that drains makes room by itself.',
+  };
+}
+
 function paused(stats: Stats): Health | null {
   if (!stats.paused) return null;
   return {
@@ -177,6 +197,23 @@ function deadGrowing(stats: Stats, trend: DeadTrend | null): Health | null {
 function isMany(stats: Stats, trend: DeadTrend): boolean {
   const delivered = ((stats.throughput?.delivered_per_s ?? 0) * trend.overMs) / 1000;
   return trend.added / (trend.added + delivered) >= DEAD_SHARE;
+}
+
+/** The oldest of what is due waits for a destination and not for us. */
+function heldBack(stats: Stats): Health | null {
+  const held = stats.held_back;
+  const age = held?.oldest_age_ms ?? 0;
+  if (!held?.messages || age < BEHIND_MS || age < (stats.oldest_due_age_ms ?? 0)) return null;
+  const names = (held.destinations ?? []).map((one) => one.destination);
+  const who =
+    names.length === 0 ? 'A destination' : names.length === 1 ? names[0]! : plural(names.length, 'destination');
+  return {
+    code: 'held-back',
+    level: 'warn',
+    headline: `${who} ${names.length > 1 ? 'take' : 'takes'} no more for now: ${plural(held.messages, 'message is', 'messages are')} put off, the oldest due for ${formatSpan(age)}.`,
+    detail: `Nothing is lost, and no attempt is charged. Others are delivered at ${formatRate(stats.throughput?.delivered_per_s)} per second.`,
+    remedy: 'Look at the endpoint: it hangs, or is slower than its messages come. They go out when it answers again.',
+  };
 }
 
 function behind(stats: Stats): Health | null {
@@ -273,18 +310,47 @@ export function notes(stats: Stats | null, code: string): Note[] {
       });
     }
   }
-  return [...found, ...redisNotes(stats.redis).map((text) => ({ text }))];
+  const more = [...clockNotes(stats.servers ?? []), ...logNotes(stats.servers ?? [])];
+  if (stats.held_back?.messages && code !== 'held-back') more.push(heldBackNote(stats.held_back));
+  return [...found, ...[...more, ...redisNotes(stats.redis, code)].map((text) => ({ text }))];
 }
 
-function redisNotes(redis: Stats['redis']): string[] {
+function heldBackNote(held: HeldBack): string {
+  const names = (held.destinations ?? []).map((one) => one.destination).join(', ');
+  return `${plural(held.messages ?? 0, 'message is', 'messages are')} put off until ${names || 'its destination'} takes more.`;
+}
+
+/** One per server: its processes share a clock. */
+function clockNotes(servers: ServerInfo[]): string[] {
+  const worst = new Map<string, number>();
+  for (const { name, clock_skew_ms: skew } of servers) {
+    const server = name.split('/')[0]!;
+    if (skew != null && Math.abs(skew) > Math.max(SKEW_MS, Math.abs(worst.get(server) ?? 0))) worst.set(server, skew);
+  }
+  return [...worst].map(
+    ([server, skew]) =>
+      `The clock of ${server} is ${formatSpan(Math.abs(skew))} ${skew > 0 ? 'ahead of' : 'behind'} Redis's: times in its logs are wrong by as much. Nothing comes early or late. Set one of the clocks (NTP).`,
+  );
+}
+
+function logNotes(servers: ServerInfo[]): string[] {
+  return servers
+    .filter((server) => server.log_lines_lost)
+    .map(
+      (server) =>
+        `${server.name} could not write ${plural(server.log_lines_lost ?? 0, 'log line')}: its disk may be full. Deliveries go on.`,
+    );
+}
+
+function redisNotes(redis: Stats['redis'], code: string): string[] {
   const found: string[] = [];
   if (redis?.persistence === 'none') {
     found.push('Redis keeps nothing on disk: a restart of Redis loses what is scheduled. Set appendonly yes.');
   }
-  if (redis?.maxmemory_policy && redis.maxmemory_policy !== 'noeviction') {
+  if (redis?.maxmemory_policy && !['noeviction', UNKNOWN].includes(redis.maxmemory_policy)) {
     found.push(`Redis may evict messages (maxmemory-policy ${redis.maxmemory_policy}). Set it to noeviction.`);
   }
-  if (redis?.maxmemory && (redis.used_memory ?? 0) > redis.maxmemory * MEMORY_WARNING) {
+  if (code !== 'redis-full' && redis?.maxmemory && (redis.used_memory ?? 0) > redis.maxmemory * MEMORY_WARNING) {
     found.push(
       `Redis uses ${formatBytes(redis.used_memory)} of ${formatBytes(redis.maxmemory)}: give it more, or shorten retention.`,
     );

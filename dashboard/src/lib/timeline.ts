@@ -34,6 +34,8 @@ export function timeline(message: Message): Step[] {
     if (at !== null) steps.push({ at, kind, text });
   };
   add(message.created_at, 'scheduled', 'Accepted');
+  const asked = parseMoment(message.scheduled_for);
+  if (asked !== null && asked !== message.due_at_ms) add(asked, 'scheduled', 'Due, as asked for');
   const attempts = message.attempts ?? [];
   for (const attempt of attempts) {
     const lasted = attempt.duration_ms == null ? '' : ` (${formatSpan(attempt.duration_ms)})`;

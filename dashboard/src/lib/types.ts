@@ -48,6 +48,8 @@ export interface Message {
   status: Status;
   channel: string;
   message: Json;
+  /** The moment that was asked for; retries and back-pressure move due_at away from it. */
+  scheduled_for?: string | null;
   due_at: string;
   due_at_ms: number;
   priority: Priority;
@@ -88,10 +90,27 @@ export interface ServerInfo {
   last_beat_age_ms?: number | null;
   /** Why it delivers nothing although it reports. */
   failure?: string | null;
+  /** How far its clock is ahead of Redis's; below 0 behind it. */
+  clock_skew_ms?: number | null;
+  /** Lines that it could not write to its log files. */
+  log_lines_lost?: number | null;
   version?: string | null;
   pid?: number | null;
   host?: string | null;
   started_at?: string | number | null;
+}
+
+/** Messages that are due and were put off, because their destination had no room for them. */
+export interface HeldBack {
+  messages?: number;
+  oldest_age_ms?: number | null;
+  destinations?: {
+    /** host:port */
+    destination: string;
+    /** Times within the last minute. */
+    put_off: number;
+    oldest_age_ms?: number | null;
+  }[];
 }
 
 export interface Stats {
@@ -105,6 +124,7 @@ export interface Stats {
   finished_bytes?: number;
   retrying: number;
   oldest_due_age_ms?: number | null;
+  held_back?: HeldBack;
   next_due_at?: string | null;
   throughput?: { delivered_per_s?: number; failed_per_s?: number; accepted_per_s?: number };
   lateness_ms?: { p50?: number | null; p99?: number | null };
@@ -112,8 +132,10 @@ export interface Stats {
   servers?: ServerInfo[];
   redis?: {
     version?: string;
-    used_memory?: number;
-    maxmemory?: number;
+    /** null: Redis does not tell. */
+    used_memory?: number | null;
+    maxmemory?: number | null;
+    full?: boolean;
     maxmemory_policy?: string;
     persistence?: string;
   };

@@ -23,22 +23,23 @@ function Figure({ label, value, more, href, tone }: FigureProps): ReactNode {
   );
 }
 
+/** Beneath the number of due ones: what was put off is not among them until it is looked at again. */
+function dueMore(stats: Stats): string {
+  const oldest = stats.oldest_due_age_ms ? `oldest ${formatSpan(stats.oldest_due_age_ms)}` : '';
+  const held = stats.held_back?.messages ? `${formatCount(stats.held_back.messages)} put off` : '';
+  return [oldest, held].filter(Boolean).join(' · ') || 'none waiting';
+}
+
 export function Figures({ stats }: { stats: Stats }): ReactNode {
   const scheduled = stats.scheduled ?? {};
   const urgent =
     scheduled.high === undefined ? '' : `${formatCount(scheduled.high)} high · ${formatCount(scheduled.low)} low`;
   const delivered = stats.history?.reduce((sum, point) => sum + (point.delivered ?? 0), 0);
   const failing = stats.throughput?.failed_per_s;
-  const waited = stats.oldest_due_age_ms;
   return (
     <ul className="figure-row" aria-label="Messages by state">
       <Figure label="Scheduled" value={formatCount(scheduled.total)} more={urgent} href="#/messages?status=scheduled" />
-      <Figure
-        label="Due now"
-        value={formatCount(stats.due)}
-        more={waited ? `oldest ${formatSpan(waited)}` : 'none waiting'}
-        href="#/messages?status=scheduled"
-      />
+      <Figure label="Due now" value={formatCount(stats.due)} more={dueMore(stats)} href="#/messages?status=scheduled" />
       <Figure
         label="Processing"
         value={formatCount(stats.processing)}

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import { formatBytes, formatCount } from '../lib/format';
-import { delivers, hangs, isAlive } from '../lib/health';
+import { delivers, hangs, isAlive, UNKNOWN } from '../lib/health';
 import { useService } from '../state/service';
 import { formatSpan, parseMoment } from '../lib/time';
 import type { ServerInfo, Stats } from '../lib/types';
@@ -67,22 +67,28 @@ function ServerRow({ server }: { server: ServerInfo }): ReactNode {
   );
 }
 
+const NOT_TOLD = 'not known: Redis does not tell';
+
 const PERSISTENCE: Record<string, string> = {
   aof: 'append-only file',
   rdb: 'snapshots only: a crash loses the last minutes',
   none: 'none: a restart loses everything',
+  [UNKNOWN]: NOT_TOLD,
 };
 
 export function RedisFacts({ stats }: { stats: Stats }): ReactNode {
   const redis = stats.redis ?? {};
-  const memory = redis.maxmemory
-    ? `${formatBytes(redis.used_memory)} of ${formatBytes(redis.maxmemory)}`
-    : formatBytes(redis.used_memory);
+  const memory =
+    redis.used_memory === null
+      ? NOT_TOLD
+      : redis.maxmemory
+        ? `${formatBytes(redis.used_memory)} of ${formatBytes(redis.maxmemory)}`
+        : formatBytes(redis.used_memory);
   const facts: [string, string][] = [
     ['Version', redis.version ?? '–'],
     ['Memory', memory],
     ['On disk', redis.persistence ? (PERSISTENCE[redis.persistence] ?? redis.persistence) : '–'],
-    ['When full', redis.maxmemory_policy ?? '–'],
+    ['When full', redis.maxmemory_policy === UNKNOWN ? NOT_TOLD : (redis.maxmemory_policy ?? '–')],
     ['Finished, kept', `${formatCount(stats.finished)} (${formatBytes(stats.finished_bytes)})`],
   ];
   return (

@@ -102,6 +102,7 @@ function Details({ message }: { message: Message }): ReactNode {
 
 function Facts({ message }: { message: Message }): ReactNode {
   const created = parseMoment(message.created_at);
+  const asked = parseMoment(message.scheduled_for);
   const max = message.max_attempts;
   return (
     <section className="panel" aria-labelledby="facts">
@@ -115,6 +116,11 @@ function Facts({ message }: { message: Message }): ReactNode {
             </b>
           )}
         </Fact>
+        {asked !== null && asked !== message.due_at_ms && (
+          <Fact name="Asked for">
+            <Moment at={asked} />
+          </Fact>
+        )}
         <Fact name="Channel">
           {message.channel}
           {destination(message) && <span className="quiet"> · {destination(message)}</span>}

@@ -5,6 +5,7 @@ import { Figures } from '../ui/figures';
 import { HealthBanner } from '../ui/health';
 import { LiveStream } from '../ui/live';
 import { NextDue } from '../ui/next-due';
+import { HeldBackPanel } from '../ui/held-back';
 import { RedisFacts, Servers } from '../ui/servers';
 
 export function Overview(): ReactNode {
@@ -20,6 +21,7 @@ export function Overview(): ReactNode {
             <NextDue />
             <LiveStream />
           </div>
+          <HeldBackPanel held={stats.held_back} />
           <div className="split">
             <Servers servers={stats.servers ?? []} />
             <RedisFacts stats={stats} />
