@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
@@ -124,22 +123,4 @@ class PipeConsole:
         """Closes our side; the reader ends with the service that prints."""
         os.close(self._write)
         self._thread.join(10)
-        os.close(self._read)
-
-
-class DeafConsole:
-    """A pipe that nobody reads: who prints more than ``CAPACITY`` bytes to it hangs, as on a stopped terminal."""
-
-    CAPACITY = 4096
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        fcntl.fcntl(self._write, fcntl.F_SETPIPE_SZ, self.CAPACITY)
-
-    @property
-    def stdout(self) -> int:
-        return self._write
-
-    def close(self) -> None:
-        os.close(self._write)
         os.close(self._read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scheduler.clock import SystemClock
 from scheduler.config import Settings
@@ -48,14 +48,16 @@ def open_store(url: str, partitions: int = 1) -> MessageStore:
     return store
 
 
-def fill(store: MessageStore, count: int, due_at: Callable[[int], int], first: int = 0) -> None:
-    """Schedule ``count`` messages; the one with number ``first + i`` is due at ``due_at(i)`` ms."""
+def fill(store: MessageStore, count: int, due_at: Callable[[int], int], first: int = 0, **fields: Any) -> None:
+    """Schedule ``count`` messages; the one with number ``first + i`` is due at ``due_at(i)`` ms.  ``fields``: more of
+    each ``NewMessage``.
+    """
     new_id = IdGenerator(clock.now_ms)
     for start in range(0, count, BATCH):
         batch = []
         for i in range(start, min(count, start + BATCH)):
             due = due_at(i)
-            batch.append(NewMessage(id=new_id(), payload=f'"{text_of(first + i, due)}"', due_at=due))
+            batch.append(NewMessage(id=new_id(), payload=f'"{text_of(first + i, due)}"', due_at=due, **fields))
         store.schedule(batch)
 
 

@@ -11,22 +11,21 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from io import UnsupportedOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from loguru._logger import Core
 from loguru._logger import Logger as LoguruLogger
 
+from scheduler import systemd
 from scheduler.archive import Archive
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import StartError
+from scheduler.outlet import Stderr
 from scheduler.safetext import Masker, escape, mask
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from loguru import Message, Record
 
 __all__ = [
-    "ConsoleWriter",
     "LogSettings",
     "Logger",
     "ServiceLog",
@@ -167,7 +165,9 @@ class _Sink:
     """One destination, on a loguru core of its own: a user's handlers on loguru's global logger see nothing of it,
     and a destination that fails does not keep another one from its lines."""
 
-    def __init__(self, clock: Clock, archive: Archive | None = None) -> None:
+    def __init__(self, clock: Clock, archive: Archive | None = None, *, journal: bool = False) -> None:
+        """``journal``: systemd's, which stamps lines itself and takes their priority from ``<3>`` before each."""
+        self._journal = journal
         self._clock = clock
         self._archive = archive
         self._complained = -COMPLAIN_SECONDS
@@ -215,8 +215,8 @@ class _Sink:
 
     @classmethod
     def to_stderr(cls, level: str, clock: Clock) -> _Sink:
-        sink = cls(clock)
-        sink._loguru.add(_to_stderr, level=level, catch=False, diagnose=False, backtrace=False)
+        sink = cls(clock, journal=systemd.reads_stderr())
+        sink._loguru.add(Stderr().write, level=level, catch=False, diagnose=False, backtrace=False)
         return sink
 
     def write(self, level: str, text: str, trace: str = "") -> None:
@@ -237,6 +237,11 @@ class _Sink:
 
     def _stamp(self, record: Record) -> None:
         """Turns the text into finished lines, all under one timestamp: that is what makes a group cheap."""
+        if self._journal:
+            text = record["message"] + "\n" + record["extra"].get("trace", "")
+            priority = f"<{systemd.PRIORITIES[record['level'].name]}>"
+            record["message"] = "".join(priority + line for line in text.splitlines(keepends=True))
+            return
         now = datetime.fromtimestamp(self._clock.now_ms() / 1000).astimezone()
         record["time"] = now
         prefix = f"{now.isoformat(timespec='milliseconds')} {record['level'].name:<7} "
@@ -307,15 +312,10 @@ def _indented_trace(exception: BaseException) -> str:
     return "".join(f"{TRACE_INDENT}{escape(line)}\n" for line in text.rstrip("\n").split("\n"))
 
 
-def _to_stderr(message: Message) -> None:
-    # Looked up with each write: whoever replaces sys.stderr means the log too.
-    sys.stderr.write(message)
-
-
 def _say(text: str) -> None:
     # When stderr is gone as well, nobody is left to tell.
     with suppress(Exception):
-        sys.stderr.write(escape(text) + "\n")
+        Stderr().write(escape(text) + "\n")
 
 
 def adapt(logger: Logger, secrets: Iterable[str] = ()) -> ServiceLog:
@@ -355,32 +355,3 @@ class _Adapted:
             log(self._mask(escape(message) + trace))
         except Exception as error:  # noqa: BLE001 - somebody else's logger must not stop delivery
             _say(f"the logger failed: {type(error).__name__}: {error}")
-
-
-class ConsoleWriter:
-    """Prints groups of lines on stdout, each group whole.  Threads may share it."""
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        """``stream``: None for the process's own stdout, whatever that is at the time of a write."""
-        self._stream = stream
-        self._lock = threading.Lock()
-
-    def write(self, lines: Sequence[str]) -> None:
-        """Print the lines, escaped, in one write.  Raises OSError or ValueError when stdout is gone or closed."""
-        text = "".join(f"{line if line.isprintable() else escape(line)}\n" for line in lines)
-        with self._lock:
-            stream = self._stream or sys.stdout
-            if stream is None:
-                raise OSError("this process has no stdout")
-            stream.flush()
-            try:
-                descriptor = stream.fileno()
-            except UnsupportedOperation:
-                stream.write(text)
-                stream.flush()
-                return
-            # Past Python's buffer: what stays in it when a write fails would be printed after all, some time after the
-            # delivery was counted as failed.
-            rest = memoryview(text.encode())
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]

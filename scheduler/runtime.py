@@ -10,7 +10,7 @@ import os
 import platform
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,11 +29,12 @@ from scheduler.events import EventServer
 from scheduler.flight import InFlight, RedisTime
 from scheduler.held_back import HeldBack
 from scheduler.jobs import load
-from scheduler.logs import ConsoleWriter, Logger, ServiceLog, ServiceLogger, adapt
+from scheduler.logs import Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
 from scheduler.memory import MemoryWatch
 from scheduler.message import Claim
 from scheduler.notices import Outage
+from scheduler.outlet import ConsoleWriter
 from scheduler.rights import check_rights
 from scheduler.sentinels import watches_of
 from scheduler.store import Limits, MessageStore, store_for
@@ -154,7 +155,11 @@ class Runtime:
 
     def channels(self, redis_time: RedisTime, in_flight: InFlight) -> dict[str, Channel]:
         """The ways out that this server has, by name."""
-        write = ConsoleWriter().write if self._own_console else self._log.lines
+        console = ConsoleWriter()
+        if self._own_console:
+            echo = EchoChannel(console.write, redis_time.now_ms, console.unread_seconds)
+        else:
+            echo = EchoChannel(self._print, redis_time.now_ms)
         jobs = JobChannel(
             clock=self._clock,
             now_ms=redis_time.now_ms,
@@ -169,12 +174,16 @@ class Runtime:
             api_token=next(iter(self.settings.api.tokens), ""),
             log=self._log,
         )
-        return {"echo": EchoChannel(write, redis_time.now_ms), "webhook": webhooks, "job": jobs}
+        return {"echo": echo, "webhook": webhooks, "job": jobs}
 
     def renewal_store(self) -> MessageStore:
         """The store over connections of their own, for the renewal of locks alone."""
         wait = renewal_timeout(self.settings.redis.socket_timeout_seconds, self.settings.scheduler.lock_seconds)
         return store_for(self.settings, connect(self.redis_url, socket_timeout=wait), self._clock)
+
+    def _print(self, lines: Sequence[str]) -> int:
+        self._log.lines(lines)
+        return len(lines)
 
     def _renew(self, claim: Claim) -> bool:
         try:

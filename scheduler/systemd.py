@@ -6,6 +6,17 @@ import os
 import socket
 from contextlib import suppress
 
+PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3}
+"""syslog's number of each level."""
+
+
+def reads_stderr() -> bool:
+    """Whether stderr goes to systemd's journal, which says which stream it reads."""
+    with suppress(OSError):
+        stream = os.fstat(2)
+        return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
+    return False
+
 
 def notify(state: str) -> None:
     """Send ``READY=1``, ``STOPPING=1`` or ``WATCHDOG=1`` to the socket that systemd named, if it did."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.message import NewMessage
 from scheduler.store import MessageStore
 from tests.support.redis_server import RedisServer
 from tests.support.service import Service, add, attempts, printed, store_at
@@ -31,8 +32,8 @@ def store(redis_server: RedisServer) -> Iterator[MessageStore]:
         yield store
 
 
-def worker(folder: Path, server: RedisServer, *, read_stdout: bool = True) -> Service:
-    return Service(folder, redis_url=server.url, role="worker", read_stdout=read_stdout)
+def worker(folder: Path, server: RedisServer, **env: str) -> Service:
+    return Service(folder, redis_url=server.url, role="worker", env=env)
 
 
 def test_two_servers_deliver_each_message_once_in_sum(
@@ -59,16 +60,15 @@ def test_two_servers_deliver_each_message_once_in_sum(
 def test_the_work_of_a_server_that_is_killed_runs_elsewhere_within_eight_seconds(
     short_tmp: Path, redis_server: RedisServer, store: MessageStore
 ) -> None:
-    """The doomed one's console is read by nobody: once the pipe is full its work stays in flight until it is killed."""
-    texts = [f"m{n} {'x' * 4_000}" for n in range(150)]
-    with worker(short_tmp / "a", redis_server, read_stdout=False) as doomed:
-        ids = add(store, [(text, 0) for text in texts])
-        wait_for("hanging", lambda: store.counts().processing == 150)
-        with worker(short_tmp / "b", redis_server) as other:
+    """The doomed one's handlers never end: its work stays in flight, its locks renewed, until it is killed."""
+    stubborn = {"JOBS__MODULES": "tests.support.stubborn_jobs", "SCHEDULER__WORKERS": "30"}
+    with worker(short_tmp / "a", redis_server, **stubborn) as doomed:
+        ids = [NewMessage(id=id, payload="{}", due_at=0, channel="job", type="hold") for id in store.new_ids(30)]
+        store.schedule(ids)
+        wait_for("in flight", lambda: store.counts().processing == 30)
+        with worker(short_tmp / "b", redis_server, JOBS__MODULES="tests.support.quick_jobs") as other:
             wait_for("both are known", lambda: len(store.servers()) == 2)
             doomed.kill()
-            other.stdout.wait_for_count(150, RECOVERY_SECONDS)
-            wait_for("recorded", lambda: store.counts().finished == 150)
+            wait_for("carried out", lambda: store.counts().finished == 30, RECOVERY_SECONDS)
             assert other.stop() == 0
-    assert Counter(printed(other.stdout.texts())) == Counter(texts)
-    assert attempts(other.log()) == {id: [2] for id in ids}
+    assert attempts(other.log()) == {message.id: [2] for message in ids}

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 
 from scheduler.channels.echo import EchoChannel, text_of
-from scheduler.logs import ConsoleWriter
 from scheduler.message import Claim, Outcome, Priority
+from scheduler.outlet import ConsoleWriter
 
 DUE = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 
@@ -26,8 +26,9 @@ class Printed:
         self.writes: list[list[str]] = []
         self.outcomes: list[Outcome] = []
 
-    def write(self, lines: Sequence[str]) -> None:
+    def write(self, lines: Sequence[str]) -> int:
         self.writes.append(list(lines))
+        return len(lines)
 
     def report(self, outcomes: Sequence[Outcome]) -> None:
         self.outcomes += outcomes
@@ -71,12 +72,29 @@ def test_a_slice_is_printed_in_one_write_and_reported_at_once() -> None:
 def test_nothing_is_reported_of_what_could_not_be_printed() -> None:
     console = Printed()
 
-    def broken(_: Sequence[str]) -> None:
+    def broken(_: Sequence[str]) -> int:
         raise BrokenPipeError("the reader has gone")
 
     with pytest.raises(BrokenPipeError):
         EchoChannel(broken, lambda: float(DUE)).deliver([claim('"hello"')], console.report)
     assert console.outcomes == []
+
+
+@pytest.mark.parametrize(("unread", "delay_ms"), [(0.0, 1_000), (7.0, 7_000), (3600.0, 30_000)])
+def test_what_nobody_reads_is_given_back_for_a_while_that_grows(unread: float, delay_ms: int) -> None:
+    console, claims = Printed(), [claim(f'"m{n}"') for n in range(3)]
+    EchoChannel(lambda _: 1, lambda: float(DUE), lambda: unread).deliver(claims, console.report)
+    assert [(o.claim, o.kind, o.delay_ms, o.destination) for o in console.outcomes] == [
+        (claims[0], "ack", None, None),
+        (claims[1], "release", delay_ms, "stdout"),
+        (claims[2], "release", delay_ms, "stdout"),
+    ]
+
+
+def test_a_console_that_nobody_reads_for_long_is_a_failure_until_somebody_does() -> None:
+    unread = [10.0, 42.0, 0.0]
+    channel = EchoChannel(lambda _: 0, lambda: float(DUE), lambda: unread.pop(0))
+    assert [channel.failure for _ in range(3)] == [None, "nobody has read stdout for 42 s", None]
 
 
 @pytest.mark.parametrize(

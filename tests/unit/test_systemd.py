@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import systemd
+from scheduler import logs, systemd
+from scheduler.config import LogSettings
+from tests.support.clock import FakeClock
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -35,6 +37,28 @@ def test_it_is_told_in_its_own_words(manager: socket.socket) -> None:
 def test_without_it_nothing_happens(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     systemd.notify("READY=1")
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_the_journal_gets_priorities_and_no_second_timestamp(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, clock: FakeClock, mine: bool
+) -> None:
+    stderr = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{stderr.st_dev}:{stderr.st_ino + (not mine)}")
+    settings = LogSettings(directory=str(tmp_path), level="DEBUG")
+    log = logs.setup(settings, "scheduler", console=True, clock=clock)
+    log.debug("fine")
+    log.info("well")
+    log.warning("hm")
+    log.error("bad", exception=ValueError("why"))
+    log.close()
+    shown = capfd.readouterr().err.splitlines()
+    if mine:
+        assert shown == ["<7>fine", "<6>well", "<4>hm", "<3>bad", "<3>    | ValueError: why"]
+    else:
+        assert shown[0].startswith("20")
+        assert shown[0].endswith(" DEBUG   fine")
+    assert (tmp_path / "scheduler.log").read_text().startswith("20"), "the files have timestamps in any case"
 
 
 @pytest.mark.parametrize(
