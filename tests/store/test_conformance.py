@@ -135,6 +135,17 @@ def test_own_ids_of_several_partitions_are_replayed_too(store: MessageStore) -> 
     assert store.counts().scheduled[Priority.NORMAL] == len(MANY)
 
 
+def test_a_key_outlives_its_message(store: MessageStore, ticks: Ticks) -> None:
+    """docs/api.md says so: who deletes a message and repeats its request is told what was stored then."""
+    first = store.schedule([message("a")], idempotency_key="K", fingerprint="f")
+    store.cancel("a")
+    ticks.now += 1
+    assert store.trim("done", Limits(0, 0, 0), 10) == 1
+    again = store.schedule([message("a")], idempotency_key="K", fingerprint="f")
+    assert [(s.id, s.due_at) for s in again] == [(s.id, s.due_at) for s in first]
+    assert sum(store.counts().scheduled.values()) == 0
+
+
 def test_the_same_key_with_another_body_is_a_conflict(store: MessageStore) -> None:
     (id,) = store.idempotent_ids("K", 1)
     store.schedule([message(id)], idempotency_key="K", fingerprint="f")
