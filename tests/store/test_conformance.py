@@ -9,7 +9,7 @@ from scheduler.errors import Conflict, InvalidInput, LayoutError, NotFound
 from scheduler.keys import META, WAKE
 from scheduler.message import Message, NewMessage, Outcome, OutcomeKind, Priority, Status
 from scheduler.retry import RetryPolicy
-from scheduler.store import Changes, MessageStore
+from scheduler.store import Changes, Limits, MessageStore
 from tests.support.store import NOW, Ticks, message, outcomes, store_on
 
 MANY = [f"id{n:02}" for n in range(20)]
