@@ -23,7 +23,8 @@ EXAMPLES = 8
 def test_every_answer_is_as_documented(redis_server: RedisServer, redis_client: Any, tmp_path: Path) -> None:
     with Server(redis_server.url, tmp_path / "logs", api_threads=4) as server:
         # A scheduler that is alive, for /health; it outlives the test.
-        server.store.beat("another/scheduler", {"role": "scheduler", "progress_age_ms": -600_000})
+        # It is at work: what is due here is delivered by nobody, and would be told as a standstill.
+        server.store.beat("another/scheduler", {"role": "scheduler", "progress_age_ms": -600_000, "working": True})
         command = [
             sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tests/support/schemathesis.toml"),
             "run", f"http://127.0.0.1:{server.port}/openapi.json",
