@@ -1,32 +1,47 @@
-"""Rotated log files: compressed in a thread of their own, and bounded in number."""
+"""Log files: when they are rotated, and what becomes of them then: compressed, named by their day, and bounded."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-import sys
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, TextIO
+
+from scheduler.clock import Clock
+
+if TYPE_CHECKING:
+    from loguru import Message
 
 _CHUNK_BYTES: Final = 256 * 1024
 """zlib lets other threads run while it works on a chunk; small ones would ask for the interpreter all the time."""
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+ROTATION_RETRY_SECONDS: Final = 60.0
+"""A rotation that failed is tried again after this time; until then the file just grows."""
 _LEVEL: Final = 1
 """Log lines shrink to a tenth at the lowest level already; higher ones take the time of delivering threads."""
 
 
 class Archive:
-    """The rotated files of one log file, ``<name>.<when>.log``, and their archives, ``<name>.<when>.log.zip``."""
+    """The rotated files of one log file: ``<name>.<day>.log.zip`` and, where a day has several,
+    ``<name>.<day>.2.log.zip`` and so on, in their order.  The day is that of the first entry, in the server's zone.
+    """
 
-    def __init__(self, directory: Path, name: str, keep: int) -> None:
-        """``keep``: rotated files of this log that stay, the newest."""
+    def __init__(self, directory: Path, name: str, keep: int, say: Callable[[str], None]) -> None:
+        """``keep``: rotated files of this log that stay, the newest.  ``say``: tells what went wrong; never raises."""
         self.path: Final = directory / f"{name}.log"
         self._directory = directory
+        self._name = name
         self._keep = keep
-        # The date keeps the files of "scheduler.error" from being taken for rotated ones of "scheduler".
-        self._rotated = re.compile(rf"{re.escape(name)}\.\d{{4}}-\d\d-\d\d[^/]*\.log")
+        self._say = say
+        # The date keeps the files of "scheduler.error" from being taken for rotated ones of "scheduler".  loguru names
+        # a file by day and time when it rotates it, before this module gives it its own name.
+        self._rotated = re.compile(rf"{re.escape(name)}\.(\d{{4}}-\d\d-\d\d)(?:\.(\d+))?(_[^/]*)?\.log")
         # Its thread starts with the first file and is waited for when the process ends.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"archive-{name}")
 
@@ -50,17 +65,34 @@ class Archive:
         self._worker.shutdown(wait=True)
 
     def _archive(self, path: Path) -> None:
-        # Old ones go first: when the disk is full, that is what makes room for the new one.
         try:
-            self._prune()
-            self._compress(path)
+            if path.exists():
+                named = self._named_by_day(path)
+                # Before compressing: when the disk is full, that is what makes room for the new one.
+                self._prune()
+                self._compress(named)
         except Exception as error:  # noqa: BLE001 - the file stays uncompressed, and the next start tries again
-            with suppress(Exception):
-                sys.stderr.write(f"log file {path.name} is not compressed: {type(error).__name__}: {error}\n")
+            self._say(f"log file {path.name} is not compressed: {type(error).__name__}: {error}")
+
+    def _named_by_day(self, path: Path) -> Path:
+        """The file under its own name, which it may have got by an earlier run already."""
+        found = self._rotated.fullmatch(path.name)
+        if found is None or found[3] is None:
+            return path
+        with path.open("rb") as file:
+            begin = file.read(len("2027-01-15")).decode("ascii", "replace")
+        day = begin if _DAY.fullmatch(begin) else found[1]
+        last = max((number for other, number, _ in self._files() if other == day), default=0)
+        named = path.with_name(f"{self._name}.{day}{f'.{last + 1}' if last else ''}.log")
+        path.rename(named)
+        return named
+
+    def _files(self) -> list[tuple[str, int, Path]]:
+        """Day, number within the day and path of every rotated file that has its own name, the oldest first."""
+        found = [(self._rotated.fullmatch(p.name.removesuffix(".zip")), p) for p in self._directory.iterdir()]
+        return sorted((m[1], int(m[2] or 1), path) for m, path in found if m and not m[3])
 
     def _compress(self, path: Path) -> None:
-        if not path.exists():
-            return
         target = path.with_name(path.name + ".zip")
         part = path.with_name(path.name + ".zip.part")
         try:
@@ -74,13 +106,42 @@ class Archive:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        # A name appears only when its archive is whole; a crash before the next line leaves both, and the next start
+        # The name appears only when its archive is whole; a crash before the next line leaves both, and the next start
         # compresses the file once more, over the same archive.
         part.replace(target)
         path.unlink()
 
     def _prune(self) -> None:
-        kept = [path for path in self._directory.iterdir() if self._rotated.fullmatch(path.name.removesuffix(".zip"))]
-        # The name holds the date, so the order of names is the order of time.
-        for path in sorted(kept, key=lambda path: path.name, reverse=True)[self._keep :]:
+        for _, _, path in self._files()[: -self._keep]:
             path.unlink(missing_ok=True)
+
+
+class Rotation:
+    """loguru's question before each write: a new file?  Yes for the first entry of a day and for one byte too many."""
+
+    def __init__(self, max_bytes: int, clock: Clock) -> None:
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._day = ""
+        self._pending = False
+        self._not_before = 0.0
+
+    def __call__(self, message: Message, file: TextIO) -> bool:
+        if self._pending:
+            # Asked for and not done: it failed.  Each try costs the entry at hand, so do not try with every one.
+            self._pending = False
+            self._not_before = self._clock.monotonic() + ROTATION_RETRY_SECONDS
+        now = message.record["time"]
+        today = now.date().isoformat()
+        stat = os.fstat(file.fileno())
+        # A file of an earlier run belongs to the day on which it was last written to.
+        day = self._day or datetime.fromtimestamp(stat.st_mtime, tz=now.tzinfo).date().isoformat()
+        self._day = today
+        if not stat.st_size or self._clock.monotonic() < self._not_before:
+            return False
+        self._pending = today > day or stat.st_size + len(message) > self._max_bytes
+        return self._pending
+
+    def done(self) -> None:
+        """The rotation that was asked for has happened."""
+        self._pending = False

@@ -33,6 +33,7 @@ HISTOGRAMS = {
 GAUGES = {
     "scheduler_in_flight": "Messages claimed by this process and not yet settled.",
     "scheduler_event_viewers": "Viewers of live events that this process serves.",
+    "scheduler_log_lines_lost": "Log lines that this process could not write since its start.",
     "scheduler_clock_skew_seconds": "How far this server's clock is ahead of Redis's; below 0 behind it.",
 }
 PROGRESS = "scheduler_progress_age_seconds"

@@ -1,8 +1,9 @@
 """What the service writes down: loguru files per role, and the console.
 
-``logs/<role>.log`` holds everything, ``logs/<role>.error.log`` the errors with their tracebacks.  Both are rotated at
-midnight and by size; scheduler/archive.py compresses what was rotated.  Each entry is one line ``<ISO 8601 with zone>
-<level> <text>``; the lines of a traceback are indented, so that nothing inside of one can pass for an entry.
+``logs/<role>.log`` holds everything, ``logs/<role>.error.log`` the errors with their tracebacks (docs/logs.md).  Both
+come into being with their first entry, and are rotated at midnight and by size; scheduler/archive.py compresses what
+was rotated.  Each entry is one line ``<ISO 8601 with zone> <level> <text>``; the lines of a traceback are indented, so
+that nothing inside of one can pass for an entry.
 
 Nothing in here raises because a disk is full or a folder is gone: delivery goes on, and stderr says so once a minute.
 """
@@ -15,14 +16,15 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from loguru._logger import Core
 from loguru._logger import Logger as LoguruLogger
 
 from scheduler import systemd
-from scheduler.archive import Archive
+from scheduler.archive import Archive, Rotation
 from scheduler.clock import Clock, SystemClock
 from scheduler.errors import StartError
 from scheduler.outlet import Stderr
@@ -30,7 +32,7 @@ from scheduler.safetext import Masker, escape, mask
 
 if TYPE_CHECKING:
     from loguru import Logger as Loguru
-    from loguru import Message, Record
+    from loguru import Record
 
 __all__ = [
     "LogSettings",
@@ -45,8 +47,6 @@ __all__ = [
 
 COMPLAIN_SECONDS: Final = 60.0
 """A log that cannot be written is mentioned on stderr this often."""
-ROTATION_RETRY_SECONDS: Final = 60.0
-"""A rotation that failed is tried again after this time; until then the file just grows."""
 TRACE_INDENT: Final = "    | "
 
 
@@ -69,8 +69,14 @@ class ServiceLog(Protocol):
 
     def error(self, message: str, /, *, exception: BaseException | None = None) -> None: ...
 
-    def lines(self, texts: Sequence[str], /) -> None:
-        """Many info lines at once, for the file only; in one write, under one timestamp."""
+    def lines(self, texts: Sequence[str], /, *, attempts: bool = False) -> None:
+        """Many info lines at once, in one write, under one timestamp; for the file only.  ``attempts``: of webhooks and
+        jobs, for the console too when ``Logs.ConsoleAttempts`` is on.
+        """
+
+    @property
+    def lost(self) -> int:
+        """Lines that could not be written, since the start."""
 
 
 class LogSettings(Protocol):
@@ -84,6 +90,8 @@ class LogSettings(Protocol):
     def max_bytes(self) -> int: ...
     @property
     def keep(self) -> int: ...
+    @property
+    def console_attempts(self) -> bool: ...
 
 
 def setup(
@@ -92,8 +100,8 @@ def setup(
     """The log of one process, with files of its own: ``role`` is ``scheduler``, ``api-1`` …; a second process of the
     same role on the same folder gets ``<role>-2``.
 
-    ``console``: show everything but ``lines`` on stderr too.  ``secrets``: masked wherever they turn up.
-    Raises StartError when the folder cannot be written to.
+    ``console``: show it on stderr too, ``lines`` only as ``Logs.ConsoleAttempts`` says.  ``secrets``: masked wherever
+    they turn up.  Raises StartError when the folder cannot be written to.
     """
     clock = clock or SystemClock()
     masker = Masker(secrets)
@@ -102,8 +110,9 @@ def setup(
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock, name = _own_name(directory, role)
+        say = partial(_say, clock)
         main, errors = (
-            _Sink.to_file(Archive(directory, name + suffix, settings.keep), settings.max_bytes, level, clock)
+            _Sink.to_file(Archive(directory, name + suffix, settings.keep, say), settings.max_bytes, level, clock)
             for suffix, level in (("", settings.level), (".error", "ERROR"))
         )
     except OSError as error:
@@ -113,18 +122,29 @@ def setup(
             f"The log folder {directory.absolute()} cannot be used: {error.strerror}. Choose another one with "
             "Logs.Directory in config/appsettings.json or with the environment variable LOGS__DIRECTORY."
         ) from error
-    return ServiceLogger(main, errors, _Sink.to_stderr(settings.level, clock) if console else None, masker, lock)
+    shown = _Sink.to_stderr(settings.level, clock) if console else None
+    return ServiceLogger(main, errors, shown, masker, lock, console_attempts=settings.console_attempts)
 
 
 class ServiceLogger:
     """A ``ServiceLog`` to files, and to stderr when asked for.  Threads may share it."""
 
-    def __init__(self, main: _Sink, errors: _Sink, console: _Sink | None, masker: Masker, lock: int) -> None:
+    def __init__(
+        self,
+        main: _Sink,
+        errors: _Sink,
+        console: _Sink | None,
+        masker: Masker,
+        lock: int,
+        *,
+        console_attempts: bool,
+    ) -> None:
         self._main = main
         self._errors = errors
         self._console = console
         self._mask = masker
         self._lock = lock
+        self._console_attempts = console_attempts
 
     def debug(self, message: str, /) -> None:
         self._write("DEBUG", message)
@@ -140,10 +160,17 @@ class ServiceLogger:
         self._write("ERROR", message, trace)
         self._errors.write("ERROR", self._mask(escape(message)), trace)
 
-    def lines(self, texts: Sequence[str], /) -> None:
+    def lines(self, texts: Sequence[str], /, *, attempts: bool = False) -> None:
         if texts:
             clean = [text if text.isprintable() else escape(text) for text in texts]
-            self._main.write("INFO", self._mask("\n".join(clean)))
+            group = self._mask("\n".join(clean))
+            self._main.write("INFO", group)
+            if attempts and self._console and self._console_attempts:
+                self._console.write("INFO", group)
+
+    @property
+    def lost(self) -> int:
+        return sum(sink.lost for sink in (self._main, self._errors, self._console) if sink)
 
     def close(self) -> None:
         """Close the files; what was rotated is compressed first.  What is logged later goes nowhere."""
@@ -171,7 +198,8 @@ class _Sink:
         self._clock = clock
         self._archive = archive
         self._complained = -COMPLAIN_SECONDS
-        self._lost = 0
+        self.lost = 0
+        """Lines that could not be written, since the start."""
         # loguru has no public way to a second core: copy.deepcopy(logger) would copy the user's handlers, or fail on
         # the streams that they hold.
         self._loguru: Loguru = LoguruLogger(  # type: ignore[no-untyped-call, assignment]
@@ -191,7 +219,9 @@ class _Sink:
     def to_file(cls, archive: Archive, max_bytes: int, level: str, clock: Clock) -> _Sink:
         sink = cls(clock, archive)
         archive.adopt_leftovers()
-        rotation = _Rotation(max_bytes, clock)
+        if archive.path.exists():
+            archive.path.open("a").close()  # raises now what would be a lost line later
+        rotation = Rotation(max_bytes, clock)
 
         def archive_rotated(path: str) -> None:
             rotation.done()
@@ -203,6 +233,7 @@ class _Sink:
             rotation=rotation,
             # loguru compresses in the thread that logs, which is one that delivers: only hand the file over.
             compression=archive_rotated,
+            delay=True,
             encoding="utf-8",
             errors="backslashreplace",
             # Caught by ``write``: loguru's own report on stderr is twenty lines for each one that is lost.
@@ -224,7 +255,7 @@ class _Sink:
         try:
             (self._loguru.bind(trace=trace) if trace else self._loguru).log(level, text)
         except Exception as error:  # noqa: BLE001 - whatever ails a log, delivery goes on
-            self._lost += text.count("\n") + 1
+            self.lost += text.count("\n") + 1
             self._complain(error)
 
     def close(self) -> None:
@@ -239,12 +270,10 @@ class _Sink:
         """Turns the text into finished lines, all under one timestamp: that is what makes a group cheap."""
         if self._journal:
             text = record["message"] + "\n" + record["extra"].get("trace", "")
-            priority = f"<{systemd.PRIORITIES[record['level'].name]}>"
+            priority = _priority(record["level"].name)
             record["message"] = "".join(priority + line for line in text.splitlines(keepends=True))
             return
-        now = datetime.fromtimestamp(self._clock.now_ms() / 1000).astimezone()
-        record["time"] = now
-        prefix = f"{now.isoformat(timespec='milliseconds')} {record['level'].name:<7} "
+        record["time"], prefix = _stamp(self._clock, record["level"].name)
         lines = record["message"].replace("\n", "\n" + prefix)
         record["message"] = f"{prefix}{lines}\n{record['extra'].get('trace', '')}"
 
@@ -254,38 +283,7 @@ class _Sink:
             return
         self._complained = now
         name = self._archive.path.name if self._archive else "stderr"
-        _say(f"log {name}: {self._lost} lines lost: {type(error).__name__}: {error}")
-
-
-class _Rotation:
-    """loguru's question before each write: a new file?  Yes for the first entry of a day and for one byte too many."""
-
-    def __init__(self, max_bytes: int, clock: Clock) -> None:
-        self._max_bytes = max_bytes
-        self._clock = clock
-        self._day = ""
-        self._pending = False
-        self._not_before = 0.0
-
-    def __call__(self, message: Message, file: TextIO) -> bool:
-        if self._pending:
-            # Asked for and not done: it failed.  Each try costs the entry at hand, so do not try with every one.
-            self._pending = False
-            self._not_before = self._clock.monotonic() + ROTATION_RETRY_SECONDS
-        now = message.record["time"]
-        today = now.date().isoformat()
-        stat = os.fstat(file.fileno())
-        # A file of an earlier run belongs to the day on which it was last written to.
-        day = self._day or datetime.fromtimestamp(stat.st_mtime, tz=now.tzinfo).date().isoformat()
-        self._day = today
-        if not stat.st_size or self._clock.monotonic() < self._not_before:
-            return False
-        self._pending = today > day or stat.st_size + len(message) > self._max_bytes
-        return self._pending
-
-    def done(self) -> None:
-        """The rotation that was asked for has happened."""
-        self._pending = False
+        _say(self._clock, f"log {name}: {self.lost} lines lost: {type(error).__name__}: {error}")
 
 
 def _own_name(directory: Path, role: str) -> tuple[int, str]:
@@ -312,10 +310,22 @@ def _indented_trace(exception: BaseException) -> str:
     return "".join(f"{TRACE_INDENT}{escape(line)}\n" for line in text.rstrip("\n").split("\n"))
 
 
-def _say(text: str) -> None:
+def _stamp(clock: Clock, level: str) -> tuple[datetime, str]:
+    """Now, and what an entry begins with."""
+    now = datetime.fromtimestamp(clock.now_ms() / 1000).astimezone()
+    return now, f"{now.isoformat(timespec='milliseconds')} {level:<7} "
+
+
+def _say(clock: Clock, text: str) -> None:
+    prefix = _priority("ERROR") if systemd.reads_stderr() else _stamp(clock, "ERROR")[1]
     # When stderr is gone as well, nobody is left to tell.
     with suppress(Exception):
-        Stderr().write(escape(text) + "\n")
+        Stderr().write(f"{prefix}{escape(text)}\n")
+
+
+def _priority(level: str) -> str:
+    """What a line for systemd's journal begins with."""
+    return f"<{systemd.PRIORITIES[level]}>"
 
 
 def adapt(logger: Logger, secrets: Iterable[str] = ()) -> ServiceLog:
@@ -332,6 +342,7 @@ class _Adapted:
         self._warning: Callable[[str], object] = getattr(logger, "warning", logger.error)
         self._debug: Callable[[str], object] | None = getattr(logger, "debug", None)
         self._mask = masker
+        self.lost = 0
 
     def debug(self, message: str, /) -> None:
         if self._debug:
@@ -346,7 +357,8 @@ class _Adapted:
     def error(self, message: str, /, *, exception: BaseException | None = None) -> None:
         self._call(self._error, message, "\n" + _indented_trace(exception).rstrip("\n") if exception else "")
 
-    def lines(self, texts: Sequence[str], /) -> None:
+    def lines(self, texts: Sequence[str], /, *, attempts: bool = False) -> None:
+        del attempts
         for text in texts:
             self._call(self._info, text)
 
@@ -354,4 +366,5 @@ class _Adapted:
         try:
             log(self._mask(escape(message) + trace))
         except Exception as error:  # noqa: BLE001 - somebody else's logger must not stop delivery
-            _say(f"the logger failed: {type(error).__name__}: {error}")
+            self.lost += 1
+            _say(SystemClock(), f"the logger failed: {type(error).__name__}: {error}")

@@ -163,7 +163,7 @@ class Outcome(NamedTuple):
     detail: str | None = None
     """ack: a text for the attempt's log line (the echo channel's message)."""
     destination: str | None = None
-    """release: ``host:port`` that had no room for it."""
+    """``host:port`` that it was for, where the channel has such; release: that had no room for it."""
     cut_short: bool = False
     """retry: this server's stop ended the attempt.  It is charged, and is never the message's last one."""
 

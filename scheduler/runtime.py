@@ -333,11 +333,13 @@ class _Delivery:
             "progress_age_ms": round(age * 1000),
             "stopping": self._stopping,
             "failure": self.workers.failure(),
+            "log_lines_lost": self._log.lost,
             "working": self.workers.deliveries.working(),
             "events_port": self._events.port if self._events else None,
             "gauges": {
                 "scheduler_event_viewers": self._events.viewers if self._events else 0,
                 "scheduler_in_flight": len(self.workers.in_flight),
+                "scheduler_log_lines_lost": self._log.lost,
             },
         }
 

@@ -392,11 +392,13 @@ class LogSettings(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least that is logged."""
     max_bytes: int = _whole(100 * 2**20, 1024, _PIB)
-    """Size at which a log file is rotated, besides every midnight."""
+    """Size at which a log file is rotated, besides every midnight of the server's zone (`TZ`)."""
     keep: int = _whole(14, 1, 10_000)
-    """Rotated archives that are kept of each log file."""
+    """Archives kept of each log file, the newest; a day with more than `Logs.MaxBytes` has several."""
     console: bool = True
     """Show on stderr what the service logs about itself. Messages to the `echo` channel are on stdout either way."""
+    console_attempts: bool = False
+    """Show each attempt of a webhook or job on stderr too: delivered, or tried again. Needs `Logs.Console`."""
 
 
 class Settings(Section):

@@ -35,10 +35,12 @@ crash."""
 def attempt_line(outcome: Outcome) -> str:
     """The one line that the log holds of an attempt."""
     c = outcome.claim
-    line = (
-        f"{outcome.kind} id={c.id} channel={c.channel} attempt={c.attempt} "
-        f"lateness_ms={outcome.lateness_ms:.1f} duration_ms={outcome.duration_ms:.1f}"
-    )
+    line = f"{outcome.kind} id={c.id} channel={c.channel}"
+    if c.type is not None:
+        line += f" type={c.type}"
+    if outcome.destination is not None:
+        line += f" destination={outcome.destination}"
+    line += f" attempt={c.attempt} lateness_ms={outcome.lateness_ms:.1f} duration_ms={outcome.duration_ms:.1f}"
     if outcome.kind == "retry":
         line += f" again_in_ms={outcome.delay_ms}"
     if outcome.error is not None:
@@ -202,7 +204,8 @@ class Workers:
         # What was given back is told in sums (held_back.py): an endpoint that hangs gives back a thousand a minute.
         lines = [attempt_line(outcome) for outcome in decided if outcome.kind in ("ack", "retry")]
         if lines:
-            self._log.lines(lines)
+            # The echo channel has printed its messages already.
+            self._log.lines(lines, attempts=decided[0].claim.channel != "echo")
         for outcome in decided:
             if outcome.kind == "dead":  # somebody has to look at it; a retry looks after itself
                 self._log.error(attempt_line(outcome))

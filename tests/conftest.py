@@ -6,11 +6,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 
 from tests.support.clock import FakeClock
 from tests.support.redis_server import RedisServer, described
+
+# No deadline: on a busy machine an example takes 0.1 ms or 300 ms, which says nothing of the code.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 
 def pytest_report_header() -> str:

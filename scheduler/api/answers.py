@@ -131,6 +131,9 @@ class ServerOut(_Answer):
     )
     clock_skew_ms: int | None = Field(description="So far its clock is ahead of Redis's; below 0 behind it.")
     failure: str | None = Field(description="Why it reports and delivers nothing, in words; null while all is well.")
+    log_lines_lost: int | None = Field(
+        description="Log lines that it could not write since its start, as on a full disk."
+    )
     version: str | None
     pid: int | None
     host: str | None

@@ -167,6 +167,7 @@ def _server(name: str, snapshot: dict[str, Any], settings: Settings) -> dict[str
         "progress_age_ms": snapshot.get("progress_age_ms"),
         "failure": failure(snapshot, settings),
         "clock_skew_ms": snapshot.get("clock_skew_ms"),
+        "log_lines_lost": snapshot.get("log_lines_lost"),
         "version": snapshot.get("version"),
         "pid": snapshot.get("pid"),
         "host": snapshot.get("host"),

@@ -76,10 +76,13 @@ class ApiRuntime:
 
     def describe(self) -> Mapping[str, Any]:
         """What this process reports beside its figures."""
+        log = self.services.log
         return {
             "role": "api",
             "version": __version__,
             "pid": os.getpid(),
             "host": platform.node(),
             "started_at": self._started_at,
+            "log_lines_lost": log.lost,
+            "gauges": {"scheduler_log_lines_lost": log.lost},
         }

@@ -63,6 +63,8 @@ def test_a_logger_that_fails_stops_nothing(redis_url: str) -> None:
     with Running(redis_url, logger=Failing()) as runtime:
         ids = runtime.add(3)
         wait_for("delivered", lambda: {runtime.store.get(id).status for id in ids} == {Status.DELIVERED})
+        wait_for("lost lines are reported", lambda: runtime.store.servers()["here/scheduler"]["log_lines_lost"] > 0)
+        assert runtime.store.servers()["here/scheduler"]["gauges"]["scheduler_log_lines_lost"] > 0
 
 
 def test_it_can_be_started_again_after_a_stop(redis_url: str) -> None:

@@ -52,6 +52,13 @@ def test_every_method_arrives_with_its_body_or_without(make: Channels, endpoint:
         assert request.headers["content-type"] == "application/json"
 
 
+def test_every_outcome_names_its_destination(make: Channels, endpoint: Endpoint) -> None:
+    gone = f"http://127.0.0.1:{free_port()}/"
+    urls = [endpoint.url("/hello"), endpoint.url("/status/500"), gone, "http://10.0.0.1:81/"]
+    outcomes = deliver(make(), *[claim(url, number) for number, url in enumerate(urls)])
+    assert [outcome.destination for outcome in outcomes] == [url.split("/")[2] for url in urls]
+
+
 def test_a_handle_that_is_used_again_carries_nothing_over(make: Channels, endpoint: Endpoint) -> None:
     channel = make()
     deliver(channel, claim(endpoint.url("/1"), 1, method="PUT", headers={"X-Own": "1"}, payload='"secret"'))

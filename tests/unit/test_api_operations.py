@@ -235,6 +235,7 @@ class TestHeartbeat:
         assert name == runtime.name
         assert name.startswith(f"{SERVER}/api-")
         assert snapshot["role"] == "api"
+        assert (snapshot["log_lines_lost"], snapshot["gauges"]) == (0, {"scheduler_log_lines_lost": 0})
         clock.advance(1)
         wait_for("the next heartbeat", lambda: store.servers()[name]["age_ms"] == 0)
         runtime.stop()

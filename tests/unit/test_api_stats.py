@@ -119,7 +119,7 @@ class TestStats:
         assert stats(api)["history"] == []
 
     def test_servers_with_their_role_their_load_and_their_last_sign_of_life(self, api: Api, clock: FakeClock) -> None:
-        beat(api, version="1.0.0", pid=7, host="one", started_at=START_MS, in_flight=12)
+        beat(api, version="1.0.0", pid=7, host="one", started_at=START_MS, in_flight=12, log_lines_lost=3)
         api.store.beat(f"{SERVER}/api-9", {"role": "api", "version": "1.0.0", "pid": 9, "host": "one"})
         clock.advance(2)
         worker, http = sorted(stats(api)["servers"], key=lambda server: str(server["role"]), reverse=True)
@@ -131,6 +131,7 @@ class TestStats:
             "progress_age_ms": 0,
             "failure": None,
             "clock_skew_ms": None,
+            "log_lines_lost": 3,
             "version": "1.0.0",
             "pid": 7,
             "host": "one",

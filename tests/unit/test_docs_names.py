@@ -11,7 +11,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from scheduler import logs
+from scheduler import exposition, logs
 from scheduler.config import LogSettings
 from scheduler.message import Claim, Outcome, Priority
 from scheduler.settings import every_setting
@@ -42,7 +42,7 @@ def samples(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict
     claim = Claim("a", "t", 1, 1, "webhook", "1", None, None, None, Priority.NORMAL, 1, 0)
     figures.attempts([Outcome(claim, "release", delay_ms=1, destination="slow.example:443")])
     figures.count("scheduler_redis_clock_steps", direction="back")
-    gauges = dict.fromkeys(("scheduler_in_flight", "scheduler_event_viewers", "scheduler_clock_skew_seconds"), 1)
+    gauges = dict.fromkeys(exposition.GAUGES, 1)
     api.store.beat(
         "here/scheduler", {"role": "scheduler", "progress_age_ms": 0, "gauges": gauges, **figures.snapshot()}
     )

@@ -74,7 +74,9 @@ def of_today(path: Path) -> None:
 
 
 def archives(folder: Path, name: str = "scheduler") -> list[Path]:
-    return sorted(p for p in folder.glob(f"{name}.*.zip") if re.match(rf"{name}\.\d", p.name))
+    """In the order in which they were made: day, then number within the day."""
+    named = [(re.fullmatch(rf"{name}\.(\d{{4}}-\d\d-\d\d)(?:\.(\d+))?\.log\.zip", p.name), p) for p in folder.iterdir()]
+    return [path for _, _, path in sorted((m[1], int(m[2] or 1), p) for m, p in named if m)]
 
 
 def unzipped(path: Path) -> str:
@@ -296,7 +298,8 @@ def test_what_a_crash_left_uncompressed_is_compressed_at_the_next_start(start: S
     part = tmp_path / (left.name + ".zip.part")
     part.write_bytes(b"half")
     start().close()
-    assert unzipped(tmp_path / (left.name + ".zip")) == "left\n"
+    # What begins with no date, as no file of ours does, keeps the day that it was rotated.
+    assert unzipped(tmp_path / "scheduler.2026-01-01.log.zip") == "left\n"
     assert not left.exists()
     assert not part.exists()
 
@@ -336,6 +339,56 @@ def test_a_rotation_that_fails_costs_one_entry_and_is_tried_again_later(
     assert texts(tmp_path / "scheduler.log") == ["later"]
 
 
+def test_an_archive_is_named_by_its_day_and_numbered_within_it(start: Start, tmp_path: Path, clock: FakeClock) -> None:
+    log = start(max_bytes=1024, keep=100)
+    for _ in range(12):
+        log.info("x" * 200)
+    clock.advance(DAY)
+    log.info("the next day")
+    log.close()
+    names = [path.name for path in archives(tmp_path)]
+    assert names == [f"scheduler.2027-01-15{number}.log.zip" for number in ("", ".2", ".3")]
+    assert {unzipped(path)[:10] for path in archives(tmp_path)} == {"2027-01-15"}
+
+
+def test_one_that_a_crash_left_with_its_own_name_keeps_it(start: Start, tmp_path: Path) -> None:
+    left = tmp_path / "scheduler.2026-01-01.2.log"
+    left.write_text("2026-01-01T08:00:00.000+00:00 INFO    left\n")
+    # The process died between the archive's last step and the removal of the file.
+    (tmp_path / f"{left.name}.zip").write_bytes(b"the same")
+    start().close()
+    assert [path.name for path in archives(tmp_path)] == [f"{left.name}.zip"]
+    assert unzipped(archives(tmp_path)[0]).endswith("left\n")
+
+
+def test_there_is_no_file_before_its_first_entry(start: Start, tmp_path: Path) -> None:
+    log = start()
+    assert list(tmp_path.glob("*.log")) == []
+    log.info("x")
+    assert [path.name for path in tmp_path.glob("*.log")] == ["scheduler.log"]
+    log.error("x")
+    assert sorted(path.name for path in tmp_path.glob("*.log")) == ["scheduler.error.log", "scheduler.log"]
+
+
+def test_a_file_that_cannot_be_written_to_is_told_at_the_start(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "scheduler.error.log").mkdir()
+    with pytest.raises(StartError, match=r"cannot be used: Is a directory.*Logs\.Directory"):
+        start()
+
+
+def test_attempts_are_shown_on_the_console_when_it_is_asked_for(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(console=True).lines(["quiet"], attempts=True)
+    log = start(console=True, console_attempts=True)
+    log.lines(["echo"])
+    log.lines([f"retry {SECRET}", "ack"], attempts=True)
+    shown = capsys.readouterr().err.splitlines()
+    assert [line[STAMP.match(line).end() :] for line in shown] == ["retry ***", "ack"]  # type: ignore[union-attr]
+    start(console=False, console_attempts=True).lines(["no console"], attempts=True)
+    assert capsys.readouterr().err == ""
+
+
 # -------------------------------------------------------------------------------------------------------------- trouble
 @unflushed
 def test_a_full_disk_raises_nothing_and_is_mentioned_once_a_minute(
@@ -347,11 +400,15 @@ def test_a_full_disk_raises_nothing_and_is_mentioned_once_a_minute(
         log.lines(["a", "b"])
     log.error("e", exception=ValueError("x"))
     assert texts_of_errors(tmp_path) == ["e"]
-    complaint = "log scheduler.log: 2 lines lost: OSError: [Errno 28] No space left on device\n"
-    assert capsys.readouterr().err == complaint
+    complaint = "ERROR   log scheduler.log: 2 lines lost: OSError: [Errno 28] No space left on device\n"
+    assert (
+        capsys.readouterr().err
+        == f"{datetime.fromtimestamp(START_MS / 1000).astimezone().isoformat(timespec='milliseconds')} {complaint}"
+    )
     clock.advance(61)
     log.lines(["c"])
     assert "log scheduler.log: 102 lines lost" in capsys.readouterr().err
+    assert log.lost == 102
     log.close()
 
 
@@ -481,8 +538,11 @@ def test_an_injected_logger_that_raises_stops_nothing(capsys: pytest.CaptureFixt
         def info(self, message: str) -> None:
             raise RuntimeError("broken")
 
-    adapt(Broken()).lines(["x"])
-    assert capsys.readouterr().err == "the logger failed: RuntimeError: broken\n"
+    log = adapt(Broken())
+    log.lines(["x"])
+    stamp, line = STAMP.match(shown := capsys.readouterr().err), "the logger failed: RuntimeError: broken\n"
+    assert stamp
+    assert (shown[stamp.end() :], log.lost) == (line, 1)
 
 
 def test_our_own_logger_is_adapted_to_itself(start: Start) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -411,6 +412,29 @@ def test_a_channel_may_say_itself_when_to_try_again(store: FlakyStore, clock: Fa
 def test_an_attempt_is_one_line(outcome: dict[str, Any], line: str) -> None:
     claim = Claim("a", "t", 2, 0, "echo", "1", None, None, None, Priority.NORMAL, 0, 0)
     assert attempt_line(Outcome(claim, **outcome)) == line
+
+
+def test_the_line_says_what_the_message_was_for() -> None:
+    job = Claim("a", "t", 1, 0, "job", "1", None, "send_email", None, Priority.NORMAL, 0, 0)
+    assert attempt_line(Outcome(job, "ack")).startswith("ack id=a channel=job type=send_email attempt=1 ")
+    webhook = job._replace(id="L1vKQlWzI7GuBHxy", channel="webhook", type=None)
+    line = attempt_line(
+        Outcome(webhook, "retry", 31.2, 0.8, 900, error="HTTP 500", destination="shop.example:443"),
+    )
+    page = (Path(__file__).parents[2] / "docs" / "logs.md").read_text("utf-8")
+    assert f" INFO    {line}\n" in page
+
+
+@pytest.mark.parametrize(("channel", "shown"), [("echo", False), ("webhook", True), ("job", True)])
+def test_the_console_may_show_attempts_but_of_what_it_has_printed_itself(
+    store: FlakyStore, pool: MakePool, monkeypatch: pytest.MonkeyPatch, channel: str, shown: bool
+) -> None:
+    said: list[bool] = []
+    p = pool()
+    monkeypatch.setattr(p.workers._log, "lines", lambda _, *, attempts=False: said.append(attempts))
+    claim = Claim("a", "t", 1, 0, channel, "1", None, None, None, Priority.NORMAL, 0, 0)
+    p.workers._report([Outcome(claim, "ack")])
+    assert said == [shown]
 
 
 # -- stop --------------------------------------------------------------------------------------------------------------

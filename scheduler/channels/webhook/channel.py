@@ -143,7 +143,7 @@ class WebhookChannel:
                 refused.append(Outcome(claim, "dead", error=one_line(f"its webhook cannot be read: {error}")))
                 continue
             if prepared.refusal:
-                refused.append(Outcome(claim, "retry", error=prepared.refusal))
+                refused.append(Outcome(claim, "retry", error=prepared.refusal, destination=prepared.url.destination))
             else:
                 deliveries.append(Delivery(claim, prepared, report))
         with self._lock:

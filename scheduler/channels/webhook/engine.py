@@ -282,13 +282,12 @@ class Engine:
             self._settle(delivery, Outcome(delivery.claim, "retry", waited_ms, error=error))
 
     def _release(self, delivery: Delivery, delay_ms: int | None) -> None:
-        destination = delivery.prepared.url.destination
-        self._settle(delivery, Outcome(delivery.claim, "release", delay_ms=delay_ms, destination=destination))
+        self._settle(delivery, Outcome(delivery.claim, "release", delay_ms=delay_ms))
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         del self._held[id(delivery)]
         self.settled += 1
-        self._outcomes[delivery.report].append(outcome)
+        self._outcomes[delivery.report].append(outcome._replace(destination=delivery.prepared.url.destination))
 
     def _flush(self) -> None:
         """Report together what was settled together: the store takes a hundred outcomes in one round trip."""
