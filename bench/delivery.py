@@ -14,6 +14,7 @@ from bench.service import Service, in_words, wait_quiet
 from bench.table import check, percentile
 from scheduler.message import Outcome
 from scheduler.store import MessageStore
+from tests.support.store import take
 
 LEAD_MS = 500
 """Between the end of filling and the first moment."""
@@ -50,7 +51,7 @@ def claim_and_settle(store: MessageStore, count: int) -> float:
     wait_quiet(store.client)
     done = 0
     began = time.perf_counter()
-    while claims := store.claim(100, 5000, "bare").claims:
+    while claims := take(store, 100, 5000, "bare").claims:
         done += sum(store.settle([Outcome(claim, "ack") for claim in claims]))
     seconds = time.perf_counter() - began
     check(done == count, f"the bare loop settled {done:,} of {count:,}")

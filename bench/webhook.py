@@ -24,6 +24,7 @@ import urllib3
 from bench.table import Figure, Row, check, markdown, percentile
 from scheduler.channels.webhook import WebhookChannel, WebhookTarget
 from scheduler.clock import SystemClock
+from scheduler.lanes import Lane, Lanes
 from scheduler.logs import adapt
 from scheduler.message import Claim, Outcome, Priority
 from scheduler.settings import WebhookSettings
@@ -48,6 +49,9 @@ class Driver:
 
     def __init__(self, channel: WebhookChannel) -> None:
         self._channel = channel
+        (spec,) = channel.lanes()
+        lane = Lane(spec, batch=100, size=lambda: 100, shares=False)
+        self._lanes = Lanes([lane], threads=1, monotonic=time.monotonic)
         self._clock = SystemClock()
         self._due: list[tuple[int, int, str]] = []
         self._changed = threading.Condition()
@@ -65,11 +69,13 @@ class Driver:
         began = time.perf_counter()
         while self._left and time.perf_counter() - began < seconds:
             with self._changed:
-                claims = self._claim(min(100, self._channel.capacity))
+                claims = self._claim(sum(budget.most for budget in self._lanes.wanted().budgets))
                 if not claims:
                     self._changed.wait(0.002)
                     continue
+            self._lanes.slices("webhook", claims)
             self._channel.deliver(claims, self._report)
+            self._lanes.slice_ended("webhook")
         return Run(time.perf_counter() - began, self._kinds, self._lateness)
 
     def _claim(self, room: int) -> list[Claim]:
@@ -79,12 +85,15 @@ class Driver:
             due_at, number, target = heapq.heappop(self._due)
             claims.append(
                 Claim(
-                    f"{number:016d}", "t", 1, due_at, "webhook", PAYLOAD, target, None, None, Priority.NORMAL, due_at, 0
+                    f"{number:016d}", "t", 1, due_at, "webhook", PAYLOAD, target, None, None, Priority.NORMAL, due_at,
+                    0, "webhook",
                 )
-            )
+            )  # fmt: skip
         return claims
 
     def _report(self, outcomes: Sequence[Outcome]) -> None:
+        given_back = sum(outcome.kind == "release" for outcome in outcomes)
+        self._lanes.reported("webhook", len(outcomes) - given_back, given_back)
         with self._changed:
             for outcome in outcomes:
                 self._kinds[outcome.kind] += 1

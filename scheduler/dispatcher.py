@@ -26,6 +26,7 @@ class Dispatcher:
         workers: Workers,
         *,
         owner: str,
+        batch_size: int,
         lock_seconds: float,
         poll_seconds: float,
         clock: Clock,
@@ -37,6 +38,7 @@ class Dispatcher:
         self._store = store
         self._workers = workers
         self._owner = owner
+        self._batch_size = batch_size
         self._lock_ms = round(lock_seconds * 1000)
         self._poll = poll_seconds
         self._clock = clock
@@ -63,25 +65,27 @@ class Dispatcher:
 
     def tick(self) -> float:
         """One step: claim and hand over.  Seconds to sleep until the next one."""
-        room = self._workers.room()
-        if room == 0:
-            if self._workers.stalled():
-                self._workers.release_waiting()
+        lanes = self._workers.lanes
+        wanted = lanes.wanted()
+        if not wanted.budgets:
             self._progress = self._clock.monotonic()
             return self._poll  # woken as soon as a worker is free
         asked = self._clock.monotonic()
         try:
-            claimed = self._store.claim(room, self._lock_ms, self._owner)
+            claimed = self._store.claim(wanted, self._batch_size, self._lock_ms, self._owner)
         except StoreUnavailable as error:
             return self._redis_away(error)
         longest = self._redis_away(claimed.error) if claimed.error else self._redis_answers()
         self._redis_time.heard(claimed.redis_ms)
+        lanes.took(wanted, claimed.claims)
         claims = claimed.claims
         if claims and (self._clock.monotonic() - asked) * 1000 > self._lock_ms / 3:
             claims = self._still_held(claims)
         if claims:
             self._workers.submit(claims)
         self._progress = self._clock.monotonic()
+        if lanes.again():
+            return 0.0
         return longest if claimed.wait_ms is None else min(longest, claimed.wait_ms / 1000)
 
     def _still_held(self, claims: list[Claim]) -> list[Claim]:

@@ -5,8 +5,8 @@ Every key of a partition carries the hash tag ``{p}``, so that one script's keys
 ====================================  ======  ==========================================================================
 key                                   type    holds
 ====================================  ======  ==========================================================================
-``ms1:{p}:due:high`` ``:normal``      zset    id → due_at (ms): what waits
-``:low``
+``ms1:{p}:due:<lane>:<priority>``     zset    id → due_at (ms): what waits in a lane, for each priority one set
+``ms1:{p}:lanes``                     zset    lane → 0: the lanes in which something waits, or lately waited
 ``ms1:{p}:locks``                     zset    id → lock expiry (ms): what is in flight
 ``ms1:{p}:held``                      zset    id → ``b`` (ms): what back-pressure put off and nobody has attempted since
 ``ms1:{p}:dead``                      zset    id → when it was given up (ms)
@@ -37,7 +37,7 @@ from zlib import crc32
 from scheduler.message import ENDINGS
 
 PREFIX = "ms1"
-LAYOUT = 1
+LAYOUT = 2
 
 FIELDS: dict[str, str] = {
     "p": "payload, JSON text",
@@ -46,6 +46,7 @@ FIELDS: dict[str, str] = {
     "q": "priority; left out for normal",
     "t": "target: the channel's options, JSON text",
     "y": "type",
+    "j": "lane; left out where it follows from channel and type",
     "w": "owner",
     "r": "retry policy; left out when the settings decide",
     "s": "status; left out while scheduled",
@@ -81,16 +82,16 @@ class PartitionKeys:
         self.partition = partition
         base = f"{PREFIX}:{{{partition}}}:"
         self._names = {
-            "due_high": base + "due:high",
-            "due_normal": base + "due:normal",
-            "due_low": base + "due:low",
+            "lanes": base + "lanes",
             "locks": base + "locks",
             "held": base + "held",
             "dead": base + "dead",
             "done": base + "done",
             "meta": base + "meta",
             "events": base + "events",
-            # Prefixes, not keys: the scripts append an id.  Allowed in a cluster, as the hash tag is in the prefix.
+            # Prefixes, not keys: the scripts append a lane and a priority, or an id.  Allowed in a cluster, as the hash
+            # tag is in the prefix.
+            "due": base + "due:",
             "msg": base + "msg:",
             "idem": base + "idem:",
         }
@@ -99,10 +100,17 @@ class PartitionKeys:
         return self._names[name]
 
     def using(self, **aliases: str) -> PartitionKeys:
-        """These keys, with further names for some: ``using(kept="done")`` for a script that works on any set."""
+        """These keys, with further names for some: ``using(kept="done")`` for a script that works on any set.
+
+        ``due:<lane>:<priority>`` names the due set of a lane.
+        """
         keys = PartitionKeys(self.partition)
-        keys._names.update({alias: self._names[name] for alias, name in aliases.items()})
+        keys._names.update({alias: self._of(name) for alias, name in aliases.items()})
         return keys
+
+    def _of(self, name: str) -> str:
+        prefix, found, rest = name.partition(":")
+        return self._names[prefix] + rest if found else self._names[name]
 
 
 def partition_of(id: str, partitions: int) -> int:

@@ -55,6 +55,11 @@ TRANSITIONS: tuple[Transition, ...] = (
 """Every legal move.  A verb that finds its message elsewhere changes nothing and says so."""
 
 
+def lane_of(channel: str, type: str | None) -> str:
+    """The lane in which a message waits: its channel, and for a job its type too."""
+    return f"job:{type or ''}" if channel == "job" else channel
+
+
 class NewMessage(NamedTuple):
     """A message as it is accepted.  The store adds ``created_at`` by Redis's clock.
 
@@ -76,6 +81,8 @@ class NewMessage(NamedTuple):
     """Who asked for it (``user_id`` of the jobs API)."""
     retry: RetryPolicy | None = None
     """None: the settings in force when an attempt fails."""
+    lane: str | None = None
+    """Where it waits; None: the lane that follows from channel and type (``lane_of``)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,6 +146,7 @@ class Claim(NamedTuple):
     priority: Priority
     created_at: int
     partition: int
+    lane: str = "echo"
 
 
 OutcomeKind = Literal["ack", "retry", "dead", "release"]

@@ -12,7 +12,7 @@ A file of ``lua/`` is one verb.  It opens with a header of these lines, in this 
     COST     …
     ]]
 
-From it the loader writes ``local due_high, locks = KEYS[1], KEYS[2]`` and so on in front of the body, so that no script
+From it the loader writes ``local dead, locks = KEYS[1], KEYS[2]`` and so on in front of the body, so that no script
 counts positions, and so that a script cannot be called with a key or an argument missing.
 """
 

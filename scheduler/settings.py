@@ -155,7 +155,14 @@ class SchedulerSettings(Section):
     batch_size: int = _whole(100, 1, 1000)
     """Messages that are claimed at once."""
     workers: int = _whole(10, 1, 1000)
-    """Threads that deliver messages."""
+    """Threads that deliver messages; job handlers have their own (Jobs.Workers)."""
+    serves: str = _text(
+        "",
+        r"^((echo|webhook|job(:[A-Za-z0-9_.:-]{1,128})?)(,(echo|webhook|job(:[A-Za-z0-9_.:-]{1,128})?))*)?$",
+        "echo, webhook, job or job:<type>, several as a list or separated by commas; empty: everything",
+    )
+    """What this server delivers: echo and webhook messages, all jobs, or jobs of certain types. Empty: everything.
+    Servers for what is slow can be kept apart from those for what is quick."""
     poll_seconds: float = _number(1.0, 0.01, 3600)
     """Longest sleep of the scheduler: the safety net for a wake-up that was lost."""
     lock_seconds: float = _number(5.0, 0.05, 3600)
@@ -169,6 +176,16 @@ class SchedulerSettings(Section):
     """Time that deliveries in flight get to finish when the service stops; what is left then is given back."""
     past: Literal["deliver", "reject"] = "deliver"
     """What becomes of a message whose moment has passed when it is scheduled: delivered at once, or refused."""
+
+    @field_validator("serves", mode="before")
+    @classmethod
+    def _one_text(cls, value: object) -> object:
+        return _commas(value)
+
+    @property
+    def served(self) -> list[str]:
+        """``serves`` as a list."""
+        return self.serves.split(",") if self.serves else []
 
 
 class RetrySettings(Section):
@@ -337,6 +354,9 @@ class JobsSettings(Section):
     fallback: str = _text("", r"^[A-Za-z0-9_.:-]{0,128}$", "the name of a registered handler; empty for none")
     """Handler of the jobs whose type has none of its own; it sees the type as `context.type`. Empty: such jobs are
     refused."""
+    workers: int = _whole(10, 1, 1000)
+    """Jobs of one type that run at once, at most. One of these threads belongs to the type, so that it never waits for
+    the jobs of another; all types share the others."""
     rate_limit_per_user: str = _text("60/minute", _RATE, _RATE_ACCEPTED)
     """Jobs that one `user_id` may submit to `POST /api/jobs`. Jobs beyond the limit get 429."""
     max_retries: int = _whole(3, -1, 1_000_000)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import groupby
 
 from scheduler.channels.base import Channel, cut_short
 from scheduler.clock import Clock
 from scheduler.deliveries import Deliveries
 from scheduler.flight import InFlight
+from scheduler.lanes import Lane, Lanes
+from scheduler.lanes import serves as is_served
 from scheduler.logs import ServiceLog
 from scheduler.message import Claim, Outcome
 from scheduler.notices import Outage
@@ -18,18 +22,11 @@ from scheduler.settler import Settler
 from scheduler.store import MessageStore
 from scheduler.telemetry import Telemetry
 
-STALL_SECONDS = 1.0
-"""A slice that waits behind work that takes longer is given back, uncharged: another server may have free workers."""
-
 RELEASE_SECONDS = 5.0
 """How long the last settling may take at a stop: Redis's own time limit (Redis.SocketTimeoutSeconds)."""
 
 STOP_MARGIN_SECONDS = 5.0
 """How much longer than its grace a channel may take to stop before the stop goes on without it."""
-
-AHEAD_SECONDS = 0.05
-"""Claim what the workers finish in this time: enough that they never wait for a claim (about 1 ms), little to lose in a
-crash."""
 
 
 def attempt_line(outcome: Outcome) -> str:
@@ -51,7 +48,7 @@ def attempt_line(outcome: Outcome) -> str:
 
 
 class Workers:
-    """``Scheduler.Workers`` threads, each running one slice of a batch at a time."""
+    """``Scheduler.Workers`` threads for what is quick, others for jobs; each runs one slice of a batch at a time."""
 
     def __init__(
         self,
@@ -59,7 +56,9 @@ class Workers:
         channels: Mapping[str, Channel],
         *,
         threads: int,
+        job_threads: int,
         batch_size: int,
+        serves: Sequence[str] = (),
         retry: RetryPolicy,
         clock: Clock,
         log: ServiceLog,
@@ -68,102 +67,84 @@ class Workers:
         in_flight: InFlight | None = None,
         outage: Outage | None = None,
     ) -> None:
-        """``retry``: for messages without a policy of their own.  ``freed`` is called when there is room again.
-        ``in_flight``: where claims are kept, for who else wants to know whether a lock is held.
-        ``outage``: what all threads of a process share; None for one of its own.
+        """``job_threads``: for each lane of a slow channel, one of its own and the others shared by all.
+
+        ``serves``: the lanes of this server (``Scheduler.Serves``).  ``retry``: for messages without a policy of their
+        own.  ``freed`` is called when there is room again.  ``in_flight``: shared with the renewer, which must know
+        which locks this process holds.  ``outage``: what all threads of a process share; None for one of its own.
         """
         self.in_flight = in_flight if in_flight is not None else InFlight()
         self.deliveries = Deliveries(clock)
         self._channels = channels
         self._threads = threads
-        self._batch_size = batch_size
+        self.lanes = Lanes(
+            [
+                Lane(spec, batch=batch_size, size=partial(channel.slice_size, spec.name), shares=channel.slow)
+                for channel in channels.values()
+                for spec in channel.lanes()
+                if is_served(serves, spec.name)
+            ],
+            threads=job_threads,
+            monotonic=clock.monotonic,
+        )
         self._retry = retry
         self._clock = clock
         self._log = log
         self._telemetry = telemetry
         self._freed = freed
         self._settler = Settler(store, clock, log, telemetry, self._settled, outage=outage)
-        self._pool: ThreadPoolExecutor | None = None
+        self._pools: dict[bool, ThreadPoolExecutor] = {}
+        """slow → threads: work that can be slow never holds those of what is quick."""
         self._slices: dict[Future[None], Sequence[Claim]] = {}
-        self._running: dict[int, float] = {}
-        self._seconds_each = 0.0
+        self._running: set[int] = set()
         self.finished = 0
         """Messages that ended (ack or dead) here since the start."""
 
     def start(self) -> None:
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="worker")
+        self._pools = {
+            False: ThreadPoolExecutor(self._threads, thread_name_prefix="worker"),
+            True: ThreadPoolExecutor(max(1, self.lanes.threads), thread_name_prefix="job-worker"),
+        }
         for channel in self._channels.values():
             channel.start()
-
-    # -- how much to claim -----------------------------------------------------------------------------------------
-
-    def room(self) -> int:
-        """How many messages to claim now: what can start soon, at most a batch, 0 to wait.
-
-        While work is quick that is a second batch beside the one that runs.  While it is slow it is what free workers
-        take at once: messages that would only wait here are better left to other servers.
-        """
-        held = sum(len(claims) for claims in list(self._slices.values()))
-        seconds = max(self._seconds_each, self._blocked_seconds())
-        most = 2 * self._batch_size
-        limit = max(self._threads, int(min(most, self._threads * AHEAD_SECONDS / max(seconds, 1e-6))))
-        if limit == most and held > self._batch_size:
-            return 0  # quick work: whole batches, not a claim for every message that ends
-        # A channel that works elsewhere (webhooks) says itself how much more it can take.
-        elsewhere = min((channel.capacity for channel in self._channels.values()), default=limit)
-        return max(0, min(self._batch_size, limit - held, elsewhere))
-
-    def stalled(self) -> bool:
-        """True when slices wait although no worker has become free for a second."""
-        return len(self._slices) > len(self._running) and self._blocked_seconds() > STALL_SECONDS
-
-    def _blocked_seconds(self) -> float:
-        """For how long no worker has been free.  One long message among quick ones blocks nobody."""
-        begun = list(self._running.values())
-        return 0.0 if len(begun) < self._threads else self._clock.monotonic() - max(begun)
 
     def failure(self) -> str | None:
         """Why this process cannot deliver on one of its channels any more; None while all is well."""
         for name, channel in self._channels.items():
-            error = getattr(channel, "failure", None)  # only a channel with a thread of its own has one
-            if error is not None:
-                return f"channel {name}: {error}"
+            if channel.failure is not None:
+                return f"channel {name}: {channel.failure}"
         hang = self.deliveries.hang()
         return str(hang) if hang is not None else None
 
     # -- delivering ------------------------------------------------------------------------------------------------
 
     def submit(self, claims: Sequence[Claim]) -> None:
-        """Hand a batch to the pool, cut into slices; returns at once."""
-        if self._pool is None:
+        """Hand a batch to the threads, cut into slices; returns at once."""
+        if not self._pools:
             raise RuntimeError("Workers.start() comes first")
         self.in_flight.add(claims)
         groups: dict[str, list[Claim]] = {}
         for claim in claims:
-            groups.setdefault(claim.channel, []).append(claim)
-        for name, group in groups.items():
-            size = self._channels[name].max_slice if name in self._channels else len(group)
-            for first in range(0, len(group), size):
-                part = group[first : first + size]
-                future = self._pool.submit(self._run, name, part)
+            groups.setdefault(claim.lane, []).append(claim)
+        for lane, group in groups.items():
+            channel = self._channels[group[0].channel]
+            for part in self.lanes.slices(lane, group):
+                future = self._pools[channel.slow].submit(self._run, channel, part)
                 self._slices[future] = part
                 future.add_done_callback(self._slice_done)
 
-    def release_waiting(self, channel: str | None = None) -> None:
-        """Give back the slices that no worker has begun: of one channel, or of all."""
-        waiting = [
-            claims
-            for future, claims in list(self._slices.items())
-            if channel in (None, claims[0].channel) and future.cancel()
-        ]
+    def release_waiting(self) -> None:
+        """Give back the slices that no worker has begun."""
+        waiting = [claims for future, claims in list(self._slices.items()) if future.cancel()]
         if waiting:
             self._report([Outcome(claim, "release") for claims in waiting for claim in claims])
 
     def _slice_done(self, future: Future[None]) -> None:
-        self._slices.pop(future, None)
+        claims = self._slices.pop(future)
+        self.lanes.slice_ended(claims[0].lane)
         self._freed()
 
-    def _run(self, name: str, claims: Sequence[Claim]) -> None:
+    def _run(self, channel: Channel, claims: Sequence[Claim]) -> None:
         reported: set[str] = set()
 
         worker = threading.get_ident()
@@ -171,31 +152,17 @@ class Workers:
         def report(outcomes: Sequence[Outcome]) -> None:
             reported.update(outcome.claim.id for outcome in outcomes)
             self._report(outcomes)
-            if threading.get_ident() == worker and any(outcome.kind == "release" for outcome in outcomes):
-                # The slice gave back what waited in it.  The slices behind it are less urgent: they must not go first.
-                self.release_waiting(name)
 
-        begun = self._clock.monotonic()
-        self._running[worker] = begun
+        self._running.add(worker)
         try:
-            self._deliver(name, claims, report)
+            with self.deliveries.underway(channel.name, channel.slow):
+                channel.deliver(claims, report)
         except BaseException as error:  # noqa: BLE001 - whatever a channel raises, sys.exit() too, is a failed attempt
-            self._log.error(f"channel {name} failed: {error}", exception=error)
+            self._log.error(f"channel {channel.name} failed: {error}", exception=error)
             text = f"{type(error).__name__}: {error}"
             report([Outcome(c, "retry", error=text) for c in claims if c.id not in reported])
         finally:
-            del self._running[worker]
-            each = (self._clock.monotonic() - begun) / len(claims)
-            # A moving average over about ten slices: quick to see that work became slow, slow to forget it.
-            self._seconds_each += (each - self._seconds_each) * 0.1
-
-    def _deliver(self, name: str, claims: Sequence[Claim], report: Callable[[Sequence[Outcome]], None]) -> None:
-        channel = self._channels.get(name)
-        if channel is None:
-            report([Outcome(claim, "dead", error=f"this server has no channel {name!r}") for claim in claims])
-        else:
-            with self.deliveries.underway(name, getattr(channel, "takes_its_time", False)):
-                channel.deliver(claims, report)
+            self._running.discard(worker)
 
     # -- what became of it -----------------------------------------------------------------------------------------
 
@@ -210,7 +177,14 @@ class Workers:
             if outcome.kind == "dead":  # somebody has to look at it; a retry looks after itself
                 self._log.error(attempt_line(outcome))
         self._telemetry.attempts(decided)
+        self._count(decided)
         self._settler.add(decided)
+
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        """Tell the lanes what is not held any more."""
+        for lane, group in groupby(outcomes, key=lambda outcome: outcome.claim.lane):
+            given_back = [outcome.kind == "release" for outcome in group]
+            self.lanes.reported(lane, ended=given_back.count(False), given_back=sum(given_back))
 
     def _decide(self, outcome: Outcome) -> Outcome:
         """A failed attempt is repeated after a backoff, or was the last one."""
@@ -237,10 +211,10 @@ class Workers:
         self._stop_channels(grace)
         self.in_flight.wait_empty(self._clock, max(0.0, deadline - self._clock.monotonic()))
         self._settler.close()
-        if self._pool is not None:
+        for pool in self._pools.values():
             # A handler that ignores the grace keeps its thread; the process ends without it, its message is given
             # back below.  Asked of the threads and not of what is in flight: a handler may have lost its lock long ago.
-            self._pool.shutdown(wait=not self._running, cancel_futures=True)
+            pool.shutdown(wait=not self._running, cancel_futures=True)
         left = self.in_flight.all()
         if left:
             self._log.error(f"{len(left)} messages did not finish in {grace:g} s and are given back: they run again")

@@ -51,14 +51,17 @@ def refuse_past(moment: int, now_ms: int, settings: Settings) -> None:
 
 def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> NewMessage:
     """A message to store under ``id``.  Raises ``InvalidInput``."""
+    channel = _channel_of(data)
     payload = to_json(data.message).decode()
+    type = known_type(data.job.type, "job.type") if data.job is not None else None
     return NewMessage(
         id=id,
         payload=for_handler(payload, "message") if data.job is not None else payload,
         due_at=due_at(data.time, data.delay, data.timezone, now_ms, settings),
-        channel=_channel_of(data),
+        channel=channel,
         target=webhook_target(data.webhook, settings) if data.webhook is not None else None,
-        type=known_type(data.job.type, "job.type") if data.job is not None else None,
+        type=type,
+        lane=REGISTRY.lane_of(type) if type is not None else None,
         priority=Priority(data.priority or "normal"),
         retry=data.retry.policy(settings.retry.policy()) if data.retry is not None else None,
     )

@@ -25,6 +25,7 @@ from scheduler.api.respond import answer
 from scheduler.api.services import services
 from scheduler.api.validate import validate, validate_query
 from scheduler.errors import Conflict, FieldError, InvalidInput, NotFound
+from scheduler.jobs import REGISTRY
 from scheduler.message import Message, NewMessage, Priority, Status
 from scheduler.retry import UNLIMITED
 from scheduler.store import Changes
@@ -109,6 +110,7 @@ def create() -> Response:
         channel="job",
         priority=_PRIORITIES[data.priority],
         type=type,
+        lane=REGISTRY.lane_of(type),
         owner=data.user_id,
         retry=here.settings.jobs.policy(here.settings.retry),
     )

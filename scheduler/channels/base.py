@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from scheduler.lanes import LaneSpec
 from scheduler.message import Claim, Outcome
 
 Report = Callable[[Sequence[Outcome]], None]
 """Takes outcomes, from any thread, at any time; each claim is reported once."""
-
-
-UNBOUNDED = 1 << 30
-"""The capacity of a channel that delivers within ``deliver``: the workers bound it."""
 
 
 def cut_short(claim: Claim, duration_ms: float = 0.0, lateness_ms: float = 0.0) -> Outcome:
@@ -27,20 +24,26 @@ class Channel(Protocol):
     """Delivers messages of one kind."""
 
     name: str
+    slow: bool
+    """Whether ``deliver`` may take long: such channels run on threads of their own (``Jobs.Workers``)."""
+
+    def lanes(self) -> Sequence[LaneSpec]:
+        """What is claimed for it separately, with the bounds of each.  Asked once, at the start."""
+
+    def slice_size(self, lane: str) -> int:
+        """How many claims of this lane one worker takes at once, now: 1 where each may take long, more where all are
+        quick.
+        """
 
     @property
-    def max_slice(self) -> int:
-        """How many claims one worker takes at once, now: 1 where each may take long, more where all are quick."""
-
-    @property
-    def capacity(self) -> int:
-        """How many more claims it can take now; the scheduler claims no more than every channel can take."""
+    def failure(self) -> object:
+        """Why this process cannot deliver on it any more; None while all is well."""
 
     def start(self) -> None:
         """Start threads, if there are any.  Called once, by ``Runtime.start()``."""
 
     def deliver(self, claims: Sequence[Claim], report: Report) -> None:
-        """Begin to deliver a slice of a batch (1 to 100 claims) and report each one's outcome, now or later.
+        """Begin to deliver a slice of a lane's batch (1 to 100 claims) and report each one's outcome, now or later.
 
         Runs in a worker.  A channel that does its work elsewhere (webhooks: libcurl's own thread) returns at once, so
         that a slow destination holds no worker.  An exception means that every claim not yet reported has failed.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from scheduler.channels.base import UNBOUNDED, Report
+from scheduler.channels.base import Report
+from scheduler.lanes import LaneSpec
 from scheduler.message import Claim, Outcome
 from scheduler.when import format_ms
 
@@ -28,8 +29,7 @@ class EchoChannel:
     """Prints."""
 
     name = "echo"
-    capacity = UNBOUNDED
-    max_slice = 100  # 10, 25, 50, 100 per worker: 6,600, 10,400, 15,400, 21,000 messages/s in one process (docs/why.md)
+    slow = False
 
     def __init__(
         self,
@@ -49,6 +49,14 @@ class EchoChannel:
         """Why messages cannot be printed; None while they can."""
         seconds = self._unread_seconds()
         return f"nobody has read stdout for {seconds:.0f} s" if seconds > HANG_SECONDS else None
+
+    def lanes(self) -> Sequence[LaneSpec]:
+        """One."""
+        return [LaneSpec(self.name)]
+
+    def slice_size(self, lane: str) -> int:  # noqa: ARG002
+        """10, 25, 50, 100 per worker: 6,600, 10,400, 15,400, 21,000 messages/s in one process (docs/why.md)."""
+        return 100
 
     def start(self) -> None:
         """Nothing to start."""

@@ -7,7 +7,7 @@ import inspect
 import math
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from scheduler.errors import ConfigError
@@ -30,6 +30,8 @@ class JobType(NamedTuple):
     run: Handler
     time_limit: float | None
     """Seconds; None is without limit."""
+    concurrency: int | None = None
+    """Messages of this type that a server may have in flight at once; None: as many as it has threads for jobs."""
 
 
 class Registry:
@@ -41,16 +43,23 @@ class Registry:
         self._types: dict[str, JobType] = {}
         self._lock = threading.Lock()
 
-    def handler(self, name: str, *, time_limit: float | None = DEFAULT_LIMIT) -> Callable[[Function], Function]:
+    def handler(
+        self, name: str, *, time_limit: float | None = DEFAULT_LIMIT, concurrency: int | None = None
+    ) -> Callable[[Function], Function]:
         """Register the decorated function, ``handler(payload, context)``, as job type ``name``.
 
-        ``time_limit``: seconds an attempt may take; None is without limit.  The function stays what it is, and can be
-        called by a test.  Raises ValueError for a name that is none or is taken, and TypeError for a coroutine.
+        ``time_limit``: seconds an attempt may take; None is without limit.  ``concurrency``: how many messages of this
+        type a server may have in flight at once; those beyond it wait in Redis, where another server can take them.
+        None: as many as it has threads for jobs.  The function stays what it is, and can be called by a test.
+
+        Raises ValueError for a name that is none or is taken, and TypeError for a coroutine.
         """
         if not NAME.fullmatch(name):
             raise ValueError(f"job type {name!r}: accepted are 1 to 128 letters, digits and _ . : -")
         if time_limit is not None and not (math.isfinite(time_limit) and time_limit >= SHORTEST_LIMIT):
             raise ValueError(f"job type {name!r}: time_limit must be None or at least {SHORTEST_LIMIT} seconds")
+        if concurrency is not None and concurrency < 1:
+            raise ValueError(f"job type {name!r}: concurrency must be None or at least 1")
 
         def register(function: Function) -> Function:
             if inspect.iscoroutinefunction(function):
@@ -60,7 +69,7 @@ class Registry:
                 # The same function again is its module being imported anew.
                 if other is not None and _origin(other.run) != _origin(function):
                     raise ValueError(f"job type {name!r}: {_origin(other.run)} has this name already")
-                self._types[name] = JobType(name, function, time_limit)
+                self._types[name] = JobType(name, function, time_limit, concurrency)
             return function
 
         return register
@@ -68,6 +77,15 @@ class Registry:
     def get(self, name: str | None) -> JobType | None:
         """The type that runs jobs of this name: its own, else the fallback; None when there is neither."""
         return self._types.get(name or "") or self._types.get(self.fallback)
+
+    def lane_of(self, name: str) -> str | None:
+        """The lane of a job that the fallback runs: that of the fallback.  None: the one that follows from its type."""
+        found = self.get(name)
+        return None if found is None or found.name == name else f"job:{found.name}"
+
+    def __iter__(self) -> Iterator[JobType]:
+        """All types, by name."""
+        return iter([self._types[name] for name in self.names()])
 
     def names(self) -> list[str]:
         """All types, sorted."""

@@ -1,12 +1,5 @@
 -- A message and, while it is scheduled, its due_at: the due set holds it then.
-local STATE = {'s', 'q', 'd'}
-
-local function due_at_of(id, status, priority, stored)
-  if status then
-    return stored
-  end
-  return redis.call('ZSCORE', DUE[priority or 'normal'], id)
-end
+local STATE = {'s', 'q', 'd', 'n', 'y', 'j'}
 
 -- {due_at, field, value, ...} or false when there is no such message.
 local function snapshot(id)
@@ -14,6 +7,10 @@ local function snapshot(id)
   if #fields == 0 then
     return false
   end
-  local state = redis.call('HMGET', msg .. id, unpack(STATE))
-  return {due_at_of(id, state[1], state[2], state[3]) or false, fields}
+  local m = redis.call('HMGET', msg .. id, unpack(STATE))
+  local due_at = m[3]
+  if not m[1] then
+    due_at = redis.call('ZSCORE', due_set(lane_of(m[4], m[5], m[6]), m[2]), id)
+  end
+  return {due_at or false, fields}
 end

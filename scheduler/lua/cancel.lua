@@ -1,6 +1,6 @@
 --[[
 cancel: scheduled to cancelled.
-KEYS     due_high due_normal due_low held msg done meta events
+KEYS     due lanes held msg done meta events
 ARGV     now wake_channel partition events_kept id
 INCLUDES moves clock due events message slices finish retrying
 RETURNS  {code, status, snapshot}
@@ -8,15 +8,16 @@ CODES    0 cancelled; 1 no such message; 2 it is not scheduled (status says what
 COST     O(log N)
 ]]
 local key = msg .. id
-local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a', 'z')
+local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a', 'z', 'y', 'j')
 if not m[1] then
   return {1, '', false}
 end
 if m[2] then
   return {2, m[2], false}
 end
-local due_at = redis.call('ZSCORE', DUE[m[3] or 'normal'], id)
-redis.call('ZREM', DUE[m[3] or 'normal'], id)
+local set = due_set(lane_of(m[4], m[7], m[8]), m[3])
+local due_at = redis.call('ZSCORE', set, id)
+redis.call('ZREM', set, id)
 redis.call('ZREM', held, id)
 local size = weight(key, m[6])
 redis.call('HSET', key, 's', 'cancelled', 'd', due_at, 'f', now_ms, 'z', size)

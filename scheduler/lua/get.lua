@@ -1,6 +1,6 @@
 --[[
 get: one message, whole.
-KEYS     due_high due_normal due_low msg
+KEYS     due lanes msg
 ARGV     id
 INCLUDES due message
 RETURNS  {due_at, {field, value, ...}} or nil when there is no such message

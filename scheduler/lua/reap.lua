@@ -1,6 +1,6 @@
 --[[
 reap: return messages whose lock expired to `scheduled`, or to `dead` when their attempts are used up.
-KEYS     due_high due_normal due_low locks held msg dead meta events
+KEYS     due lanes locks held msg dead meta events
 ARGV     now wake_channel partition events_kept limit max_attempts lost_limit not_after
          max_attempts: for messages without a policy of their own, -1 is without limit; lost_limit: a message whose policy
          is without limit is dead after so many expired locks, or it would kill process after process for ever;
@@ -15,13 +15,11 @@ if not_after ~= '' and now_ms > tonumber(not_after) then
   return {-1, 0, -1}
 end
 local expired = redis.call('ZRANGEBYSCORE', locks, '-inf', now_ms, 'LIMIT', 0, limit)
-local before = earliest()
-local first
 local returned, killed = 0, 0
 local given_up, bytes = {}, 0
 for _, id in ipairs(expired) do
   local key = msg .. id
-  local m = redis.call('HMGET', key, 'a', 'o', 'r', 'q', 'd', 'k', 'n', 'l', 'g', 'z')
+  local m = redis.call('HMGET', key, 'a', 'o', 'r', 'q', 'd', 'k', 'n', 'l', 'g', 'z', 'y', 'j')
   if m[1] then
     local attempt = tonumber(m[1])
     local lost = (tonumber(m[8]) or 0) + 1
@@ -43,9 +41,8 @@ for _, id in ipairs(expired) do
       local due_at = tonumber(m[5])
       redis.call('HSET', key, 'u', now_ms, 'z', size)
       redis.call('HDEL', key, 's', 'k', 'd')
-      redis.call('ZADD', DUE[m[4] or 'normal'], due_at, id)
+      enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at)
       event('reaped', id, m[7], attempt)
-      first = math.min(first or due_at, due_at)
       returned = returned + 1
     end
   end
@@ -55,7 +52,7 @@ if #expired > 0 then
   keep(dead, 'dead_bytes', given_up, bytes)
   count_retrying(returned)
   emit()
-  wake(before, first)
+  wake()
 end
 local head = redis.call('ZRANGE', locks, 0, 0, 'WITHSCORES')
 local wait = -1

@@ -1,6 +1,6 @@
 --[[
 redrive: dead letters back to scheduled, due now, attempts reset, evidence kept.
-KEYS     due_high due_normal due_low msg dead meta events
+KEYS     due lanes msg dead meta events
 ARGV     now wake_channel partition events_kept id offset scan limit channel dry_run
          id: this one; '': up to `limit` of the `scan` oldest ones after the first `offset`; channel: '' for any;
          dry_run '1': count only
@@ -9,8 +9,6 @@ RETURNS  {code, status, snapshot} with an id; {redriven, scanned} without one
 CODES    0 redriven; 1 no such message; 2 it is not dead (status says what it is)
 COST     O(scan + limit log N)
 ]]
-local before = earliest()
-
 local function redrive(one, m)
   local key = msg .. one
   local attempts = (tonumber(m[4]) or 0) + (tonumber(m[5]) or 0)
@@ -21,11 +19,11 @@ local function redrive(one, m)
   redis.call('HSET', key, 'o', attempts, 'u', now_text, 'z', evidence)
   redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k', 'b', 'm')
   redis.call('ZREM', dead, one)
-  redis.call('ZADD', DUE[m[2] or 'normal'], now_ms, one)
+  enter(one, lane_of(m[3], m[8], m[9]), m[2], now_ms)
   event('redriven', one, m[3], 0)
 end
 
-local FIELDS = {'s', 'q', 'n', 'a', 'o', 'z', 'p'}
+local FIELDS = {'s', 'q', 'n', 'a', 'o', 'z', 'p', 'y', 'j'}
 if id ~= '' then
   local m = redis.call('HMGET', msg .. id, unpack(FIELDS))
   if not m[7] then
@@ -36,7 +34,7 @@ if id ~= '' then
   end
   redrive(id, m)
   emit()
-  wake(before, now_ms)
+  wake()
   return {0, '', snapshot(id)}
 end
 
@@ -58,6 +56,6 @@ for _, one in ipairs(ids) do
 end
 if redriven > 0 and dry_run ~= '1' then
   emit()
-  wake(before, now_ms)
+  wake()
 end
 return {redriven, scanned}

@@ -1,9 +1,10 @@
 --[[
 schedule: accept messages, all or none.
-KEYS     due_high due_normal due_low msg idem events
+KEYS     due lanes msg idem events
 ARGV     now wake_channel partition events_kept key fingerprint key_ttl items...
-         key: Idempotency-Key or ''; key_ttl: ms; items, 9 each: id payload due_at channel priority target type owner retry;
-         due_at: ms, 0 and below: so many ms from now; '' stands for "not given"
+         key: Idempotency-Key or ''; key_ttl: ms; items, 10 each: id payload due_at channel priority target type owner retry lane;
+         due_at: ms, 0 and below: so many ms from now; lane: where it is not what follows from channel and type;
+         '' stands for "not given"
 INCLUDES clock due events
 RETURNS  {code, now_ms, detail}
 CODES    0 stored
@@ -12,9 +13,9 @@ CODES    0 stored
          3 the key was used with another fingerprint
 COST     O(n log N) for n messages
 ]]
-local STRIDE = 9
+local STRIDE = 10
 -- Optional fields by their place in an item, and the value that is left out.
-local OPTIONAL = {{3, 'n', 'echo'}, {4, 'q', 'normal'}, {5, 't', ''}, {6, 'y', ''}, {7, 'w', ''}, {8, 'r', ''}}
+local OPTIONAL = {{3, 'n', 'echo'}, {4, 'q', 'normal'}, {5, 't', ''}, {6, 'y', ''}, {7, 'w', ''}, {8, 'r', ''}, {9, 'j', ''}}
 
 if key ~= '' then
   local used = redis.call('GET', idem .. key)
@@ -35,8 +36,6 @@ for at = items, #ARGV, STRIDE do
   seen[ARGV[at]] = true
 end
 
-local before = earliest()
-local first
 local stored = {}
 for at = items, #ARGV, STRIDE do
   local id = ARGV[at]
@@ -50,11 +49,9 @@ for at = items, #ARGV, STRIDE do
     end
   end
   redis.call('HSET', msg .. id, unpack(hash))
-  redis.call('ZADD', DUE[ARGV[at + 4]], due_at, id)
+  local type, lane = ARGV[at + 6], ARGV[at + 9]
+  enter(id, lane_of(ARGV[at + 3], type, lane ~= '' and lane), ARGV[at + 4], due_at)
   event('scheduled', id, ARGV[at + 3], 0)
-  if not first or tonumber(due_at) < first then
-    first = tonumber(due_at)
-  end
   if key ~= '' then
     stored[#stored + 1] = id .. ' ' .. due_at
   end
@@ -63,5 +60,5 @@ if key ~= '' then
   redis.call('SET', idem .. key, fingerprint .. ' ' .. table.concat(stored, ' '), 'PX', key_ttl)
 end
 emit()
-wake(before, first)
+wake()
 return {0, now_ms, ''}

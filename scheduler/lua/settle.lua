@@ -1,6 +1,6 @@
 --[[
 settle: report the outcomes of claimed messages.  Who does not show the lock's token changes nothing.
-KEYS     due_high due_normal due_low locks held msg dead done meta events
+KEYS     due lanes locks held msg dead done meta events
 ARGV     now wake_channel partition events_kept items...
          items, 7 each: id token kind delay_ms error evidence result
          kind: ack | retry | dead | release; delay_ms: retry, release: due again so long from now, '' (release): at its
@@ -11,8 +11,6 @@ CODES    none
 COST     O(n log N) for n outcomes
 ]]
 local STRIDE = 7
-local before = earliest()
-local first
 local results = {}
 local unlocked = {}
 local retrying = 0
@@ -21,19 +19,16 @@ local finished = {ack = {}, dead = {}}
 local bytes = {ack = 0, dead = 0}
 local NAMES = {ack = 'delivered', dead = 'dead'}
 
-local function reschedule(id, priority, due_at)
+local function reschedule(id, m, due_at)
   redis.call('HDEL', msg .. id, 's', 'k', 'd')
-  redis.call('ZADD', DUE[priority or 'normal'], due_at, id)
-  if not first or due_at < first then
-    first = due_at
-  end
+  enter(id, lane_of(m[6], m[10], m[11]), m[2], due_at)
 end
 
 for at = items, #ARGV, STRIDE do
   local id, token, kind, delay_ms = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local error, evidence, result = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   local key = msg .. id
-  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z', 'b', 'm')
+  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z', 'b', 'm', 'y', 'j')
   -- An empty token is nobody's: finished messages hold one.
   if token == '' or m[1] ~= token then
     results[#results + 1] = 0
@@ -54,7 +49,7 @@ for at = items, #ARGV, STRIDE do
         end
       end
       redis.call('HSET', key, unpack(hash))
-      reschedule(id, m[2], due_at)
+      reschedule(id, m, due_at)
       if attempt > 1 then
         retrying = retrying + 1
       end
@@ -81,7 +76,7 @@ for at = items, #ARGV, STRIDE do
         -- This attempt was reported: locks are lost in a row, or a message without limit would be dead after five
         -- servers that died in a year.
         redis.call('HDEL', key, 'l', 'b')
-        reschedule(id, m[2], now_ms + tonumber(delay_ms))
+        reschedule(id, m, now_ms + tonumber(delay_ms))
         retrying = retrying + 1
         event('retried', id, m[6], attempt, delay_ms)
       else
@@ -105,6 +100,6 @@ if #unlocked > 0 then
   keep(dead, 'dead_bytes', finished.dead, bytes.dead)
   count_retrying(retrying)
   emit()
-  wake(before, first)
+  wake()
 end
 return results

@@ -1,33 +1,43 @@
 --[[
 stats: how many messages are where.
-KEYS     due_high due_normal due_low locks held msg dead done meta
+KEYS     due lanes locks held msg dead done meta
 ARGV     now
-INCLUDES clock
-RETURNS  {now_ms, high, normal, low, due, processing, dead, done, done_bytes, oldest, next, paused,
-         due_of_high, due_of_normal, due_of_low, retrying, held_back, oldest_held}
-         retrying: those that are scheduled with an attempt behind them
+INCLUDES clock due
+RETURNS  {now_ms, processing, dead, done, done_bytes, paused, retrying, held_back, oldest_held,
+          {lane, high, normal, low, due_of_high, due_of_normal, due_of_low, oldest, next}, ...}
+         retrying: those that are scheduled with an attempt behind them; a row for each lane in which something waits
          held_back: those that back-pressure put off, scheduled or in flight; oldest_held: the first moment that one
          of them was put off from, '' for none
          oldest: due_at of the first message that is due, next: of the first that is not; '' for none
 CODES    none
-COST     O(log N)
+COST     O(lanes log N)
 ]]
-local due = 0
-local due_of = {}
-local oldest, next
-for _, set in ipairs({due_high, due_normal, due_low}) do
-  due_of[#due_of + 1] = redis.call('ZCOUNT', set, '-inf', now_ms)
-  due = due + due_of[#due_of]
-  local head = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-  if head[2] and tonumber(head[2]) <= now_ms and (not oldest or tonumber(head[2]) < tonumber(oldest)) then
-    oldest = head[2]
+local function row_of(lane)
+  local counts, due_counts, total = {}, {}, 0
+  local oldest, coming
+  for _, priority in ipairs(PRIORITIES) do
+    local set = due_set(lane, priority)
+    local n = redis.call('ZCARD', set)
+    local ready = 0
+    if n > 0 then
+      ready = redis.call('ZCOUNT', set, '-inf', now_text)
+      local around = redis.call('ZRANGE', set, ready, ready, 'WITHSCORES')
+      if around[2] and (not coming or tonumber(around[2]) < tonumber(coming)) then
+        coming = around[2]
+      end
+      local head = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
+      if ready > 0 and (not oldest or tonumber(head[2]) < tonumber(oldest)) then
+        oldest = head[2]
+      end
+    end
+    counts[#counts + 1], due_counts[#due_counts + 1] = n, ready
+    total = total + n
   end
-  local coming = redis.call('ZRANGEBYSCORE', set, '(' .. string.format('%.0f', now_ms), '+inf',
-    'WITHSCORES', 'LIMIT', 0, 1)
-  if coming[2] and (not next or tonumber(coming[2]) < tonumber(next)) then
-    next = coming[2]
-  end
+  return total > 0 and {
+    lane, counts[1], counts[2], counts[3], due_counts[1], due_counts[2], due_counts[3], oldest or '', coming or '',
+  }
 end
+
 -- What a server of an older version settled, or somebody deleted by hand, is still in the set: it is dropped here, or it
 -- would look late for ever.
 local first_held
@@ -39,10 +49,16 @@ repeat
     redis.call('ZREM', held, first_held[1])
   end
 until not gone
-return {
-  now_ms, redis.call('ZCARD', due_high), redis.call('ZCARD', due_normal), redis.call('ZCARD', due_low), due,
-  redis.call('ZCARD', locks), redis.call('ZCARD', dead), redis.call('ZCARD', done),
-  tonumber(redis.call('HGET', meta, 'done_bytes')) or 0, oldest or '', next or '',
-  redis.call('HGET', meta, 'paused') and 1 or 0, due_of[1], due_of[2], due_of[3],
+
+local reply = {
+  now_ms, redis.call('ZCARD', locks), redis.call('ZCARD', dead), redis.call('ZCARD', done),
+  tonumber(redis.call('HGET', meta, 'done_bytes')) or 0, redis.call('HGET', meta, 'paused') and 1 or 0,
   math.max(0, tonumber(redis.call('HGET', meta, 'retrying')) or 0), redis.call('ZCARD', held), first_held[2] or '',
 }
+for _, lane in ipairs(redis.call('ZRANGE', lanes, 0, MOST_LANES - 1)) do
+  local row = row_of(lane)
+  if row then
+    reply[#reply + 1] = row
+  end
+end
+return reply

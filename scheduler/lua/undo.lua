@@ -1,6 +1,6 @@
 --[[
 undo: delete the messages that a batch stored here when another partition refuses its part.
-KEYS     due_high due_normal due_low msg idem events
+KEYS     due lanes msg idem events
 ARGV     now wake_channel partition events_kept key created_at items...
          key: of the batch, '' for none; created_at: ms, when it stored them; items, 1 each: id
 INCLUDES moves clock due events
@@ -11,9 +11,9 @@ COST     O(n log N) for n messages
 local deleted = 0
 for at = items, #ARGV do
   local id = ARGV[at]
-  local m = redis.call('HMGET', msg .. id, 'c', 's', 'q', 'n')
+  local m = redis.call('HMGET', msg .. id, 'c', 's', 'q', 'n', 'y', 'j')
   if m[1] == created_at and not m[2] then
-    redis.call('ZREM', DUE[m[3] or 'normal'], id)
+    redis.call('ZREM', due_set(lane_of(m[4], m[5], m[6]), m[3]), id)
     redis.call('UNLINK', msg .. id)
     event('cancelled', id, m[4], 0)
     deleted = deleted + 1

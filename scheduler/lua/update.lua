@@ -1,6 +1,6 @@
 --[[
 update: change a scheduled message.
-KEYS     due_high due_normal due_low held msg events
+KEYS     due lanes held msg events
 ARGV     now wake_channel partition events_kept id due_at payload target priority retry
          '' leaves a field as it is; due_at: ms, 0 and below: so many ms from now
 INCLUDES clock due events message
@@ -9,17 +9,17 @@ CODES    0 changed; 1 no such message; 2 it is not scheduled (status says what i
 COST     O(log N)
 ]]
 local key = msg .. id
-local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a')
+local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a', 'y', 'j')
 if not m[1] then
   return {1, '', false}
 end
 if m[2] then
   return {2, m[2], false}
 end
-local before = earliest()
+local lane = lane_of(m[4], m[6], m[7])
 local from = m[3] or 'normal'
 local to = priority ~= '' and priority or from
-local moment = tonumber(redis.call('ZSCORE', DUE[from], id))
+local moment = tonumber(redis.call('ZSCORE', due_set(lane, from), id))
 if due_at ~= '' then
   moment = tonumber(moment_of(due_at))
 end
@@ -41,9 +41,11 @@ if to == 'normal' then
 else
   redis.call('HSET', key, 'q', to)
 end
-redis.call('ZREM', DUE[from], id)
-redis.call('ZADD', DUE[to], moment, id)
+enter(id, lane, to, moment)
+if to ~= from then
+  redis.call('ZREM', due_set(lane, from), id)
+end
 event('updated', id, m[4], m[5])
 emit()
-wake(before, moment)
+wake()
 return {0, '', snapshot(id)}

@@ -91,12 +91,19 @@ class Base:
         self._context: dict[str, Argument] = {"wake_channel": WAKE, "events_kept": events_kept}
 
     def open(self) -> None:
-        """Write the layout at first start, compare it later.  Raises ``LayoutError`` when it is another one."""
+        """Write the layout at first start, compare it later.  Raises ``LayoutError`` when it is another one.
+
+        Layout 1 is migrated: its messages are moved into lanes, 1,000 at a time.  A server of layout 1 that is still
+        running meanwhile goes on with what has not been moved; what it accepts is moved by the next start.
+        """
         mine = {"layout": str(LAYOUT), "partitions": str(len(self.partitions))}
         for name, value in mine.items():
             # Looked at first: a Redis that is full refuses the write, and a server must be able to start and drain it.
             if self.plain("HGET", META, name) is None:
                 self.plain("HSETNX", META, name, value)
+        # The number of partitions first: with another one nothing may be moved.
+        if self.plain("HGET", META, "partitions") == mine["partitions"]:
+            self._migrate()
         for name, value in mine.items():
             stored = self.plain("HGET", META, name)
             if stored != value:
@@ -106,6 +113,16 @@ class Base:
                     else "Use the version of the service that wrote it, or another Redis."
                 )
                 raise LayoutError(f"This Redis holds data with {name} {stored}, this server has {value}. {way_out}")
+
+    def _migrate(self) -> None:
+        if self.plain("HGET", META, "layout") not in ("1", str(LAYOUT)):
+            return
+        for partition in range(len(self.partitions)):
+            while self.run("migrate", partition, limit=SCAN, wake_channel=WAKE, partition=partition) == SCAN:
+                pass
+        # Last: a start that is cut short in between is made up for by the next one.
+        if self.plain("HGET", META, "layout") == "1":
+            self.plain("HSET", META, "layout", LAYOUT)
 
     def close(self) -> None:
         """Close the connections."""

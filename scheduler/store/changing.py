@@ -10,8 +10,6 @@ from scheduler.store import records
 from scheduler.store.base import SCAN, Base
 from scheduler.store.results import Changes
 
-DUE_SETS = ("due_high", "due_normal", "due_low")
-
 _MISSING, _ELSEWHERE = 1, 2
 
 
@@ -47,20 +45,20 @@ class Changing(Base):
             raise Conflict(f"Message {id!r} is {status}; only a message that is {wanted} can be changed this way.")
         return records.whole_message(id, snapshot)
 
-    def cancel_matching(self, due_at: int, payload: str, *, channel: str = "echo") -> list[str]:
-        """Cancel every scheduled message of this channel due at exactly this moment with this very payload; their ids.
+    def cancel_matching(self, due_at: int, payload: str, *, lane: str = "echo") -> list[str]:
+        """Cancel every scheduled message of this lane due at exactly this moment with this very payload; their ids.
 
         Costs one look at each message that is due at that very millisecond.
         """
         cancelled = []
-        for id in self._matching(due_at, payload, channel):
+        for id in self._matching(due_at, payload, lane):
             try:
                 cancelled.append(self.cancel(id).id)
             except (NotFound, Conflict):
                 continue  # claimed between the look and the cancel: it is being delivered, and that is the answer
         return cancelled
 
-    def _matching(self, due_at: int, payload: str, channel: str) -> list[str]:
+    def _matching(self, due_at: int, payload: str, lane: str) -> list[str]:
         found: list[str] = []
         for partition in range(len(self.partitions)):
             for priority in Priority:
@@ -73,7 +71,7 @@ class Changing(Base):
                         due_at=due_at,
                         offset=offset,
                         limit=SCAN,
-                        channel=channel,
+                        lane=lane,
                         payload=payload,
                     )
                     found += ids
@@ -104,9 +102,11 @@ class Changing(Base):
     def purge_typed(self, channel: str) -> int:
         """Remove every scheduled message of this channel that has a type, without a trace; how many.
 
-        Costs one look at each scheduled message.  What is accepted meanwhile may go too.
+        Costs one look at each scheduled message of the channel's lane.  What is accepted meanwhile may go too.
         """
-        return sum(self._purge(keys, name, channel) for keys in self.partitions for name in DUE_SETS)
+        return sum(
+            self._purge(keys, f"due:{channel}:{priority}", channel) for keys in self.partitions for priority in Priority
+        )
 
     def _purge(self, keys: PartitionKeys, name: str, channel: str) -> int:
         removed, more, position = 0, 1, ("", "")

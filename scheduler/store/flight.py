@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from scheduler.errors import StoreUnavailable
+from scheduler.lanes import Wanted
 from scheduler.message import Claim, Outcome
 from scheduler.scripts import load
 from scheduler.store import records
@@ -18,8 +19,9 @@ class Flight(Base):
 
     _turn = 0
 
-    def claim(self, limit: int, lock_ms: int, owner: str = "") -> Claimed:
-        """Take up to ``limit`` due messages, most urgent first, each under a lock that lives ``lock_ms``.
+    def claim(self, wanted: Wanted, limit: int, lock_ms: int, owner: str = "") -> Claimed:
+        """Take up to ``limit`` due messages within these budgets, each under a lock that lives ``lock_ms``; in a lane
+        the most urgent first.
 
         Partitions are asked in turn, another one first each time; priorities are strict within a partition.
         Raises ``StoreUnavailable`` when none of them answers; what the others gave must be delivered.
@@ -30,6 +32,8 @@ class Flight(Base):
         redis_ms = 0.0
         rounds = Rounds()
         for i in range(len(self.partitions)):
+            if not wanted.budgets and claims:
+                break  # what else is due waits for claims of ours to end
             if len(claims) == limit:
                 return Claimed(claims, 0.0, redis_ms, rounds.error)
             partition = (self._turn + i) % len(self.partitions)
@@ -37,9 +41,18 @@ class Flight(Base):
             token = f"{owner}.{self.new_id()}"
             with rounds.next():
                 now_us, wait_us, *rows = self.run(
-                    "claim", partition, limit=limit - len(claims), lock_ms=lock_ms, token=token
+                    "claim",
+                    partition,
+                    [value for budget in wanted.budgets for value in budget],
+                    limit=limit - len(claims),
+                    lock_ms=lock_ms,
+                    token=token,
+                    shared=wanted.shared,
                 )
-                claims += [records.claim_of(row, token, partition) for row in rows]
+                found = [records.claim_of(row, token, partition) for row in rows]
+                claims += found
+                if len(self.partitions) > 1:
+                    wanted = wanted.without(found)
                 redis_ms = int(now_us) / 1000
                 if int(wait_us) >= 0:
                     wait_ms = min(wait_ms if wait_ms is not None else float("inf"), int(wait_us) / 1000)

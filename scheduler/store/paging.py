@@ -1,6 +1,6 @@
 """A page out of several sorted sets: merged in order, with a cursor that survives moves.
 
-The sets that make up a list (three priorities, every partition) are read from the same position and merged.  A set
+The sets that make up a list (every lane, priority and partition) are read from the same position and merged.  A set
 that was not read to its end limits how far the merge may go: behind its last position it may hold something earlier
 than what the others have.
 """
@@ -15,13 +15,13 @@ from typing import NamedTuple
 from scheduler.errors import InvalidInput
 from scheduler.message import Message, Status
 
-SECTIONS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
-    ("processing", ("locks",), False),
-    ("scheduled", ("due_high", "due_normal", "due_low"), False),
-    ("dead", ("dead",), True),
-    ("done", ("done",), True),
+SECTIONS: tuple[tuple[str, bool], ...] = (
+    ("locks", False),
+    ("scheduled", False),
+    ("dead", True),
+    ("done", True),
 )
-"""Name, sets and whether it is read from the highest score down (newest first)."""
+"""Name and whether it is read from the highest score down (newest first).  ``scheduled`` stands for all due sets."""
 
 
 class Position(NamedTuple):
@@ -105,7 +105,7 @@ def collect(
     found: list[Message] = []
     section, after = (cursor.section, cursor.after) if cursor else (sections.start, None)
     while section in sections:
-        part, more = merge(read(section, after, limit - len(found)), limit - len(found), SECTIONS[section][2])
+        part, more = merge(read(section, after, limit - len(found)), limit - len(found), SECTIONS[section][1])
         found += part
         if more is not None:
             return found, Cursor(section, more)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from scheduler.errors import NotFound
 from scheduler.message import Message, Priority, Status
 from scheduler.scripts import Argument, load
 from scheduler.store import paging, records
 from scheduler.store.base import SCAN, Base
-from scheduler.store.results import Counts, Page
+from scheduler.store.results import Counts, LaneCounts, Page
 
 
 class Reading(Base):
@@ -55,18 +58,25 @@ class Reading(Base):
         }
 
         def read(section: int, after: paging.Position | None, rows: int) -> list[paging.Part]:
-            _, sets, down = paging.SECTIONS[section]
-            if section == 1 and priority is not None:
-                sets = (f"due_{priority}",)
+            name, down = paging.SECTIONS[section]
             return [
-                self._part(partition, name, rows, after, filters | {"reverse": int(down)})
-                for name in sets
+                self._part(partition, kept, rows, after, filters | {"reverse": int(down)})
                 for partition in range(len(self.partitions))
+                for kept in (self._due_sets(partition, channel, priority) if name == "scheduled" else (name,))
             ]
 
         position = paging.Cursor.decode(cursor) if cursor else None
         found, more = paging.collect(read, paging.sections_of(status), limit, position)
         return Page(found, more.encode() if more else None)
+
+    def _due_sets(self, partition: int, channel: str | None, priority: Priority | None) -> list[str]:
+        """The due sets of a partition that may hold a message of this channel and priority."""
+        reply = self.run("lanes", partition)
+        return [
+            f"due:{lane}:{urgency}"
+            for lane, urgency in zip(reply[::2], reply[1::2], strict=True)
+            if channel in (None, lane.partition(":")[0]) and priority in (None, urgency)
+        ]
 
     def _part(
         self, partition: int, name: str, limit: int, after: paging.Position | None, filters: dict[str, Argument]
@@ -82,26 +92,41 @@ class Reading(Base):
         )
 
     def counts(self) -> Counts:
-        """How many messages are where.  O(log n) per partition."""
+        """How many messages are where.  O(lanes log n) per partition."""
         total = Counts(scheduled=dict.fromkeys(Priority, 0), due_of=dict.fromkeys(Priority, 0))
         for partition in range(len(self.partitions)):
-            now, high, normal, low, due, processing, dead, done, done_bytes, oldest, coming, paused, *rest = self.run(
-                "stats", partition
-            )
-            *due_of, retrying, held_back, oldest_held = rest
-            for priority, n, of_these in zip(Priority, (high, normal, low), due_of, strict=True):
-                total.scheduled[priority] += n
-                total.due_of[priority] += of_these
-            total.due += due
+            now, processing, dead, done, done_bytes, paused, *rest = self.run("stats", partition)
+            retrying, held_back, oldest_held, *lanes = rest
+            for row in lanes:
+                _add_lane(total, row)
             total.retrying += retrying
             total.held_back += held_back
-            total.oldest_held_at = min(filter(None, (total.oldest_held_at, int(oldest_held or 0))), default=None)
+            total.oldest_held_at = _earlier(total.oldest_held_at, oldest_held)
             total.processing += processing
             total.dead += dead
             total.finished += done
             total.finished_bytes += done_bytes
-            total.oldest_due_at = min(filter(None, (total.oldest_due_at, int(oldest or 0))), default=None)
-            total.next_due_at = min(filter(None, (total.next_due_at, int(coming or 0))), default=None)
             total.paused = total.paused or bool(paused)
             total.redis_ms = int(now)
         return total
+
+
+def _add_lane(total: Counts, row: Sequence[Any]) -> None:
+    """Add one lane's row of stats.lua's reply."""
+    name, *numbers, oldest, coming = row
+    scheduled, due_of = numbers[:3], numbers[3:]
+    lane = total.lanes.setdefault(name, LaneCounts())
+    for priority, n, due in zip(Priority, scheduled, due_of, strict=True):
+        total.scheduled[priority] += n
+        total.due_of[priority] += due
+        lane.scheduled += n
+        lane.due += due
+    total.due += sum(due_of)
+    lane.oldest_due_at = _earlier(lane.oldest_due_at, oldest)
+    total.oldest_due_at = _earlier(total.oldest_due_at, oldest)
+    total.next_due_at = _earlier(total.next_due_at, coming)
+
+
+def _earlier(known: int | None, moment: str) -> int | None:
+    """The earlier of a known moment and one as Redis writes it, '' for none."""
+    return min(filter(None, (known, int(moment or 0))), default=None)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scheduler.message import Claim, Message, NewMessage, Outcome, Priority, Status
+from scheduler.message import Claim, Message, NewMessage, Outcome, Priority, Status, lane_of
 from scheduler.retry import RetryPolicy
 
 Cell = str | None
@@ -33,13 +33,14 @@ def schedule_items(messages: Sequence[NewMessage]) -> list[str | int]:
             m.type or "",
             m.owner or "",
             retry,
+            m.lane or "",
         )
     return items
 
 
 def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
     """One row of claim.lua's reply."""
-    id, since, attempt, payload, channel, target, type, retry, priority, created_at = row
+    id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane = row
     return Claim(
         id,
         token,
@@ -53,6 +54,7 @@ def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
         _PRIORITIES[priority],
         int(created_at),
         partition,
+        lane or lane_of(channel or "echo", type),
     )
 
 

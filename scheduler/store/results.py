@@ -52,6 +52,17 @@ class Changes:
 
 
 @dataclass(slots=True)
+class LaneCounts:
+    """What waits in a lane."""
+
+    scheduled: int = 0
+    due: int = 0
+    """Those of ``scheduled`` whose moment has come."""
+    oldest_due_at: int | None = None
+    """ms: due_at of the message that has waited longest, None when none is due"""
+
+
+@dataclass(slots=True)
 class Counts:
     """How many messages are where, over all partitions; each id is counted once."""
 
@@ -77,6 +88,8 @@ class Counts:
     """ms: when the next one is due"""
     paused: bool = False
     redis_ms: int = 0
+    lanes: dict[str, LaneCounts] = field(default_factory=dict)
+    """Lanes in which something waits."""
 
 
 class Reaped(NamedTuple):

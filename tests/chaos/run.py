@@ -143,11 +143,11 @@ def _stored(store: MessageStore) -> Stored:
     """Every message, and every set that holds its id."""
     messages: dict[str, Message] = {}
     places: dict[str, list[str]] = {}
-    sets = {"due_high": "due", "due_normal": "due", "due_low": "due", "locks": "locks", "dead": "dead", "done": "done"}
     for partition in range(PARTITIONS):
         keys = PartitionKeys(partition)
-        for name, place in sets.items():
-            for id in store.client.zrange(keys[name], 0, -1):
+        due = list(store.client.scan_iter(keys["due"] + "*", count=1000))
+        for key, place in [*((key, "due") for key in due), *((keys[name], name) for name in ("locks", "dead", "done"))]:
+            for id in store.client.zrange(key, 0, -1):
                 places.setdefault(str(id), []).append(place)
         for key in store.client.scan_iter(keys["msg"] + "*", count=1000):
             id = key.removeprefix(keys["msg"])

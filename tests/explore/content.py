@@ -21,7 +21,8 @@ from tests.support.clock import START_MS
 
 UNIT_MS = 1000
 NOW = START_MS
-KEYS = PartitionKeys(0)
+LANE = "echo"
+KEYS = PartitionKeys(0).using(**{f"due_{p}": f"due:{LANE}:{p}" for p in ("high", "normal", "low")})
 IDS = ("m1", "m2")
 DUE = ("due_high", "due_normal", "due_low")
 PLACES = (*DUE, "locks", "dead", "done")
@@ -153,12 +154,14 @@ def written(content: Content) -> Plain:
         data[KEYS["msg"] + id] = fields
         score = record.expiry if record.place == "locks" else record.due
         data.setdefault(KEYS[record.place], {})[id] = _ms(score)
+    if any(record.scheduled for record in content.records):
+        data[KEYS["lanes"]] = {LANE: "0"}
     return data
 
 
 def commands(data: Mapping[str, Mapping[str, str]]) -> list[list[str]]:
     """What restores it into an emptied Redis."""
-    sets = {KEYS[name] for name in PLACES}
+    sets = {KEYS[name] for name in (*PLACES, "lanes")}
     return [
         ["ZADD", key, *[word for id, score in pairs.items() for word in (score, id)]]
         if key in sets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tests.explore.content import DUE, IDS, KEYS, PLACES, Content, Plain, Record
+from tests.explore.content import DUE, IDS, KEYS, LANE, PLACES, Content, Plain, Record
 from tests.support.store import STATUS_OF_SET
 
 PLACE = "each message is in exactly one place, with the status to match"
@@ -45,7 +45,7 @@ def structure(data: Plain, messages: int, max_attempts: int) -> None:
     """Raises ``BrokenRule`` for a keyspace that no history may lead to."""
     sets = {name: data.get(KEYS[name], {}) for name in PLACES}
     hashes = {id: data[KEYS["msg"] + id] for id in IDS[:messages] if KEYS["msg"] + id in data}
-    known = {KEYS[name] for name in (*PLACES, "meta")} | {KEYS["msg"] + id for id in hashes}
+    known = {KEYS[name] for name in (*PLACES, "lanes", "meta")} | {KEYS["msg"] + id for id in hashes}
     places = Counter(id for ids in sets.values() for id in ids)
     for id in IDS[:messages]:
         require(id in hashes, KEPT, f"{id} has no hash any more")
@@ -53,6 +53,10 @@ def structure(data: Plain, messages: int, max_attempts: int) -> None:
         require(places[id] == 1, PLACE, f"{id} is in {places[id]} sets")
     require(set(data) <= known, PLACE, f"unknown keys: {sorted(set(data) - known)}")
     require(set(places) <= set(hashes), PLACE, f"unknown ids: {sorted(set(places) - set(hashes))}")
+    if any(sets[name] for name in DUE):
+        require(
+            LANE in data.get(KEYS["lanes"], {}), PLACE, "a lane in which something waits is not in the list of lanes"
+        )
     for name, ids in sets.items():
         for id in ids:
             _message(id, name, hashes[id], max_attempts)
@@ -62,7 +66,7 @@ def structure(data: Plain, messages: int, max_attempts: int) -> None:
 def _message(id: str, place: str, fields: Mapping[str, str], max_attempts: int) -> None:
     status = fields.get("s")
     # tests/support/store.py spells the due sets as the keys do.
-    allowed = STATUS_OF_SET[place.replace("_", ":")]
+    allowed = STATUS_OF_SET[place.replace("_", f":{LANE}:")]
     require(status in allowed, PLACE, f"{id} is {status or 'scheduled'} and in {place}")
     if place in DUE:
         require(place == f"due_{fields.get('q', 'normal')}", PLACE, f"{id} is in {place}, its priority is another")

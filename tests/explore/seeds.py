@@ -28,7 +28,7 @@ _RETRY = "now_ms + tonumber(delay_ms))\n        retrying"
 _REFUSED = "results[#results + 1] = 0"
 _REFUSE_ALL = f"for _ = at, #ARGV, STRIDE do {_REFUSED} end break"
 _UNLOCK = "redis.call('ZREM', locks, ...)"
-_RETURN = "redis.call('ZADD', DUE[m[4] or 'normal'], due_at, id)"
+_RETURN = "enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at)"
 _CLEAR = "redis.call('HDEL', key, 's', 'k', 'd')"
 
 TOKEN_CHECK = Seed("settle: no token check", "settle", _TOKEN, "if token == '' then")
@@ -49,7 +49,7 @@ SEEDS = (
     Seed("claim: left in the due set", "claim", "redis.call('ZREM', set, ...)", "return ..."),
     Seed("claim: not entered in the locks", "claim", "redis.call('ZADD', locks, ...)", "return ..."),
     Seed("claim: a moment early", "claim", "set, '-inf', now_text,", "set, '-inf', now_ms + 1000,"),
-    Seed("claim: one more than the limit", "claim", "'LIMIT', 0, room)", "'LIMIT', 0, room + 1)"),
+    Seed("claim: one more than the limit", "claim", "'LIMIT', 0, most)", "'LIMIT', 0, most + 1)"),
     Seed("claim: retried ones are not counted out", "claim", "if attempt > 1 then", "if attempt > 2 then"),
     Seed("reap: not scheduled again", "reap", _RETURN, ""),
     Seed("reap: the token stays", "reap", _CLEAR, _CLEAR.replace(" 'k',", "")),
@@ -58,7 +58,7 @@ SEEDS = (
     Seed("reap: an expired lock is never found", "reap", "locks, '-inf', now_ms,", "locks, '-inf', 0,"),
     Seed("reap: one attempt more than allowed", "reap", "attempt >= allowed)", "attempt > allowed)"),
     Seed("reap: carried out however late", "reap", "if not_after ~= '' and now_ms", "if false and now_ms"),
-    Seed("cancel: left in the due set", "cancel", "redis.call('ZREM', DUE[m[3] or 'normal'], id)", ""),
+    Seed("cancel: left in the due set", "cancel", "redis.call('ZREM', set, id)", ""),
     Seed("cancel: takes what is in flight", "cancel", "if m[2] then", "if m[2] and m[2] ~= 'processing' then"),
     Seed("update: touches what is in flight", "update", "if m[2] then", "if m[2] and m[2] ~= 'processing' then"),
     Seed("redrive: left among the dead letters", "redrive", "redis.call('ZREM', dead, one)", ""),

@@ -39,6 +39,7 @@ from tests.explore.content import (
 from tests.explore.rules import BrokenRule, require
 from tests.explore.seeds import Seed, apply
 from tests.support.redis_server import RedisServer
+from tests.support.store import take
 
 LOCK = 2
 """A lock's life in units: one passes, and it can still be renewed."""
@@ -230,7 +231,7 @@ class World:
 
     def _claim(self, before: Content, call: Call) -> tuple[tuple[int, int], ...]:
         (limit,) = call.argument
-        claims = self._store.claim(limit, LOCK * UNIT_MS, OWNER).claims
+        claims = take(self._store, limit, LOCK * UNIT_MS, OWNER).claims
         rows = tuple((IDS.index(claim.id), claim.attempt) for claim in claims)
         rules.claimed(before, self._after(), limit, rows, LOCK)
         return rows

@@ -15,7 +15,7 @@ from scheduler.connect import check_server, connect
 from scheduler.errors import StoreUnavailable
 from scheduler.message import Priority
 from tests.support.redis_server import RedisServer, binaries
-from tests.support.store import NOW, Ticks, message, store_on
+from tests.support.store import NOW, Ticks, message, store_on, take
 from tests.support.topologies import HOST, Node, Topology
 from tests.support.waiting import free_port, wait_for
 
@@ -154,6 +154,6 @@ def test_runbook_on_a_move_to_another_redis(tmp_path: Path) -> None:
             after.replicaof(*last.split())
             moved = store_on(after, Ticks())
             moved.open()
-            assert moved.claim(10, 1000).claims == [], "still paused"
+            assert take(moved, 10, 1000).claims == [], "still paused"
             moved.resume()
-            assert len(moved.claim(10, 1000).claims) == 5
+            assert len(take(moved, 10, 1000).claims) == 5

@@ -21,6 +21,7 @@ from scheduler.store import Changes
 from tests.support.api import Api
 from tests.support.events import SECONDS, Live, Viewer
 from tests.support.nginx import documented, nginx
+from tests.support.store import take
 from tests.support.waiting import free_port
 
 MOVING = Path(__file__).parents[2] / "docs" / "moving.md"
@@ -40,7 +41,7 @@ def one(viewer: Viewer) -> dict[str, Any]:
 
 
 def settle(live: Live, kind: Any, **more: Any) -> None:
-    live.store.settle([Outcome(claim, kind, **more) for claim in live.store.claim(10, 60_000).claims])
+    live.store.settle([Outcome(claim, kind, **more) for claim in take(live.store, 10, 60_000).claims])
 
 
 def watched(live: Live) -> None:

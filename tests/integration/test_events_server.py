@@ -20,6 +20,7 @@ from scheduler.message import Outcome
 from scheduler.store import Changes
 from tests.support.events import Live, Viewer, deaf_socket
 from tests.support.redis_server import RedisServer
+from tests.support.store import take
 from tests.support.waiting import free_port, wait_for
 
 TOKEN = "s3cret/+~token"
@@ -37,7 +38,7 @@ def live(redis_url: str, redis_client: redis.Redis) -> Iterator[Live]:
 
 
 def claim_all(live: Live) -> list[Any]:
-    return live.store.claim(1000, 60_000).claims
+    return take(live.store, 1000, 60_000).claims
 
 
 def millisecond(event: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from tests.support.delivery import HeldChannel, acking
 from tests.support.logger import RecordingLogger
 from tests.support.redis_server import RedisServer
 from tests.support.running import QUICK, Counting, Running
+from tests.support.store import take
 from tests.support.waiting import free_port, wait_for
 
 LOCKS = "ms1:{0}:locks"
@@ -442,7 +443,7 @@ def test_a_stop_waits_for_what_runs_and_its_lock_is_renewed_meanwhile(
         assert not stopping.is_alive()
     assert runtime.logger.count(f"ack id={id}") == 1
     assert redis_client.zcard(LOCKS) == 0
-    assert redis_client.zcard("ms1:{0}:due:normal") == len(later)
+    assert redis_client.zcard("ms1:{0}:due:echo:normal") == len(later)
     assert runtime.logger.errors == []
 
 
@@ -498,7 +499,7 @@ def test_a_message_whose_servers_die_one_after_the_other_ends_as_a_dead_letter(r
         [id] = runtime.add()
 
         def claim_and_die() -> Message | None:
-            runtime.store.claim(10, 1, "doomed")
+            take(runtime.store, 10, 1, "doomed")
             message = runtime.store.get(id)
             return message if message.status is Status.DEAD else None
 

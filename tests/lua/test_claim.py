@@ -21,11 +21,11 @@ def test_nothing_waits(lua: Lua) -> None:
 
 
 def test_due_exactly_now_is_claimed_whole(lua: Lua) -> None:
-    lua("schedule", "a", '"x"', NOW, "webhook", "low", "T", "y", "w", "2,1,1,1,0", now=NOW - 7,
+    lua("schedule", "a", '"x"', NOW, "webhook", "low", "T", "y", "w", "2,1,1,1,0", "", now=NOW - 7,
         key="", fingerprint="", key_ttl=1)  # fmt: skip
-    assert lua.claim(token="o.1", lock_ms=250) == [
+    assert lua.claim(9, ("webhook", 9, 9, 0), token="o.1", lock_ms=250) == [
         str(NOW * 1000), -1,
-        ["a", str(NOW), 1, '"x"', "webhook", "T", "y", "2,1,1,1,0", "low", str(NOW - 7)],
+        ["a", str(NOW), 1, '"x"', "webhook", "T", "y", "2,1,1,1,0", "low", str(NOW - 7), None],
     ]  # fmt: skip
     assert lua.state() == {
         "locks": {"a": NOW + 250},

@@ -57,8 +57,8 @@ def test_reaping_is_told_too(live: Lua) -> None:
 
 
 def test_the_channel_is_named(live: Lua) -> None:
-    live("schedule", "a", "1", NOW, "webhook", "normal", "", "", "", "", key="", fingerprint="", key_ttl=1)
-    live.claim()
+    live("schedule", "a", "1", NOW, "webhook", "normal", "", "", "", "", "", key="", fingerprint="", key_ttl=1)
+    live.claim(9, ("webhook", 9, 9, 0))
     live.settle("a", "dead")
     assert [lines[0].split()[2] for _, lines in events(live)] == ["webhook"] * 3
 
@@ -127,13 +127,13 @@ def test_only_what_becomes_the_earliest_wakes(lua: Lua, woken: Callable[[], list
 
 
 def test_a_batch_wakes_once_for_its_earliest(lua: Lua, woken: Callable[[], list[str]]) -> None:
-    items = [v for n in (7, 3, 5) for v in (f"m{n}", "1", NOW + n, "echo", "normal", "", "", "", "")]
+    items = [v for n in (7, 3, 5) for v in (f"m{n}", "1", NOW + n, "echo", "normal", "", "", "", "", "")]
     lua("schedule", *items, key="", fingerprint="", key_ttl=1)
     assert woken() == [f"0 {NOW + 3}"]
 
 
 def test_what_is_refused_or_replayed_wakes_nobody(lua: Lua, woken: Callable[[], list[str]]) -> None:
-    item = ("a", "1", NOW, "echo", "normal", "", "", "", "")
+    item = ("a", "1", NOW, "echo", "normal", "", "", "", "", "")
     lua("schedule", *item, key="K", fingerprint="f", key_ttl=9999)
     assert woken() == [f"0 {NOW}"]
     lua.claim()

@@ -11,7 +11,7 @@ from scheduler.keys import PartitionKeys
 from scheduler.message import Outcome
 from scheduler.scripts import load
 from scheduler.store import Changes, Limits, MessageStore
-from tests.support.store import NOW, Ticks, message, store_on
+from tests.support.store import NOW, Ticks, message, store_on, take
 
 
 def test_flushed_before_every_single_call(redis_client: redis.Redis) -> None:
@@ -32,7 +32,7 @@ def test_flushed_before_every_single_call(redis_client: redis.Redis) -> None:
         redis_client.script_flush()
         step()
     redis_client.script_flush()
-    claims = store.claim(10, 1000).claims
+    claims = take(store, 10, 1000).claims
     assert sorted(claim.id for claim in claims) == ["m2", "m3", "m4", "m5"]
     redis_client.script_flush()
     assert store.renew(claims, 2000) == []
@@ -64,7 +64,7 @@ def test_a_restart_without_data_is_survived_by_the_same_store(redis_client: redi
     store.schedule([message("a")])
     redis_client.flushall()
     redis_client.script_flush()
-    assert store.claim(1, 1000).claims == []
+    assert take(store, 1, 1000).claims == []
     assert [s.id for s in store.schedule([message("a")])] == ["a"]
 
 

@@ -19,7 +19,7 @@ LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 def page(lua: Lua, **arguments: Any) -> Any:
     start = {
-        "set": "due_normal", "reverse": "0", "low": "-inf", "high": "+inf", "after_score": "", "after_id": "",
+        "set": "due:echo:normal", "reverse": "0", "low": "-inf", "high": "+inf", "after_score": "", "after_id": "",
         "scan": 1000, "limit": 10, "status": "", "channel": "", "priority": "", "type_": "", "owner": "",
         "typed": "",
     }  # fmt: skip
@@ -107,7 +107,9 @@ def test_removals_before_the_position_skip_nothing(nine: Lua, gone: str) -> None
 
 def test_filters(lua: Lua) -> None:
     def add(id: str, channel: str, type_: str, owner: str) -> None:
-        lua("schedule", id, "1", NOW, channel, "normal", "", type_, owner, "", key="", fingerprint="", key_ttl=1)
+        lua(
+            "schedule", id, "1", NOW, channel, "normal", "", type_, owner, "", "echo", key="", fingerprint="", key_ttl=1
+        )
 
     add("a", "echo", "mail", "ann")
     add("b", "webhook", "mail", "bob")
@@ -139,7 +141,7 @@ def test_100000_at_one_millisecond_cost_no_more_than_a_few(lua: Lua) -> None:
     with lua.client.pipeline(transaction=False) as pipe:
         for first in range(0, len(crowd), 1000):
             part = crowd[first : first + 1000]
-            pipe.zadd("ms1:{0}:due:normal", dict.fromkeys(part, NOW))
+            pipe.zadd("ms1:{0}:due:echo:normal", dict.fromkeys(part, NOW))
         pipe.execute()
     for at in (0, 1, 33_333, len(crowd) - 3):
         for id in crowd[at : at + 4]:
@@ -174,24 +176,24 @@ def test_the_order_is_redis_own_under_any_locale(short_tmp: Path, monkeypatch: p
         assert walk(lua, limit=3) == list(LETTERS)
 
 
-def match(lua: Lua, *, offset: int = 0, limit: int = 100, payload: str = '"x"', channel: str = "echo") -> Any:
+def match(lua: Lua, *, offset: int = 0, limit: int = 100, payload: str = '"x"', lane: str = "echo") -> Any:
     return lua(
-        "match", priority="normal", due_at=NOW, offset=offset, limit=limit, channel=channel, payload=payload
+        "match", priority="normal", due_at=NOW, offset=offset, limit=limit, lane=lane, payload=payload
     )  # fmt: skip
 
 
-def test_match_by_moment_payload_and_channel(lua: Lua) -> None:
+def test_match_by_moment_payload_and_lane(lua: Lua) -> None:
     for id, payload, due_at, channel in [
         ("a", '"x"', NOW, "echo"), ("b", '"y"', NOW, "echo"), ("c", '"x"', NOW + 1, "echo"), ("d", '"x"', NOW, "job"),
         ("e", '"x"', NOW, "echo"),
     ]:  # fmt: skip
-        lua("schedule", id, payload, due_at, channel, "normal", "", "", "", "", key="", fingerprint="", key_ttl=1)
-    assert match(lua) == [4, "a", "e"]
-    assert match(lua, channel="job") == [4, "d"]
-    assert match(lua, payload='"X"') == [4]
-    assert match(lua, limit=3) == [3, "a"]
-    assert match(lua, offset=3, limit=3) == [1, "e"]
-    assert match(lua, offset=4, limit=3) == [0]
+        lua("schedule", id, payload, due_at, channel, "normal", "", "", "", "", "", key="", fingerprint="", key_ttl=1)
+    assert match(lua) == [3, "a", "e"]
+    assert match(lua, lane="job:") == [1, "d"]
+    assert match(lua, payload='"X"') == [3]
+    assert match(lua, limit=2) == [2, "a"]
+    assert match(lua, offset=2, limit=2) == [1, "e"]
+    assert match(lua, offset=3, limit=2) == [0]
 
 
 @pytest.mark.parametrize("kind", ["", "ack", "dead"])

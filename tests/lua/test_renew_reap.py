@@ -83,7 +83,7 @@ def test_at_the_expiry_it_is_scheduled_again_at_its_own_moment(lua: Lua) -> None
     error = "the server that held it stopped answering (lock owner.1 expired)"
     evidence = {"attempt": 1, "started_at": NOW, "outcome": "lost", "error": error}
     state = lua.state()
-    assert state["due:high"] == {"a": NOW - 3}
+    assert state["due:echo:high"] == {"a": NOW - 3}
     assert json.loads(state["msg:a"].pop("h:1")) == evidence
     assert state["msg:a"] == {
         "p": '"a"', "c": str(NOW), "q": "high", "a": "1", "l": "1", "g": str(NOW), "e": error, "u": str(EXPIRY),

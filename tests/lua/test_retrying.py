@@ -24,14 +24,14 @@ def waiting(lua: Lua) -> Lua:
 
 def retrying(lua: Lua) -> int:
     assert broken_rules(lua.client) == []
-    count: int = lua("stats")[15]
+    count: int = lua("stats")[6]
     return count
 
 
 def purge(lua: Lua) -> None:
     for id in (*THREE, "new"):
         lua.client.hset(lua.keys["msg"] + id, "y", "default")
-    lua("purge", set="due_normal", after_score="", after_id="", scan=100, channel="echo")
+    lua("purge", set="due:echo:normal", after_score="", after_id="", scan=100, channel="echo")
 
 
 def cancel(lua: Lua) -> None:

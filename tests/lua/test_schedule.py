@@ -6,11 +6,11 @@ import pytest
 
 from tests.support.store import NOW, Lua
 
-WHOLE = ("b", '{"n":1}', NOW + 5, "webhook", "high", '{"url":"u"}', "mail", "ann", "3,1.0,2.0,9.0,1")
+WHOLE = ("b", '{"n":1}', NOW + 5, "webhook", "high", '{"url":"u"}', "mail", "ann", "3,1.0,2.0,9.0,1", "")
 
 
 def item(id: str, due_at: int = NOW + 5) -> tuple[str | int, ...]:
-    return (id, f'"{id}"', due_at, "echo", "normal", "", "", "", "")
+    return (id, f'"{id}"', due_at, "echo", "normal", "", "", "", "", "")
 
 
 def schedule(
@@ -24,13 +24,13 @@ def schedule(
 
 def test_a_plain_message_keeps_only_what_is_not_the_default(lua: Lua) -> None:
     assert schedule(lua, item("a")) == [0, NOW, ""]
-    assert lua.state() == {"due:normal": {"a": NOW + 5}, "msg:a": {"p": '"a"', "c": str(NOW)}}
+    assert lua.state() == {"due:echo:normal": {"a": NOW + 5}, "msg:a": {"p": '"a"', "c": str(NOW)}}
 
 
 def test_every_field_is_kept(lua: Lua) -> None:
     schedule(lua, WHOLE)
     assert lua.state() == {
-        "due:high": {"b": NOW + 5},
+        "due:webhook:high": {"b": NOW + 5},
         "msg:b": {
             "p": '{"n":1}', "c": str(NOW), "n": "webhook", "q": "high", "t": '{"url":"u"}', "y": "mail", "w": "ann",
             "r": "3,1.0,2.0,9.0,1",
@@ -42,12 +42,12 @@ def test_every_field_is_kept(lua: Lua) -> None:
 def test_due_at_0_and_below_is_so_long_from_redis_now(lua: Lua, due_at: int, expected: int) -> None:
     assert schedule(lua, item("a", due_at), key="K", fingerprint="f")[0] == 0
     state = lua.state()
-    assert (state["due:normal"], state["idem:K"]) == ({"a": expected}, f"f a {expected}")
+    assert (state["due:echo:normal"], state["idem:K"]) == ({"a": expected}, f"f a {expected}")
 
 
 def test_a_message_of_the_past_is_stored_as_it_is(lua: Lua) -> None:
     schedule(lua, item("a", 1))
-    assert lua.state()["due:normal"] == {"a": 1}
+    assert lua.state()["due:echo:normal"] == {"a": 1}
 
 
 @pytest.mark.parametrize("moved_by", ["nothing", "claim", "ack", "dead", "cancel"])
@@ -81,7 +81,7 @@ def test_the_same_key_and_fingerprint_give_what_was_stored_then(lua: Lua) -> Non
 
 def test_a_replay_answers_even_when_the_messages_are_gone(lua: Lua) -> None:
     schedule(lua, item("a"), key="K", fingerprint="f")
-    lua.client.delete("ms1:{0}:msg:a", "ms1:{0}:due:normal")
+    lua.client.delete("ms1:{0}:msg:a", "ms1:{0}:due:echo:normal")
     assert schedule(lua, item("a"), key="K", fingerprint="f") == [2, NOW, f"a {NOW + 5}"]
 
 
@@ -107,4 +107,4 @@ def test_a_key_lives_as_long_as_it_was_told_and_is_free_after(lua: Lua) -> None:
 
 def test_10000_messages_in_one_call(lua: Lua) -> None:
     assert schedule(lua, *[item(f"m{i}") for i in range(10_000)])[0] == 0
-    assert lua.client.zcard("ms1:{0}:due:normal") == 10_000
+    assert lua.client.zcard("ms1:{0}:due:echo:normal") == 10_000

@@ -49,7 +49,7 @@ def test_dead_moves_it_to_the_dead_letters_with_its_evidence(claimed: Lua) -> No
 def test_retry_waits_for_the_delay_and_keeps_the_attempt_charged(claimed: Lua) -> None:
     assert claimed.settle("a", "retry", now=LATER, delay_ms=500, error="503", evidence="E") == [1]
     assert claimed.state() == {
-        "due:normal": {"a": LATER + 500},
+        "due:echo:normal": {"a": LATER + 500},
         "meta": {"retrying": "1"},
         "msg:a": {
             "p": '"a"', "c": str(NOW), "a": "1", "g": str(NOW), "h:1": "E", "e": "503", "u": str(LATER), "z": "1",
@@ -63,7 +63,7 @@ def test_release_gives_the_attempt_back(claimed: Lua, delay_ms: int | str, due_a
     assert claimed.settle("a", "release", now=LATER, delay_ms=delay_ms) == [1]
     put_off = {"b": str(NOW - 3)} if delay_ms != "" else {}
     assert claimed.state() == {
-        "due:normal": {"a": due_at},
+        "due:echo:normal": {"a": due_at},
         "msg:a": {"p": '"a"', "c": str(NOW), "a": "0", "g": str(NOW), "u": str(LATER), **put_off},
         **({"held": {"a": NOW - 3}} if put_off else {}),
     }
@@ -76,7 +76,7 @@ def test_it_returns_to_its_own_priority(lua: Lua, kind: str, priority: str) -> N
     lua.schedule("a", priority=priority)
     lua.claim()
     lua.settle("a", kind, delay_ms=1)
-    assert lua.state()[f"due:{priority}"] == {"a": NOW + 1}
+    assert lua.state()[f"due:echo:{priority}"] == {"a": NOW + 1}
 
 
 @pytest.mark.parametrize("kind", ["ack", "retry", "dead", "release"])
@@ -125,8 +125,9 @@ def test_a_group_of_every_kind_is_settled_each_by_its_own_token(lua: Lua) -> Non
     ] for v in (id, token, kind, 9, "", "E", "")]  # fmt: skip
     assert lua("settle", *items) == [1, 1, 0, 1, 1, 0]
     state = lua.state()
-    assert {name: state[name] for name in ("done", "due:normal", "locks", "dead")} == {
-        "done": {"a": NOW}, "due:normal": {"b": NOW + 9, "e": NOW + 9}, "locks": {"c": NOW + 1000}, "dead": {"d": NOW},
+    assert {name: state[name] for name in ("done", "due:echo:normal", "locks", "dead")} == {
+        "done": {"a": NOW}, "due:echo:normal": {"b": NOW + 9, "e": NOW + 9}, "locks": {"c": NOW + 1000},
+        "dead": {"d": NOW},
     }  # fmt: skip
     assert broken_rules(lua.client) == []
 

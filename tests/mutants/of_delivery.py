@@ -118,12 +118,12 @@ MUTANTS = (
     ),
     Mutant(
         "claim-what-cannot-start",
-        "scheduler/workers.py",
-        "min(self._batch_size, limit - held, elsewhere)",
-        "min(self._batch_size, elsewhere)",
+        "scheduler/lanes.py",
+        "0 if whole else 2 * self._batch - self.held",
+        "0 if whole else 2 * self._batch",
         "what is held already is not taken off the room for more",
         "one server hoards messages that others could deliver now",
-        (f"{_WORKERS}::test_slow_work_is_claimed_only_for_workers_that_are_free",),
+        ("tests/unit/test_lanes.py::test_quick_work_is_claimed_in_whole_batches_two_at_a_time",),
     ),
     Mutant(
         "settle-before-delivery",
@@ -140,23 +140,21 @@ MUTANTS = (
         """        self.in_flight.add(claims)
         groups: dict[str, list[Claim]] = {}
         for claim in claims:
-            groups.setdefault(claim.channel, []).append(claim)
-        for name, group in groups.items():
-            size = self._channels[name].max_slice if name in self._channels else len(group)
-            for first in range(0, len(group), size):
-                part = group[first : first + size]
-                future = self._pool.submit(self._run, name, part)
+            groups.setdefault(claim.lane, []).append(claim)
+        for lane, group in groups.items():
+            channel = self._channels[group[0].channel]
+            for part in self.lanes.slices(lane, group):
+                future = self._pools[channel.slow].submit(self._run, channel, part)
                 self._slices[future] = part
                 future.add_done_callback(self._slice_done)
 """,
         """        groups: dict[str, list[Claim]] = {}
         for claim in claims:
-            groups.setdefault(claim.channel, []).append(claim)
-        for name, group in groups.items():
-            size = self._channels[name].max_slice if name in self._channels else len(group)
-            for first in range(0, len(group), size):
-                part = group[first : first + size]
-                future = self._pool.submit(self._run, name, part)
+            groups.setdefault(claim.lane, []).append(claim)
+        for lane, group in groups.items():
+            channel = self._channels[group[0].channel]
+            for part in self.lanes.slices(lane, group):
+                future = self._pools[channel.slow].submit(self._run, channel, part)
                 self._slices[future] = part
                 future.add_done_callback(self._slice_done)
         self.in_flight.add(claims)

@@ -26,8 +26,8 @@ MUTANTS = (
     Mutant(
         "claim-limit",
         "scheduler/lua/claim.lua",
-        "room = room - #taken",
-        "room = tonumber(limit)",
+        "taken, room = taken + n, room - n",
+        "taken = taken + n",
         "the limit holds for each priority and not for all together",
         "a server takes more than its workers can begin, and a crash delays all of it",
         ("tests/lua/test_claim.py",),
@@ -170,8 +170,8 @@ MUTANTS = (
     Mutant(
         "wake-for-later",
         "scheduler/lua/_due.lua",
-        "due_at < before",
-        "due_at > before",
+        "seen.first < seen.before",
+        "seen.first > seen.before",
         "a wake-up is sent for later messages and not for earlier ones",
         "a message that became the earliest one is late by up to a poll",
         ("tests/lua/test_events_wake.py",),
@@ -179,7 +179,7 @@ MUTANTS = (
     Mutant(
         "update-leaves-due",
         "scheduler/lua/update.lua",
-        "redis.call('ZREM', DUE[from], id)\n",
+        "  redis.call('ZREM', due_set(lane, from), id)\n",
         "",
         "a message with a new priority stays in the set of the old one",
         "it is delivered twice",

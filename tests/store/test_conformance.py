@@ -6,11 +6,11 @@ import pytest
 import redis
 
 from scheduler.errors import Conflict, InvalidInput, LayoutError, NotFound
-from scheduler.keys import META, WAKE
+from scheduler.keys import LAYOUT, META, WAKE
 from scheduler.message import Message, NewMessage, Outcome, OutcomeKind, Priority, Status
 from scheduler.retry import RetryPolicy
 from scheduler.store import Changes, Limits, MessageStore
-from tests.support.store import NOW, Ticks, message, outcomes, store_on
+from tests.support.store import NOW, Ticks, message, outcomes, store_on, take
 
 MANY = [f"id{n:02}" for n in range(20)]
 """Ids in every one of three partitions."""
@@ -37,14 +37,14 @@ def walk(store: MessageStore, limit: int, **filters: object) -> list[str]:
 def dead(store: MessageStore, *names: str) -> None:
     """These messages, given up."""
     store.schedule([message(name, 1) for name in names])
-    store.settle(outcomes(store.claim(len(names), 1000), "dead", error="boom"))
+    store.settle(outcomes(take(store, len(names), 1000), "dead", error="boom"))
 
 
 # ------------------------------------------------------------------------------------------------------------- layout
 
 
 def test_the_layout_is_written_once_and_opening_again_is_fine(store: MessageStore, partitions: int) -> None:
-    assert store.client.hgetall(META) == {"layout": "1", "partitions": str(partitions)}
+    assert store.client.hgetall(META) == {"layout": str(LAYOUT), "partitions": str(partitions)}
     store.open()
 
 
@@ -56,7 +56,7 @@ def test_another_number_of_partitions_is_refused_with_the_way_out(store: Message
 
 def test_another_layout_is_refused_with_the_way_out(store: MessageStore) -> None:
     store.client.hset(META, "layout", "0")
-    with pytest.raises(LayoutError, match=r"layout 0, this server has 1\. Use the version of the service that wrote"):
+    with pytest.raises(LayoutError, match=r"layout 0, this server has 2\. Use the version of the service that wrote"):
         store.open()
 
 
@@ -218,7 +218,7 @@ def test_a_message_elsewhere_is_a_conflict_and_stays_as_it_is(store: MessageStor
     if state == "cancelled":
         store.cancel("a")
     elif state != "scheduled":
-        claimed = store.claim(1, 1000)
+        claimed = take(store, 1, 1000)
         if state != "processing":
             store.settle(outcomes(claimed, "ack" if state == "delivered" else "dead"))
     before = store.get("a")
@@ -240,7 +240,7 @@ def test_cancel_matching_takes_every_twin_and_nothing_else(store: MessageStore) 
     )  # fmt: skip
     assert sorted(store.cancel_matching(NOW, '"x"')) == twins
     assert store.cancel_matching(NOW, '"x"') == []
-    assert store.cancel_matching(NOW, '"x"', channel="webhook") == ["channel"]
+    assert store.cancel_matching(NOW, '"x"', lane="webhook") == ["channel"]
     assert sorted(ids(store.page(status=Status.SCHEDULED).messages)) == ["moment", "payload"]
 
 
@@ -286,7 +286,7 @@ def test_redrive_many(store: MessageStore) -> None:
 @pytest.mark.usefixtures("short_scan")
 def test_redrive_many_by_channel_looks_past_what_one_call_sees(store: MessageStore) -> None:
     store.schedule([message(f"m{n:03}", channel="webhook" if n % 40 == 39 else "echo") for n in range(160)])
-    store.settle(outcomes(store.claim(160, 1000), "dead"))
+    store.settle(outcomes(take(store, 160, 1000), "dead"))
     assert store.redrive_many(limit=100, channel="webhook", dry_run=True) == 4
     assert store.redrive_many(limit=3, channel="webhook") == 3
     assert store.redrive_many(limit=100, channel="webhook") == 1
@@ -298,7 +298,7 @@ def test_redrive_many_by_channel_looks_past_what_one_call_sees(store: MessageSto
 def test_pause_stops_claiming_and_resume_wakes_everybody(store: MessageStore, partitions: int) -> None:
     store.pause()
     store.schedule([message(id) for id in MANY])
-    claimed = store.claim(100, 1000)
+    claimed = take(store, 100, 1000)
     assert (claimed.claims, claimed.wait_ms) == ([], None)
     assert store.counts().paused
     subscription = store.client.pubsub()  # type: ignore[no-untyped-call]
@@ -309,7 +309,7 @@ def test_pause_stops_claiming_and_resume_wakes_everybody(store: MessageStore, pa
     subscription.close()
     assert woken == [f"{partition} 0" for partition in range(partitions)]
     assert not store.counts().paused
-    assert len(store.claim(100, 1000).claims) == 20
+    assert len(take(store, 100, 1000).claims) == 20
 
 
 def test_one_paused_partition_is_a_pause(store: MessageStore) -> None:
@@ -334,7 +334,7 @@ def test_scheduled_come_soonest_first_over_all_priorities_and_partitions(store: 
 @pytest.mark.parametrize("kind", [None, "ack", "dead"])
 def test_a_priority_is_a_filter_wherever_the_messages_are(store: MessageStore, kind: OutcomeKind | None) -> None:
     store.schedule([message(id, priority=list(Priority)[n % 3]) for n, id in enumerate(MANY[:9])])
-    claims = store.claim(100, 1000).claims
+    claims = take(store, 100, 1000).claims
     if kind is not None:
         store.settle([Outcome(claim, kind, error="x") for claim in claims])
     status = {None: Status.PROCESSING, "ack": Status.DELIVERED, "dead": Status.DEAD}[kind]
@@ -350,7 +350,7 @@ def test_the_others_come_newest_first_and_without_a_status_all_in_their_order(
     for n, id in enumerate(MANY[:8]):
         ticks.now = NOW + n
         store.schedule([message(id, ticks.now)])
-        claimed = store.claim(1, 1000)
+        claimed = take(store, 1, 1000)
         if n < 6:
             store.settle(outcomes(claimed, "ack" if n % 2 else "dead"))
     store.schedule([message("later", NOW + 99), message("never", NOW + 999)])
@@ -396,7 +396,7 @@ def test_counts_of_nothing_and_of_everything(store: MessageStore, ticks: Ticks) 
     assert (counts.oldest_due_at, counts.next_due_at, counts.redis_ms) == (None, None, NOW)
     dead(store, "d0", "d1")
     store.schedule([message("x")])
-    store.claim(1, 1000)
+    take(store, 1, 1000)
     store.schedule([message("c")])
     store.cancel("c")
     store.schedule([message(id, NOW - 9 + n, priority=list(Priority)[n % 2]) for n, id in enumerate(MANY)])
@@ -414,9 +414,9 @@ def test_two_servers_on_one_redis_see_the_same(client: redis.Redis, store: Messa
     other.open()
     store.schedule([message("a", NOW + 5)])
     assert other.get("a") == store.get("a")
-    assert store.claim(1, 1000).claims == []
+    assert take(store, 1, 1000).claims == []
     assert ids_of(other) == ["a"]
 
 
 def ids_of(store: MessageStore) -> list[str]:
-    return [claim.id for claim in store.claim(10, 1000).claims]
+    return [claim.id for claim in take(store, 10, 1000).claims]

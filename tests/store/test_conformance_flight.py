@@ -10,7 +10,7 @@ from scheduler.errors import NotFound
 from scheduler.message import Claim, Outcome, Priority, Status
 from scheduler.retry import RetryPolicy
 from scheduler.store import Limits, MessageStore, Reaped
-from tests.support.store import NOW, Ticks, message, outcomes, store_on
+from tests.support.store import NOW, Ticks, message, outcomes, store_on, take
 
 MANY = [f"id{n:02}" for n in range(20)]
 """Ids in every one of three partitions."""
@@ -19,7 +19,7 @@ LOOSE = Limits(10**6, 10**12, 10**12)
 
 
 def claim(store: MessageStore, limit: int = 100, lock_ms: int = 1000) -> list[Claim]:
-    return store.claim(limit, lock_ms).claims
+    return take(store, limit, lock_ms).claims
 
 
 def test_a_claim_is_all_that_a_channel_needs(store: MessageStore) -> None:
@@ -27,10 +27,11 @@ def test_a_claim_is_all_that_a_channel_needs(store: MessageStore) -> None:
     store.schedule(
         [message("a", NOW - 2, channel="webhook", target="T", type="y", retry=policy, priority=Priority.LOW)]
     )
-    claimed = store.claim(10, 1000, owner="me")
+    claimed = take(store, 10, 1000, owner="me")
     (one,) = claimed.claims
     assert one == Claim(
-        "a", one.token, 1, NOW - 2, "webhook", '"a"', "T", "y", policy, Priority.LOW, NOW, store.partition_of("a")
+        "a", one.token, 1, NOW - 2, "webhook", '"a"', "T", "y", policy, Priority.LOW, NOW, store.partition_of("a"),
+        "webhook",
     )  # fmt: skip
     assert one.token.startswith("me.")
     assert (claimed.wait_ms, claimed.redis_ms) == (None, NOW)
@@ -39,16 +40,16 @@ def test_a_claim_is_all_that_a_channel_needs(store: MessageStore) -> None:
 
 
 def test_the_wait_is_for_the_earliest_of_all_partitions(store: MessageStore) -> None:
-    assert store.claim(10, 1000).wait_ms is None
+    assert take(store, 10, 1000).wait_ms is None
     store.schedule([message(id, NOW + 50 + n) for n, id in enumerate(MANY)])
-    assert store.claim(10, 1000).wait_ms == 50
+    assert take(store, 10, 1000).wait_ms == 50
 
 
 def test_never_one_millisecond_early(store: MessageStore, ticks: Ticks) -> None:
     store.schedule([message(id, NOW + n) for n, id in enumerate(MANY)])
     found: list[str] = []
     while len(found) < len(MANY):
-        claimed = store.claim(100, 60_000)
+        claimed = take(store, 100, 60_000)
         assert [one.due_at for one in claimed.claims] == [ticks.now]
         found += [one.id for one in claimed.claims]
         assert claimed.wait_ms == (1 if len(found) < len(MANY) else None)
@@ -58,9 +59,9 @@ def test_never_one_millisecond_early(store: MessageStore, ticks: Ticks) -> None:
 
 def test_the_limit_holds_over_all_partitions_and_0_says_that_more_is_due(store: MessageStore) -> None:
     store.schedule([message(id) for id in MANY])
-    claimed = store.claim(7, 1000)
+    claimed = take(store, 7, 1000)
     assert (len(claimed.claims), claimed.wait_ms) == (7, 0)
-    claimed = store.claim(13, 1000)
+    claimed = take(store, 13, 1000)
     assert len(claimed.claims) == 13
     assert claim(store) == []
 
@@ -90,12 +91,12 @@ def test_a_group_of_outcomes_over_all_partitions_is_answered_in_order(store: Mes
 
 def test_the_evidence_of_each_attempt_comes_back(store: MessageStore, ticks: Ticks) -> None:
     store.schedule([message("a")])
-    store.settle(outcomes(store.claim(1, 1000), "retry", delay_ms=5, duration_ms=12.5, lateness_ms=3, error="503"))
+    store.settle(outcomes(take(store, 1, 1000), "retry", delay_ms=5, duration_ms=12.5, lateness_ms=3, error="503"))
     waiting = store.get("a")
     assert (waiting.status, waiting.due_at, waiting.last_error) == (Status.SCHEDULED, NOW + 5, "503")
     assert store.counts().retrying == 1
     ticks.now += 5
-    store.settle(outcomes(store.claim(1, 1000), "ack", duration_ms=1, result='{"x":1}'))
+    store.settle(outcomes(take(store, 1, 1000), "ack", duration_ms=1, result='{"x":1}'))
     done = store.get("a")
     assert (done.status, done.attempt, done.finished_at, done.result) == (Status.DELIVERED, 2, NOW + 5, '{"x":1}')
     assert done.attempts == [
@@ -182,7 +183,7 @@ def test_retention_of_each_set_by_its_own_limits(store: MessageStore, ticks: Tic
     for n, id in enumerate(MANY):
         ticks.now = NOW + n
         store.schedule([message(id, 1)])
-        store.settle(outcomes(store.claim(1, 1000), "ack" if n % 2 else "dead"))
+        store.settle(outcomes(take(store, 1, 1000), "ack" if n % 2 else "dead"))
     assert store.trim("done", LOOSE, 100) == store.trim("dead", LOOSE, 100) == 0
     assert store.trim("done", Limits(10**6, 10, 10**12), 100) == 5
     with pytest.raises(NotFound):
@@ -195,7 +196,7 @@ def test_retention_of_each_set_by_its_own_limits(store: MessageStore, ticks: Tic
 
 def test_the_limits_are_shared_by_the_partitions(store: MessageStore, partitions: int) -> None:
     store.schedule([message(f"m{n}") for n in range(90)])
-    store.settle(outcomes(store.claim(90, 1000)))
+    store.settle(outcomes(take(store, 90, 1000)))
     store.trim("done", Limits(9, 10**12, 10**12), 1000)
     assert store.counts().finished == 9
     store.trim("done", Limits(10**6, 10**12, 0), 1000)

@@ -18,7 +18,7 @@ from scheduler.store import Changes, Limits, MessageStore
 from tests.store.test_unavailable import HELD, furnish
 from tests.support.logger import RecordingLogger
 from tests.support.redis_server import RedisServer, binaries
-from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on
+from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on, take
 
 
 @pytest.fixture(params=binaries())
@@ -62,7 +62,7 @@ def test_a_full_redis_is_drained_and_then_accepts_again(server: RedisServer) -> 
         store.beat("one", {}, [])
         assert "one" in store.servers()
         delivered: Counter[str] = Counter()
-        while claims := (claimed := store.claim(50, 1000)).claims:
+        while claims := (claimed := take(store, 50, 1000)).claims:
             delivered.update(claim.id for claim in claims)
             assert store.renew(claims, 1000) == []
             assert store.settle(outcomes(claimed)) == [True] * len(claims)
@@ -75,10 +75,10 @@ def test_a_full_redis_is_drained_and_then_accepts_again(server: RedisServer) -> 
 
 
 MOVES: dict[str, Callable[[MessageStore], object]] = {
-    "claim": lambda s: s.claim(10, 1000),
-    "settle ack": lambda s: s.settle(outcomes(s.claim(1, 1000))),
-    "settle retry": lambda s: s.settle(outcomes(s.claim(1, 1000), "retry", delay_ms=1)),
-    "settle release": lambda s: s.settle(outcomes(s.claim(1, 1000), "release")),
+    "claim": lambda s: take(s, 10, 1000),
+    "settle ack": lambda s: s.settle(outcomes(take(s, 1, 1000))),
+    "settle retry": lambda s: s.settle(outcomes(take(s, 1, 1000), "retry", delay_ms=1)),
+    "settle release": lambda s: s.settle(outcomes(take(s, 1, 1000), "release")),
     "renew": lambda s: s.renew([HELD], 9000),
     "reap": lambda s: s.reap(10),
     "cancel": lambda s: s.cancel("waiting"),

@@ -13,7 +13,7 @@ from scheduler.errors import Conflict, ServiceError
 from scheduler.message import Claim, Message, Outcome, Priority, Status
 from scheduler.store import Changes, MessageStore
 from tests.support.redis_server import RedisServer
-from tests.support.store import NOW, Ticks, at_once, broken_rules, message, outcomes, store_on
+from tests.support.store import NOW, Ticks, at_once, broken_rules, message, outcomes, store_on, take
 
 ROUNDS = 60
 """Each race is run so often that both orders happen."""
@@ -65,7 +65,7 @@ def test_eight_servers_claim_500_messages_each_once(
     def drain(server: MessageStore) -> Callable[[], list[Claim]]:
         def run() -> list[Claim]:
             found: list[Claim] = []
-            while claims := server.claim(limit, 60_000).claims:
+            while claims := take(server, limit, 60_000).claims:
                 found += claims
             return found
 
@@ -80,7 +80,7 @@ def test_eight_servers_claim_500_messages_each_once(
 def test_one_outcome_counts_of_eight(store: MessageStore, others: list[MessageStore]) -> None:
     for n in range(ROUNDS):
         store.schedule([message(f"m{n}")])
-        group = outcomes(store.claim(1, 1000), "ack" if n % 2 else "dead")
+        group = outcomes(take(store, 1, 1000), "ack" if n % 2 else "dead")
         held = at_once([partial(server.settle, group) for server in others])
         assert sorted(held) == [[False]] * 7 + [[True]]
 
@@ -98,18 +98,18 @@ def test_settle_against_reap(store: MessageStore, others: list[MessageStore], ti
     for n in range(ROUNDS):
         id = f"m{n}"
         store.schedule([message(id, ticks.now)])
-        group = outcomes(store.claim(1, 1000))
+        group = outcomes(take(store, 1, 1000))
         ticks.now += 1000
         held, reaped = two(partial(others[0].settle, group), lambda: others[1].reap(10).scheduled, n)
         assert (held, reaped) in (([True], 0), ([False], 1))
         assert store.get(id).status == (Status.DELIVERED if held == [True] else Status.SCHEDULED)
-        store.settle(outcomes(store.claim(1, 1000)))
+        store.settle(outcomes(take(store, 1, 1000)))
 
 
 def test_renew_against_reap(store: MessageStore, others: list[MessageStore], ticks: Ticks) -> None:
     for n in range(ROUNDS):
         store.schedule([message(f"m{n}", ticks.now)])
-        claims = store.claim(1, 1000).claims
+        claims = take(store, 1, 1000).claims
         ticks.now += 1000
         lost, reaped = two(
             partial(others[0].renew, claims, 5000),
@@ -118,7 +118,7 @@ def test_renew_against_reap(store: MessageStore, others: list[MessageStore], tic
         )
         assert (lost, reaped) in (([], 0), (claims, 1))
         assert store.settle([Outcome(claims[0], "ack")]) == [lost == []]
-        store.settle(outcomes(store.claim(1, 1000)))
+        store.settle(outcomes(take(store, 1, 1000)))
 
 
 def test_cancel_against_claim(store: MessageStore, others: list[MessageStore]) -> None:
@@ -127,7 +127,7 @@ def test_cancel_against_claim(store: MessageStore, others: list[MessageStore]) -
         store.schedule([message(id)])
         cancelled, claimed = two(
             partial(others[0].cancel, id),
-            lambda: others[1].claim(1, 1000).claims,
+            lambda: take(others[1], 1, 1000).claims,
             n,
         )
         if isinstance(cancelled, Message):
@@ -146,7 +146,7 @@ def test_update_against_claim(store: MessageStore, others: list[MessageStore]) -
         later = Changes(due_at=NOW + 9, payload="2", priority=Priority.HIGH)
         updated, claimed = two(
             partial(others[0].update, id, later),
-            lambda: others[1].claim(1, 1000).claims,
+            lambda: take(others[1], 1, 1000).claims,
             n,
         )
         if isinstance(updated, Message):
@@ -163,7 +163,7 @@ def test_two_redrives_and_a_bulk_one(store: MessageStore, others: list[MessageSt
     for n in range(ROUNDS):
         id = f"m{n}"
         store.schedule([message(id)])
-        store.settle(outcomes(store.claim(1, 1000), "dead"))
+        store.settle(outcomes(take(store, 1, 1000), "dead"))
         results = at_once(
             [
                 attempted(partial(others[0].redrive, id)),
@@ -173,7 +173,7 @@ def test_two_redrives_and_a_bulk_one(store: MessageStore, others: list[MessageSt
         )
         kinds = Counter("done" if isinstance(r, Message) or r == 1 else "told" for r in results)
         assert kinds == {"done": 1, "told": 2}
-        (claim,) = store.claim(10, 1000).claims
+        (claim,) = take(store, 10, 1000).claims
         assert claim.attempt == 1
         store.settle([Outcome(claim, "ack")])
 
@@ -184,7 +184,7 @@ def test_what_eight_threads_accept_in_groups_is_stored_once_each(store: MessageS
 
     accepted = [id for ids in at_once([accept] * 8) for id in ids]
     assert len(set(accepted)) == 800
-    assert sorted(claim.id for claim in store.claim(1000, 1000).claims) == sorted(accepted)
+    assert sorted(claim.id for claim in take(store, 1000, 1000).claims) == sorted(accepted)
 
 
 def test_the_same_id_and_the_same_key_from_eight_clients(store: MessageStore, others: list[MessageStore]) -> None:

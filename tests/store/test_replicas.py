@@ -11,7 +11,7 @@ from scheduler.errors import StoreUnavailable
 from scheduler.message import IdGenerator
 from scheduler.store import Changes, Limits, MessageStore, base
 from tests.store.test_unavailable import HELD, furnish
-from tests.support.store import NOW, message, outcomes
+from tests.support.store import NOW, message, outcomes, take
 
 TOLD: dict[str, Callable[[MessageStore], object]] = {
     "schedule": lambda s: s.schedule([message("new")]),
@@ -24,7 +24,7 @@ TOLD: dict[str, Callable[[MessageStore], object]] = {
     "resume": lambda s: s.resume(),
 }
 NOT_TOLD: dict[str, Callable[[MessageStore], object]] = {
-    "claim and settle": lambda s: s.settle(outcomes(s.claim(1, 1000))),
+    "claim and settle": lambda s: s.settle(outcomes(take(s, 1, 1000))),
     "renew": lambda s: s.renew([HELD], 9000),
     "reap": lambda s: s.reap(10),
     "trim": lambda s: s.trim("done", Limits(0, 0, 0), 10),

@@ -15,7 +15,7 @@ from scheduler.rights import _ANYWHERE, _CALLS, ACL_RULES, check_rights
 from scheduler.scripts import LUA
 from tests.store.test_unavailable import VERBS, furnish
 from tests.support.redis_server import RedisServer, binaries
-from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on
+from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on, take
 
 
 @pytest.fixture(params=binaries())
@@ -121,8 +121,8 @@ def test_a_user_without_channels_stores_whole_and_says_so(server: RedisServer) -
         ticks = Ticks()
         store = store_on(client, ticks, events_kept=100)
         assert [new.id for new in store.schedule([message("a"), message("b")])] == ["a", "b"]
-        assert store.settle(outcomes(store.claim(1, 1000), "retry", delay_ms=5)) == [True]
-        assert len(store.claim(1, 1000).claims) == 1
+        assert store.settle(outcomes(take(store, 1, 1000), "retry", delay_ms=5)) == [True]
+        assert len(take(store, 1, 1000).claims) == 1
         ticks.now = NOW + 2000
         assert store.reap(10).scheduled == 1
         assert broken_rules(admin) == []

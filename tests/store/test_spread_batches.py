@@ -14,7 +14,7 @@ from redis import exceptions
 from scheduler.errors import Conflict, StoreUnavailable
 from scheduler.message import Priority
 from scheduler.scripts import load
-from tests.support.store import Ticks, broken_rules, dump, message, store_on
+from tests.support.store import Ticks, broken_rules, dump, message, store_on, take
 
 PARTITIONS = 3
 BATCH = [message(f"id{n:02}") for n in range(20)]
@@ -142,7 +142,7 @@ def test_what_is_claimed_meanwhile_is_delivered(redis_client: redis.Redis) -> No
 
     def claim(_: int, command: tuple[Any, ...]) -> None:
         if command[1] == load("undo").sha:
-            store.claim(100, 1000)
+            take(store, 100, 1000)
 
     order = sorted(BATCH, key=lambda m: store.partition_of(m.id) == last)
     with pytest.raises(Conflict):

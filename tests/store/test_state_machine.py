@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any, Literal
 
 import pytest
@@ -26,10 +28,11 @@ from hypothesis.stateful import (
 
 from scheduler.errors import Conflict, NotFound
 from scheduler.keys import META
+from scheduler.lanes import Budget, Wanted
 from scheduler.message import Claim, NewMessage, Outcome, OutcomeKind, Priority, Status
 from scheduler.retry import RetryPolicy
-from scheduler.store import Changes, Limits
-from tests.support.store import SETS, Ticks, store_on
+from scheduler.store import Changes, Claimed, Limits
+from tests.support.store import SETS, Ticks, store_on, take
 from tests.support.store_model import Model
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -40,6 +43,14 @@ POLICIES = st.none() | st.sampled_from([-1, 1, 2, 3]).map(lambda n: RetryPolicy(
 CHANNELS = st.sampled_from(["echo", "webhook"])
 PRIORITIES = st.sampled_from(Priority)
 LOCKS = st.sampled_from([1, 3, 5, 20])
+BUDGETS = st.builds(
+    lambda order, most, own, each, shared: Wanted(
+        [Budget(lane, most, most, 0) if lane == "webhook" else Budget(lane, most + 1, own, each) for lane in order],
+        shared,
+    ),
+    st.permutations(["echo", "webhook"]), st.integers(1, 9), st.integers(0, 4), st.integers(1, 3), st.integers(1, 3),
+)  # fmt: skip
+"""A server with room for some of either lane; those of ``echo`` run on threads that are shared."""
 
 
 KINDS: st.SearchStrategy[OutcomeKind] = st.sampled_from(["ack", "retry", "dead", "release"])
@@ -137,19 +148,15 @@ class StoreMachine(RuleBasedStateMachine):
     # ------------------------------------------------------------------------------------------------------ in flight
 
     @precondition(lambda self: self.model.due())
-    @rule(target=claims, limit=st.integers(1, 8), lock_ms=LOCKS, paused_before=st.booleans())
-    def claim(self, limit: int, lock_ms: int, paused_before: bool) -> Any:
+    @rule(target=claims, limit=st.integers(1, 8), lock_ms=LOCKS, paused_before=st.booleans(), budgets=BUDGETS)
+    def claim(self, limit: int, lock_ms: int, paused_before: bool, budgets: Wanted) -> Any:
         if paused_before:
             self.store.pause()
             assert self.store.counts().paused
-            assert self.store.claim(9, 1)[:2] == ([], None)
+            assert take(self.store, 9, 1)[:2] == ([], None)
             self.store.resume()
-        due = self.model.due()
-        claimed = self.store.claim(limit, lock_ms)
-        assert len(claimed.claims) == min(limit, len(due))
-        for partition in range(self.model.partitions):
-            taken = [claim.id for claim in claimed.claims if claim.partition == partition]
-            assert taken == [e.id for e in due if e.partition == partition][: len(taken)], "the most urgent, in order"
+        claimed = self.store.claim(budgets, limit, lock_ms)
+        self.claims_are_right(claimed, budgets, limit)
         for claim in claimed.claims:
             entry = self.model.entries[claim.id]
             assert entry.due_at <= self.ticks.now, "never early"
@@ -157,10 +164,28 @@ class StoreMachine(RuleBasedStateMachine):
             assert (claim.attempt, claim.payload, claim.channel) == (entry.attempt + 1, entry.payload, entry.channel)
         self.model.claimed(claimed.claims, lock_ms)
         self.live.update({claim.id: claim for claim in claimed.claims})
-        # A full claim need not look at every partition: "come back at once" is always right, and must be when it is so.
-        allowed = {0} if self.model.due() else {self.until_next()} | ({0} if len(claimed.claims) == limit else set())
-        assert claimed.wait_ms in allowed
         return multiple(*claimed.claims)
+
+    def claims_are_right(self, claimed: Claimed, budgets: Wanted, limit: int) -> None:
+        """The most urgent of each lane, in order, as many as its budget and the limit allow; and when to come back."""
+        caps = {b.lane: min(b.most, b.own + budgets.shared * b.each) for b in budgets.budgets}
+        taken = Counter(claim.lane for claim in claimed.claims)
+        for lane, partition in product(caps, range(self.model.partitions)):
+            found = [c.id for c in claimed.claims if (c.lane, c.partition) == (lane, partition)]
+            assert found == [e.id for e in self.model.due(partition, lane)][: len(found)], "the most urgent, in order"
+        wanted = {lane: min(cap, len(self.model.due(lane=lane))) for lane, cap in caps.items()}
+        assert len(claimed.claims) == min(limit, sum(wanted.values()))
+        assert not taken - Counter(wanted), "no lane gives more than its budget"
+        taken_ids = {claim.id for claim in claimed.claims}
+        open_lanes = {lane for lane, cap in caps.items() if taken[lane] < cap}
+        waiting = [e for e in self.model.of_status("scheduled") if e.lane in open_lanes and e.id not in taken_ids]
+        until = min((max(0, e.score - self.ticks.now) for e in waiting), default=None)
+        if self.model.partitions == 1 and len(claimed.claims) < limit:
+            assert claimed.wait_ms == until
+        elif until is not None:
+            # A full claim need not look at every partition: "come back sooner" is always right.
+            assert claimed.wait_ms is not None
+            assert claimed.wait_ms <= until
 
     def until_next(self) -> int | None:
         """ms until the next message is due."""
@@ -251,7 +276,7 @@ class StoreMachine(RuleBasedStateMachine):
         waiting = self.model.of_status("scheduled")
         one = waiting[nth % len(waiting)]
         twins = [e for e in waiting if (e.score, e.payload, e.channel) == (one.score, one.payload, one.channel)]
-        cancelled = self.store.cancel_matching(one.score, one.payload, channel=one.channel)
+        cancelled = self.store.cancel_matching(one.score, one.payload, lane=one.channel)
         assert sorted(cancelled) == sorted(e.id for e in twins)
         for twin in twins:
             self.model.cancel(twin.id)
@@ -317,7 +342,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.every_key_is_as_the_model_says(sets)
         self.counts_add_up()
         if not self.model.due():
-            assert self.store.claim(9, 1)[:2] == ([], self.until_next()), "never early"
+            assert take(self.store, 9, 1)[:2] == ([], self.until_next()), "never early"
 
     def every_key_is_as_the_model_says(self, sets: list[dict[str, dict[str, int]]]) -> None:
         model = self.model
@@ -374,7 +399,7 @@ class StoreMachine(RuleBasedStateMachine):
         for (partition, name, _), pairs in zip(keys, values, strict=False):
             sets[partition][name] = {id: int(score) for id, score in pairs}
         known = {key for _, _, key in keys} | set(ids) | {META}
-        others = (":meta", ":held")
+        others = (":meta", ":held", ":lanes")
         assert [key for key in existing if key not in known and ":idem:" not in key and not key.endswith(others)] == []
         hashes = dict(zip(ids.values(), values[len(keys) :], strict=True))
         return sets, {id: fields for id, fields in hashes.items() if fields}

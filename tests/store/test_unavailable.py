@@ -18,7 +18,7 @@ from scheduler.message import Claim, Outcome, OutcomeKind, Priority
 from scheduler.store import Changes, Limits, MessageStore
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.redis_server import RedisServer
-from tests.support.store import NOW, Ticks, at_once, broken_rules, dump, message, outcomes, store_on
+from tests.support.store import NOW, Ticks, at_once, broken_rules, dump, message, outcomes, store_on, take
 from tests.support.waiting import free_port
 
 HELD = Claim("held", "t", 1, NOW, "echo", "1", None, None, None, Priority.NORMAL, NOW, 0)
@@ -37,7 +37,7 @@ WRITE: dict[str, Callable[[MessageStore], object]] = {
     "schedule": lambda s: s.schedule([message(f"new{n}") for n in range(50)]),
     "schedule with a key": lambda s: s.schedule([message("new")], idempotency_key="K", fingerprint="f"),
     "schedule_fresh": lambda s: s.schedule_fresh(message("new")),
-    "claim": lambda s: s.claim(10, 1000),
+    "claim": lambda s: take(s, 10, 1000),
     "settle": lambda s: s.settle([Outcome(HELD, "ack")]),
     "settle retry": lambda s: s.settle([Outcome(HELD, "retry", delay_ms=1)]),
     "renew": lambda s: s.renew([HELD], 9000),
@@ -65,9 +65,9 @@ def furnish(client: redis.Redis) -> None:
     kinds: dict[str, OutcomeKind] = {"letter": "dead", "finished": "ack"}
     for id, kind in kinds.items():
         store.schedule([message(id)])
-        store.settle(outcomes(store.claim(1, 1000), kind))
+        store.settle(outcomes(take(store, 1, 1000), kind))
     store.schedule([message("held"), message("waiting", priority=Priority.LOW, type="mail")])
-    (held,) = store.claim(1, 1).claims
+    (held,) = take(store, 1, 1).claims
     client.hset("ms1:{0}:msg:held", "k", HELD.token)
     assert held.id == "held"
     store.beat("gone", {})
@@ -285,7 +285,7 @@ def test_a_server_that_died_and_came_back_heals_the_same_store(own_server: Redis
         own_server.start()
         assert store.counts().due == 0
         store.schedule([message("b")])
-        assert store.settle(outcomes(store.claim(1, 1000))) == [True]
+        assert store.settle(outcomes(take(store, 1, 1000))) == [True]
 
 
 class OnePartitionAway:
@@ -333,18 +333,18 @@ def half(redis_client: redis.Redis, request: pytest.FixtureRequest) -> Half:
 
 def test_what_the_other_partitions_give_is_claimed_and_the_fault_is_told(half: Half) -> None:
     for limit in (1, 100):
-        claimed = half.half.claim(limit, 1000)
+        claimed = take(half.half, limit, 1000)
         assert {claim.id for claim in claimed.claims} <= half.there
         assert claimed.redis_ms == NOW
         half.there -= {claim.id for claim in claimed.claims}
     assert half.there == set()
     assert claimed.error is not None
-    assert half.half.claim(100, 1000).claims == []
-    assert half.whole.claim(100, 1000).error is None
+    assert take(half.half, 100, 1000).claims == []
+    assert take(half.whole, 100, 1000).error is None
 
 
 def test_the_other_partitions_locks_are_renewed_and_reaped(half: Half) -> None:
-    claims = half.whole.claim(100, 1000).claims
+    claims = take(half.whole, 100, 1000).claims
     half.ticks.now += 900
     with pytest.raises(StoreUnavailable):
         half.half.renew(claims, 1000)

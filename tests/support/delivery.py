@@ -11,6 +11,7 @@ import fakeredis
 from scheduler.channels.base import Channel, Report
 from scheduler.clock import Clock
 from scheduler.errors import StoreUnavailable
+from scheduler.lanes import LaneSpec
 from scheduler.logs import adapt
 from scheduler.message import Claim, IdGenerator, Message, NewMessage, Outcome
 from scheduler.retry import RetryPolicy
@@ -19,6 +20,7 @@ from scheduler.store import MessageStore
 from scheduler.telemetry import Telemetry
 from scheduler.workers import Workers
 from tests.support.logger import RecordingLogger
+from tests.support.store import take
 
 LOCK_MS = 5000
 PLAIN = RetryPolicy(max_attempts=5, base=1.0, factor=2.0, cap=5.0, jitter=False)
@@ -84,20 +86,38 @@ class FlakyStore(MessageStore):
 
     def claim_all(self, owner: str = "other", lock_ms: int = LOCK_MS) -> list[Claim]:
         """What is due, claimed as another server would."""
-        return self.claim(1000, lock_ms, owner).claims
+        return take(self, 1000, lock_ms, owner).claims
 
     def message(self, id: str) -> Message:
         return self.get(id)
 
 
-class HeldChannel:
-    """Holds every slice until ``let_go``; one message per worker unless ``max_slice`` says otherwise."""
+class TestChannel:
+    """One lane of the channel's own name, in slices of ``max_slice``."""
 
-    capacity = 1 << 30
+    __test__ = False
+    failure = None
 
-    def __init__(self, max_slice: int = 1, name: str = "test") -> None:
+    def __init__(self, name: str, max_slice: int, slow: bool, concurrency: int | None = None) -> None:
         self.name = name
         self.max_slice = max_slice
+        self.slow = slow
+        self._concurrency = concurrency
+
+    def lanes(self) -> Sequence[LaneSpec]:
+        return [LaneSpec(self.name, self._concurrency)]
+
+    def slice_size(self, lane: str) -> int:
+        return self.max_slice
+
+
+class HeldChannel(TestChannel):
+    """Holds every slice until ``let_go``; one message per worker unless ``max_slice`` says otherwise."""
+
+    def __init__(
+        self, max_slice: int = 1, name: str = "test", *, slow: bool = True, concurrency: int | None = None
+    ) -> None:
+        super().__init__(name, max_slice, slow, concurrency)
         self.stopped: list[float] = []
         """The grace of each ``stop``."""
         self.begun: list[str] = []
@@ -128,14 +148,13 @@ class HeldChannel:
         assert begun, f"{len(self.begun)} of {count} begun"
 
 
-class DoingChannel:
+class DoingChannel(TestChannel):
     """Calls a function with each slice."""
 
-    name = "test"
-    capacity = 1 << 30
-
-    def __init__(self, do: Callable[[Sequence[Claim], Report], None], max_slice: int = 100) -> None:
-        self.max_slice = max_slice
+    def __init__(
+        self, do: Callable[[Sequence[Claim], Report], None], max_slice: int = 100, *, slow: bool = False
+    ) -> None:
+        super().__init__("test", max_slice, slow)
         self._do = do
 
     def start(self) -> None:
@@ -172,6 +191,7 @@ class Pool:
             store,
             {channel.name: channel for channel in channels},
             threads=threads,
+            job_threads=threads,
             batch_size=batch_size,
             retry=retry,
             clock=clock,
@@ -184,6 +204,11 @@ class Pool:
     def counted(self, name: str) -> int:
         """A counter of the telemetry, over all labels."""
         return sum(n for counted, _, n in self.telemetry.snapshot()["counters"] if counted == name)
+
+    def close(self) -> None:
+        """End the threads."""
+        for pool in self.workers._pools.values():
+            pool.shutdown()
 
     def idle(self) -> None:
         """Block until nothing is in flight."""

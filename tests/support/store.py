@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import redis
 
 from scheduler.keys import WAKE, PartitionKeys
-from scheduler.message import IdGenerator, NewMessage, Outcome, OutcomeKind
+from scheduler.lanes import Budget, Wanted
+from scheduler.message import IdGenerator, NewMessage, Outcome, OutcomeKind, Priority, lane_of
 from scheduler.retry import RetryPolicy
 from scheduler.scripts import Argument, load
 from scheduler.store import Claimed, MessageStore
@@ -21,12 +22,13 @@ T = TypeVar("T")
 NOW = START_MS
 """The moment at which tests begin, ms."""
 
-DUE_SETS = ("due:high", "due:normal", "due:low")
+JOBS = ("another", "gap", "event", "send_email", "resize", "hello", "mail", "x", "y", "of_this_test", "anything")
+LANES = ("echo", "webhook", "test", "quick", "one", "many", "slow", *[f"job:{type}" for type in JOBS])
+"""The lanes that ``take`` asks for, unless it is told others."""
+DUE_SETS = tuple(f"due:{lane}:{priority}" for lane in LANES for priority in Priority)
 SETS = (*DUE_SETS, "locks", "dead", "done")
 STATUS_OF_SET: dict[str, set[str | None]] = {
-    "due:high": {None},
-    "due:normal": {None},
-    "due:low": {None},
+    **{name: {None} for name in DUE_SETS},
     "locks": {"processing"},
     "dead": {"dead"},
     "done": {"delivered", "cancelled"},
@@ -69,6 +71,16 @@ def message(id: str, due_at: int = NOW, **more: Any) -> NewMessage:
     return NewMessage(id=id, due_at=due_at, **{"payload": f'"{id}"', **more})
 
 
+def wanted(limit: int, lanes: Sequence[str] = LANES) -> Wanted:
+    """A server with room for more than ``limit`` messages of each lane."""
+    return Wanted([Budget(lane, limit + 1, limit + 1, 0) for lane in lanes])
+
+
+def take(store: MessageStore, limit: int, lock_ms: int, owner: str = "", lanes: Sequence[str] = LANES) -> Claimed:
+    """Claim up to ``limit`` due messages, whatever their lane."""
+    return store.claim(wanted(limit, lanes), limit, lock_ms, owner)
+
+
 def outcomes(claimed: Claimed, kind: OutcomeKind = "ack", **more: Any) -> list[Outcome]:
     """The same outcome for every claim."""
     return [Outcome(claim, kind, **more) for claim in claimed.claims]
@@ -92,11 +104,21 @@ class Lua:
 
     def schedule(self, *ids: str, now: int = NOW, due_at: int = NOW, priority: str = "normal", retry: str = "") -> Any:
         """Messages whose payload is their id, without a key."""
-        items = [v for id in ids for v in (id, f'"{id}"', due_at, "echo", priority, "", "", "", retry)]
+        items = [v for id in ids for v in (id, f'"{id}"', due_at, "echo", priority, "", "", "", retry, "")]
         return self("schedule", *items, now=now, key="", fingerprint="", key_ttl=1000)
 
-    def claim(self, limit: int = 100, *, now: int = NOW, lock_ms: int = 1000, token: str = "t") -> Any:
-        return self("claim", now=now, limit=limit, lock_ms=lock_ms, token=token)
+    def claim(
+        self,
+        limit: int = 100,
+        *budgets: tuple[str, int, int, int],
+        now: int = NOW,
+        lock_ms: int = 1000,
+        token: str = "t",
+        shared: int = 0,
+    ) -> Any:
+        """``budgets``: lane, most, own, each; without one as much as there is of the lane of ``echo``."""
+        items = [value for budget in budgets or [("echo", limit + 1, limit + 1, 0)] for value in budget]
+        return self("claim", *items, now=now, limit=limit, lock_ms=lock_ms, token=token, shared=shared)
 
     def settle(
         self,
@@ -138,9 +160,9 @@ class Lua:
 
 def dump(client: redis.Redis, partition: int = 0) -> dict[str, Any]:
     """Every key as plain data, without the prefix of this partition: sets as id → whole number, streams as the lists of
-    their entries.
+    their entries.  Without the lists of lanes, which may name lanes in which nothing waits any more.
     """
-    keys = sorted(client.scan_iter(count=10_000))
+    keys = sorted(key for key in client.scan_iter(count=10_000) if not key.endswith(":lanes"))
     with client.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.type(key)
@@ -171,7 +193,8 @@ def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
     without token or a token without lock, counters that do not add up.
     """
     state = dump(client, partition)
-    sets: dict[str, dict[str, int]] = {name: state.get(name, {}) for name in SETS}
+    names = {*SETS, *(key for key in state if key.startswith("due:"))}
+    sets: dict[str, dict[str, int]] = {name: state.get(name, {}) for name in names}
     hashes: dict[str, dict[str, str]] = {
         key.removeprefix("msg:"): value for key, value in state.items() if key.startswith("msg:")
     }
@@ -183,14 +206,20 @@ def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
     for name, ids in sets.items():
         for id in ids:
             fields = hashes.get(id, {})
-            if fields.get("s") not in STATUS_OF_SET[name]:
+            if fields.get("s") not in STATUS_OF_SET.get(name, {None}):
                 problems.append(f"{id} is {fields.get('s')} and in {name}")
-            if name.startswith("due:") and name != f"due:{fields.get('q', 'normal')}":
-                problems.append(f"{id} has priority {fields.get('q')} and is in {name}")
+            lane = fields.get("j") or lane_of(fields.get("n", "echo"), fields.get("y"))
+            if name.startswith("due:") and name != f"due:{lane}:{fields.get('q', 'normal')}":
+                problems.append(f"{id} of lane {lane} has priority {fields.get('q')} and is in {name}")
             if bool(fields.get("k")) != (name == "locks"):
                 problems.append(f"{id} is in {name} with the token {fields.get('k')!r}")
             if len([f for f in fields if f.startswith("h:")]) > 20:
                 problems.append(f"{id} keeps more evidence than 20 attempts")
+    waiting = {name.removeprefix("due:").rpartition(":")[0] for name in names if name.startswith("due:") and sets[name]}
+    problems += [
+        f"lane {lane} is not in the list of lanes"
+        for lane in waiting - set(client.zrange(PartitionKeys(partition)["lanes"], 0, -1))
+    ]
     for name in ("done", "dead"):
         counted = int(state.get("meta", {}).get(f"{name}_bytes", 0))
         weight = sum(int(hashes.get(id, {}).get("z", 0)) for id in sets[name])

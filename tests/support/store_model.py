@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from scheduler.message import Claim, NewMessage, Outcome, Priority
+from scheduler.message import Claim, NewMessage, Outcome, Priority, lane_of
 from scheduler.store import Changes, Limits
 
 RANK = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
@@ -37,8 +37,12 @@ class Entry:
     evidence: list[str] = field(default_factory=list)
 
     @property
+    def lane(self) -> str:
+        return lane_of(self.channel, None)
+
+    @property
     def place(self) -> str:
-        names = {"scheduled": f"due:{self.priority}", "processing": "locks", "dead": "dead"}
+        names = {"scheduled": f"due:{self.lane}:{self.priority}", "processing": "locks", "dead": "dead"}
         return names.get(self.status, "done")
 
     @property
@@ -82,9 +86,13 @@ class Model:
     def of_status(self, *status: str) -> list[Entry]:
         return self.in_order(e for e in self.entries.values() if e.status in status)
 
-    def due(self, partition: int | None = None) -> list[Entry]:
-        """What can be claimed, in the order in which it must be."""
-        ready = [e for e in self.of_status("scheduled") if e.score <= self.now and partition in (None, e.partition)]
+    def due(self, partition: int | None = None, lane: str | None = None) -> list[Entry]:
+        """What can be claimed, of a lane in the order in which it must be."""
+        ready = [
+            e
+            for e in self.of_status("scheduled")
+            if e.score <= self.now and partition in (None, e.partition) and lane in (None, e.lane)
+        ]
         return sorted(ready, key=lambda e: RANK[e.priority])
 
     def moment_of(self, asked: int) -> int:

@@ -11,6 +11,7 @@ from scheduler.jobs import REGISTRY, JobContext
 from scheduler.message import Claim, Outcome, Priority
 from tests.support.api import Api, AwayStore
 from tests.support.clock import START_MS, FakeClock
+from tests.support.store import take
 
 NOW = "2027-01-15T08:00:00.000Z"
 JOB: dict[str, Any] = {"type": "resize", "payload": {"width": 640}, "user_id": "u1"}
@@ -46,7 +47,7 @@ def read(api: Api, id: str) -> dict[str, Any]:
 
 
 def claim(api: Api) -> Claim:
-    (claim,) = api.store.claim(1, 1000).claims
+    (claim,) = take(api.store, 1, 1000).claims
     return claim
 
 
@@ -254,7 +255,7 @@ class TestLife:
     def test_what_a_state_forbids(self, api: Api, method: str, verb: str, words: str) -> None:
         active, completed, cancelled = submit(api, user_id="a"), submit(api, user_id="b"), submit(api, scheduled_at=9e9)
         api.send("DELETE", f"/api/jobs/{cancelled}")
-        first, second = api.store.claim(2, 1000).claims
+        first, second = take(api.store, 2, 1000).claims
         assert {first.id, second.id} == {active, completed}
         api.store.settle([Outcome(next(c for c in (first, second) if c.id == completed), "ack")])
         for id in (active, completed, cancelled):

@@ -11,6 +11,7 @@ from scheduler.message import Outcome, Status
 from scheduler.retry import RetryPolicy
 from tests.support.api import Api, AwayStore
 from tests.support.clock import START_MS, FakeClock
+from tests.support.store import take
 
 NOW = "2027-01-15T08:00:00.000Z"
 ABSENT = "no-such-message"
@@ -24,7 +25,7 @@ def api(clock: FakeClock) -> Api:
 def kill(api: Api, **fields: Any) -> str:
     """The id of a new dead letter."""
     id = api.message(delay=None, **fields)
-    (claim,) = api.store.claim(1, 1000).claims
+    (claim,) = take(api.store, 1, 1000).claims
     assert claim.id == id
     assert api.store.settle([Outcome(claim, "dead", error="given up")])
     return id
@@ -107,7 +108,7 @@ class TestCreate:
     def test_a_retry_moves_due_at_and_leaves_the_moment_asked_for(self, api: Api, clock: FakeClock) -> None:
         id = api.message(delay=0)
         asked = api.get(f"/v1/messages/{id}").json["due_at"]
-        claims = api.store.claim(1, 5000).claims
+        claims = take(api.store, 1, 5000).claims
         api.store.settle([Outcome(claims[0], "retry", delay_ms=60_000, error="HTTP 500")])
         waiting = api.get(f"/v1/messages/{id}").json
         assert (waiting["scheduled_for"], waiting["last_error"]) == (asked, "HTTP 500")
@@ -117,7 +118,7 @@ class TestCreate:
         id = api.message(delay=0)
         asked = api.get(f"/v1/messages/{id}").json["due_at"]
         for kind in ("retry", "ack"):
-            claims = api.store.claim(1, 5000).claims
+            claims = take(api.store, 1, 5000).claims
             error = "HTTP 500" if kind == "retry" else None
             api.store.settle([Outcome(claims[0], kind, delay_ms=0, error=error)])
             clock.advance(0.001)
@@ -323,7 +324,7 @@ class TestRead:
 
     def test_attempts(self, api: Api) -> None:
         id = api.message(delay=None)
-        (claim,) = api.store.claim(1, 1000).claims
+        (claim,) = take(api.store, 1, 1000).claims
         api.store.settle([Outcome(claim, "retry", duration_ms=3.5, lateness_ms=2, delay_ms=1000, error="no luck")])
         body = api.get(f"/v1/messages/{id}").json
         assert (body["attempt"], body["last_error"]) == (1, "no luck")
@@ -471,7 +472,7 @@ class TestChange:
         id = api.message()
         answer = api.post(f"/v1/messages/{id}/run")
         assert (answer.status_code, answer.json["due_at"]) == (200, NOW)
-        assert [claim.id for claim in api.store.claim(1, 1000).claims] == [id]
+        assert [claim.id for claim in take(api.store, 1, 1000).claims] == [id]
 
     def test_cancel(self, api: Api) -> None:
         id = api.message()
@@ -486,7 +487,7 @@ class TestChange:
         answer = api.send(method, f"/v1/messages/{ABSENT}{path}", body)
         assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
         id = api.message(delay=None)
-        api.store.claim(1, 1000)
+        take(api.store, 1, 1000)
         answer = api.send(method, f"/v1/messages/{id}{path}", body)
         assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
         assert "processing" in answer.json["detail"]

@@ -18,6 +18,7 @@ from scheduler.telemetry import Telemetry
 from tests.support.api import SERVER, Api, AwayStore, memory_store
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
+from tests.support.store import take
 from tests.support.waiting import wait_for
 
 OUTCOME = Outcome(Claim("a", "t", 1, 1, "echo", "1", None, None, None, Priority.NORMAL, 1, 0), "ack")
@@ -108,7 +109,7 @@ class TestHealth:
     ) -> None:
         api.message(delay=None)
         if more.get("held_back"):
-            api.store.settle([Outcome(c, "release", delay_ms=90_000) for c in api.store.claim(1, 1000).claims])
+            api.store.settle([Outcome(c, "release", delay_ms=90_000) for c in take(api.store, 1, 1000).claims])
         if more.get("paused"):
             api.post("/v1/pause")
         clock.advance(due_s)
@@ -138,9 +139,9 @@ class TestControl:
     def test_pause_and_resume(self, api: Api) -> None:
         assert api.post("/v1/pause").json == {"paused": True}
         id = api.message(delay=None)
-        assert api.store.claim(1, 1000).claims == []
+        assert take(api.store, 1, 1000).claims == []
         assert api.post("/v1/resume").json == {"paused": False}
-        assert [claim.id for claim in api.store.claim(1, 1000).claims] == [id]
+        assert [claim.id for claim in take(api.store, 1, 1000).claims] == [id]
 
 
 class TestMetrics:
@@ -163,7 +164,7 @@ class TestMetrics:
     def test_all_processes_of_all_servers(self, api: Api, clock: FakeClock) -> None:
         mine, other = Telemetry(clock), Telemetry(clock)
         api.message(delay=None)
-        outcome = Outcome(api.store.claim(1, 1000).claims[0], "ack", duration_ms=2, lateness_ms=0.5)
+        outcome = Outcome(take(api.store, 1, 1000).claims[0], "ack", duration_ms=2, lateness_ms=0.5)
         for telemetry in (mine, other):
             telemetry.attempts([outcome])
         beat(api, f"{SERVER}/scheduler", **mine.snapshot())

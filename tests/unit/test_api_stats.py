@@ -11,6 +11,7 @@ from scheduler.message import Outcome
 from scheduler.telemetry import Telemetry
 from tests.support.api import SERVER, Api
 from tests.support.clock import START_MS, FakeClock
+from tests.support.store import take
 
 REDIS = {
     "version": "7.4.6",
@@ -57,7 +58,7 @@ class TestStats:
         api.message(priority="high")
         api.message(delay=None)
         api.message(delay=None, priority="low")
-        api.store.claim(1, 5000)
+        take(api.store, 1, 5000)
         clock.advance(2.5)
         shown = stats(api)
         assert shown["scheduled"] == {"total": 2, "high": 1, "normal": 0, "low": 1}
@@ -67,7 +68,7 @@ class TestStats:
     def test_what_waits_for_another_attempt(self, api: Api) -> None:
         for _ in range(3):
             api.message(delay=None)
-        claims = api.store.claim(2, 5000).claims
+        claims = take(api.store, 2, 5000).claims
         api.store.settle([Outcome(claims[0], "retry", delay_ms=1000), Outcome(claims[1], "ack")])
         shown = stats(api)
         assert (shown["scheduled"]["total"], shown["retrying"]) == (2, 1)
@@ -79,7 +80,7 @@ class TestStats:
         webhook = {"url": "https://slow.example/hook"}
         id = api.message(delay=None, webhook=webhook)
         for _ in range(12):
-            claims = api.store.claim(10, 30_000).claims
+            claims = take(api.store, 10, 30_000).claims
             released = [Outcome(c, "release", delay_ms=20_000, destination="slow.example:443") for c in claims]
             telemetry.attempts(released)
             api.store.settle(released)
@@ -96,7 +97,7 @@ class TestStats:
         text = api.get("/metrics").text
         assert "scheduler_oldest_due_age_seconds 240.0" in text
         assert 'scheduler_held_back_total{channel="webhook",destination="slow.example:443"' in text
-        claim = next(c for c in api.store.claim(10, 30_000).claims if c.id == id)
+        claim = next(c for c in take(api.store, 10, 30_000).claims if c.id == id)
         assert clock.now_ms() - claim.due_at == 240_000, "lateness counts from the moment that was asked for"
         api.store.settle([Outcome(claim, "ack", lateness_ms=240_000)])
         assert stats(api)["held_back"]["messages"] == 0
@@ -108,7 +109,7 @@ class TestStats:
     def test_history_of_the_last_15_minutes(self, api: Api, clock: FakeClock) -> None:
         telemetry = Telemetry(clock)
         api.message(delay=None)
-        claim = api.store.claim(1, 1000).claims[0]
+        claim = take(api.store, 1, 1000).claims[0]
         telemetry.accepted("echo", 3)
         telemetry.attempts([Outcome(claim, "ack", duration_ms=1, lateness_ms=2), Outcome(claim, "dead")])
         clock.advance(10)

@@ -14,6 +14,7 @@ from scheduler.jobs import REGISTRY
 from scheduler.message import Outcome, Status
 from tests.support.api import Api
 from tests.support.clock import START_MS, FakeClock
+from tests.support.store import take
 
 URL = "https://example.com/hook"
 TASK = {"webhook": URL, "ttl": 120, "data": {"message": "Hello, World!"}}
@@ -254,7 +255,7 @@ def test_deleting(api: Api) -> None:
 def test_a_task_in_flight_can_be_read_but_not_changed(api: Api, clock: FakeClock) -> None:
     key = made(api, ttl=1)
     clock.advance(1)
-    assert len(api.store.claim(10, 5000).claims) == 1
+    assert len(take(api.store, 10, 5000).claims) == 1
     assert api.get(f"/schedule/{key}").json["data"]["info"]["retry"] == 1
     for method, body in (("PATCH", {"ttl": 9}), ("DELETE", None)):
         answer = api.send(method, f"/schedule/{key}", body)
@@ -268,7 +269,7 @@ def test_purging_removes_the_tasks_and_nothing_else(
     api.store.client.set("somebody:else", "1")
     finished = made(api, ttl=1).rpartition(":")[2]
     clock.advance(1)
-    (claim,) = api.store.claim(10, 5000).claims
+    (claim,) = take(api.store, 10, 5000).claims
     api.store.settle([Outcome(claim, "ack")])
     for type in ("default", "a:b", "mail"):
         made(api, f"/schedule?type={type}")

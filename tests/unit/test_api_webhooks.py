@@ -10,6 +10,7 @@ import pytest
 from scheduler.message import NewMessage
 from tests.support.api import Api
 from tests.support.clock import FakeClock
+from tests.support.store import take
 from tests.unit.test_webhook_addresses import HOSTILE, MALFORMED, PUBLIC
 
 URL = "https://example.com/hook"
@@ -132,7 +133,7 @@ def test_only_a_webhook_message_can_get_another_webhook(api: Api) -> None:
 
 def test_a_webhook_in_flight_cannot_be_changed(api: Api, clock: FakeClock) -> None:
     id = api.message(delay=None, webhook={"url": URL})
-    assert len(api.store.claim(10, 5000).claims) == 1
+    assert len(take(api.store, 10, 5000).claims) == 1
     assert api.send("PATCH", f"/v1/messages/{id}", {"webhook": {"url": URL}}).status_code == 409
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from scheduler.channels.base import Report
 from scheduler.dispatcher import Dispatcher
 from scheduler.flight import RedisTime
 from scheduler.logs import adapt
-from scheduler.message import Claim, Outcome, Status
+from scheduler.message import Claim, Outcome, Priority, Status
 from tests.support.clock import FakeClock
 from tests.support.delivery import DoingChannel, FlakyStore, HeldChannel, Pool, acking
+from tests.support.store import wanted
 
 
 class Bench:
@@ -31,6 +33,7 @@ class Bench:
             self.store,
             self.pool.workers,
             owner="me",
+            batch_size=100,
             lock_seconds=5,
             poll_seconds=poll,
             clock=clock,
@@ -69,8 +72,7 @@ def bench(clock: FakeClock) -> Iterator[MakeBench]:
         each.dispatcher.stop()
         if isinstance(each.channel, HeldChannel):
             each.channel.let_go()
-        assert each.pool.workers._pool
-        each.pool.workers._pool.shutdown()
+        each.pool.close()
 
 
 # -- one step ----------------------------------------------------------------------------------------------------------
@@ -159,14 +161,13 @@ def test_a_paused_service_claims_nothing(bench: MakeBench) -> None:
     assert b.status(id) is Status.DELIVERED
 
 
-def test_slow_work_is_left_to_other_servers(bench: MakeBench, clock: FakeClock) -> None:
-    """The first claim cannot know that the work is slow; what waits is given back, and no more is claimed."""
+def test_slow_work_is_left_to_other_servers(bench: MakeBench) -> None:
+    """No more is claimed than can begin at once: the backlog waits in Redis, where another server can take it."""
     b = bench(HeldChannel(max_slice=1), threads=2)
     ids = b.store.add(20)
-    b.dispatcher.tick()
+    for _ in range(3):
+        b.dispatcher.tick()
     b.channel.wait_begun(2)
-    clock.advance(1.1)
-    b.dispatcher.tick()
     elsewhere = b.store.claim_all("elsewhere")
     assert {claim.id for claim in elsewhere} == set(ids) - set(b.channel.begun)
     assert {claim.attempt for claim in elsewhere} == {1}
@@ -176,6 +177,20 @@ def test_slow_work_is_left_to_other_servers(bench: MakeBench, clock: FakeClock) 
     assert b.store.calls.count("claim") == claims_before
     b.channel.let_go()
     b.pool.idle()
+
+
+def test_priorities_are_strict_from_the_first_claim_on(bench: MakeBench) -> None:
+    """One worker: what a first batch took beyond the first message ran before what was more urgent."""
+    b = bench(DoingChannel(lambda claims, report: report([Outcome(c, "ack") for c in claims]), 1, slow=True), threads=1)
+    ids: dict[Priority, list[str]] = {priority: [] for priority in Priority}
+    for priority in (Priority.HIGH, Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.LOW):
+        ids[priority] += b.store.add(priority=priority)
+    order: list[str] = []
+    for _ in range(5):
+        b.dispatcher.tick()
+        b.pool.idle()
+        order += [id for id in chain(*ids.values()) if b.status(id) is Status.DELIVERED and id not in order]
+    assert order == [*ids[Priority.HIGH], *ids[Priority.NORMAL], *ids[Priority.LOW]]
 
 
 # -- an answer that took long ------------------------------------------------------------------------------------------
@@ -211,7 +226,9 @@ def test_claims_whose_locks_expired_on_the_way_are_not_delivered_a_second_time(b
 
     def deliver_elsewhere() -> None:
         b.store.reap(10)
-        b.store.settle([Outcome(claim, "ack") for claim in FlakyStore.claim(b.store, 10, 5000, "other").claims])
+        b.store.settle(
+            [Outcome(claim, "ack") for claim in FlakyStore.claim(b.store, wanted(10), 10, 5000, "other").claims]
+        )
 
     late(b, 5.1, deliver_elsewhere)
     b.dispatcher.tick()

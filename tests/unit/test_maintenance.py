@@ -19,6 +19,7 @@ from scheduler.telemetry import Telemetry
 from tests.support.clock import FakeClock
 from tests.support.delivery import LOCK_MS, FlakyStore
 from tests.support.logger import RecordingLogger
+from tests.support.store import take
 
 LOCK = LOCK_MS / 1000
 
@@ -56,7 +57,7 @@ class Holder:
 
     def claim(self, count: int = 1) -> list[Claim]:
         self.store.add(count)
-        claims = self.store.claim(count, LOCK_MS, "me").claims
+        claims = take(self.store, count, LOCK_MS, "me").claims
         self.in_flight.add(claims)
         return claims
 
@@ -117,6 +118,7 @@ def test_a_renewal_that_hangs_is_followed_by_another_before_a_lock_expires(
 
 
 def test_an_idle_process_renews_nothing(holder: Holder) -> None:
+    holder.store.calls.clear()
     holder.renewer.tick()
     assert holder.store.calls == []
 
@@ -153,7 +155,7 @@ def test_a_message_claimed_again_is_not_taken_for_the_one_that_was_refused(
     [first] = holder.claim()
     holder.store.settle([Outcome(first, "release")])
     holder.renewer.tick()
-    [again] = holder.store.claim(1, LOCK_MS, "me").claims
+    [again] = take(holder.store, 1, LOCK_MS, "me").claims
     holder.in_flight.add([again])
     holder.store.settle([Outcome(again, "ack")])
     holder.renewer.tick()

@@ -57,7 +57,7 @@ def test_sections_follow_each_other_in_their_own_direction(sections: list[list[P
     cursor: Cursor | None = None
     while True:
         page, cursor = collect(
-            lambda section, after, rows: [read(sections[section], after, rows, 2, SECTIONS[section][2])],
+            lambda section, after, rows: [read(sections[section], after, rows, 2, SECTIONS[section][1])],
             range(4), limit, cursor,
         )  # fmt: skip
         assert len(page) <= limit
@@ -66,7 +66,7 @@ def test_sections_follow_each_other_in_their_own_direction(sections: list[list[P
             break
         cursor = Cursor.decode(cursor.encode())
     assert found == [
-        m.id for n, members in enumerate(sections) for m in sorted(members, reverse=SECTIONS[n][2])
+        m.id for n, members in enumerate(sections) for m in sorted(members, reverse=SECTIONS[n][1])
     ]  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def test_any_text_is_a_cursor_or_bad_input(text: str) -> None:
 @pytest.mark.parametrize(
     ("status", "names"),
     [
-        (None, ["processing", "scheduled", "dead", "done"]), (Status.PROCESSING, ["processing"]),
+        (None, ["locks", "scheduled", "dead", "done"]), (Status.PROCESSING, ["locks"]),
         (Status.SCHEDULED, ["scheduled"]), (Status.DEAD, ["dead"]), (Status.DELIVERED, ["done"]),
         (Status.CANCELLED, ["done"]),
     ],

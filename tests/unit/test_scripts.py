@@ -16,7 +16,7 @@ VERBS = sorted(path.stem for path in LUA.glob("[!_]*.lua"))
 
 GOOD = """--[[
 verb: does something.
-KEYS     due_high locks
+KEYS     dead locks
 ARGV     now limit items...
          items, 2 each: id token
 INCLUDES clock
@@ -50,10 +50,9 @@ def test_every_script_has_a_whole_header(verb: str) -> None:
 
 def test_names_become_locals_in_front_of_the_body(tmp_path: Path) -> None:
     script = parse(written(tmp_path, GOOD))
-    assert (script.keys, script.arguments, script.takes_list) == (("due_high", "locks"), ("now", "limit"), True)
+    assert (script.keys, script.arguments, script.takes_list) == (("dead", "locks"), ("now", "limit"), True)
     assert script.source.startswith(
-        "local due_high, locks = KEYS[1], KEYS[2]\nlocal now, limit = ARGV[1], ARGV[2]\nlocal items = 3\n"
-        "local now_ms = 1\n"
+        "local dead, locks = KEYS[1], KEYS[2]\nlocal now, limit = ARGV[1], ARGV[2]\nlocal items = 3\nlocal now_ms = 1\n"
     )
     assert script.source.endswith("return limit\n")
 
@@ -116,7 +115,7 @@ class Client:
 def test_a_call_sends_keys_and_arguments_in_the_header_s_order(tmp_path: Path) -> None:
     script, client = parse(written(tmp_path, GOOD)), Client()
     assert script.call(client, PartitionKeys(3), ["a", 1], limit=5, now=7) == "reply"
-    assert client.calls == [("EVALSHA", script.sha, 2, "ms1:{3}:due:high", "ms1:{3}:locks", 7, 5, "a", 1)]
+    assert client.calls == [("EVALSHA", script.sha, 2, "ms1:{3}:dead", "ms1:{3}:locks", 7, 5, "a", 1)]
 
 
 def test_a_script_that_redis_lost_is_run_and_loaded_in_one_step(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from scheduler.telemetry import Telemetry
 from tests.support.clock import FakeClock
 from tests.support.delivery import LOCK_MS, FlakyStore
 from tests.support.logger import RecordingLogger
+from tests.support.store import take
 from tests.support.waiting import wait_for
 
 
@@ -35,7 +36,7 @@ class Bench:
 
     def claims(self, count: int, partition: int = 0) -> list[Claim]:
         self.store.add(count, partition=partition)
-        return self.store.claim(count, LOCK_MS, "me").claims
+        return take(self.store, count, LOCK_MS, "me").claims
 
     def settles(self) -> int:
         """How many settle scripts ran."""

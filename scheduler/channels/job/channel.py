@@ -10,14 +10,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from scheduler.channels.base import UNBOUNDED, Report, cut_short
+from scheduler.channels.base import Report, cut_short
 from scheduler.channels.job import outcomes
 from scheduler.channels.job.attempt import Attempt, Slice
 from scheduler.channels.job.runner import Calls, Runner
 from scheduler.clock import Clock
 from scheduler.jobs import REGISTRY, Registry
+from scheduler.lanes import LaneSpec
 from scheduler.logs import ServiceLog
-from scheduler.message import Claim, Outcome
+from scheduler.message import Claim, Outcome, lane_of
 
 MOST = 100
 """Messages per slice when handlers are quick."""
@@ -36,8 +37,8 @@ class JobChannel:
     """Calls registered handlers."""
 
     name = "job"
-    capacity = UNBOUNDED
-    takes_its_time = True  # as long as a handler runs
+    slow = True
+    failure = None
 
     def __init__(
         self,
@@ -67,12 +68,16 @@ class JobChannel:
         self._left_behind = 0
         # Until something is known a slice is one message: what waits behind a slow one is more urgent than what other
         # workers, or this one, would run meanwhile.
-        self._seconds_each = SLICE_SECONDS
+        self._seconds_each: dict[str, float] = {}
+        """Lane → seconds that its handler took lately."""
 
-    @property
-    def max_slice(self) -> int:
-        """As many as take ``SLICE_SECONDS`` by what handlers took lately: 1 to ``MOST``."""
-        return max(1, min(MOST, int(SLICE_SECONDS / max(self._seconds_each, 1e-6))))
+    def lanes(self) -> Sequence[LaneSpec]:
+        """One for each type that has a handler, so that no type waits for another."""
+        return [LaneSpec(lane_of(self.name, type.name), type.concurrency) for type in self._registry]
+
+    def slice_size(self, lane: str) -> int:
+        """As many as take ``SLICE_SECONDS`` by what the handler took lately: 1 to ``MOST``; 1 until that is known."""
+        return max(1, min(MOST, int(SLICE_SECONDS / max(self._seconds_each.get(lane, SLICE_SECONDS), 1e-6))))
 
     def start(self) -> None:
         """Nothing to start: runners come with the work."""
@@ -112,15 +117,16 @@ class JobChannel:
     # -- one slice -------------------------------------------------------------------------------------------------
 
     def _supervise(self, work: Slice, runner: Runner, report: Report) -> None:
+        lane = work.attempts[0].claim.lane
         self._clock.wait(work.changed, PATIENCE_SECONDS)
         if work.ended:
             done = [_outcome(attempt) for attempt in work.attempts]
             # The middle one: a duration holds the time that a thread waited for the interpreter, now and then.
-            self._learn(sorted(outcome.duration_ms for outcome in done)[len(done) // 2] / 1000)
+            self._learn(lane, sorted(outcome.duration_ms for outcome in done)[len(done) // 2] / 1000)
             report(done)
             return
         # Slow is believed at once and forgotten slowly: the price of a wrong guess is a message that waits.
-        self._seconds_each = PATIENCE_SECONDS
+        self._seconds_each[lane] = PATIENCE_SECONDS
         rest = work.take_back()
         begun = work.attempts[: len(work.attempts) - len(rest)]
         early = [_outcome(a) for a in begun[:-1]] + [Outcome(a.claim, "release") for a in rest]
@@ -129,9 +135,10 @@ class JobChannel:
         for last in begun[-1:]:
             report([self._outcome_of_last(work, last, runner)])
 
-    def _learn(self, seconds: float) -> None:
+    def _learn(self, lane: str, seconds: float) -> None:
         # A moving average over about ten slices.
-        self._seconds_each += (seconds - self._seconds_each) * 0.1
+        known = self._seconds_each.get(lane, SLICE_SECONDS)
+        self._seconds_each[lane] = known + (seconds - known) * 0.1
 
     def _outcome_of_last(self, work: Slice, attempt: Attempt, runner: Runner) -> Outcome:
         """Wait for the one that is running, as long as it may take."""

@@ -19,6 +19,7 @@ from scheduler.channels.webhook.signing import Signer
 from scheduler.channels.webhook.ssrf import AddressPolicy
 from scheduler.channels.webhook.transfer import Delivery
 from scheduler.clock import Clock
+from scheduler.lanes import LaneSpec
 from scheduler.logs import ServiceLog
 from scheduler.message import Claim, Outcome
 from scheduler.settings import WebhookSettings
@@ -26,10 +27,10 @@ from scheduler.settings import WebhookSettings
 _SPARE_FILES = 256
 """File descriptors for everything that is not a webhook."""
 _STOP_MARGIN = 1.0
-_STUCK_SECONDS = 2.0
-"""A full channel whose transfers take longer than this to make way is stuck."""
-_WINDOW_SECONDS = 1.0
 _WELCOME_WHEN_STUCK = 100
+"""Claimed beyond ``Webhook.MaxInFlight`` while hardly any transfer ends: messages for endpoints that answer are among
+them, and the others are released.
+"""
 _DEAD_RELEASE_MS = 5_000
 """What a server without a transfer thread claims is due again so much later: it must not claim it at once."""
 
@@ -38,7 +39,7 @@ class WebhookChannel:
     """Delivers over HTTP from one thread of its own; ``deliver`` never waits for an endpoint."""
 
     name = "webhook"
-    max_slice = 100  # a slice only passes through the worker
+    slow = False
 
     def __init__(
         self,
@@ -74,12 +75,7 @@ class WebhookChannel:
         self._lock = threading.Lock()
         self._open = False
         self._inbox: list[Delivery] = []
-        self._delivered = 0
-        """Claims that were handed to the engine, ever."""
         self._deadline = 0.0
-        self._window: tuple[float, int] | None = None
-        """When the channel was full and had finished so many transfers; None while there is room."""
-        self._stuck = False
         self._failure: BaseException | None = None
 
     def start(self) -> None:
@@ -99,30 +95,13 @@ class WebhookChannel:
         self._reporter.start()
         self._thread.start()
 
-    @property
-    def capacity(self) -> int:
-        """So many more claims are welcome now.  What is delivered beyond comes back as ``release``.
+    def lanes(self) -> Sequence[LaneSpec]:
+        """One, bounded by ``Webhook.MaxInFlight``."""
+        return [LaneSpec(self.name, most=self._settings.max_in_flight, overflow=_WELCOME_WHEN_STUCK)]
 
-        Not 0 while the channel is stuck: nothing would be claimed for the other channels either.
-        """
-        most = self._settings.max_in_flight
-        if self._engine is None:
-            return most
-        free = max(0, most - (self._delivered - self._engine.settled))
-        if free > most // 10:
-            self._window, self._stuck = None, False
-            return free
-        return max(free, _WELCOME_WHEN_STUCK) if self._is_stuck(self._engine.finished) else free
-
-    def _is_stuck(self, finished: int) -> bool:
-        """Whether a channel that has been full for a while is full of transfers that hardly end."""
-        now = self._clock.monotonic()
-        since, before = self._window or (now, finished)
-        if now - since >= _WINDOW_SECONDS:
-            self._stuck = (finished - before) / (now - since) * _STUCK_SECONDS < self._settings.max_in_flight
-            since, before = now, finished
-        self._window = (since, before)
-        return self._stuck
+    def slice_size(self, lane: str) -> int:  # noqa: ARG002
+        """A slice only passes through the worker."""
+        return 100
 
     @property
     def failure(self) -> BaseException | None:
@@ -149,7 +128,6 @@ class WebhookChannel:
         with self._lock:
             if self._open:
                 self._inbox += deliveries
-                self._delivered += len(deliveries)
             else:
                 delay_ms = None if self._failure is None else _DEAD_RELEASE_MS
                 refused += [Outcome(delivery.claim, "release", delay_ms=delay_ms) for delivery in deliveries]

@@ -76,10 +76,6 @@ class Engine:
         self._now_ms = now_ms
         self._log = log
         self._reporter = reporter
-        self.settled = 0
-        """Claims that were reported, ever."""
-        self.finished = 0
-        """Transfers that ended, ever."""
         self._held: dict[int, Delivery] = {}
         """Everything that was taken in and not reported, by identity: in flight, or waiting for its destination."""
         self._incoming: deque[Delivery] = deque()
@@ -215,7 +211,6 @@ class Engine:
     # ------------------------------------------------------------------------------------------------ way out
 
     def _finish(self, transfer: Transfer, code: int, message: str) -> None:
-        self.finished += 1
         now = self._clock.monotonic()
         delivery, destination = transfer.delivery, transfer.destination
         destination.ended(now - transfer.started, now)
@@ -286,7 +281,6 @@ class Engine:
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         del self._held[id(delivery)]
-        self.settled += 1
         self._outcomes[delivery.report].append(outcome._replace(destination=delivery.prepared.url.destination))
 
     def _flush(self) -> None:

@@ -1,0 +1,27 @@
+--[[
+migrate: move waiting messages from the due sets of layout 1, one for each priority, into those of their lanes.
+KEYS     due lanes msg
+ARGV     wake_channel partition limit
+INCLUDES moves due
+RETURNS  how many were moved; less than `limit`: there are no more
+CODES    none
+COST     O(limit log N)
+]]
+local moved = 0
+for _, priority in ipairs(PRIORITIES) do
+  local old = due .. priority
+  local found = redis.call('ZRANGE', old, 0, tonumber(limit) - moved - 1, 'WITHSCORES')
+  for i = 1, #found, 2 do
+    local id = found[i]
+    local m = redis.call('HMGET', msg .. id, 'n', 'y', 'j')
+    -- Entered before it is removed: a script that Redis kills in between leaves it twice, never not at all.
+    enter(id, lane_of(m[1], m[2], m[3]), priority, found[i + 1])
+    redis.call('ZREM', old, id)
+    moved = moved + 1
+  end
+  if moved == tonumber(limit) then
+    break
+  end
+end
+wake()
+return moved
