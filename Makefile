@@ -6,6 +6,7 @@
 # make explore two servers, two messages, every order of steps and faults: what breaks a promise
 # make mutants the code is broken in one place after the other: which test notices (ONLY=claim-early)
 # make fuzz    hostile input for every parser: the table of docs/reliability.md (SECONDS=300)
+# make compat  the tests of scripts and store on Redis 6.2, the machine's server and the wheel's: docs/compatibility.md
 # make audit   known vulnerabilities of what this is made of; asks PyPI and npm
 # make clean   remove what the others made; messages (data/) and logs (logs/) stay
 
@@ -18,15 +19,33 @@ NODE_IS_NEW := node -e 'const [major, minor] = process.versions.node.split(".");
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
-.PHONY: run test test-source test-dashboard bench chaos soak explore mutants fuzz audit clean
+.PHONY: run test test-timed test-computed test-source test-dashboard compat bench chaos soak explore mutants fuzz audit clean
 
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
 
-# The checks beside each other, which saves half a minute; pytest alone, because many of its tests are about time.
+# Two lanes beside each other. Tests of running servers and of time go one after the other, and mostly wait. What only
+# computes takes what they leave of the processor; its output is shown when it is complete.
+TIMED := tests/e2e tests/integration tests/chaos tests/stress
+COMPUTED := .pytest_cache/test-computed.txt
+
 test: $(VENV)/test.stamp
-	@$(MAKE) --no-print-directory --jobs=2 test-source test-dashboard
-	$(PYTHON) -m pytest
+	@mkdir -p $(dir $(COMPUTED)); \
+	nice -n 15 $(MAKE) --no-print-directory test-computed >$(COMPUTED) 2>&1 & beside=$$!; \
+	trap 'kill $$beside; exit 130' INT TERM; \
+	echo "Beside these tests run the checks and all other tests: $(COMPUTED)"; \
+	$(MAKE) --no-print-directory test-timed; timed=$$?; \
+	wait $$beside; computed=$$?; cat $(COMPUTED); \
+	[ $$timed -eq 0 ] && echo "test-timed: passed" || echo "test-timed: FAILED, see above"; \
+	[ $$computed -eq 0 ] && echo "test-computed: passed" || echo "test-computed: FAILED, see above"; \
+	exit $$((timed || computed))
+
+test-timed: $(VENV)/test.stamp
+	$(PYTHON) -m pytest $(TIMED)
+
+# The dashboard first: one of the other tests builds it again, with what npm has installed.
+test-computed: test-dashboard test-source
+	$(PYTHON) -m pytest -n auto --maxprocesses=4 -o cache_dir=.pytest_cache/computed $(addprefix --ignore=,$(TIMED))
 
 test-source: $(VENV)/test.stamp
 	$(PYTHON) -m ruff check .
@@ -63,6 +82,9 @@ mutants: $(VENV)/test.stamp
 fuzz: $(VENV)/test.stamp
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt || echo "Without atheris Hypothesis draws all inputs."
 	$(PYTHON) -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
+
+compat: $(VENV)/test.stamp
+	$(PYTHON) -m tests.compat
 
 audit: $(VENV)/test.stamp
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt

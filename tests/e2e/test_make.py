@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / part).mkdir()
     for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "dashboard/package-lock.json"):
         shutil.copy(ROOT / name, tmp_path / name)
-    for tool in ("make", "sh", "touch", "rm", "find", "mkdir", "cat", "chmod"):
+    for tool in ("make", "sh", "touch", "rm", "find", "mkdir", "cat", "chmod", "nice"):
         found = shutil.which(tool)
         assert found
         (tmp_path / "bin" / tool).symlink_to(found)
@@ -116,12 +116,13 @@ def test_without_a_python_it_says_what_is_needed(folder: Path) -> None:
 
 INSTALL = "npm ci --loglevel=error"
 DASHBOARD = ["npm run --silent check", "npm run --silent test"]
-PYTEST = "-m pytest"
+TIMED = "-m pytest tests/e2e"
+COMPUTED = "-m pytest -n auto"
 
 
-def beside_the_checks(folder: Path) -> list[str]:
-    """The calls of npm and of pytest; those of the checks of the source come between them as they may."""
-    return [call for call in calls(folder) if call == PYTEST or call.startswith("npm ")]
+def in_its_lane(folder: Path) -> list[str]:
+    """The calls of npm, and of pytest for the tests that only compute; the rest runs beside them."""
+    return [call for call in calls(folder) if call.startswith((COMPUTED, "npm "))]
 
 
 @pytest.fixture
@@ -131,13 +132,39 @@ def tested(folder: Path) -> Path:
     return folder
 
 
+def test_each_test_is_in_one_of_the_two_lanes(tested: Path) -> None:
+    assert make(tested, "test").returncode == 0
+    (timed,) = (call for call in calls(tested) if call.startswith(TIMED))
+    make(tested, "test")
+    (computed,) = (call for call in calls(tested) if call.startswith(COMPUTED))
+    folders = timed.split()[2:]
+    assert [part.removeprefix("--ignore=") for part in computed.split() if part.startswith("--ignore=")] == folders
+    assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
+@pytest.mark.parametrize(("fails", "lane"), [(TIMED, "test-timed"), (COMPUTED, "test-computed")])
+def test_either_lane_fails_the_whole_and_both_are_shown_and_judged(tested: Path, fails: str, lane: str) -> None:
+    make(tested, "run")
+    program = f'#!/bin/sh\ncase "$*" in "{fails}"*) echo "1 failed"; exit 1;; *pytest*) echo "9 passed";; esac\n'
+    (tested / ".venv" / "bin" / "python").write_text(program)
+    result = make(tested, "test")
+    assert result.returncode != 0
+    assert (result.stdout.count("1 failed"), result.stdout.count("9 passed")) == (1, 1)
+    other = ({"test-timed", "test-computed"} - {lane}).pop()
+    said = result.stdout.splitlines()[-2:]
+    assert f"{lane}: FAILED, see above" in said
+    assert f"{other}: passed" in said
+
+
 def test_the_dashboard_is_tested_before_pytest_and_installed_only_when_its_lock_changes(tested: Path) -> None:
     node(tested)
     result = make(tested, "test")
     assert result.returncode == 0, result.stderr
-    assert beside_the_checks(tested) == [INSTALL, *DASHBOARD, PYTEST]
+    *before, pytest_call = in_its_lane(tested)
+    assert before == [INSTALL, *DASHBOARD]
+    assert pytest_call.startswith(COMPUTED)
     assert make(tested, "test").returncode == 0
-    assert beside_the_checks(tested) == [*DASHBOARD, PYTEST]
+    assert in_its_lane(tested)[:-1] == DASHBOARD
     stamp = (tested / "dashboard" / "node_modules" / "installed.stamp").stat().st_mtime
     os.utime(tested / "dashboard" / "package-lock.json", (stamp + 5, stamp + 5))
     assert make(tested, "test").returncode == 0
@@ -152,7 +179,7 @@ def test_without_node_or_with_an_old_one_everything_else_is_tested(tested: Path,
     assert result.returncode == 0, result.stderr
     assert "SKIPPED: the dashboard's own tests need Node" in result.stdout
     called = calls(tested)
-    assert called[-1] == PYTEST
+    assert {TIMED, COMPUTED} <= {start for call in called for start in (TIMED, COMPUTED) if call.startswith(start)}
     assert not [call for call in called if call.startswith("npm")]
 
 
@@ -163,17 +190,17 @@ def test_an_install_that_fails_is_said_and_skipped(tested: Path) -> None:
         result = make(tested, "test", CI=ci)
         assert result.returncode == 0, result.stderr
         assert "SKIPPED: the dashboard's own tests, because npm ci failed" in result.stdout
-        assert beside_the_checks(tested) == [INSTALL, PYTEST]
+        assert in_its_lane(tested)[:-1] == [INSTALL]
     (tested / "no_network").unlink()
     assert make(tested, "test").returncode == 0
-    assert beside_the_checks(tested) == [INSTALL, *DASHBOARD, PYTEST]
+    assert in_its_lane(tested)[:-1] == [INSTALL, *DASHBOARD]
 
 
 def test_a_dashboard_whose_tests_fail_fails_the_whole(tested: Path) -> None:
     node(tested)
     (tested / "tests_fail").touch()
     assert make(tested, "test").returncode != 0
-    assert beside_the_checks(tested) == [INSTALL, *DASHBOARD]
+    assert in_its_lane(tested) == [INSTALL, *DASHBOARD]
 
 
 def test_clean_keeps_messages_and_logs(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import shutil
 import subprocess
-from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -27,15 +27,18 @@ def first_word(node: ast.expr) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-def called_programs() -> Iterator[tuple[str, str]]:
-    """Yield the place and the name of every program that a test calls by name."""
+@lru_cache
+def called_programs() -> tuple[tuple[str, str], ...]:
+    """Return the place and the name of every program that a test calls by name."""
+    found = []
     for path in (ROOT / "tests").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in CALLS and (program := first_word(node.args[0])):
-                yield f"{path.relative_to(ROOT)}:{node.lineno}", program
+                found.append((f"{path.relative_to(ROOT)}:{node.lineno}", program))
+    return tuple(found)
 
 
 def test_every_program_that_tests_call_is_in_the_list_or_on_every_machine() -> None:
