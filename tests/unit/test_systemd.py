@@ -65,7 +65,7 @@ def test_the_journal_gets_priorities_and_no_second_timestamp(
     ("microseconds", "process", "seconds"),
     [
         ("60000000", "", 60),
-        ("60000000", str(os.getpid()), 60),
+        pytest.param("60000000", str(os.getpid()), 60, id="this process"),
         ("60000000", "1", None),
         ("", "", None),
         ("0", "", None),

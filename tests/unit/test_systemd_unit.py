@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from scheduler import embedded, processes, workers
 from scheduler.settings import Settings
+from tests.support.programs import need
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy" / "message-scheduler.service"
@@ -21,13 +19,11 @@ def values(name: str) -> list[str]:
 
 
 def test_systemd_accepts_it(tmp_path: Path) -> None:
-    if not (analyze := shutil.which("systemd-analyze")):
-        pytest.skip("no systemd on this machine")
     (command,) = values("ExecStart")
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace(command, f"{sys.executable} {ROOT / 'app.py'}"))
     verified = subprocess.run(
-        [analyze, "verify", "--man=no", unit], capture_output=True, text=True, timeout=30, check=False
+        [need("systemd-analyze"), "verify", "--man=no", unit], capture_output=True, text=True, timeout=30, check=False
     )
     assert (verified.returncode, verified.stderr) == (0, "")
 
