@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
@@ -48,6 +49,8 @@ class Url(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+# A request that brings a URL takes it apart three times, 70 µs of 580, and each attempt does again.
+@lru_cache(maxsize=256)
 def parse_url(text: str) -> Url:
     """Take a URL apart.
 
