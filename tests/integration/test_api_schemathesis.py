@@ -6,11 +6,15 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scheduler.store import MessageStore
 from tests.integration.test_api_server import ROOT, TOKEN, Server
 from tests.support.redis_server import RedisServer
 
@@ -19,12 +23,28 @@ EXAMPLES = 8
 """Per operation in the fuzzing phase, and scenarios in the stateful one: about 20 s on an idle machine."""
 
 
+@contextmanager
+def a_scheduler_at_work(store: MessageStore) -> Iterator[None]:
+    """Heartbeats, for /health: what is due here is delivered by nobody, and would be told as a standstill."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(1):
+            store.beat("another/scheduler", {"role": "scheduler", "progress_age_ms": 0, "working": True})
+
+    store.beat("another/scheduler", {"role": "scheduler", "progress_age_ms": 0, "working": True})
+    thread = threading.Thread(target=beat, name="heartbeats")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 @pytest.mark.timeout(300)
 def test_every_answer_is_as_documented(redis_server: RedisServer, redis_client: Any, tmp_path: Path) -> None:
-    with Server(redis_server.url, tmp_path / "logs", api_threads=4) as server:
-        # A scheduler that is alive, for /health; it outlives the test.
-        # It is at work: what is due here is delivered by nobody, and would be told as a standstill.
-        server.store.beat("another/scheduler", {"role": "scheduler", "progress_age_ms": -600_000, "working": True})
+    with Server(redis_server.url, tmp_path / "logs", api_threads=4) as server, a_scheduler_at_work(server.store):
         command = [
             sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tests/support/schemathesis.toml"),
             "run", f"http://127.0.0.1:{server.port}/openapi.json",
