@@ -283,23 +283,21 @@ MUTANTS = (
     Mutant(
         "echo-before-print",
         "scheduler/channels/echo.py",
-        """        self._write([f"{stamp} | {text}" for text in texts])
+        """        printed = self._write([f"{stamp} | {text}" for text in texts])
         took = self._now_ms() - begun
-        report(
-            [
-                Outcome(claim, "ack", took, begun - claim.due_at, detail=text)
-                for claim, text in zip(claims, texts, strict=True)
-            ]
-        )
+        outcomes = [
+            Outcome(claim, "ack", took, begun - claim.due_at, detail=text)
+            for claim, text in zip(claims[:printed], texts, strict=False)
+        ]
 """,
         """        took = self._now_ms() - begun
-        report(
-            [
-                Outcome(claim, "ack", took, begun - claim.due_at, detail=text)
-                for claim, text in zip(claims, texts, strict=True)
-            ]
-        )
-        self._write([f"{stamp} | {text}" for text in texts])
+        outcomes = [
+            Outcome(claim, "ack", took, begun - claim.due_at, detail=text)
+            for claim, text in zip(claims, texts, strict=False)
+        ]
+        report(outcomes)
+        printed = self._write([f"{stamp} | {text}" for text in texts])
+        outcomes = []
 """,
         "echo reports before it prints",
         "a message that could not be printed counts as delivered",

@@ -305,9 +305,9 @@ def test_the_console_may_show_attempts_but_of_what_it_has_printed_itself(
     store: FlakyStore, pool: MakePool, monkeypatch: pytest.MonkeyPatch, channel: str, shown: bool
 ) -> None:
     said: list[bool] = []
-    p = pool()
+    p = pool(HeldChannel(name=channel))
     monkeypatch.setattr(p.workers._log, "lines", lambda _, *, attempts=False: said.append(attempts))
-    claim = Claim("a", "t", 1, 0, channel, "1", None, None, None, Priority.NORMAL, 0, 0)
+    claim = Claim("a", "t", 1, 0, channel, "1", None, None, None, Priority.NORMAL, 0, 0, channel)
     p.workers._report([Outcome(claim, "ack")])
     assert said == [shown]
 
