@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from scheduler.clock import Clock
@@ -77,7 +77,10 @@ class Renewer:
 
 
 class Reaper:
-    """Returns messages whose lock expired.  Every server reaps for all."""
+    """Returns messages whose lock expired.  Every server reaps for all.
+
+    For a thread of its own: it waits for nodes of a cluster that hang, and finds out when they answer again.
+    """
 
     name = "reap"
 
@@ -99,30 +102,40 @@ class Reaper:
         self._redis_time = redis_time
         self._log = log
         self._telemetry = telemetry
-        self._hold_until = 0.0
+        self._all = range(len(store.partitions))
+        self._held: dict[int, float] = {}
         self._expected: float | None = None
 
     def tick(self) -> float:
         now = self._clock.monotonic()
-        # Another chore of this thread hung on Redis, or the whole process was stopped: the owners had no better time.
+        # The whole process was stopped, and perhaps the machine: the owners had no better time.
         if self._expected is not None and now - self._expected > self._lock_seconds / 3:
-            self._hold_until = now + self._lock_seconds
-        self._expected = now + self._every
+            self._hold(self._all, now)
+        held = [partition for partition, until in self._held.items() if now < until]
         try:
-            if self._clock.monotonic() < self._hold_until:
-                self._store.ping()
-                return self._every
-            reaped = self._store.reap(LIMIT, self._not_after())
+            reaped = self._store.reap(LIMIT, self._not_after, held)
         except StoreUnavailable:
-            # Locks expire while Redis is away, their owners are alive all the same: they get a lock's life to renew and
-            # to settle before anybody takes their messages.
-            self._hold_until = self._clock.monotonic() + self._lock_seconds
+            self._hold(self._all, self._clock.monotonic())
             raise
+        finally:
+            # From its end: a node that hangs takes a time limit, and says nothing about the others.
+            self._expected = self._clock.monotonic() + self._every
+        self._hold(reaped.away, self._clock.monotonic())
         for where, n in (("scheduled", reaped.scheduled), ("dead", reaped.dead)):
             if n:
                 self._telemetry.count("scheduler_reaped", n, to=where)
                 self._log.error(f"reaped {n} messages of a server that stopped answering: now {where}")
+        if reaped.error:
+            raise reaped.error
         return 0.0 if reaped.scheduled + reaped.dead >= LIMIT else self._every
+
+    def _hold(self, partitions: Iterable[int], now: float) -> None:
+        """Reap nothing there for a lock's life.
+
+        Locks expire while Redis is away, and their owners are alive all the same: they get the time to renew and to
+        settle before anybody takes their messages.
+        """
+        self._held.update(dict.fromkeys(partitions, now + self._lock_seconds))
 
     def _not_after(self) -> int | None:
         """The moment from which a reap must not be carried out any more, by Redis's clock.

@@ -250,17 +250,18 @@ class _Delivery:
         self._renewal_store = runtime.renewal_store()
         renewer = Renewer(self._renewal_store, in_flight, plan.lock_seconds, log, telemetry)
         self._renewal = renewal(renewer, plan.lock_seconds, clock, log, outage)
+        reaper = Reaper(
+            store,
+            every=plan.reap_seconds,
+            lock_seconds=plan.lock_seconds,
+            clock=clock,
+            redis_time=redis_time,
+            log=log,
+            telemetry=telemetry,
+        )
+        self._reaping = Maintenance([reaper], clock, log, name="reaper", outage=outage)
         self.maintenance = Maintenance(
             [
-                Reaper(
-                    store,
-                    every=plan.reap_seconds,
-                    lock_seconds=plan.lock_seconds,
-                    clock=clock,
-                    redis_time=redis_time,
-                    log=log,
-                    telemetry=telemetry,
-                ),
                 Retention(
                     store,
                     _limits(settings),
@@ -295,6 +296,7 @@ class _Delivery:
         self._wake.start()
         self._renewal.start()
         self.maintenance.start()
+        self._reaping.start()
         self._watch.start()
         self.dispatcher.start()
         if self._events:
@@ -309,6 +311,7 @@ class _Delivery:
         self.workers.stop(self._grace)
         self._renewal.stop()
         self.maintenance.stop()
+        self._reaping.stop()
         self._held_back.tick()  # what the stop gave back
         self._watch.stop()
         try:

@@ -215,6 +215,9 @@ class StatsOut(_Answer):
     dead: int
     finished: int = Field(description="Delivered and cancelled, within retention.")
     paused: bool
+    partitions_away: int = Field(
+        description="Parts of a Redis Cluster that do not answer; their messages are not counted, the others go on."
+    )
     oldest_due_age_ms: int | None = Field(
         description="How long the message that waits longest for an attempt has been due, those held back included."
     )
@@ -309,6 +312,7 @@ class HealthOut(_Answer):
     message: Literal["server is ok!"]
     schedulers: int = Field(description="Scheduler processes that make progress.")
     paused: bool
+    partitions_away: int = Field(description="Parts of a Redis Cluster that do not answer; the others go on.")
 
 
 class RootOut(_Answer):

@@ -150,6 +150,7 @@ def _counts(counts: Counts) -> dict[str, Any]:
         "dead": counts.dead,
         "finished": counts.finished,
         "paused": counts.paused,
+        "partitions_away": counts.partitions_away,
         "oldest_due_age_ms": oldest_due_age_ms(counts),
         "next_due_at": format_ms(counts.next_due_at) if counts.next_due_at is not None else None,
         "finished_bytes": counts.finished_bytes,

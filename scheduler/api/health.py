@@ -59,7 +59,11 @@ def health() -> Response:
         return _ill(stuck, HTTPStatus.SERVICE_UNAVAILABLE)
     if full:
         return _ill(FULL_MEANS, HTTPStatus.SERVICE_UNAVAILABLE)
-    return answer({"status": "success", "message": "server is ok!", "schedulers": well, "paused": counts.paused})
+    return answer({"status": "success", "message": "server is ok!", "schedulers": well, **_state(counts)})
+
+
+def _state(counts: Counts) -> dict[str, Any]:
+    return {"paused": counts.paused, "partitions_away": counts.partitions_away}
 
 
 def _ill(message: str, status: HTTPStatus) -> Response:
@@ -159,6 +163,11 @@ def _of_store(counts: Counts) -> Iterator[Metric]:
         value=(oldest_due_age_ms(counts) or 0) / 1000,
     )
     yield GaugeMetricFamily("scheduler_paused", "1 while claiming stands still.", value=float(counts.paused))
+    yield GaugeMetricFamily(
+        "scheduler_partitions_away",
+        "Parts of a Redis Cluster that do not answer; their messages are not counted.",
+        value=counts.partitions_away,
+    )
 
 
 def _of_redis(info: dict[str, Any]) -> Iterator[Metric]:

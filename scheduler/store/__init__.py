@@ -33,4 +33,5 @@ def store_for(settings: Settings, client: Redis, clock: Clock) -> MessageStore:
         idempotency_ms=round(settings.api.idempotency_seconds * 1000),
         wait_replicas=settings.redis.wait_replicas,
         default_retry=settings.retry.policy(),
+        monotonic=clock.monotonic,
     )

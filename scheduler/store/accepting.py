@@ -69,7 +69,8 @@ class Accepting(Base):
         fingerprint: str,
     ) -> list[Scheduled]:
         for partition in groups:
-            self.plain("EXISTS", self.partitions[partition]["meta"])
+            self.require(partition)
+            self.ask(partition)
         # A reply may be lost after its partition stored.  Without a key the batch sent again would be told 409 by that
         # one, which reads as "stored", and the parts of the others would never be.
         key = idempotency_key or _key_of(messages)
@@ -100,6 +101,7 @@ class Accepting(Base):
         self, partition: int, group: Sequence[NewMessage], key: str, fingerprint: str
     ) -> tuple[list[Scheduled], bool]:
         """What is stored, and whether it was so before."""
+        self.require(partition)
         code, now, detail = self.run(
             "schedule",
             partition,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from redis import Redis
 from redis.cluster import RedisCluster
 
 from scheduler import refusals
+from scheduler.clock import SystemClock
 from scheduler.connect import cluster_of
 from scheduler.errors import LayoutError, StoreUnavailable
 from scheduler.keys import LAYOUT, META, WAKE, PartitionKeys, partition_of
@@ -16,6 +17,7 @@ from scheduler.message import IdGenerator
 from scheduler.retry import RetryPolicy
 from scheduler.scripts import Argument, Client, Keys, Reply, Script, load
 from scheduler.store.replicas import Replicated
+from scheduler.store.silence import Silence
 
 SCAN = 1000
 """Members of a set that one script call looks at: about 1 ms of Redis's time."""
@@ -42,19 +44,42 @@ def unavailable() -> Iterator[None]:
 class Rounds:
     """Goes on to the next partition when one does not answer: the others' locks must not expire for it.
 
-    ``with rounds.next():`` around each partition; ``error`` is the first that was met.
+    ``for partition in rounds.over(…)``, and ``with rounds.next(partition):`` around its turn.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, silence: Silence, *, ask: bool = True) -> None:
+        """``ask``: whether a node that was silent may be tried again, which may take a whole time limit."""
+        self._silence = silence
+        self._ask = ask
+        self._hung: set[str] = set()
         self.error: StoreUnavailable | None = None
+        """The first that was met."""
+        self.away: set[int] = set()
+        """The partitions that did not answer."""
+
+    def over(self, partitions: Iterable[int]) -> Iterator[int]:
+        """These partitions without those whose node hangs: one time limit per node and round is enough."""
+        for partition in partitions:
+            if self._hung and self._silence.node_of(partition) in self._hung:
+                self.away.add(partition)
+            elif error := self._silence.silent(partition, ask=self._ask):
+                self._failed(partition, error)
+            else:
+                yield partition
 
     @contextmanager
-    def next(self) -> Iterator[None]:
+    def next(self, partition: int) -> Iterator[None]:
         """A partition's turn."""
         try:
             yield
         except StoreUnavailable as error:
-            self.error = self.error or error
+            self._failed(partition, error)
+            if self._silence.silent(partition, ask=False) and (node := self._silence.node_of(partition)):
+                self._hung.add(node)
+
+    def _failed(self, partition: int, error: StoreUnavailable) -> None:
+        self.away.add(partition)
+        self.error = self.error or error
 
     def end(self) -> None:
         """Raises what was met on the way."""
@@ -76,10 +101,12 @@ class Base:
         wait_replicas: int = 0,
         default_retry: RetryPolicy | None = None,
         now_ms: Callable[[], int] | None = None,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         """``client`` must decode replies to str.  ``events_kept``: entries of the event stream, 0 for none.
         ``wait_replicas``: N replicas must have what a client is told.  ``default_retry``: for messages without
         a policy of their own.  ``now_ms``: a clock for tests; None: Redis's own.
+        ``monotonic``: seconds, for how long a node that hangs is left alone; None: this machine's.
         """
         self.client = client
         self.partitions = [PartitionKeys(p) for p in range(partitions)]
@@ -87,6 +114,7 @@ class Base:
         self.idempotency_ms = idempotency_ms
         self.default_retry = default_retry or RetryPolicy()
         self._now_ms = now_ms
+        self.silence = Silence(self._node_of, monotonic or SystemClock().monotonic)
         self._confirming: Client = Replicated(client, wait_replicas, WAIT_MS) if wait_replicas else client
         self._context: dict[str, Argument] = {"wake_channel": WAKE, "events_kept": events_kept}
 
@@ -151,9 +179,41 @@ class Base:
             arguments["now"] = self.now()
         shared = {**self._context, "partition": partition}
         arguments.update({name: shared[name] for name in shared if name in script.arguments})
-        with unavailable():
-            client = self._confirming if script.name in _CONFIRMED else self.client
+        client = self._confirming if script.name in _CONFIRMED else self.client
+        # Heartbeats are on a node of their own, which is no partition's.
+        with self._heeded(partition) if isinstance(keys, PartitionKeys) else unavailable():
             return script.call(client, keys, items, **arguments)
+
+    def require(self, partition: int) -> None:
+        """Raises ``StoreUnavailable`` at once when the partition's node hangs: callers must not queue for it."""
+        if error := self.silence.silent(partition):
+            raise error
+
+    def ask(self, partition: int) -> None:
+        """Raises ``StoreUnavailable`` when this partition does not answer."""
+        with self._heeded(partition):
+            self.plain("EXISTS", self.partitions[partition]["meta"])
+
+    @contextmanager
+    def _heeded(self, partition: int) -> Iterator[None]:
+        """Redis's errors as ours, and which nodes hang."""
+        try:
+            with unavailable():
+                yield
+        except StoreUnavailable as error:
+            self.silence.failed(partition, error)
+            raise
+        self.silence.answered(partition)
+
+    def _node_of(self, partition: int) -> str | None:
+        """The node of the cluster that has this partition; None: unknown, or no cluster."""
+        if (cluster := cluster_of(self.client)) is None:
+            return None
+        try:
+            node = cluster.get_node_from_key(self.partitions[partition]["meta"])  # type: ignore[no-untyped-call]
+        except refusals.ERRORS:
+            return None
+        return str(node.name) if node else None
 
     def plain(self, *command: Argument) -> Reply:
         """One command of Redis itself, with a key: in a cluster the key says where it goes."""

@@ -37,6 +37,7 @@ class Changing(Base):
         return self._changed("redrive", id, offset=0, scan=0, limit=0, channel="", dry_run="")
 
     def _changed(self, verb: str, id: str, **arguments: Argument) -> Message:
+        self.require(self.partition_of(id))
         code, status, snapshot = self.run(verb, self.partition_of(id), id=id, **arguments)
         if code == _MISSING:
             raise NotFound(f"There is no message {id!r}; it never was, or its retention has ended.")

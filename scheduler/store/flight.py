@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 from scheduler.errors import StoreUnavailable
@@ -30,16 +30,17 @@ class Flight(Base):
         claims: list[Claim] = []
         wait_ms: float | None = None
         redis_ms = 0.0
-        rounds = Rounds()
-        for i in range(len(self.partitions)):
+        # A claim does not find out whether a node that hung answers again: what others gave would wait for it.
+        rounds = Rounds(self.silence, ask=False)
+        order = [(self._turn + i) % len(self.partitions) for i in range(len(self.partitions))]
+        for partition in rounds.over(order):
             if not wanted.budgets and claims:
                 break  # what else is due waits for claims of ours to end
             if len(claims) == limit:
                 return Claimed(claims, 0.0, redis_ms, rounds.error)
-            partition = (self._turn + i) % len(self.partitions)
             # The same token never twice, not even for a server that comes back under its old name.
             token = f"{owner}.{self.new_id()}"
-            with rounds.next():
+            with rounds.next(partition):
                 now_us, wait_us, *rows = self.run(
                     "claim",
                     partition,
@@ -70,6 +71,8 @@ class Flight(Base):
         for position, outcome in enumerate(outcomes):
             groups.setdefault(outcome.claim.partition, []).append(position)
         for partition, positions in groups.items():
+            if error := self.silence.silent(partition, ask=False):
+                raise error
             group = [outcomes[position] for position in positions]
             evidence = [records.evidence_of(outcome) for outcome in group]
             reply = self.run("settle", partition, records.settle_items(group, evidence, self.default_retry))
@@ -86,9 +89,10 @@ class Flight(Base):
         groups: dict[int, list[Claim]] = {}
         for claim in claims:
             groups.setdefault(claim.partition, []).append(claim)
-        rounds = Rounds()
-        for partition, group in groups.items():
-            with rounds.next():
+        rounds = Rounds(self.silence)
+        for partition in rounds.over(groups):
+            group = groups[partition]
+            with rounds.next(partition):
                 for first in range(0, len(group), SCAN):
                     part = group[first : first + SCAN]
                     items = [value for claim in part for value in (claim.id, claim.token)]
@@ -96,51 +100,62 @@ class Flight(Base):
         rounds.end()
         return lost
 
-    def reap(self, limit: int, not_after: int | None = None) -> Reaped:
+    def reap(
+        self, limit: int, not_after: Callable[[], int | None] = lambda: None, held: Collection[int] = ()
+    ) -> Reaped:
         """Return messages whose lock expired to ``scheduled``, or to ``dead`` when their attempts are used up.
 
-        ``not_after`` (ms): raises ``StoreUnavailable``, and reaps no more, when it is later by Redis's clock.  Raises
-        it too when a partition does not answer, after the others' were reaped.
+        ``not_after`` (ms) is asked before each partition: one that answers later, by Redis's clock, reaps nothing and
+        counts as away.  ``held``: partitions that are only asked whether they answer.  Raises ``StoreUnavailable`` when
+        no partition answers.
         """
         total = Reaped(0, 0, None)
+        rounds = Rounds(self.silence)
+        for partition in rounds.over(range(len(self.partitions))):
+            with rounds.next(partition):
+                if partition in held:
+                    self.ask(partition)
+                else:
+                    total = self._reap(partition, limit, not_after(), total)
+        if len(rounds.away) == len(self.partitions):
+            rounds.end()
+        return total._replace(away=frozenset(rounds.away), error=rounds.error)
+
+    def _reap(self, partition: int, limit: int, not_after: int | None, total: Reaped) -> Reaped:
         allowed = self.default_retry.max_attempts
-        rounds = Rounds()
-        for partition in range(len(self.partitions)):
-            scheduled, dead, wait = 0, 0, -1
-            with rounds.next():
-                scheduled, dead, wait = self.run(
-                    "reap",
-                    partition,
-                    limit=limit,
-                    max_attempts=allowed,
-                    lost_limit=allowed if allowed > 0 else 5,
-                    not_after="" if not_after is None else not_after,
-                )
-            if scheduled < 0:
-                raise StoreUnavailable("Redis answered late: locks may have expired while their owners could not renew")
-            waits = [w for w in (total.wait_ms, None if int(wait) < 0 else int(wait)) if w is not None]
-            total = Reaped(total.scheduled + scheduled, total.dead + dead, min(waits, default=None))
-        rounds.end()
-        return total
+        scheduled, dead, wait = self.run(
+            "reap",
+            partition,
+            limit=limit,
+            max_attempts=allowed,
+            lost_limit=allowed if allowed > 0 else 5,
+            not_after="" if not_after is None else not_after,
+        )
+        if scheduled < 0:
+            raise StoreUnavailable("Redis answered late: locks may have expired while their owners could not renew")
+        waits = [w for w in (total.wait_ms, None if int(wait) < 0 else int(wait)) if w is not None]
+        return Reaped(total.scheduled + scheduled, total.dead + dead, min(waits, default=None))
 
     def trim(self, which: Literal["done", "dead"], limits: Limits, limit: int) -> int:
         """Forget finished messages beyond the limits, oldest first, at most ``limit`` per partition; how many.
 
-        The limits are for the service as a whole: each partition keeps its share.
+        The limits are for the service as a whole: each partition keeps its share.  Raises ``StoreUnavailable`` when a
+        partition does not answer, after the others were trimmed.
         """
         share = len(self.partitions)
-        return sum(
-            int(
-                self.call(
+        forgotten = 0
+        rounds = Rounds(self.silence)
+        for partition in rounds.over(range(share)):
+            with rounds.next(partition):
+                forgotten += self.call(
                     load("trim"),
-                    keys.using(kept=which),
-                    keys.partition,
+                    self.partitions[partition].using(kept=which),
+                    partition,
                     counter=f"{which}_bytes",
                     max_count=-(-limits.max_count // share),
                     max_age_ms=limits.max_age_ms,
                     max_bytes=-(-limits.max_bytes // share),
                     limit=limit,
                 )
-            )
-            for keys in self.partitions
-        )
+        rounds.end()
+        return forgotten

@@ -9,7 +9,7 @@ from scheduler.errors import NotFound
 from scheduler.message import Message, Priority, Status
 from scheduler.scripts import Argument, load
 from scheduler.store import paging, records
-from scheduler.store.base import SCAN, Base
+from scheduler.store.base import SCAN, Base, Rounds
 from scheduler.store.results import Counts, LaneCounts, Page
 
 
@@ -18,6 +18,7 @@ class Reading(Base):
 
     def get(self, id: str) -> Message:
         """The message with its attempts.  Raises ``NotFound``."""
+        self.require(self.partition_of(id))
         snapshot = self.run("get", self.partition_of(id), id=id)
         if not snapshot:
             raise NotFound(f"There is no message {id!r}; it never was, or its retention has ended.")
@@ -92,23 +93,34 @@ class Reading(Base):
         )
 
     def counts(self) -> Counts:
-        """How many messages are where.  O(lanes log n) per partition."""
+        """How many messages are where.  O(lanes log n) per partition.
+
+        Partitions that do not answer are left out; raises ``StoreUnavailable`` when none of them does.
+        """
         total = Counts(scheduled=dict.fromkeys(Priority, 0), due_of=dict.fromkeys(Priority, 0))
-        for partition in range(len(self.partitions)):
-            now, processing, dead, done, done_bytes, paused, *rest = self.run("stats", partition)
-            retrying, held_back, oldest_held, *lanes = rest
-            for row in lanes:
-                _add_lane(total, row)
-            total.retrying += retrying
-            total.held_back += held_back
-            total.oldest_held_at = _earlier(total.oldest_held_at, oldest_held)
-            total.processing += processing
-            total.dead += dead
-            total.finished += done
-            total.finished_bytes += done_bytes
-            total.paused = total.paused or bool(paused)
-            total.redis_ms = int(now)
+        rounds = Rounds(self.silence)
+        for partition in rounds.over(range(len(self.partitions))):
+            with rounds.next(partition):
+                self._count(partition, total)
+        total.partitions_away = len(rounds.away)
+        if total.partitions_away == len(self.partitions):
+            rounds.end()
         return total
+
+    def _count(self, partition: int, total: Counts) -> None:
+        now, processing, dead, done, done_bytes, paused, *rest = self.run("stats", partition)
+        retrying, held_back, oldest_held, *lanes = rest
+        for row in lanes:
+            _add_lane(total, row)
+        total.retrying += retrying
+        total.held_back += held_back
+        total.oldest_held_at = _earlier(total.oldest_held_at, oldest_held)
+        total.processing += processing
+        total.dead += dead
+        total.finished += done
+        total.finished_bytes += done_bytes
+        total.paused = total.paused or bool(paused)
+        total.redis_ms = int(now)
 
 
 def _add_lane(total: Counts, row: Sequence[Any]) -> None:

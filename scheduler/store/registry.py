@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
+from redis import exceptions
 from redis.cluster import RedisCluster
-from redis.exceptions import ResponseError
 
 from scheduler.connect import cluster_of
 from scheduler.keys import HISTORY, SERVERS
@@ -25,9 +25,10 @@ class _Entry(NamedTuple):
     value: Any
 
 
-def _together(infos: dict[str, Any]) -> dict[str, Any]:
+def _together(found: list[dict[str, Any]]) -> dict[str, Any]:
     """INFO of a cluster's primaries as one: memory and clients added up, the rest as the first one says."""
-    found = [info for info in infos.values() if isinstance(info, dict)] or [infos]
+    if not found:
+        return {}
     added = {
         name: sum(int(info.get(name, 0)) for info in found)
         for name in ("used_memory", "maxmemory", "connected_clients")
@@ -106,13 +107,30 @@ class Registry(Base):
 
     def _memory(self) -> list[dict[str, Any]]:
         if cluster := cluster_of(self.client):
-            infos = cluster.info("memory", target_nodes=RedisCluster.PRIMARIES).values()
-            return [info for info in infos if isinstance(info, dict)]
+            return self._of_primaries(cluster, "memory")
         return [self.client.info("memory")]
+
+    def _of_primaries(self, cluster: RedisCluster, *sections: str) -> list[dict[str, Any]]:
+        """INFO of the primaries that answer; raises when none does."""
+        found: list[dict[str, Any]] = []
+        error: Exception | None = None
+        for node in cluster.get_primaries():  # type: ignore[no-untyped-call]
+            if self.silence.node_is_silent(node.name):
+                continue
+            try:
+                found.append(cluster.info(*sections, target_nodes=node))
+            except exceptions.ConnectionError as away:
+                error = away
+            except exceptions.TimeoutError as away:
+                error = away
+                self.silence.node_failed(node.name)
+        if not found and error:
+            raise error
+        return found
 
     def _info(self) -> dict[str, Any]:
         if cluster := cluster_of(self.client):
-            return _together(cluster.info(target_nodes=RedisCluster.PRIMARIES))
+            return _together(self._of_primaries(cluster))
         reply: Reply = self.client.execute_command("INFO")  # type: ignore[no-untyped-call]
         if isinstance(reply, dict):
             return reply
@@ -138,7 +156,7 @@ class Registry(Base):
         with unavailable():
             try:
                 return ask()
-            except ResponseError:
+            except exceptions.ResponseError:
                 return None
 
     def _redis_ms(self) -> int:

@@ -90,6 +90,8 @@ class Counts:
     redis_ms: int = 0
     lanes: dict[str, LaneCounts] = field(default_factory=dict)
     """Lanes in which something waits."""
+    partitions_away: int = 0
+    """Partitions that did not answer, and whose messages are not counted."""
 
 
 class Reaped(NamedTuple):
@@ -99,6 +101,10 @@ class Reaped(NamedTuple):
     dead: int
     wait_ms: int | None
     """The next lock expires so much later; None: nothing is in flight."""
+    away: frozenset[int] = frozenset()
+    """Partitions that did not answer; the others were reaped."""
+    error: StoreUnavailable | None = None
+    """Why the first of them did not."""
 
 
 class Limits(NamedTuple):

@@ -281,7 +281,7 @@ class World:
 
     def _late_reap(self, before: Content, _: Call) -> tuple[tuple[int, int], ...]:
         try:
-            self._store.reap(100, not_after=NOW - 1)
+            self._store.reap(100, not_after=lambda: NOW - 1)
         except StoreUnavailable:
             self._untouched(before, rules.ALIVE, "a reap that came too late")
             return ()

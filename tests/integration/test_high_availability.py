@@ -16,6 +16,7 @@ from scheduler.clock import SystemClock
 from scheduler.config import Settings
 from scheduler.connect import check_server, connect
 from scheduler.errors import Conflict, NotFound, ServiceError, StartError, StoreUnavailable
+from scheduler.keys import SERVERS
 from scheduler.logs import adapt
 from scheduler.message import NewMessage, Priority, Status
 from scheduler.sentinels import watches_of
@@ -275,6 +276,31 @@ def test_while_a_primary_of_a_cluster_is_gone_the_other_partitions_go_on(short_t
             said.wait_for(90)
             store.close()
         said.once(ids + there)
+
+
+def test_while_a_node_of_a_cluster_hangs_the_others_deliver(short_tmp: Path) -> None:
+    """It holds its connections and answers nobody.  Each of its partitions cost every verb a whole time limit."""
+    with Cluster(short_tmp, partial=True) as redis:
+        said = Counting()
+        with Running(redis.url, logger=said, settings=settings(redis.url, partitions=12)):
+            store = store_at(redis.url, partitions=12)
+            said.wait_for(len(accept(store, 30)))
+            (heartbeats,) = [node for node in redis.nodes if node.port == store.client.get_node_from_key(SERVERS).port]  # type: ignore[attr-defined]
+            hung = next(node for node in redis.nodes if node is not heartbeats)
+            hung.freeze()
+            try:
+                there: list[str] = []
+                while len(there) < 60:
+                    (id,) = store.new_ids(1)
+                    with suppress(StoreUnavailable):
+                        there += [one.id for one in store.schedule([NewMessage(id=id, payload="1", due_at=0)])]
+                said.wait_for(90)
+                counts = store.counts()
+                assert 0 < counts.partitions_away < 12
+            finally:
+                hung.thaw()
+            wait_for("all of it answers again", lambda: store.counts().partitions_away == 0, 20)
+            store.close()
 
 
 def reopened(url: str, partitions: int) -> MessageStore | None:

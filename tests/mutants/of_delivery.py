@@ -238,11 +238,20 @@ MUTANTS = (
     Mutant(
         "reap-after-outage",
         "scheduler/maintenance.py",
-        "            self._hold_until = self._clock.monotonic() + self._lock_seconds\n            raise",
+        "            self._hold(self._all, self._clock.monotonic())\n            raise",
         "            raise",
         "the reaper does not wait after an outage of Redis",
         "when Redis is back, messages are taken from owners that are alive",
         ("tests/unit/test_maintenance.py",),
+    ),
+    Mutant(
+        "hang-asked-again",
+        "scheduler/store/base.py",
+        "                self._hung.add(node)",
+        "                pass",
+        "a round waits for each partition of a node that hangs",
+        "one node of a cluster hangs, and locks of all others expire meanwhile",
+        ("tests/store/test_hanging_node.py",),
     ),
     Mutant(
         "retry-no-cap",

@@ -45,7 +45,13 @@ class TestHealth:
         beat(api)
         answer = api.get("/health")
         assert answer.status_code == 200
-        assert answer.json == {"status": "success", "message": "server is ok!", "schedulers": 1, "paused": False}
+        assert answer.json == {
+            "status": "success",
+            "message": "server is ok!",
+            "schedulers": 1,
+            "paused": False,
+            "partitions_away": 0,
+        }
 
     def test_paused_is_well(self, api: Api) -> None:
         beat(api)
