@@ -11,7 +11,7 @@ from pathlib import Path
 
 import atheris
 
-PARSERS = ["when", "config", "settings", "scripts", "connect", "safetext", "api.body"]
+PARSERS = ["when", "moments", "config", "settings", "scripts", "connect", "safetext", "api.body"]
 
 with atheris.instrument_imports(include=[f"scheduler.{module}" for module in PARSERS]):
     from tests.fuzz.targets import TARGETS
