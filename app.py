@@ -11,14 +11,15 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from scheduler import __version__, logs, systemd
+from scheduler import __version__, systemd
 from scheduler.access import is_loopback
-from scheduler.config import DEFAULT_PATH, Settings, load_settings, secrets_of
-from scheduler.connect import parse
+from scheduler.api.processes import ANY_ADDRESS, ApiProcesses
+from scheduler.config.reading import DEFAULT_PATH, Settings, load_settings, secrets_of
 from scheduler.errors import ConfigError, ServiceError, StartCancelled
-from scheduler.processes import ANY_ADDRESS, ApiProcesses
+from scheduler.logs import sinks as logs
+from scheduler.process.signals import StopSignals, listen_for_signals
+from scheduler.redis_server.connections import parse
 from scheduler.runtime import Runtime
-from scheduler.signals import StopSignals, listen_for_signals
 
 
 def main() -> int:

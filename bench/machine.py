@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from scheduler.redis_binary import find_server
+from scheduler.redis_server.binary import find_server
 
 PACKAGES = ("redis", "hiredis", "flask", "granian", "pydantic", "loguru")
 

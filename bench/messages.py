@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from scheduler.clock import SystemClock
-from scheduler.config import Settings
-from scheduler.connect import connect
+from scheduler.config.reading import Settings
 from scheduler.message import IdGenerator, NewMessage
+from scheduler.redis_server.connections import connect
 from scheduler.store import MessageStore
 from scheduler.store import store_for as service_store
 

@@ -12,7 +12,7 @@ from bench.delivery import PATIENCE, check_each_once
 from bench.messages import clock, fill, mark_of
 from bench.service import Service, folder, private_redis
 from bench.table import Figure, Row
-from scheduler.embedded import socket_path
+from scheduler.redis_server.private import socket_path
 from tests.support.topologies import HOST, Cluster, Node
 from tests.support.waiting import free_port
 

@@ -21,8 +21,8 @@ from bench import profiling
 from bench.console import Console
 from bench.messages import open_store
 from bench.table import Broken, check
-from scheduler.embedded import EmbeddedRedis, socket_path
-from scheduler.logs import adapt
+from scheduler.logs.sinks import adapt
+from scheduler.redis_server.private import EmbeddedRedis, socket_path
 from scheduler.store import MessageStore
 
 ROOT = Path(__file__).parents[1]

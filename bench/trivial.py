@@ -17,9 +17,9 @@ import psutil
 from flask import Flask
 
 from bench.table import check
+from scheduler.api.processes import free_address
 from scheduler.api.serve import build_server
-from scheduler.config import Settings
-from scheduler.processes import free_address
+from scheduler.config.reading import Settings
 
 PATH = "/echoAtTime"
 """The same as the real one, so that both get the same request."""

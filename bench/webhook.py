@@ -24,10 +24,10 @@ import urllib3
 from bench.table import Figure, Row, check, markdown, percentile
 from scheduler.channels.webhook import WebhookChannel, WebhookTarget
 from scheduler.clock import SystemClock
-from scheduler.lanes import Lane, Lanes
-from scheduler.logs import adapt
+from scheduler.config.settings import WebhookSettings
+from scheduler.delivery.lanes import Lane, Lanes
+from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Priority
-from scheduler.settings import WebhookSettings
 from tests.support.endpoint import BlackHole, EndpointProcess
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

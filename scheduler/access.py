@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from scheduler.settings import Settings
+from scheduler.config.settings import Settings
 
 EVENTS_PATH: Final = "/v1/events"
 """Where the event server shows live events."""

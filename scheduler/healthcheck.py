@@ -10,9 +10,9 @@ import http.client
 import sys
 from typing import Final
 
-from scheduler.config import load_settings
+from scheduler.config.reading import load_settings
+from scheduler.config.settings import ServerSettings
 from scheduler.errors import ConfigError
-from scheduler.settings import ServerSettings
 
 SECONDS: Final = 4.0
 _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - asked, not listened on

@@ -16,31 +16,31 @@ from typing import Any, Literal
 
 from scheduler import __version__
 from scheduler.channels.base import Channel
-from scheduler.channels.echo import EchoChannel
+from scheduler.channels.echo.channel import EchoChannel
 from scheduler.channels.job import JobChannel
 from scheduler.channels.webhook import WebhookChannel
 from scheduler.clock import Clock, SystemClock
-from scheduler.config import Settings, secrets_of
-from scheduler.connect import ServerReport, check_server, connect, parse
-from scheduler.dispatcher import Dispatcher
-from scheduler.embedded import EmbeddedRedis
+from scheduler.config.reading import Settings, secrets_of
+from scheduler.delivery.dispatcher import Dispatcher
+from scheduler.delivery.held_back import HeldBack
+from scheduler.delivery.in_flight import InFlight, RedisTime
+from scheduler.delivery.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
+from scheduler.delivery.redis_memory import MemoryWatch
+from scheduler.delivery.workers import Workers
 from scheduler.errors import RedisAway, StartCancelled, StoreUnavailable
 from scheduler.events import EventServer
-from scheduler.flight import InFlight, RedisTime
-from scheduler.held_back import HeldBack
 from scheduler.jobs import load
-from scheduler.logs import Logger, ServiceLog, ServiceLogger, adapt
-from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
-from scheduler.memory import MemoryWatch
+from scheduler.logs.notices import Outage
+from scheduler.logs.outlet import ConsoleWriter
+from scheduler.logs.sinks import Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.message import Claim
-from scheduler.notices import Outage
-from scheduler.outlet import ConsoleWriter
-from scheduler.rights import check_rights
-from scheduler.sentinels import watches_of
+from scheduler.redis_server.connections import ServerReport, check_server, connect, parse
+from scheduler.redis_server.private import EmbeddedRedis
+from scheduler.redis_server.sentinels import watches_of
 from scheduler.store import Limits, MessageStore, store_for
+from scheduler.store.rights import check_rights
 from scheduler.store.wake import WakeListener
-from scheduler.telemetry import Telemetry
-from scheduler.workers import Workers
+from scheduler.telemetry.figures import Telemetry
 
 _TRY_AGAIN_SECONDS = 1.0
 """Between two tries to reach a Redis that is away at the start."""

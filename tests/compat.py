@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from scheduler.redis_binary import Server, servers
+from scheduler.redis_server.binary import Server, servers
 from tests.support.redis_server import CHOICE
 from tests.support.service import ROOT
 

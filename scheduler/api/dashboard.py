@@ -13,7 +13,7 @@ from typing import NamedTuple
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
-from scheduler.api.respond import ApiResponse
+from scheduler.api.http.respond import ApiResponse
 
 ASSETS = "/assets"
 """Open without a token, like the page itself: nothing in there is secret."""

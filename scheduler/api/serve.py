@@ -18,15 +18,15 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from scheduler import logs
-from scheduler.api.runtime import ApiRuntime
-from scheduler.api.server_log import CONFIGURATION, ServerLog
+from scheduler.api.http.runtime import ApiRuntime
+from scheduler.api.http.server_log import CONFIGURATION, ServerLog
+from scheduler.api.processes import SETTINGS_VARIABLE, STOP_SECONDS, exit_with_parent, listening_address
 from scheduler.clock import SystemClock
-from scheduler.config import Settings, secrets_of
-from scheduler.connect import connect
+from scheduler.config.reading import Settings, secrets_of
 from scheduler.jobs import load
-from scheduler.processes import SETTINGS_VARIABLE, STOP_SECONDS, exit_with_parent, listening_address
-from scheduler.signals import on_signal
+from scheduler.logs import sinks as logs
+from scheduler.process.signals import on_signal
+from scheduler.redis_server.connections import connect
 from scheduler.store import store_for
 
 DRAIN_SIGNAL = signal.SIGUSR1

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from scheduler.lanes import LaneSpec
 from scheduler.message import Claim, Outcome
 
 Report = Callable[[Sequence[Outcome]], None]
 """Takes outcomes, from any thread, at any time; each claim is reported once."""
+
+
+class LaneSpec(NamedTuple):
+    """What a channel says of one of its lanes."""
+
+    name: str
+    """The channel's name, or ``job:<type>``."""
+    concurrency: int | None = None
+    """Messages that may be in flight at once on a server, each on a thread of its own; None: no bound of its own."""
+    most: int | None = None
+    """Messages that may be in flight at once on a server where the channel delivers outside of the pool; None: two
+    batches, one that runs and one behind it.
+    """
+    overflow: int = 0
+    """Messages that are claimed beyond ``most`` while the lane is stuck: among them are some for destinations that
+    answer, and the channel gives the others back.
+    """
 
 
 def cut_short(claim: Claim, duration_ms: float = 0.0, lateness_ms: float = 0.0) -> Outcome:

@@ -13,7 +13,7 @@ from websockets.datastructures import Headers
 from websockets.typing import Subprotocol
 
 from scheduler.access import EVENTS_PATH, Sites, Tokens, token_of
-from scheduler.settings import Settings
+from scheduler.config.settings import Settings
 
 PATH: Final = EVENTS_PATH
 JOBS_PATH: Final = "/api/ws"

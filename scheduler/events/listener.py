@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 from scheduler.clock import Clock
 from scheduler.events.stream import AWAY, Batch, EventStream, Positions
-from scheduler.logs import ServiceLog
-from scheduler.notices import Seldom
+from scheduler.logs.notices import Seldom
+from scheduler.logs.sinks import ServiceLog
 
 BLOCK_MS: Final = 500
 """No read blocks longer: a stop is seen within this time."""

@@ -21,14 +21,14 @@ from websockets.http11 import Request as Handshake
 from websockets.http11 import Response
 
 from scheduler.clock import Clock
+from scheduler.config.settings import Settings
 from scheduler.errors import InvalidInput, StartError, StoreUnavailable
 from scheduler.events.access import Access, choose_protocol
 from scheduler.events.frames import GAP, Frames, Request, hello
 from scheduler.events.hub import Hub
 from scheduler.events.listener import REDIS_AWAY, Listener
 from scheduler.events.stream import AWAY, Batch, EventStream, Positions
-from scheduler.logs import ServiceLog
-from scheduler.settings import Settings
+from scheduler.logs.sinks import ServiceLog
 
 REBIND_SECONDS: Final = 5.0
 """How often a port that another server holds is tried again."""

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from redis import Redis
 from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
-from scheduler.connect import cluster_of
 from scheduler.errors import InvalidInput
-from scheduler.keys import PartitionKeys
+from scheduler.redis_server.connections import cluster_of
+from scheduler.store.keys import PartitionKeys
 
 ENTRIES = 20
 """Entries of all partitions together that one read asks for: at most 2,000 events."""

@@ -1,17 +1,17 @@
 """MessageStore: the verbs.  The only package that talks to Redis for messages.
 
-Every verb is one Lua script per partition (``scheduler/lua/``): it happens in whole or not at all, and the docstrings
-say what that means.  Every verb raises ``StoreUnavailable`` when Redis does not answer.
+Every verb is one Lua script per partition (``scheduler/store/lua/``): it happens in whole or not at all, and the
+docstrings say what that means.  Every verb raises ``StoreUnavailable`` when Redis does not answer.
 """
 
 from redis import Redis
 
 from scheduler.clock import Clock
-from scheduler.config import Settings
+from scheduler.config.reading import Settings
 from scheduler.message import IdGenerator
 from scheduler.store.accepting import Accepting
 from scheduler.store.changing import Changing
-from scheduler.store.flight import Flight
+from scheduler.store.claiming import Flight
 from scheduler.store.reading import Reading
 from scheduler.store.registry import Registry
 from scheduler.store.results import Changes, Claimed, Counts, Limits, Page, Reaped, Scheduled

@@ -10,11 +10,11 @@ from typing import Any
 from redis import Redis
 
 from scheduler.errors import Conflict, StoreUnavailable
-from scheduler.keys import ending_in
 from scheduler.message import NewMessage
 from scheduler.store import records
 from scheduler.store.base import Base
 from scheduler.store.group import GroupCommit
+from scheduler.store.keys import ending_in
 from scheduler.store.results import Scheduled
 
 

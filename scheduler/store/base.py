@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from redis import Redis
 from redis.cluster import RedisCluster
 
-from scheduler import refusals
 from scheduler.clock import SystemClock
-from scheduler.connect import cluster_of
 from scheduler.errors import LayoutError, StoreUnavailable
-from scheduler.keys import LAYOUT, META, WAKE, PartitionKeys, partition_of
 from scheduler.message import IdGenerator
+from scheduler.redis_server import refusals
+from scheduler.redis_server.connections import cluster_of
 from scheduler.retry import RetryPolicy
-from scheduler.scripts import Argument, Client, Keys, Reply, Script, load
+from scheduler.store.keys import LAYOUT, META, WAKE, PartitionKeys, partition_of
 from scheduler.store.replicas import Replicated
+from scheduler.store.scripts import Argument, Client, Keys, Reply, Script, load
 from scheduler.store.silence import Silence
 
 SCAN = 1000

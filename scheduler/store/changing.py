@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from scheduler.errors import Conflict, NotFound
-from scheduler.keys import PartitionKeys
 from scheduler.message import Message, Priority, Status
-from scheduler.scripts import Argument, load
 from scheduler.store import records
 from scheduler.store.base import SCAN, Base
+from scheduler.store.keys import PartitionKeys
 from scheduler.store.results import Changes
+from scheduler.store.scripts import Argument, load
 
 _MISSING, _ELSEWHERE = 1, 2
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from scheduler.errors import NotFound
 from scheduler.message import Message, Priority, Status
-from scheduler.scripts import Argument, load
 from scheduler.store import paging, records
 from scheduler.store.base import SCAN, Base, Rounds
 from scheduler.store.results import Counts, LaneCounts, Page
+from scheduler.store.scripts import Argument, load
 
 
 class Reading(Base):

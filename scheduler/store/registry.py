@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, TypeVar
 from redis import exceptions
 from redis.cluster import RedisCluster
 
-from scheduler.connect import cluster_of
-from scheduler.keys import HISTORY, SERVERS
-from scheduler.scripts import Reply, load
+from scheduler.redis_server.connections import cluster_of
 from scheduler.store.base import Base, unavailable
+from scheduler.store.keys import HISTORY, SERVERS
+from scheduler.store.scripts import Reply, load
 
 T = TypeVar("T")
 

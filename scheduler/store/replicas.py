@@ -6,8 +6,8 @@ from typing import Any
 
 from redis import Redis, exceptions
 
-from scheduler.connect import cluster_of
 from scheduler.errors import StoreUnavailable
+from scheduler.redis_server.connections import cluster_of
 
 
 class Replicated:

@@ -9,9 +9,9 @@ from redis import Redis
 from redis.exceptions import RedisClusterException, RedisError
 
 from scheduler.clock import Clock
-from scheduler.keys import WAKE
-from scheduler.logs import ServiceLog
-from scheduler.notices import Seldom
+from scheduler.logs.notices import Seldom
+from scheduler.logs.sinks import ServiceLog
+from scheduler.store.keys import WAKE
 
 _READ_SECONDS = 0.25
 """No read blocks longer: a stop is seen within this time."""

@@ -11,11 +11,11 @@ from itertools import islice
 from pathlib import Path
 
 from scheduler.clock import SystemClock
-from scheduler.config import Settings
-from scheduler.connect import connect
-from scheduler.keys import PartitionKeys
+from scheduler.config.reading import Settings
 from scheduler.message import Message
+from scheduler.redis_server.connections import connect
 from scheduler.store import MessageStore, store_for
+from scheduler.store.keys import PartitionKeys
 from tests.chaos import faults, ledger
 from tests.chaos.check import Stored, Verdict, judge
 from tests.chaos.ledger import Accepted, Delivery, Fault

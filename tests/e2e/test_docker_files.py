@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scheduler.config import load_settings
+from scheduler.config.reading import load_settings
 from tests.support.dockerfile import Stage, command, inherited, lineage, read_stages
 from tests.support.programs import listed, need
 

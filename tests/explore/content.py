@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from scheduler.keys import PartitionKeys
+from scheduler.store.keys import PartitionKeys
 from tests.support.clock import START_MS
 
 UNIT_MS = 1000

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from scheduler.scripts import load
+from scheduler.store.scripts import load
 from tests.explore import rules
 from tests.explore.model import Scope
 from tests.explore.scopes import ALL_FAULTS, FAULT_FREE, STALE_OWNER, hunt

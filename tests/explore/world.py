@@ -15,8 +15,8 @@ import redis
 from scheduler.errors import Conflict, StoreUnavailable
 from scheduler.message import Claim, NewMessage, Outcome, OutcomeKind, Priority
 from scheduler.retry import RetryPolicy
-from scheduler.scripts import load
 from scheduler.store import Changes, MessageStore
+from scheduler.store.scripts import load
 from tests.explore import rules
 from tests.explore.content import (
     FRESH,

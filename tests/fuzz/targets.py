@@ -17,12 +17,14 @@ import lupa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler import connect, scripts, when
-from scheduler.api import body
-from scheduler.config import Settings, load_settings
+from scheduler import when
+from scheduler.api.http import body
+from scheduler.config.reading import Settings, load_settings
+from scheduler.config.settings import every_setting
 from scheduler.errors import ConfigError, InvalidInput
-from scheduler.safetext import escape
-from scheduler.settings import every_setting
+from scheduler.masking import escape
+from scheduler.redis_server import connections as connect
+from scheduler.store import scripts
 
 NOW = 1_800_000_000_000
 LONGEST_ERROR = 1000

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from scheduler.connect import check_server, connect
 from scheduler.errors import StoreUnavailable
 from scheduler.message import Priority
+from scheduler.redis_server.connections import check_server, connect
 from tests.support.redis_server import RedisServer, binaries
 from tests.support.store import NOW, Ticks, message, store_on, take
 from tests.support.topologies import HOST, Node, Topology

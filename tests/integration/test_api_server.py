@@ -18,10 +18,10 @@ from typing import Any
 import psutil
 import pytest
 
+from scheduler.api.processes import SETTINGS_VARIABLE
 from scheduler.clock import SystemClock
-from scheduler.config import Settings
-from scheduler.connect import connect
-from scheduler.processes import SETTINGS_VARIABLE
+from scheduler.config.reading import Settings
+from scheduler.redis_server.connections import connect
 from scheduler.store import MessageStore, store_for
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import free_port, wait_for

@@ -17,11 +17,12 @@ import psutil
 import pytest
 import redis
 
-from scheduler import disk_sync, embedded
-from scheduler.connect import check_server, connect
-from scheduler.embedded import EmbeddedRedis
 from scheduler.errors import StartError
-from scheduler.redis_binary import find_server
+from scheduler.redis_server import disk_sync
+from scheduler.redis_server import private as embedded
+from scheduler.redis_server.binary import find_server
+from scheduler.redis_server.connections import check_server, connect
+from scheduler.redis_server.private import EmbeddedRedis
 from tests.support.logger import RecordingLogger
 from tests.support.processes import alive
 from tests.support.redis_server import find_binary
@@ -122,7 +123,8 @@ def test_kill_9_of_the_service_leaves_nothing_that_the_next_start_cannot_take_ov
     script = f"""
 import sys
 from pathlib import Path
-from scheduler import connect, embedded
+from scheduler.redis_server import connections as connect
+from scheduler.redis_server import private as embedded
 from tests.support.logger import RecordingLogger
 if not {pdeathsig}:
     embedded._LAUNCHER = "import os, sys; os.execv(sys.argv[2], sys.argv[2:])"

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from scheduler.events.stream import ENOUGH, START, Batch, Cursor, Event, EventStream, Positions, StreamId
-from scheduler.keys import PartitionKeys
+from scheduler.store.keys import PartitionKeys
 
 KEPT = 100
 

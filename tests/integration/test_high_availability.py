@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from scheduler.api.runtime import ApiRuntime
+from scheduler.api.http.runtime import ApiRuntime
 from scheduler.clock import SystemClock
-from scheduler.config import Settings
-from scheduler.connect import check_server, connect
+from scheduler.config.reading import Settings
 from scheduler.errors import Conflict, NotFound, ServiceError, StartError, StoreUnavailable
-from scheduler.keys import SERVERS
-from scheduler.logs import adapt
+from scheduler.logs.sinks import adapt
 from scheduler.message import NewMessage, Priority, Status
-from scheduler.sentinels import watches_of
+from scheduler.redis_server.connections import check_server, connect
+from scheduler.redis_server.sentinels import watches_of
 from scheduler.store import MessageStore, store_for
+from scheduler.store.keys import SERVERS
 from tests.support.running import QUICK, Counting, Running
 from tests.support.topologies import Cluster, Sentinels
 from tests.support.waiting import wait_for

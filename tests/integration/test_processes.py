@@ -20,9 +20,9 @@ from typing import Any
 import psutil
 import pytest
 
-from scheduler.config import Settings
+from scheduler.api.processes import ApiProcesses, free_address
+from scheduler.config.reading import Settings
 from scheduler.errors import StartCancelled, StartError
-from scheduler.processes import ApiProcesses, free_address
 from tests.support.logger import RecordingLogger
 from tests.support.processes import alive
 from tests.support.waiting import wait_for
@@ -146,8 +146,8 @@ def test_one_that_hangs_is_given_up(
 def test_kill_9_of_the_parent_ends_it_and_its_worker() -> None:
     script = """
 import sys, time
-from scheduler.config import Settings
-from scheduler.processes import ApiProcesses
+from scheduler.config.reading import Settings
+from scheduler.api.processes import ApiProcesses
 from tests.support.logger import RecordingLogger
 settings = Settings()
 settings = settings.model_copy(update={"server": settings.server.model_copy(update={"port": 0})})

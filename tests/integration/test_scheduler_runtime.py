@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import redis
 
-from scheduler.api.control import failure, patience_ms
+from scheduler.api.v1.control import failure, patience_ms
 from scheduler.errors import StartError
-from scheduler.keys import SERVERS
 from scheduler.message import Message, Status
+from scheduler.store.keys import SERVERS
 from tests.support.delivery import HeldChannel, acking
 from tests.support.logger import RecordingLogger
 from tests.support.redis_server import RedisServer

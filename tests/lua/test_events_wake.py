@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from scheduler.keys import WAKE
+from scheduler.store.keys import WAKE
 from tests.support.store import NOW, Lua
 
 

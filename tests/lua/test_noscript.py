@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from scheduler.keys import PartitionKeys
 from scheduler.message import Outcome
-from scheduler.scripts import load
 from scheduler.store import Changes, Limits, MessageStore
+from scheduler.store.keys import PartitionKeys
+from scheduler.store.scripts import load
 from tests.support.store import NOW, Ticks, message, store_on, take
 
 

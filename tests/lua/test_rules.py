@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from scheduler.keys import PartitionKeys
-from scheduler.scripts import LUA, load
+from scheduler.store.keys import PartitionKeys
+from scheduler.store.scripts import LUA, load
 
 FILES = sorted(LUA.glob("*.lua"))
 VERBS = [path.stem for path in FILES if not path.stem.startswith("_")]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.keys import HISTORY, SERVERS
-from scheduler.scripts import load
+from scheduler.store.keys import HISTORY, SERVERS
+from scheduler.store.scripts import load
 from tests.support.store import NOW, Lua, broken_rules
 
 DAY = 86_400_000

@@ -13,7 +13,7 @@ _REPLICAS = "tests/integration/test_high_availability.py"
 MUTANTS = (
     Mutant(
         "settle-first-partition",
-        "scheduler/store/flight.py",
+        "scheduler/store/claiming.py",
         "groups.setdefault(outcome.claim.partition, [])",
         "groups.setdefault(0, [])",
         "outcomes are reported to the first partition",
@@ -22,7 +22,7 @@ MUTANTS = (
     ),
     Mutant(
         "claim-same-partition-first",
-        "scheduler/store/flight.py",
+        "scheduler/store/claiming.py",
         "self._turn = (self._turn + 1)",
         "self._turn = self._turn",
         "the same partition is always asked first",
@@ -76,7 +76,7 @@ MUTANTS = (
     ),
     Mutant(
         "command-sent-twice",
-        "scheduler/connect.py",
+        "scheduler/redis_server/connections.py",
         '"retry": Retry(NoBackoff(), 0),',
         '"retry": Retry(NoBackoff(), 1),',
         "a command whose answer got lost is sent again by the client library",
@@ -85,7 +85,7 @@ MUTANTS = (
     ),
     Mutant(
         "sleep-a-poll",
-        "scheduler/dispatcher.py",
+        "scheduler/delivery/dispatcher.py",
         "claimed.wait_ms / 1000)",
         "self._poll)",
         "the dispatcher sleeps a whole poll and not until the next moment",
@@ -94,7 +94,7 @@ MUTANTS = (
     ),
     Mutant(
         "wake-up-forgotten",
-        "scheduler/dispatcher.py",
+        "scheduler/delivery/dispatcher.py",
         """            self._wake.clear()
             try:
                 seconds = self.tick()
@@ -109,7 +109,7 @@ MUTANTS = (
     ),
     Mutant(
         "healthy-without-redis",
-        "scheduler/dispatcher.py",
+        "scheduler/delivery/dispatcher.py",
         "            return self._redis_away(error)\n",
         "            self._progress = self._clock.monotonic()\n            return self._redis_away(error)\n",
         "a step that failed counts as progress",
@@ -118,7 +118,7 @@ MUTANTS = (
     ),
     Mutant(
         "claim-what-cannot-start",
-        "scheduler/lanes.py",
+        "scheduler/delivery/lanes.py",
         "0 if whole else 2 * self._batch - self.held",
         "0 if whole else 2 * self._batch",
         "what is held already is not taken off the room for more",
@@ -127,7 +127,7 @@ MUTANTS = (
     ),
     Mutant(
         "settle-before-delivery",
-        "scheduler/workers.py",
+        "scheduler/delivery/workers.py",
         "            channel.deliver(claims, report)",
         '            report([Outcome(claim, "ack") for claim in claims])\n            channel.deliver(claims, report)',
         "a message is settled first and delivered then",
@@ -136,7 +136,7 @@ MUTANTS = (
     ),
     Mutant(
         "in-flight-too-late",
-        "scheduler/workers.py",
+        "scheduler/delivery/workers.py",
         """        self.in_flight.add(claims)
         groups: dict[str, list[Claim]] = {}
         for claim in claims:
@@ -165,7 +165,7 @@ MUTANTS = (
     ),
     Mutant(
         "reported-again",
-        "scheduler/workers.py",
+        "scheduler/delivery/workers.py",
         "for c in claims if c.id not in reported]",
         "for c in claims]",
         "when a channel fails in the middle of a slice, all of the slice counts as failed",
@@ -174,7 +174,7 @@ MUTANTS = (
     ),
     Mutant(
         "never-dead",
-        "scheduler/workers.py",
+        "scheduler/delivery/workers.py",
         "if policy.exhausted(outcome.claim.attempt) and not outcome.cut_short:",
         "if policy.exhausted(0):",
         "the last attempt is never the last",
@@ -183,7 +183,7 @@ MUTANTS = (
     ),
     Mutant(
         "stop-gives-nothing-back",
-        "scheduler/workers.py",
+        "scheduler/delivery/workers.py",
         "left = self.in_flight.all()",
         "left = self.in_flight.all()[:0]",
         "a stop does not give back what did not finish",
@@ -192,7 +192,7 @@ MUTANTS = (
     ),
     Mutant(
         "settle-once",
-        "scheduler/settler.py",
+        "scheduler/delivery/settler.py",
         "if self._clock.wait(self._give_up, ",
         "if not self._clock.wait(self._give_up, ",
         "an outcome that Redis did not take is dropped before a second try",
@@ -201,7 +201,7 @@ MUTANTS = (
     ),
     Mutant(
         "settle-stops-at-partition",
-        "scheduler/settler.py",
+        "scheduler/delivery/settler.py",
         "                left += part\n                continue\n",
         "                left += part\n                break\n",
         "outcomes behind a partition that is away are forgotten",
@@ -210,7 +210,7 @@ MUTANTS = (
     ),
     Mutant(
         "claims-thrown-away",
-        "scheduler/store/flight.py",
+        "scheduler/store/claiming.py",
         "        if not redis_ms:\n            rounds.end()\n        return Claimed",
         "        rounds.end()\n        return Claimed",
         "what was claimed is thrown away when another partition does not answer",
@@ -219,7 +219,7 @@ MUTANTS = (
     ),
     Mutant(
         "in-flight-any-token",
-        "scheduler/flight.py",
+        "scheduler/delivery/in_flight.py",
         "if held is not None and held.token == claim.token:",
         "if held is not None:",
         "a stale claim takes the new one of the same message off the list of those in flight",
@@ -228,7 +228,7 @@ MUTANTS = (
     ),
     Mutant(
         "renew-too-late",
-        "scheduler/maintenance.py",
+        "scheduler/delivery/maintenance.py",
         "return self._lock_seconds / 3",
         "return self._lock_seconds",
         "locks are renewed once in their life",
@@ -237,7 +237,7 @@ MUTANTS = (
     ),
     Mutant(
         "reap-after-outage",
-        "scheduler/maintenance.py",
+        "scheduler/delivery/maintenance.py",
         "            self._hold(self._all, self._clock.monotonic())\n            raise",
         "            raise",
         "the reaper does not wait after an outage of Redis",
@@ -291,7 +291,7 @@ MUTANTS = (
     ),
     Mutant(
         "echo-before-print",
-        "scheduler/channels/echo.py",
+        "scheduler/channels/echo/channel.py",
         """        printed = self._write([f"{stamp} | {text}" for text in texts])
         took = self._now_ms() - begun
         outcomes = [
@@ -314,7 +314,7 @@ MUTANTS = (
     ),
     Mutant(
         "disk-not-synced",
-        "scheduler/disk_sync.py",
+        "scheduler/redis_server/disk_sync.py",
         "os.fsync(descriptor)",
         "os.fstat(descriptor)",
         "the private Redis's file is not synced",
@@ -323,7 +323,7 @@ MUTANTS = (
     ),
     Mutant(
         "disk-synced-too-soon",
-        "scheduler/disk_sync.py",
+        "scheduler/redis_server/disk_sync.py",
         """            finally:
                 os.close(descriptor)
 """,
@@ -338,7 +338,7 @@ MUTANTS = (
     ),
     Mutant(
         "disk-sync-not-started",
-        "scheduler/embedded.py",
+        "scheduler/redis_server/private.py",
         "        self._disk_sync.start()\n",
         "",
         "the thread that syncs the private Redis's file is not started",
@@ -347,7 +347,7 @@ MUTANTS = (
     ),
     Mutant(
         "embedded-everysec",
-        "scheduler/embedded.py",
+        "scheduler/redis_server/private.py",
         '"appendfsync": "no"',
         '"appendfsync": "everysec"',
         "the private Redis answers before it writes while a sync is under way",
@@ -356,7 +356,7 @@ MUTANTS = (
     ),
     Mutant(
         "embedded-evicts",
-        "scheduler/embedded.py",
+        "scheduler/redis_server/private.py",
         '"maxmemory-policy": "noeviction"',
         '"maxmemory-policy": "allkeys-lru"',
         "the private Redis may evict keys",

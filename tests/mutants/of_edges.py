@@ -38,7 +38,7 @@ MUTANTS = (
     ),
     Mutant(
         "token-not-asked",
-        "scheduler/api/auth.py",
+        "scheduler/api/http/auth.py",
         "if is_open(request.path) or tokens",
         'if is_open(request.path) or request.method == "GET" or tokens',
         "reading needs no token",
@@ -65,7 +65,7 @@ MUTANTS = (
     ),
     Mutant(
         "pages-of-any-site",
-        "scheduler/api/sites.py",
+        "scheduler/api/http/sites.py",
         "if request.method in READING:",
         'if request.method in {*READING, "POST"}:',
         "a page of any site may send what changes something",
@@ -74,7 +74,7 @@ MUTANTS = (
     ),
     Mutant(
         "body-without-limit",
-        "scheduler/api/body.py",
+        "scheduler/api/http/body.py",
         "if expected is None and len(raw) > limit:",
         "if False:",
         "a body of unknown length may be longer than the limit",
@@ -83,7 +83,7 @@ MUTANTS = (
     ),
     Mutant(
         "half-a-request",
-        "scheduler/api/body.py",
+        "scheduler/api/http/body.py",
         "if expected is not None and len(raw) < expected:",
         "if False:",
         "a body that ends too soon is taken as it is",
@@ -92,7 +92,7 @@ MUTANTS = (
     ),
     Mutant(
         "key-any-route",
-        "scheduler/api/idempotency.py",
+        "scheduler/api/http/idempotency.py",
         "request.path.encode(), canonical(body)",
         'b"", canonical(body)',
         "an Idempotency-Key does not depend on the route",
@@ -218,7 +218,7 @@ MUTANTS = (
     ),
     Mutant(
         "log-not-escaped",
-        "scheduler/logs.py",
+        "scheduler/logs/sinks.py",
         "[text if text.isprintable() else escape(text) for text in texts]",
         "list(texts)",
         "what is logged of a delivery is not escaped",
@@ -227,7 +227,7 @@ MUTANTS = (
     ),
     Mutant(
         "log-not-masked",
-        "scheduler/logs.py",
+        "scheduler/logs/sinks.py",
         'self._mask("\\n".join(clean))',
         '"\\n".join(clean)',
         "what is logged of a delivery is not masked",

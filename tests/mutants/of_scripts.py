@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 MUTANTS = (
     Mutant(
         "full-stands-still",
-        "scheduler/lua/_moves.lua",
+        "scheduler/store/lua/_moves.lua",
         "redis.call('PERSIST', msg)",
         "",
         "a script that only moves begins with a write that takes memory",
@@ -16,7 +16,7 @@ MUTANTS = (
     ),
     Mutant(
         "claim-early",
-        "scheduler/lua/claim.lua",
+        "scheduler/store/lua/claim.lua",
         "'-inf', now_text, 'WITHSCORES'",
         "'-inf', now_ms + 1, 'WITHSCORES'",
         "what is due a millisecond later counts as due",
@@ -25,7 +25,7 @@ MUTANTS = (
     ),
     Mutant(
         "claim-limit",
-        "scheduler/lua/claim.lua",
+        "scheduler/store/lua/claim.lua",
         "taken, room = taken + n, room - n",
         "taken = taken + n",
         "the limit holds for each priority and not for all together",
@@ -34,7 +34,7 @@ MUTANTS = (
     ),
     Mutant(
         "claim-leaves-due",
-        "scheduler/lua/claim.lua",
+        "scheduler/store/lua/claim.lua",
         "in_slices(taken, function(...) redis.call('ZREM', set, ...) end)",
         "",
         "what was claimed stays in the due set",
@@ -43,7 +43,7 @@ MUTANTS = (
     ),
     Mutant(
         "claim-without-lock",
-        "scheduler/lua/claim.lua",
+        "scheduler/store/lua/claim.lua",
         "in_slices(locked, function(...) redis.call('ZADD', locks, ...) end)",
         "",
         "what was claimed is not entered among the locks",
@@ -52,7 +52,7 @@ MUTANTS = (
     ),
     Mutant(
         "claim-while-paused",
-        "scheduler/lua/claim.lua",
+        "scheduler/store/lua/claim.lua",
         "if redis.call('HGET', meta, 'paused') then",
         "if redis.call('HGET', meta, 'stopped') then",
         "a pause is not looked at",
@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         "settle-any-token",
-        "scheduler/lua/settle.lua",
+        "scheduler/store/lua/settle.lua",
         "or m[1] ~= token then",
         "or not m[1] then",
         "the token of an outcome is not compared",
@@ -70,7 +70,7 @@ MUTANTS = (
     ),
     Mutant(
         "settle-empty-token",
-        "scheduler/lua/settle.lua",
+        "scheduler/store/lua/settle.lua",
         "if token == '' or m[1]",
         "if m[1]",
         "an empty token is somebody's",
@@ -79,7 +79,7 @@ MUTANTS = (
     ),
     Mutant(
         "release-charged",
-        "scheduler/lua/settle.lua",
+        "scheduler/store/lua/settle.lua",
         "'a', attempt - 1",
         "'a', attempt",
         "a release charges the attempt",
@@ -88,7 +88,7 @@ MUTANTS = (
     ),
     Mutant(
         "settle-leaves-lock",
-        "scheduler/lua/settle.lua",
+        "scheduler/store/lua/settle.lua",
         "in_slices(unlocked, function(...) redis.call('ZREM', locks, ...) end)",
         "",
         "what was settled stays among the locks",
@@ -97,7 +97,7 @@ MUTANTS = (
     ),
     Mutant(
         "renew-any-token",
-        "scheduler/lua/renew.lua",
+        "scheduler/store/lua/renew.lua",
         "redis.call('HGET', msg .. id, 'k') == token",
         "redis.call('HGET', msg .. id, 'k')",
         "a renewal does not compare the token",
@@ -106,7 +106,7 @@ MUTANTS = (
     ),
     Mutant(
         "reap-too-soon",
-        "scheduler/lua/reap.lua",
+        "scheduler/store/lua/reap.lua",
         "redis.call('ZRANGEBYSCORE', locks, '-inf', now_ms,",
         "redis.call('ZRANGEBYSCORE', locks, '-inf', now_ms + 1,",
         "a lock counts as expired a millisecond before it is",
@@ -115,7 +115,7 @@ MUTANTS = (
     ),
     Mutant(
         "reap-one-more",
-        "scheduler/lua/reap.lua",
+        "scheduler/store/lua/reap.lua",
         "attempt >= allowed",
         "attempt > allowed",
         "a lost attempt is not counted as the last one allowed",
@@ -124,7 +124,7 @@ MUTANTS = (
     ),
     Mutant(
         "reap-leaves-token",
-        "scheduler/lua/reap.lua",
+        "scheduler/store/lua/reap.lua",
         "redis.call('HDEL', key, 's', 'k', 'd')",
         "redis.call('HDEL', key, 's', 'd')",
         "a message that was reaped keeps its old token",
@@ -133,7 +133,7 @@ MUTANTS = (
     ),
     Mutant(
         "reap-held-up",
-        "scheduler/lua/reap.lua",
+        "scheduler/store/lua/reap.lua",
         "if not_after ~= '' and now_ms > tonumber(not_after) then",
         "if false then",
         "a reap that Redis held up is carried out all the same",
@@ -142,7 +142,7 @@ MUTANTS = (
     ),
     Mutant(
         "key-any-body",
-        "scheduler/lua/schedule.lua",
+        "scheduler/store/lua/schedule.lua",
         "if string.sub(used, 1, mark - 1) == fingerprint then",
         "if mark then",
         "the fingerprint of an Idempotency-Key is not compared",
@@ -151,7 +151,7 @@ MUTANTS = (
     ),
     Mutant(
         "key-before-ids",
-        "scheduler/lua/schedule.lua",
+        "scheduler/store/lua/schedule.lua",
         "local seen = {}\n",
         "local seen = {}\nif key ~= '' then redis.call('SET', idem .. key, fingerprint .. ' ', 'PX', key_ttl) end\n",
         "the Idempotency-Key is written before the ids are checked",
@@ -160,7 +160,7 @@ MUTANTS = (
     ),
     Mutant(
         "same-id",
-        "scheduler/lua/schedule.lua",
+        "scheduler/store/lua/schedule.lua",
         "redis.call('EXISTS', msg .. ARGV[at]) == 1",
         "redis.call('EXISTS', msg .. ARGV[at]) == 2",
         "an id that exists is not refused",
@@ -169,7 +169,7 @@ MUTANTS = (
     ),
     Mutant(
         "wake-for-later",
-        "scheduler/lua/_due.lua",
+        "scheduler/store/lua/_due.lua",
         "seen.first < seen.before",
         "seen.first > seen.before",
         "a wake-up is sent for later messages and not for earlier ones",
@@ -178,7 +178,7 @@ MUTANTS = (
     ),
     Mutant(
         "update-leaves-due",
-        "scheduler/lua/update.lua",
+        "scheduler/store/lua/update.lua",
         "  redis.call('ZREM', due_set(lane, from), id)\n",
         "",
         "a message with a new priority stays in the set of the old one",
@@ -187,7 +187,7 @@ MUTANTS = (
     ),
     Mutant(
         "trim-no-bytes",
-        "scheduler/lua/trim.lua",
+        "scheduler/store/lua/trim.lua",
         "while bytes > tonumber(max_bytes)",
         "while false",
         "retention does not look at bytes",
@@ -196,7 +196,7 @@ MUTANTS = (
     ),
     Mutant(
         "script-not-reloaded",
-        "scheduler/scripts.py",
+        "scheduler/store/scripts.py",
         'return client.execute_command("EVAL", self.source, *command[1:])',
         "raise",
         "a script that Redis has forgotten is not loaded again",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from scheduler.scripts import LUA, parse
+from scheduler.store.scripts import LUA, parse
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.mutant import Mutant
 from tests.mutants.report import table

@@ -6,10 +6,10 @@ import pytest
 import redis
 
 from scheduler.errors import Conflict, InvalidInput, LayoutError, NotFound
-from scheduler.keys import LAYOUT, META, WAKE
 from scheduler.message import Message, NewMessage, Outcome, OutcomeKind, Priority, Status
 from scheduler.retry import RetryPolicy
 from scheduler.store import Changes, Limits, MessageStore
+from scheduler.store.keys import LAYOUT, META, WAKE
 from tests.support.store import NOW, Ticks, message, outcomes, store_on, take
 
 MANY = [f"id{n:02}" for n in range(20)]

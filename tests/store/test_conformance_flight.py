@@ -140,7 +140,7 @@ def test_renew_gives_back_what_was_lost(store: MessageStore, ticks: Ticks) -> No
 
 
 def test_thousands_of_locks_are_renewed(store: MessageStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.store.flight.SCAN", 10)
+    monkeypatch.setattr("scheduler.store.claiming.SCAN", 10)
     many = [f"m{n}" for n in range(95)]
     store.schedule([message(id) for id in many])
     claims = claim(store, 95)

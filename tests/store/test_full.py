@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import redis
 
+from scheduler.delivery.redis_memory import FULL_MEANS, MemoryWatch
 from scheduler.errors import StoreUnavailable
-from scheduler.logs import adapt
-from scheduler.memory import FULL_MEANS, MemoryWatch
+from scheduler.logs.sinks import adapt
 from scheduler.message import Priority
-from scheduler.refusals import FULL
+from scheduler.redis_server.refusals import FULL
 from scheduler.store import Changes, Limits, MessageStore
 from tests.store.test_unavailable import HELD, furnish
 from tests.support.logger import RecordingLogger

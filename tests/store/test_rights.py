@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from scheduler.connect import check_server, connect
 from scheduler.errors import StartError
-from scheduler.rights import _ANYWHERE, _CALLS, ACL_RULES, check_rights
-from scheduler.scripts import LUA
+from scheduler.redis_server.connections import check_server, connect
+from scheduler.store.rights import _ANYWHERE, _CALLS, ACL_RULES, check_rights
+from scheduler.store.scripts import LUA
 from tests.store.test_unavailable import VERBS, furnish
 from tests.support.redis_server import RedisServer, binaries
 from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on, take

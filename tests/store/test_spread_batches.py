@@ -13,7 +13,7 @@ from redis import exceptions
 
 from scheduler.errors import Conflict, StoreUnavailable
 from scheduler.message import Priority
-from scheduler.scripts import load
+from scheduler.store.scripts import load
 from tests.support.store import Ticks, broken_rules, dump, message, store_on, take
 
 PARTITIONS = 3

@@ -27,11 +27,11 @@ from hypothesis.stateful import (
 )
 
 from scheduler.errors import Conflict, NotFound
-from scheduler.keys import META
-from scheduler.lanes import Budget, Wanted
 from scheduler.message import Claim, NewMessage, Outcome, OutcomeKind, Priority, Status
 from scheduler.retry import RetryPolicy
 from scheduler.store import Changes, Claimed, Limits
+from scheduler.store.budgets import Budget, Wanted
+from scheduler.store.keys import META
 from tests.support.store import SETS, Ticks, store_on, take
 from tests.support.store_model import Model
 

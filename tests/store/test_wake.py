@@ -14,8 +14,8 @@ from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 
 from scheduler.clock import SystemClock
-from scheduler.keys import WAKE
-from scheduler.logs import adapt
+from scheduler.logs.sinks import adapt
+from scheduler.store.keys import WAKE
 from scheduler.store.wake import WakeListener
 from tests.support.logger import RecordingLogger
 from tests.support.redis_server import RedisServer

@@ -21,7 +21,7 @@ from statistics import fmean
 
 import psutil
 
-from scheduler.embedded import socket_path
+from scheduler.redis_server.private import socket_path
 from tests.chaos.ledger import Ledger
 from tests.chaos.receiver import Receiver
 from tests.support.page import write_section

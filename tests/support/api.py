@@ -8,17 +8,18 @@ import fakeredis
 from flask import Flask
 from flask.testing import FlaskClient
 
-from scheduler.api import Services, create_app
-from scheduler.api.last_reports import LastReports
-from scheduler.api.slow_clients import SlowClients
+from scheduler.api.http.app import create_app
+from scheduler.api.http.services import Services
+from scheduler.api.http.slow_clients import SlowClients
+from scheduler.api.ops.last_reports import LastReports
 from scheduler.clock import Clock
-from scheduler.config import Settings
+from scheduler.config.reading import Settings
+from scheduler.delivery.in_flight import RedisTime
 from scheduler.errors import StoreUnavailable
-from scheduler.flight import RedisTime
-from scheduler.logs import adapt
+from scheduler.logs.sinks import adapt
 from scheduler.message import IdGenerator
 from scheduler.store import MessageStore
-from scheduler.telemetry import Telemetry
+from scheduler.telemetry.figures import Telemetry
 from tests.support.logger import RecordingLogger
 
 SERVER = "here"

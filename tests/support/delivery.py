@@ -8,17 +8,16 @@ from typing import Any
 
 import fakeredis
 
-from scheduler.channels.base import Channel, Report
+from scheduler.channels.base import Channel, LaneSpec, Report
 from scheduler.clock import Clock
+from scheduler.delivery.workers import Workers
 from scheduler.errors import StoreUnavailable
-from scheduler.lanes import LaneSpec
-from scheduler.logs import adapt
+from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, IdGenerator, Message, NewMessage, Outcome
 from scheduler.retry import RetryPolicy
-from scheduler.scripts import Argument, Keys, Reply, Script
 from scheduler.store import MessageStore
-from scheduler.telemetry import Telemetry
-from scheduler.workers import Workers
+from scheduler.store.scripts import Argument, Keys, Reply, Script
+from scheduler.telemetry.figures import Telemetry
 from tests.support.logger import RecordingLogger
 from tests.support.store import take
 

@@ -13,13 +13,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from scheduler.clock import SystemClock
-from scheduler.connect import connect as connect_redis
+from scheduler.config.settings import Settings
 from scheduler.events import EventServer
-from scheduler.keys import ending_in
-from scheduler.logs import adapt
+from scheduler.logs.sinks import adapt
 from scheduler.message import NewMessage
-from scheduler.settings import Settings
+from scheduler.redis_server.connections import connect as connect_redis
 from scheduler.store import MessageStore, store_for
+from scheduler.store.keys import ending_in
 from tests.support.logger import RecordingLogger
 
 SECONDS = 20.0

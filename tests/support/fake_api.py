@@ -16,7 +16,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
 
-from scheduler.processes import SETTINGS_VARIABLE, exit_with_parent, listening_address
+from scheduler.api.processes import SETTINGS_VARIABLE, exit_with_parent, listening_address
 
 mode = os.environ.get("FAKE_API", "serve")
 settings = json.loads(os.environ[SETTINGS_VARIABLE])

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from scheduler.errors import StartError
-from scheduler.redis_binary import Server, find_server, servers
+from scheduler.redis_server.binary import Server, find_server, servers
 from tests.support.waiting import wait_for
 
 CHOICE = "TEST_REDIS_SERVER"

@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Any
 
 from scheduler.channels.base import Channel
-from scheduler.config import Settings
-from scheduler.dispatcher import Dispatcher
-from scheduler.logs import Logger
+from scheduler.config.reading import Settings
+from scheduler.delivery.dispatcher import Dispatcher
+from scheduler.logs.sinks import Logger
 from scheduler.message import NewMessage
 from scheduler.runtime import Runtime
 from tests.support.logger import RecordingLogger

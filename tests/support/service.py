@@ -20,10 +20,10 @@ from typing import IO, Any, Literal, NamedTuple
 import psutil
 
 from scheduler.clock import SystemClock
-from scheduler.config import SHORTCUTS, Settings
-from scheduler.connect import connect
-from scheduler.embedded import socket_path
+from scheduler.config.reading import SHORTCUTS, Settings
 from scheduler.message import NewMessage
+from scheduler.redis_server.connections import connect
+from scheduler.redis_server.private import socket_path
 from scheduler.store import MessageStore, store_for
 from tests.support.waiting import wait_for
 

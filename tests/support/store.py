@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import redis
 
-from scheduler.keys import WAKE, PartitionKeys
-from scheduler.lanes import Budget, Wanted
 from scheduler.message import IdGenerator, NewMessage, Outcome, OutcomeKind, Priority, lane_of
 from scheduler.retry import RetryPolicy
-from scheduler.scripts import Argument, load
 from scheduler.store import Claimed, MessageStore
+from scheduler.store.budgets import Budget, Wanted
+from scheduler.store.keys import WAKE, PartitionKeys
+from scheduler.store.scripts import Argument, load
 from tests.support.clock import START_MS
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from typing import Any
 
 from scheduler.channels.webhook import WebhookChannel, WebhookTarget
 from scheduler.clock import SystemClock
-from scheduler.logs import adapt
+from scheduler.config.settings import WebhookSettings
+from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Priority
-from scheduler.settings import WebhookSettings
 
 CLOCK = SystemClock()
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.api import answers, job_models
+from scheduler.api.kept import job_models
+from scheduler.api.v1 import answers
 from scheduler.jobs import REGISTRY, JobContext
 from scheduler.message import Claim, Outcome, Priority
 from tests.support.api import Api, AwayStore

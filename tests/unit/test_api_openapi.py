@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import schemathesis
 
-from scheduler.api import answers, docs
-from scheduler.api.models import CHANNELS
-from scheduler.api.openapi import OPERATIONS, documented
+from scheduler.api.http import docs
+from scheduler.api.http.openapi import OPERATIONS, documented
+from scheduler.api.v1 import answers
+from scheduler.api.v1.models import CHANNELS
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 from tests.support.service import ROOT

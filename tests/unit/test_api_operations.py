@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from scheduler.api import Services
-from scheduler.api.runtime import ApiRuntime
-from scheduler.api.services import services
-from scheduler.config import Settings
+from scheduler.api.http.runtime import ApiRuntime
+from scheduler.api.http.services import Services, services
+from scheduler.config.reading import Settings
 from scheduler.errors import StoreUnavailable
-from scheduler.logs import adapt
+from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Priority
-from scheduler.telemetry import Telemetry
+from scheduler.telemetry.figures import Telemetry
 from tests.support.api import SERVER, Api, AwayStore, memory_store
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.api.openapi import documented
+from scheduler.api.http.openapi import documented
 from scheduler.jobs import REGISTRY
 from tests.support.api import Api
 from tests.support.clock import FakeClock

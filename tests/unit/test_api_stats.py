@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.api.answers import PreviewOut, StatsOut
+from scheduler.api.v1.answers import PreviewOut, StatsOut
 from scheduler.message import Outcome
-from scheduler.telemetry import Telemetry
+from scheduler.telemetry.figures import Telemetry
 from tests.support.api import SERVER, Api
 from tests.support.clock import START_MS, FakeClock
 from tests.support.store import take

@@ -14,9 +14,9 @@ import pytest
 
 import app
 from scheduler import systemd
-from scheduler.config import DEFAULT_PATH, Settings
+from scheduler.config.reading import DEFAULT_PATH, Settings
 from scheduler.errors import ConfigError, StartCancelled, StartError
-from scheduler.signals import StopSignals
+from scheduler.process.signals import StopSignals
 from tests.support.logger import RecordingLogger
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.api.client_addresses import ClientAddresses
+from scheduler.api.http.client_addresses import ClientAddresses
 
 TRUSTED = "10.0.0.0/8,2001:db8:1::/48"
 

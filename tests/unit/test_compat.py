@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.redis_binary import Server
+from scheduler.redis_server.binary import Server
 from tests import compat
 from tests.compat import Run, read, table
 

@@ -13,13 +13,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scheduler.api.control import SHOWN_MS
-from scheduler.config import DEFAULT_PATH, Settings, load_settings, masked, secrets_of
+from scheduler.api.v1.control import SHOWN_MS
+from scheduler.config.reading import DEFAULT_PATH, Settings, load_settings, masked, secrets_of
+from scheduler.config.settings import ApiSettings, RedisSettings, ServerSettings, every_setting
+from scheduler.delivery.maintenance import _FORGET_SERVERS_MS
 from scheduler.errors import ConfigError
-from scheduler.maintenance import _FORGET_SERVERS_MS
 from scheduler.retry import RetryPolicy
-from scheduler.settings import ApiSettings, RedisSettings, ServerSettings, every_setting
-from scheduler.telemetry import SLOT_MS
+from scheduler.telemetry.figures import SLOT_MS
 
 
 def load(tmp_path: Path, content: object = None, **env: str) -> Settings:
@@ -56,7 +56,7 @@ def test_a_key_that_is_not_in_the_file_has_its_default(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error_only_when_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.json: there is no such file"):
         load_settings(tmp_path / "nowhere.json", {})
-    monkeypatch.setattr("scheduler.config.DEFAULT_PATH", tmp_path / "nowhere.json")
+    monkeypatch.setattr("scheduler.config.reading.DEFAULT_PATH", tmp_path / "nowhere.json")
     assert load_settings(env={}) == Settings()
 
 

@@ -14,8 +14,8 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.connect import Target, check_server, connect, parse
 from scheduler.errors import ConfigError, RedisAway, StartCancelled, StartError
+from scheduler.redis_server.connections import Target, check_server, connect, parse
 from tests.support.clock import FakeClock
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import free_port, wait_for

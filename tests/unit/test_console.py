@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import outlet
-from scheduler.outlet import ConsoleWriter
+from scheduler.logs import outlet
+from scheduler.logs.outlet import ConsoleWriter
 
 
 def test_the_console_prints_escaped_lines(capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from scheduler.deliveries import HANG_SECONDS, Deliveries
+from scheduler.delivery.hangs import HANG_SECONDS, Deliveries
 from tests.support.clock import FakeClock
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.disk_sync import DiskSync
+from scheduler.redis_server.disk_sync import DiskSync
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
 

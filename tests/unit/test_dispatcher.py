@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from scheduler.channels.base import Report
-from scheduler.dispatcher import Dispatcher
-from scheduler.flight import RedisTime
-from scheduler.logs import adapt
+from scheduler.delivery.dispatcher import Dispatcher
+from scheduler.delivery.in_flight import RedisTime
+from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Priority, Status
 from tests.support.clock import FakeClock
 from tests.support.delivery import DoingChannel, FlakyStore, HeldChannel, Pool, acking

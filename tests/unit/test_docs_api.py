@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from scheduler import exposition
-from scheduler.api.idempotency import LONGEST
-from scheduler.api.models import MAX_BATCH, MAX_PAGE, MAX_REDRIVE
+from scheduler.api.http.idempotency import LONGEST
+from scheduler.api.v1.models import MAX_BATCH, MAX_PAGE, MAX_REDRIVE
+from scheduler.telemetry import exposition
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 

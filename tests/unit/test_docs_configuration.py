@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.config import DEFAULT_PATH, SHORTCUTS
-from scheduler.settings import Setting, every_setting
+from scheduler.config.reading import DEFAULT_PATH, SHORTCUTS
+from scheduler.config.settings import Setting, every_setting
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
 SHIPPED = json.loads(DEFAULT_PATH.read_text("utf-8"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scheduler import jobs
-from scheduler.config import load_settings
+from scheduler.config.reading import load_settings
 from scheduler.jobs import REGISTRY, JobContext
 from tests.support.api import Api
 from tests.support.clock import FakeClock

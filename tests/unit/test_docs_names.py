@@ -11,11 +11,12 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from scheduler import exposition, logs
-from scheduler.config import LogSettings
+from scheduler.config.reading import LogSettings
+from scheduler.config.settings import every_setting
+from scheduler.logs import sinks as logs
 from scheduler.message import Claim, Outcome, Priority
-from scheduler.settings import every_setting
-from scheduler.telemetry import Telemetry
+from scheduler.telemetry import exposition
+from scheduler.telemetry.figures import Telemetry
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from scheduler.channels.echo import EchoChannel, text_of
+from scheduler.channels.echo.channel import EchoChannel, text_of
+from scheduler.logs.outlet import ConsoleWriter
 from scheduler.message import Claim, Outcome, Priority
-from scheduler.outlet import ConsoleWriter
 
 DUE = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 

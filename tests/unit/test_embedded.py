@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import embedded
-from scheduler.embedded import EmbeddedRedis, socket_path
+from scheduler.redis_server import private as embedded
+from scheduler.redis_server.private import EmbeddedRedis, socket_path
 from tests.support.logger import RecordingLogger
 
 

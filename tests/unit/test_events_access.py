@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from websockets.datastructures import Headers
 
+from scheduler.config.settings import Settings
 from scheduler.events.access import PATH, Access, choose_protocol
-from scheduler.settings import Settings
 
 TOKEN = "s3cret/+~token"
 

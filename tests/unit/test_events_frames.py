@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scheduler.errors import InvalidInput
 from scheduler.events.frames import FRAME_EVENTS, GAP, JOB_STATUS_AFTER, STATUS_AFTER, Filter, Frames, Request, hello
 from scheduler.events.stream import Batch, Cursor, Event, StreamId
-from scheduler.scripts import LUA
+from scheduler.store.scripts import LUA
 
 NAMES = sorted(STATUS_AFTER)
 

@@ -11,10 +11,10 @@ import orjson
 import pytest
 
 from scheduler.clock import SystemClock
+from scheduler.config.settings import Settings
 from scheduler.events import EventServer
 from scheduler.events.stream import START, Batch, Cursor, Event, Positions, StreamId
-from scheduler.logs import adapt
-from scheduler.settings import Settings
+from scheduler.logs.sinks import adapt
 from tests.support.logger import RecordingLogger
 
 CURSOR = "last_event_id=0-1-0-0"

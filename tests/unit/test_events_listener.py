@@ -10,8 +10,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from scheduler.events.listener import BLOCK_MS, DEFECT, REDIS_AWAY, RETRY_SECONDS, SHORTEST_PAUSE, Listener, pause_after
 from scheduler.events.stream import START, Batch, Cursor, Event, Positions, StreamId
-from scheduler.logs import adapt
-from scheduler.notices import REMIND_SECONDS
+from scheduler.logs.notices import REMIND_SECONDS
+from scheduler.logs.sinks import adapt
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
 

@@ -10,9 +10,9 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
-from scheduler import exposition
-from scheduler.histograms import BOUNDS_MS
-from scheduler.telemetry import Telemetry
+from scheduler.telemetry import exposition
+from scheduler.telemetry.figures import Telemetry
+from scheduler.telemetry.histograms import BOUNDS_MS
 from tests.support.clock import FakeClock
 from tests.unit.test_telemetry import outcome
 

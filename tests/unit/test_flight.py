@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler.flight import InFlight, RedisTime
+from scheduler.delivery.in_flight import InFlight, RedisTime
 from scheduler.message import Claim, Priority
 from tests.support.clock import FakeClock
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scheduler.held_back import HeldBack
-from scheduler.logs import adapt
-from scheduler.telemetry import Telemetry
+from scheduler.delivery.held_back import HeldBack
+from scheduler.logs.sinks import adapt
+from scheduler.telemetry.figures import Telemetry
 from tests.support.clock import START_MS, FakeClock
 from tests.support.logger import RecordingLogger
 from tests.unit.test_telemetry import release

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.histograms import BOUNDS_MS, Histogram, Spread, together
+from scheduler.telemetry.histograms import BOUNDS_MS, Histogram, Spread, together
 
 
 def test_a_value_on_a_bound_belongs_to_its_bucket() -> None:

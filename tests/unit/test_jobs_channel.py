@@ -14,7 +14,7 @@ from scheduler.channels.job import JobChannel
 from scheduler.channels.job.attempt import Attempt, Slice
 from scheduler.channels.job.channel import INTERRUPT_SECONDS, MOST, PATIENCE_SECONDS
 from scheduler.jobs import Dead, JobContext, Registry, Retry, TimeLimitExceeded
-from scheduler.logs import adapt
+from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Priority
 from tests.support.clock import START_MS, FakeClock
 from tests.support.logger import RecordingLogger

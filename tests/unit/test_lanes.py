@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from scheduler.lanes import Budget, Lane, Lanes, LaneSpec, Wanted, serves
+from scheduler.channels.base import LaneSpec
+from scheduler.delivery.lanes import Lane, Lanes, serves
 from scheduler.message import Claim, Priority
+from scheduler.store.budgets import Budget, Wanted
 from tests.support.clock import FakeClock
 
 BATCH = 100

@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from scheduler.config.settings import LogSettings
 from scheduler.errors import StartError
-from scheduler.logs import ServiceLogger, adapt, setup
-from scheduler.settings import LogSettings
+from scheduler.logs.sinks import ServiceLogger, adapt, setup
 from tests.support.clock import START_MS, FakeClock
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (DEBUG  |INFO   |WARNING|ERROR  ) ")

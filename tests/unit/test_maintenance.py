@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from scheduler import maintenance
+from scheduler.delivery import maintenance
+from scheduler.delivery.in_flight import InFlight, RedisTime
+from scheduler.delivery.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
 from scheduler.errors import StoreUnavailable
-from scheduler.flight import InFlight, RedisTime
-from scheduler.logs import adapt
-from scheduler.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
+from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Status
 from scheduler.retry import RetryPolicy
 from scheduler.store import Limits
-from scheduler.telemetry import Telemetry
+from scheduler.telemetry.figures import Telemetry
 from tests.support.clock import FakeClock
 from tests.support.delivery import LOCK_MS, FlakyStore
 from tests.support.logger import RecordingLogger

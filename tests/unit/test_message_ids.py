@@ -9,8 +9,8 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.keys import ending_in, partition_of
 from scheduler.message import ENDINGS, IdGenerator
+from scheduler.store.keys import ending_in, partition_of
 
 NOW = 1_800_000_000_000
 LAST_OF_42_BITS = 2**42 - 1

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from scheduler.errors import StoreUnavailable
-from scheduler.logs import adapt
-from scheduler.notices import REMIND_SECONDS, Outage, Seldom
+from scheduler.logs.notices import REMIND_SECONDS, Outage, Seldom
+from scheduler.logs.sinks import adapt
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import redis_binary
-from scheduler.embedded import EmbeddedRedis
 from scheduler.errors import StartError
-from scheduler.redis_binary import Server, find_server, formats
+from scheduler.redis_server import binary as redis_binary
+from scheduler.redis_server.binary import Server, find_server, formats
+from scheduler.redis_server.private import EmbeddedRedis
 from tests.support.logger import RecordingLogger
 
 REFUSES = "[offset 9] Can't handle RDB format version 12"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scheduler import keys
-from scheduler.scripts import LUA
+from scheduler.store import keys
+from scheduler.store.scripts import LUA
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "redis_layout.md").read_text(encoding="utf-8")
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from scheduler import dispatcher, embedded, maintenance, workers
-from scheduler.config import Settings
+from scheduler.config.reading import Settings
+from scheduler.delivery import dispatcher, maintenance, workers
 from scheduler.errors import StartCancelled, StartError
+from scheduler.redis_server import private as embedded
 from scheduler.runtime import Runtime
 from scheduler.store import MessageStore, wake
 from tests.support.api import Api

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.safetext import Masker, escape, mask
+from scheduler.masking import Masker, escape, mask
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from redis.exceptions import NoScriptError, ResponseError
 
-from scheduler.keys import PartitionKeys
-from scheduler.scripts import LUA, SECTIONS, ScriptError, load, parse
+from scheduler.store.keys import PartitionKeys
+from scheduler.store.scripts import LUA, SECTIONS, ScriptError, load, parse
 
 VERBS = sorted(path.stem for path in LUA.glob("[!_]*.lua"))
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from scheduler.logs import adapt
+from scheduler.delivery.settler import GROUP, Settler
+from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Status
-from scheduler.settler import GROUP, Settler
-from scheduler.telemetry import Telemetry
+from scheduler.telemetry.figures import Telemetry
 from tests.support.clock import FakeClock
 from tests.support.delivery import LOCK_MS, FlakyStore
 from tests.support.logger import RecordingLogger

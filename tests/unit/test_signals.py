@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 STOPS_WHEN_TOLD = """
 import sys, threading
-from scheduler.signals import listen_for_signals
+from scheduler.process.signals import listen_for_signals
 signals = listen_for_signals()
 print("listens", flush=True)
 signals.asked.wait()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.logs import adapt
-from scheduler.skew import ClockWatch
-from scheduler.telemetry import Telemetry
+from scheduler.logs.sinks import adapt
+from scheduler.telemetry.figures import Telemetry
+from scheduler.telemetry.skew import ClockWatch
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
 

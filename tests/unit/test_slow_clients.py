@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.api.slow_clients import BODY_SECONDS, CROWDED_SECONDS, SlowClients
+from scheduler.api.http.slow_clients import BODY_SECONDS, CROWDED_SECONDS, SlowClients
 from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells what a connection has been doing")

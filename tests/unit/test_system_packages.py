@@ -48,7 +48,7 @@ def test_every_program_that_tests_call_is_in_the_list_or_on_every_machine() -> N
 
 
 def test_every_line_of_the_list_is_called_by_a_test() -> None:
-    # scheduler/embedded.py looks for the redis-server.
+    # scheduler/redis_server/private.py looks for the redis-server.
     assert set(listed()) - {program for _, program in called_programs()} <= {"redis-server", "nginx"}
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import logs, systemd
-from scheduler.config import LogSettings
+from scheduler import systemd
+from scheduler.config.reading import LogSettings
+from scheduler.logs import sinks as logs
 from tests.support.clock import FakeClock
 
 

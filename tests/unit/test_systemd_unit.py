@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scheduler import embedded, processes, workers
-from scheduler.settings import Settings
+from scheduler.api import processes
+from scheduler.config.settings import Settings
+from scheduler.delivery import workers
+from scheduler.redis_server import private as embedded
 from tests.support.programs import need
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ import json
 import threading
 from typing import Any
 
-from scheduler import telemetry
 from scheduler.message import Claim, Outcome, OutcomeKind, Priority
-from scheduler.telemetry import (
+from scheduler.telemetry import figures as telemetry
+from scheduler.telemetry.figures import (
     NAMED_DESTINATIONS,
     RECENT,
     SHOWN_DESTINATIONS,

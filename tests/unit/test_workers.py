@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from scheduler.channels.base import Report
+from scheduler.delivery.workers import attempt_line
 from scheduler.message import Claim, Outcome, Priority, Status
 from scheduler.retry import RetryPolicy
-from scheduler.workers import attempt_line
 from tests.support.clock import FakeClock
 from tests.support.delivery import LOCK_MS, PLAIN, DoingChannel, FlakyStore, HeldChannel, Pool, acking
 from tests.support.store import take

@@ -10,14 +10,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from scheduler.channels.base import Report, cut_short
+from scheduler.channels.base import LaneSpec, Report, cut_short
 from scheduler.channels.job import outcomes
 from scheduler.channels.job.attempt import Attempt, Slice
 from scheduler.channels.job.runner import Calls, Runner
 from scheduler.clock import Clock
 from scheduler.jobs import REGISTRY, Registry
-from scheduler.lanes import LaneSpec
-from scheduler.logs import ServiceLog
+from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Outcome, lane_of
 
 MOST = 100

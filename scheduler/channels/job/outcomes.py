@@ -8,8 +8,8 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from scheduler.jobs import Dead, Retry, TimeLimitExceeded
+from scheduler.masking import escape, mask
 from scheduler.message import OutcomeKind
-from scheduler.safetext import escape, mask
 
 KEPT_TRACEBACK = 4096
 """Characters of a traceback that are kept; its end says the most."""

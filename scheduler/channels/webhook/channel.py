@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from scheduler import __version__
-from scheduler.channels.base import Report
+from scheduler.channels.base import LaneSpec, Report
 from scheduler.channels.webhook.engine import Engine
 from scheduler.channels.webhook.reporter import Reporter
 from scheduler.channels.webhook.request import RequestBuilder
@@ -19,10 +19,9 @@ from scheduler.channels.webhook.signing import Signer
 from scheduler.channels.webhook.ssrf import AddressPolicy
 from scheduler.channels.webhook.transfer import Delivery
 from scheduler.clock import Clock
-from scheduler.lanes import LaneSpec
-from scheduler.logs import ServiceLog
+from scheduler.config.settings import WebhookSettings
+from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Outcome
-from scheduler.settings import WebhookSettings
 
 _SPARE_FILES = 256
 """File descriptors for everything that is not a webhook."""

@@ -34,9 +34,9 @@ from scheduler.channels.webhook.ssrf import AddressPolicy
 from scheduler.channels.webhook.transfer import Delivery, Progress, Transfer
 from scheduler.channels.webhook.urls import Url
 from scheduler.clock import Clock
-from scheduler.logs import ServiceLog
+from scheduler.config.settings import WebhookSettings
+from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Outcome
-from scheduler.settings import WebhookSettings
 
 SWEEP_SECONDS = 0.1
 """How often each queue is compared with what its destination may hold."""

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from scheduler.channels.base import Report
-from scheduler.logs import ServiceLog
+from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Outcome
 
 

@@ -14,8 +14,8 @@ from scheduler.channels.webhook.signing import Signer
 from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy, refusal_of_url
 from scheduler.channels.webhook.target import StoredTarget
 from scheduler.channels.webhook.urls import SECRET_NAME, Url, parse_url, secrets_of
+from scheduler.masking import Masker
 from scheduler.message import Claim
-from scheduler.safetext import Masker
 from scheduler.when import format_ms
 
 _BODILESS = ("GET", "DELETE")

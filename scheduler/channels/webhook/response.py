@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pycurl
 
+from scheduler.masking import escape, mask
 from scheduler.message import OutcomeKind
-from scheduler.safetext import escape, mask
 
 KEPT_BYTES = 1024
 """So much of a response is kept as evidence."""

@@ -7,8 +7,8 @@ import binascii
 import hmac
 from collections.abc import Iterable
 
+from scheduler.config.settings import WebhookSettings
 from scheduler.errors import ConfigError
-from scheduler.settings import WebhookSettings
 
 _PREFIX = "whsec_"
 _MIN_BYTES, _MAX_BYTES = 24, 64

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from scheduler.channels.webhook.urls import Url, parse_url
+from scheduler.config.settings import WebhookSettings
 from scheduler.errors import ConfigError, InvalidInput
-from scheduler.settings import WebhookSettings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -15,8 +15,8 @@ from scheduler.channels.webhook.destination import Destination
 from scheduler.channels.webhook.request import Prepared, Request
 from scheduler.channels.webhook.response import KEPT_BYTES, Answer
 from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy
+from scheduler.config.settings import WebhookSettings
 from scheduler.message import Claim
-from scheduler.settings import WebhookSettings
 
 MAX_RESPONSE_BYTES = 65_536
 """A longer response is cut off.  Up to here it is read to its end, which keeps the connection for the next message."""

@@ -1,0 +1,1 @@
+"""What all routes share: the Flask application, bodies, errors, limits, documents."""

@@ -1,0 +1,216 @@
+"""JSON in and out: strict about what it takes, exact about what it keeps.
+
+orjson does the work.  It refuses NaN, Infinity, lone surrogates, control characters, broken UTF-8 and deep nesting, but
+it turns an integer beyond 64 bits into a float, silently another number; a body that could hold one goes the standard
+library's slower way.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from functools import lru_cache
+from typing import Any, Literal, NoReturn
+from urllib.parse import parse_qsl
+
+import orjson
+from flask import Request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.http import parse_options_header
+
+from scheduler.api.http.services import services
+from scheduler.errors import InvalidInput
+
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_MOST_DIGITS = 4300
+"""Python converts no longer integers, as that takes a time that grows with the square of their length."""
+_TOO_LONG_FOR_PYTHON = re.compile(rf"[0-9]{{{_MOST_DIGITS}}}")
+_STAND_IN = "\ud800"
+"""A lone surrogate: no text that ``parse_json`` returns holds one."""
+_TOO_DEEP = "nested too deeply"
+_EMPTY = "the body is empty; a JSON object is expected"
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 100
+
+
+class LongInteger:
+    """An integer that Python does not convert: kept as it was written, digit by digit.
+
+    No dataclass: orjson would write one as an object.
+    """
+
+    def __init__(self, digits: str) -> None:
+        self.digits = digits
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LongInteger) and other.digits == self.digits
+
+    def __hash__(self) -> int:
+        return hash(self.digits)
+
+
+Declared = Literal["json", "json or nothing", "anything"]
+"""What ``Content-Type`` may say of a JSON body."""
+
+
+def read_json(request: Request, declared_as: Declared = "json") -> Any:
+    """The body's JSON value.
+
+    ``declared_as``: other than JSON only on routes whose clients never learned to declare it.
+    Raises ``InvalidInput`` when it is not JSON, and werkzeug's 413 and 415 exceptions when it is longer than
+    ``Api.MaxBodyBytes`` (a body of unknown length included) or declared as something else.
+    """
+    if not has_body(request):
+        raise InvalidInput.of("", _EMPTY)
+    declared = request.content_type
+    if declared != _JSON and not _is_json(declared) and not _tolerated(declared, declared_as):
+        raise UnsupportedMediaType(f"the body must be JSON (Content-Type: {_JSON}), not {declared or 'undeclared'}")
+    return parse_json(read_bytes(request))
+
+
+def is_form(request: Request) -> bool:
+    """True when the body is declared as the fields of an HTML form."""
+    return (request.content_type or "").partition(";")[0].strip().lower() == _FORM
+
+
+def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form (``time=…&message=…``), each a text; of a field that is given twice the last one counts.
+
+    Raises ``InvalidInput`` when it is not UTF-8 or has too many fields, and what ``read_bytes`` raises.
+    """
+    try:
+        text = read_bytes(request).decode()
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
+    except ValueError as error:  # UnicodeDecodeError is one too
+        raise InvalidInput.of(
+            "", f"the body is not a form in UTF-8 of at most {_MOST_FIELDS} fields: {error}"
+        ) from None
+
+
+def read_bytes(request: Request) -> bytes:
+    """The whole body.  A body that ends before its Content-Length is refused: half a request is no request.
+
+    Not ``request.get_data``: it cuts a chunked body off at the limit and says nothing.  A chunked body whose client
+    went away looks like one that ended; but a JSON object that was cut is none.
+    """
+    here = services()
+    limit = here.settings.api.max_body_bytes
+    expected = request.content_length
+    if expected is not None and expected > limit:
+        raise RequestEntityTooLarge
+    stream = request.environ["wsgi.input"]
+    # One byte more than is allowed tells a body that is too long; of a known length nothing is left to be read.
+    wanted = limit + 1 if expected is None else expected
+    chunks: list[bytes] = []
+    with here.slow_clients.reading():
+        while wanted > 0 and (chunk := stream.read(wanted)):
+            chunks.append(chunk)
+            wanted -= len(chunk)
+    raw = b"".join(chunks)
+    if expected is None and len(raw) > limit:
+        raise RequestEntityTooLarge
+    if expected is not None and len(raw) < expected:
+        raise BadRequest("the body is shorter than its Content-Length")
+    return raw
+
+
+def _tolerated(content_type: str | None, declared_as: Declared) -> bool:
+    return declared_as == "anything" or (declared_as == "json or nothing" and not content_type)
+
+
+@lru_cache(maxsize=64)
+def _is_json(content_type: str | None) -> bool:
+    media_type, parameters = parse_options_header((content_type or "").lower())
+    if parameters.get("charset", "utf-8") not in {"utf-8", "utf8"}:
+        return False
+    return media_type == _JSON or (media_type.startswith("application/") and media_type.endswith("+json"))
+
+
+def parse_json(raw: bytes) -> Any:
+    """The value of a JSON text.  Raises ``InvalidInput`` with the place where it breaks."""
+    if not raw:
+        raise InvalidInput.of("", _EMPTY)
+    try:
+        if _LONG_NUMBER.search(raw):
+            return _parse_exactly(raw)
+        return orjson.loads(raw)
+    except RecursionError:
+        reason = _TOO_DEEP
+    except ValueError as error:  # JSONDecodeError and UnicodeError are ValueErrors too
+        reason = str(error)
+    raise InvalidInput.of("", f"the body is not valid JSON: {reason}")
+
+
+def _parse_exactly(raw: bytes) -> Any:
+    value = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer)
+    # Only an escape can bring in a lone surrogate; encoding finds it wherever it is.
+    json.dumps(value, ensure_ascii=False, default=str).encode()
+    return value
+
+
+def _integer(text: str) -> int | LongInteger:
+    return int(text) if len(text) < _MOST_DIGITS else LongInteger(text)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("number out of range")
+    return number
+
+
+def to_json(value: Any) -> bytes:
+    """A value that ``parse_json`` returned, as compact JSON text.  Raises ``InvalidInput`` when it is too deep."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer beyond 64 bits, or nesting beyond what orjson writes
+        try:
+            return _dumps(value, ensure_ascii=False).encode()
+        except RecursionError:
+            raise InvalidInput.of("message", _TOO_DEEP) from None
+
+
+def for_handler(payload: str, field: str) -> str:
+    """Return ``payload``, which ``to_json`` wrote.  Raises ``InvalidInput`` when a handler in Python cannot take it."""
+    if _TOO_LONG_FOR_PYTHON.search(payload):  # maybe inside a text, which is well
+        try:
+            json.loads(payload)
+        except ValueError:
+            raise InvalidInput.of(
+                field, f"holds an integer of {_MOST_DIGITS} digits or more, which a handler in Python cannot take"
+            ) from None
+    return payload
+
+
+def _dumps(value: Any, **options: Any) -> str:
+    """As ``json.dumps`` does it, with the digits of each ``LongInteger``."""
+    digits: list[str] = []
+
+    def stand_in(integer: LongInteger) -> str:
+        digits.append(integer.digits)
+        return _STAND_IN
+
+    text = json.dumps(value, separators=(",", ":"), default=stand_in, **options)
+    if not digits:
+        return text
+    between = text.split(json.dumps(_STAND_IN, **options))
+    return "".join(part for pair in zip(between, [*digits, ""], strict=True) for part in pair)
+
+
+def canonical(value: Any) -> bytes:
+    """The same bytes for the same JSON value, whatever the order of its fields and the white space were."""
+    try:
+        return _dumps(value, sort_keys=True).encode()
+    except RecursionError:
+        raise InvalidInput.of("", _TOO_DEEP) from None
+
+
+def has_body(request: Request) -> bool:
+    """True when the request brings a body, be its length known or not."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers

@@ -1,0 +1,88 @@
+"""One API process: its services, its application, and the thread that reports that it is alive."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from flask import Flask
+
+from scheduler import __version__
+from scheduler.api.http.app import create_app
+from scheduler.api.http.services import Services
+from scheduler.api.http.slow_clients import SlowClients
+from scheduler.api.ops.last_reports import LastReports
+from scheduler.api.v1.models import CHANNELS
+from scheduler.clock import Clock
+from scheduler.config.reading import Settings
+from scheduler.delivery.in_flight import RedisTime
+from scheduler.delivery.maintenance import Heartbeat, Maintenance
+from scheduler.errors import StoreUnavailable
+from scheduler.logs.notices import Outage
+from scheduler.logs.sinks import ServiceLog
+from scheduler.redis_server.sentinels import watches_of
+from scheduler.store import MessageStore
+from scheduler.telemetry.figures import Telemetry
+
+
+class ApiRuntime:
+    """Nothing runs before ``start``."""
+
+    def __init__(self, settings: Settings, store: MessageStore, clock: Clock, log: ServiceLog) -> None:
+        """``settings.server.name`` must not be empty: all processes of a server share it."""
+        self.name = f"{settings.server.name}/api-{os.getpid()}"
+        redis_time = RedisTime(clock)
+        telemetry = Telemetry(clock, redis_time.now_ms)
+        telemetry.start_at_zero(CHANNELS, "api")
+        self.services = Services(
+            settings=settings,
+            store=store,
+            clock=clock,
+            telemetry=telemetry,
+            redis_time=redis_time,
+            process=self.name,
+            log=log,
+            last_reports=LastReports(clock),
+            slow_clients=SlowClients(clock, settings.server.port, settings.server.api_threads),
+            server=settings.server.name,
+        )
+        self._started_at = clock.now_ms()
+        every = settings.scheduler.heartbeat_seconds
+        heartbeat = Heartbeat(
+            store, self.name, telemetry, self.describe, every=every, clock=clock, log=log, redis_time=redis_time
+        )
+        outage = Outage(log, clock)
+        self._maintenance = Maintenance([heartbeat, self.services.slow_clients], clock, log, outage=outage)
+        self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels", outage=outage)
+
+    def create_app(self) -> Flask:
+        """The WSGI application of this process."""
+        return create_app(self.services)
+
+    def start(self) -> None:
+        """Begin to report."""
+        self._maintenance.start()
+        self._watch.start()
+
+    def stop(self) -> None:
+        """Take this process off the list of those alive.  Safe to call without ``start``, and twice."""
+        self._maintenance.stop()
+        self._watch.stop()
+        with suppress(StoreUnavailable):  # then the others see that the heartbeat has stopped
+            self.services.store.leave(self.name)
+
+    def describe(self) -> Mapping[str, Any]:
+        """What this process reports beside its figures."""
+        log = self.services.log
+        return {
+            "role": "api",
+            "version": __version__,
+            "pid": os.getpid(),
+            "host": platform.node(),
+            "started_at": self._started_at,
+            "log_lines_lost": log.lost,
+            "gauges": {"scheduler_log_lines_lost": log.lost},
+        }

@@ -1,0 +1,58 @@
+"""What the HTTP layer works with, handed to ``create_app`` and never built by it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from flask import current_app
+
+from scheduler.api.http.slow_clients import SlowClients
+from scheduler.api.ops.last_reports import LastReports
+from scheduler.clock import Clock
+from scheduler.config.reading import Settings
+from scheduler.delivery.in_flight import RedisTime
+from scheduler.logs.sinks import ServiceLog
+from scheduler.store import MessageStore
+from scheduler.telemetry.figures import Telemetry
+
+_EXTENSION = "scheduler"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that a request may need."""
+
+    settings: Settings
+    store: MessageStore
+    clock: Clock
+    telemetry: Telemetry
+    redis_time: RedisTime
+    """Told at every heartbeat: what a request asks for is reckoned from Redis's time, by every server alike."""
+    log: ServiceLog
+    slow_clients: SlowClients
+    last_reports: LastReports
+    server: str
+    """This server's name; its processes in ``store.servers()`` have this name, or one that begins with it and ``/``."""
+    process: str
+    """This process's own name among those."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the service will stop soon: clients are sent elsewhere, and what they still ask is answered."""
+
+    def now_ms(self) -> int:
+        """Redis's time; before the first heartbeat this machine's."""
+        return round(self.redis_time.now_ms())
+
+    def address(self, path: str) -> str:
+        """Where clients find ``path`` of this service: under ``Server.PublicUrl`` when it is set, else at this host."""
+        return self.settings.server.public_url + path
+
+    def attach(self, app: Any) -> None:
+        """Make these the services of ``app`` (a ``flask.Flask``)."""
+        app.extensions[_EXTENSION] = self
+
+
+def services() -> Services:
+    """The services of the application that handles the request at hand."""
+    return cast(Services, current_app.extensions[_EXTENSION])

@@ -1,0 +1,1 @@
+"""The dialects of the systems before this one, kept for their clients."""

@@ -1,0 +1,1 @@
+"""For operators: health, stats, metrics."""

@@ -1,0 +1,161 @@
+"""The API's processes: children of the scheduler process, which starts, keeps and stops them.
+
+The child is ``python -m scheduler.api.serve``.  It gets its settings as JSON in the environment variable
+``SCHEDULER_SETTINGS`` and calls ``exit_with_parent`` first of all.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from scheduler.clock import Clock, SystemClock
+from scheduler.config.reading import Settings
+from scheduler.errors import StartError
+from scheduler.logs.sinks import Logger
+from scheduler.process.supervise import Child, Supervisor
+
+SETTINGS_VARIABLE: Final = "SCHEDULER_SETTINGS"
+START_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 15.0
+"""How long requests that are being answered may take to end."""
+DRAIN: Final = b"d"
+"""On the child's stdin: the service will stop soon."""
+ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - looked up, not bound
+"""How this machine reaches a server that listens on all of its addresses."""
+ROOT: Final = Path(__file__).parents[2]
+
+
+class ApiProcesses:
+    """The HTTP server, kept running from ``start`` to ``stop``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        redis_url: str,
+        logger: Logger,
+        *,
+        clock: Clock | None = None,
+        module: str = "scheduler.api.serve",
+    ) -> None:
+        self.host = settings.server.host
+        self.port = settings.server.port
+        """0 until ``start`` has chosen one."""
+        self._settings = settings
+        self._redis_url = redis_url
+        self._module = module
+        child = Child("The HTTP server", self._launch, self.answers, self._epitaph, START_SECONDS, STOP_SECONDS)
+        self._clock = clock or SystemClock()
+        self._supervisor = Supervisor(child, logger, self._clock)
+
+    @property
+    def pid(self) -> int | None:
+        return self._supervisor.pid
+
+    def start(self, cancel: threading.Event | None = None) -> None:
+        """Start and wait until it answers.  Raises ``StartError``: address or port cannot be used, or it ended;
+        ``StartCancelled`` when ``cancel`` is set meanwhile.
+        """
+        self.host = listening_address(self.host)
+        self.port = free_address(self.host, self.port)
+        self._supervisor.start(cancel)
+
+    def drain(self, seconds: float) -> None:
+        """Let balancers and kept connections know that the end is near, and give them time to go elsewhere."""
+        self._supervisor.tell(DRAIN)
+        self._clock.wait(threading.Event(), seconds)
+
+    def stop(self) -> None:
+        """Accept no more requests, answer those at hand, end."""
+        self._supervisor.stop()
+
+    def _launch(self, _: threading.Event) -> subprocess.Popen[bytes]:
+        # That stdin closes tells the child that we are gone, however we went.  DRAIN is all that is ever written to it.
+        return subprocess.Popen(
+            [sys.executable, "-m", self._module],
+            cwd=ROOT,
+            env=os.environ | {SETTINGS_VARIABLE: self._child_settings().model_dump_json()},
+            stdin=subprocess.PIPE,
+            # Ctrl-C in the terminal must reach us alone: we stop HTTP first, then the rest.
+            start_new_session=True,
+        )
+
+    def _child_settings(self) -> Settings:
+        return self._settings.model_copy(
+            update={
+                "redis": self._settings.redis.model_copy(update={"connection_string": self._redis_url}),
+                "server": self._settings.server.model_copy(update={"port": self.port}),
+            }
+        )
+
+    def answers(self) -> bool:
+        """Any answer will do: 503 is the answer of a server whose Redis is away."""
+        connection = http.client.HTTPConnection(ANY_ADDRESS.get(self.host, self.host), self.port, timeout=5)
+        with closing(connection):
+            try:
+                connection.request("GET", "/health")
+                return connection.getresponse().status > 0
+            except (OSError, http.client.HTTPException):
+                return False
+
+    def _epitaph(self, code: int) -> str:
+        return f"The HTTP server on {self.host}:{self.port} ended with code {code}; the lines above say why."
+
+
+def listening_address(host: str) -> str:
+    """The IP address to listen on: the HTTP server takes no names.  Raises ``StartError`` for one that has none."""
+    host = host.strip("[]")
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise StartError(
+            f"Server.Host: {host} has no address on this machine ({error.strerror}); accepted: a name that resolves, "
+            "or an IP address"
+        ) from error
+    # A name with both kinds of address, as localhost, means the one that more clients try first.
+    addresses = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
+    return str(addresses[0][4][0])
+
+
+def free_address(host: str, port: int) -> int:
+    """The port, or one that is free for port 0.  Raises ``StartError`` when it cannot be listened on.
+
+    The HTTP server itself would not notice: it shares its port (SO_REUSEPORT) with whoever shares it too, another
+    service for example, and each would get some of the requests of both.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            chosen: int = probe.getsockname()[1]
+            return chosen
+    except OSError as error:
+        raise StartError(
+            f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses it, or choose another port "
+            "(Server.Port, env PORT) or address (Server.Host)."
+        ) from error
+
+
+def exit_with_parent(drain: Callable[[], None] = lambda: None) -> None:
+    """End this process in good order (SIGTERM) when its parent is gone; call it in the child, first of all.
+
+    ``drain`` is called, in a thread, when the parent says that it will stop soon.
+    """
+
+    def wait_for_the_end() -> None:
+        # Not sys.stdin: its lock, held here, would hang every process that is forked from this one.
+        while os.read(0, 1024):
+            drain()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait_for_the_end, name="exit-with-parent", daemon=True).start()

@@ -1,0 +1,360 @@
+"""The answers as models, for ``/openapi.json`` and for the tests that compare live answers with it.
+
+Answers are not built from these (present.py builds them, at a fraction of the cost): a test validates what was sent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from scheduler.api.v1.models import PriorityName, StatusName
+
+Moment = Annotated[
+    str, WithJsonSchema({"type": "string", "format": "date-time", "description": "ISO 8601, UTC, milliseconds."})
+]
+Json = Annotated[Any, WithJsonSchema({"description": "Any JSON value."})]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class AttemptOut(BaseModel):
+    """One try to deliver.  Channels add evidence of their own: status_code, error, response, traceback."""
+
+    attempt: int
+    started_at: Moment
+    duration_ms: float
+    outcome: str
+
+
+class WebhookOut(_Answer):
+    """Where a message is sent; credentials are masked."""
+
+    url: str
+    method: str
+    headers: dict[str, str]
+    timeout: float | None = None
+
+
+class JobTargetOut(_Answer):
+    """The handler that runs a job."""
+
+    type: str
+
+
+class MessageOut(_Answer):
+    """A message."""
+
+    id: str
+    status: StatusName
+    channel: str
+    message: Json
+    scheduled_for: Moment = Field(
+        description="The moment asked for.  A change of it and a redrive move it; retries and back-pressure do not."
+    )
+    due_at: Moment = Field(description="Of the next attempt; of the last one once there is none to come.")
+    due_at_ms: int
+    priority: PriorityName
+    attempt: int = Field(description="Attempts made so far.")
+    max_attempts: int = Field(description="-1: without limit.")
+    created_at: Moment
+    updated_at: Moment
+    last_error: str | None = Field(
+        description="Of the last attempt that failed; null once delivered.  The attempts keep what went wrong before."
+    )
+    webhook: WebhookOut | None = None
+    job: JobTargetOut | None = None
+    result: Json = Field(default=None, description="What the handler returned; only of a job, null until it succeeds.")
+
+
+class MessageDetail(MessageOut):
+    """A message with the evidence of its last 20 attempts, oldest first."""
+
+    attempts: list[AttemptOut]
+
+
+class PageOut(_Answer):
+    """One page of a list."""
+
+    messages: list[MessageOut]
+    next_cursor: str | None
+
+
+class AcceptedOut(_Answer):
+    """A message of a batch."""
+
+    id: str
+    due_at: Moment
+
+
+class BatchOut(_Answer):
+    """What became of a batch, in its order."""
+
+    accepted: int
+    messages: list[AcceptedOut]
+
+
+class RedrivenOut(_Answer):
+    """How many dead letters were scheduled again; of a dry run how many would be."""
+
+    redriven: int | None = Field(default=None, description="Not there for a dry run.")
+    would_redrive: int | None = Field(default=None, description="Only there for a dry run, which changes nothing.")
+
+
+class PreviewOut(_Answer):
+    """When a message would be due."""
+
+    due_at: Moment
+    due_at_ms: int
+    local: str | None = Field(description="In the time zone, ISO 8601; null where that is beyond the year 9999.")
+    timezone: str
+
+
+class PausedOut(_Answer):
+    """Whether claiming stands still."""
+
+    paused: bool
+
+
+class ServerOut(_Answer):
+    """One process of the service, alive, or silent for less than a minute."""
+
+    name: str
+    role: Literal["scheduler", "api"]
+    in_flight: int
+    last_beat_age_ms: int
+    progress_age_ms: int | None = Field(
+        description="At the last beat, how long ago its scheduler thread finished a step; null of role api."
+    )
+    clock_skew_ms: int | None = Field(description="So far its clock is ahead of Redis's; below 0 behind it.")
+    failure: str | None = Field(description="Why it reports and delivers nothing, in words; null while all is well.")
+    log_lines_lost: int | None = Field(
+        description="Log lines that it could not write since its start, as on a full disk."
+    )
+    version: str | None
+    pid: int | None
+    host: str | None
+    started_at: Moment | None
+
+
+class ScheduledCounts(_Answer):
+    """Scheduled messages by priority."""
+
+    total: int
+    high: int
+    normal: int
+    low: int
+
+
+class HistoryPoint(_Answer):
+    """Ten seconds of the whole service."""
+
+    at: int = Field(description="When they began, ms since the epoch.")
+    accepted: int
+    delivered: int
+    failed: int = Field(description="Attempts that failed.")
+    p50: float | None = Field(description="Lateness, ms.")
+    p99: float | None
+
+
+class LatenessOut(_Answer):
+    """Begin of an attempt after its moment, ms, over the last minute; null when there was none."""
+
+    p50: float | None
+    p99: float | None
+
+
+class ThroughputOut(_Answer):
+    """Per second, over the last minute."""
+
+    accepted_per_s: float
+    delivered_per_s: float
+    failed_per_s: float = Field(description="Attempts that failed.")
+
+
+class RedisOut(_Answer):
+    """The Redis behind the service."""
+
+    version: str
+    used_memory: int | None = Field(description="Bytes; null when Redis does not tell (no right to INFO).")
+    maxmemory: int | None = Field(description="Bytes; 0 is without limit, null when Redis does not tell.")
+    maxmemory_policy: str = Field(description="`unknown` when Redis does not tell.")
+    persistence: str = Field(description="`aof`, `rdb` (snapshots only), `none`, or `unknown`: Redis does not tell.")
+    full: bool = Field(description="At maxmemory: new messages are refused, due ones are delivered.")
+    clients: int | None = Field(description="Null when Redis does not tell.")
+    keys: int
+
+
+class DestinationOut(_Answer):
+    """A destination that takes no more for now."""
+
+    destination: str = Field(description="host:port")
+    put_off: int = Field(description="Times that a message for it was put off within the last minute.")
+    oldest_age_ms: int = Field(description="For how long the first of these messages had been due.")
+
+
+class HeldBackOut(_Answer):
+    """Messages that are due and were put off, because their destination had no room."""
+
+    messages: int
+    oldest_age_ms: int | None
+    destinations: list[DestinationOut] = Field(description="At most 20, those that put off most first.")
+
+
+class StatsOut(_Answer):
+    """The service at a glance."""
+
+    redis_time: Moment = Field(description="The clock that decides what is due.")
+    scheduled: ScheduledCounts
+    due: int = Field(description="Those of scheduled whose moment has come.")
+    retrying: int = Field(description="Those of scheduled that have an attempt behind them.")
+    processing: int
+    dead: int
+    finished: int = Field(description="Delivered and cancelled, within retention.")
+    paused: bool
+    partitions_away: int = Field(
+        description="Parts of a Redis Cluster that do not answer; their messages are not counted, the others go on."
+    )
+    oldest_due_age_ms: int | None = Field(
+        description="How long the message that waits longest for an attempt has been due, those held back included."
+    )
+    held_back: HeldBackOut
+    next_due_at: Moment | None
+    finished_bytes: int
+    throughput: ThroughputOut
+    lateness_ms: LatenessOut
+    history: list[HistoryPoint] = Field(description="The last 15 minutes, oldest first; quiet times are left out.")
+    servers: list[ServerOut]
+    redis: RedisOut
+    events_url: str | None = Field(description="Live events (WebSocket); null when no server shows any.")
+
+
+class TextOut(_Answer):
+    """It was done; data says what, or is the key."""
+
+    status: Literal[200]
+    data: str
+
+
+class TaskInfo(_Answer):
+    """What a task is."""
+
+    key: str
+    ttl: float = Field(description="Seconds, as given.")
+    retry: int = Field(description="Attempts made.")
+    webhook: str
+    expires: Moment
+
+
+class TaskData(_Answer):
+    """A task and what it sends."""
+
+    info: TaskInfo
+    data: Json
+
+
+class TaskOut(_Answer):
+    """A task."""
+
+    status: Literal[200]
+    data: TaskData
+
+
+class TasksOut(_Answer):
+    """Tasks, soonest first."""
+
+    status: Literal[200]
+    data: list[TaskData]
+
+
+class TaskFigures(_Answer):
+    """Redis and this process."""
+
+    total_redis_keys: int
+    running_schedules: int
+    cpu_usage: float
+    ram_usage: str
+    ram_usage_bytes: int
+    system_uptime: str
+    go_routines: int
+
+
+class TaskStatsOut(_Answer):
+    """Figures."""
+
+    status: Literal[200]
+    data: TaskFigures
+
+
+class EchoOut(_Answer):
+    """The message was stored."""
+
+    status: Literal["success"]
+    message: Literal["message scheduled"]
+    id: str
+    due_at: Moment
+
+
+class DoneOut(_Answer):
+    """It was done."""
+
+    status: Literal["success"]
+    message: str
+
+
+class HealthOut(_Answer):
+    """The service can accept and deliver."""
+
+    status: Literal["success"]
+    message: Literal["server is ok!"]
+    schedulers: int = Field(description="Scheduler processes that make progress.")
+    paused: bool
+    partitions_away: int = Field(description="Parts of a Redis Cluster that do not answer; the others go on.")
+
+
+class RootOut(_Answer):
+    """The service runs."""
+
+    status: Literal[200]
+    data: str
+
+
+class MessageError(_Answer):
+    """What was wrong."""
+
+    status: Literal["error"]
+    message: str
+
+
+class PlainError(_Answer):
+    """What was wrong."""
+
+    status: int
+    error: str
+
+
+class Unauthorized(_Answer):
+    """The token is missing or wrong."""
+
+    status: Literal[401]
+    data: Literal["Unauthorized."]
+
+
+class FieldFault(_Answer):
+    """One field at fault."""
+
+    field: str = Field(description="Dotted path, list indexes included; empty for the body as a whole.")
+    message: str
+
+
+class Problem(_Answer):
+    """What was wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldFault] | None = None

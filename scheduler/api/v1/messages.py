@@ -1,0 +1,228 @@
+"""``/v1/messages``: accept, read, list, change, cancel."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from http import HTTPStatus
+
+from flask import Blueprint, Response, request
+
+from scheduler.api.http import idempotency
+from scheduler.api.http.body import read_json
+from scheduler.api.http.idempotency import Idempotency
+from scheduler.api.http.openapi import operation
+from scheduler.api.http.respond import answer
+from scheduler.api.http.services import services
+from scheduler.api.http.validate import check_channel, validate, validate_query
+from scheduler.api.kept import schedule as tasks
+from scheduler.api.v1.answers import BatchOut, MessageDetail, MessageOut, PageOut
+from scheduler.api.v1.convert import NOW, changes, message_answer, new_message, new_messages
+from scheduler.api.v1.models import ID_PATTERN, BatchIn, ListQuery, MessageIn, MessagePatch
+from scheduler.errors import FieldError, InvalidInput, NotFound, StoreUnavailable
+from scheduler.message import Message, NewMessage, Status
+from scheduler.store import Changes, Scheduled
+from scheduler.when import format_ms
+
+blueprint = Blueprint("messages", __name__, url_prefix="/v1/messages")
+
+_ID = re.compile(ID_PATTERN)
+
+
+@blueprint.post("")
+@operation(
+    "Schedule a message",
+    tag="messages",
+    request=MessageIn,
+    answer=MessageOut,
+    status=201,
+    errors=(400, 409),
+    idempotent=True,
+    links=("messages_read", "messages_change", "messages_run", "messages_cancel", "messages_redrive"),
+)
+def create() -> Response:
+    """Store one message."""
+    here = services()
+    body = read_json(request)
+    data = validate(MessageIn, body)
+    once = idempotency.of_request(request, body)
+    idempotency.refuse_own_id(once, data.id, "id")
+    id = data.id or _new_ids(once, 1)[0]
+    message = new_message(data, id, here.now_ms(), here.settings)
+    if data.id is None and once.key is None:
+        stored = here.store.schedule_fresh(message)
+    else:
+        stored = here.store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
+    if stored.id == id:
+        here.telemetry.accepted(message.channel, 1)
+    return answer(
+        message_answer(stored_message(message, stored), here.settings),
+        HTTPStatus.CREATED,
+        {"Location": here.address(f"/v1/messages/{stored.id}")},
+    )
+
+
+def _new_ids(once: Idempotency, count: int) -> list[str]:
+    store = services().store
+    return store.idempotent_ids(once.key, count) if once.key is not None else store.new_ids(count)
+
+
+def stored_message(message: NewMessage, stored: Scheduled) -> Message:
+    """The message as it was accepted; one that an earlier call stored as it is now, without its attempts."""
+    here = services()
+    if stored.created_at is None:
+        # Delivered and forgotten, or Redis went away since: it was accepted all the same, and the answer must say so.
+        with suppress(NotFound, StoreUnavailable):
+            found = here.store.get(stored.id)
+            found.attempts = None
+            return found
+    created_at = stored.created_at if stored.created_at is not None else here.now_ms()
+    return Message(
+        id=stored.id,
+        status=Status.SCHEDULED,
+        channel=message.channel,
+        payload=message.payload,
+        due_at=stored.due_at,
+        priority=message.priority,
+        attempt=0,
+        created_at=created_at,
+        updated_at=created_at,
+        retry=message.retry,
+        target=message.target,
+        type=message.type,
+        owner=message.owner,
+    )
+
+
+@blueprint.post("/batch")
+@operation(
+    "Schedule up to 1,000 messages, all or none",
+    tag="messages",
+    request=BatchIn,
+    answer=BatchOut,
+    status=201,
+    errors=(400, 409),
+    idempotent=True,
+)
+def create_batch() -> Response:
+    """Store many messages."""
+    here = services()
+    body = read_json(request)
+    batch = validate(BatchIn, body)
+    once = idempotency.of_request(request, body)
+    _check_own_ids(batch, once)
+    fresh = _new_ids(once, len(batch.messages))
+    ids = [data.id or id for data, id in zip(batch.messages, fresh, strict=True)]
+    messages = new_messages(batch, ids, here.now_ms(), here.settings)
+    stored = here.store.schedule(messages, idempotency_key=once.key, fingerprint=once.fingerprint)
+    if stored[0].id == ids[0]:
+        _count_accepted(messages)
+    accepted = [{"id": one.id, "due_at": format_ms(one.due_at)} for one in stored]
+    return answer({"accepted": len(accepted), "messages": accepted}, HTTPStatus.CREATED)
+
+
+def _count_accepted(messages: Sequence[NewMessage]) -> None:
+    for channel, number in Counter(message.channel for message in messages).items():
+        services().telemetry.accepted(channel, number)
+
+
+def _check_own_ids(batch: BatchIn, once: Idempotency) -> None:
+    faults: list[FieldError] = []
+    first: dict[str, int] = {}
+    for index, data in enumerate(batch.messages):
+        if data.id is None:
+            continue
+        field = f"messages.{index}.id"
+        idempotency.refuse_own_id(once, data.id, field)
+        if first.setdefault(data.id, index) != index:
+            faults.append(FieldError(field, f"is the id of messages.{first[data.id]} too"))
+    if faults:
+        raise InvalidInput(faults)
+
+
+@blueprint.get("")
+@operation("List messages", tag="messages", query=ListQuery, answer=PageOut, errors=(400,))
+def list_messages() -> Response:
+    """A page of messages, ordered by due_at (what is scheduled) or newest first (the rest)."""
+    here = services()
+    query = validate_query(ListQuery, request.args)
+    check_channel(query.channel)
+    page = here.store.page(
+        status=Status(query.status) if query.status is not None else None,
+        channel=query.channel,
+        priority=query.priority_or_none(),
+        type=query.type,
+        since=query.since,
+        until=query.until,
+        limit=query.limit,
+        cursor=query.cursor,
+    )
+    shown = [message_answer(message, here.settings) for message in page.messages]
+    return answer({"messages": shown, "next_cursor": page.next_cursor})
+
+
+def checked_id(id: str) -> str:
+    """``id`` when it can be the id of a message.  Raises ``NotFound`` without asking Redis when it cannot."""
+    if _ID.fullmatch(id) is None:
+        raise NotFound("no message has this id")
+    return id
+
+
+def shown(message: Message) -> Response:
+    """A message as an answer."""
+    return answer(message_answer(message, services().settings))
+
+
+@blueprint.get("/<id>")
+@operation("Read a message with its attempts", tag="messages", answer=MessageDetail, errors=(404,))
+def read(id: str) -> Response:
+    """One message."""
+    message = services().store.get(checked_id(id))
+    message.attempts = message.attempts or []
+    return shown(message)
+
+
+@blueprint.patch("/<id>")
+@operation(
+    "Change a scheduled message", tag="messages", request=MessagePatch, answer=MessageOut, errors=(400, 404, 409)
+)
+def change(id: str) -> Response:
+    """Change what a message is, or when."""
+    here = services()
+    data = validate(MessagePatch, read_json(request))
+    wanted = changes(data, here.now_ms(), here.settings)
+    if wanted.target is not None:
+        stored = here.store.get(checked_id(id))
+        if stored.channel != "webhook":
+            raise InvalidInput.of("webhook", "can only be changed of a message that has one")
+        wanted = replace(wanted, target=tasks.keep_ttl(stored, wanted.target))
+    return _without_attempts(here.store.update(checked_id(id), wanted))
+
+
+@blueprint.delete("/<id>")
+@operation("Cancel a scheduled message", tag="messages", answer=MessageOut, errors=(404, 409))
+def cancel(id: str) -> Response:
+    """Cancel a message."""
+    return _without_attempts(services().store.cancel(checked_id(id)))
+
+
+@blueprint.post("/<id>/run")
+@operation("Make a scheduled message due now", tag="messages", answer=MessageOut, errors=(404, 409))
+def run(id: str) -> Response:
+    """Deliver a message now."""
+    return _without_attempts(services().store.update(checked_id(id), Changes(due_at=NOW)))
+
+
+@blueprint.post("/<id>/redrive")
+@operation("Schedule a dead letter again", tag="dead letters", answer=MessageOut, errors=(404, 409))
+def redrive(id: str) -> Response:
+    """Give a dead letter a new life, its attempts reset."""
+    return _without_attempts(services().store.redrive(checked_id(id)))
+
+
+def _without_attempts(message: Message) -> Response:
+    message.attempts = None
+    return shown(message)

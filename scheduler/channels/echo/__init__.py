@@ -1,0 +1,1 @@
+"""echo: the message is printed on the console of the server."""

@@ -1,0 +1,137 @@
+"""The scheduler thread: claims what is due, hands it to the workers, sleeps exactly until the next moment."""
+
+from __future__ import annotations
+
+import threading
+
+from scheduler.clock import Clock
+from scheduler.delivery.in_flight import RedisTime
+from scheduler.delivery.workers import Workers
+from scheduler.errors import StoreUnavailable
+from scheduler.logs.notices import Outage
+from scheduler.logs.sinks import ServiceLog
+from scheduler.message import Claim
+from scheduler.store import MessageStore
+
+_AWAY_SECONDS = 0.25
+"""Between two tries while Redis is away: recovery is seen within this time, at four calls a second."""
+
+
+class Dispatcher:
+    """One per scheduler process; any number of processes, none leads."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        workers: Workers,
+        *,
+        owner: str,
+        batch_size: int,
+        lock_seconds: float,
+        poll_seconds: float,
+        clock: Clock,
+        redis_time: RedisTime,
+        log: ServiceLog,
+        outage: Outage | None = None,
+    ) -> None:
+        """``outage``: what all threads of a process share; None for one of its own."""
+        self._store = store
+        self._workers = workers
+        self._owner = owner
+        self._batch_size = batch_size
+        self._lock_ms = round(lock_seconds * 1000)
+        self._poll = poll_seconds
+        self._clock = clock
+        self._redis_time = redis_time
+        self._log = log
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._outage = outage or Outage(log, clock)
+        self._progress = clock.monotonic()
+        self._turned = clock.monotonic()
+
+    def wake(self) -> None:
+        """Something may be due earlier than expected, or there is room again."""
+        self._wake.set()
+
+    def progress_age(self) -> float:
+        """Seconds since a step last succeeded: what health is tied to."""
+        return self._clock.monotonic() - self._progress
+
+    def turn_age(self) -> float:
+        """Seconds since a step last ended, well or not: what a watchdog is tied to.  It goes on while Redis is away."""
+        return self._clock.monotonic() - self._turned
+
+    def tick(self) -> float:
+        """One step: claim and hand over.  Seconds to sleep until the next one."""
+        lanes = self._workers.lanes
+        wanted = lanes.wanted()
+        if not wanted.budgets:
+            self._progress = self._clock.monotonic()
+            return self._poll  # woken as soon as a worker is free
+        asked = self._clock.monotonic()
+        try:
+            claimed = self._store.claim(wanted, self._batch_size, self._lock_ms, self._owner)
+        except StoreUnavailable as error:
+            return self._redis_away(error)
+        longest = self._redis_away(claimed.error) if claimed.error else self._redis_answers()
+        self._redis_time.heard(claimed.redis_ms)
+        lanes.took(wanted, claimed.claims)
+        claims = claimed.claims
+        if claims and (self._clock.monotonic() - asked) * 1000 > self._lock_ms / 3:
+            claims = self._still_held(claims)
+        if claims:
+            self._workers.submit(claims)
+        self._progress = self._clock.monotonic()
+        if lanes.again():
+            return 0.0
+        return longest if claimed.wait_ms is None else min(longest, claimed.wait_ms / 1000)
+
+    def _still_held(self, claims: list[Claim]) -> list[Claim]:
+        """Those whose locks hold, for their whole life from now on.
+
+        For an answer that took long: a lock that expired on the way is another server's, which delivers the message.
+        """
+        try:
+            lost = {claim.id for claim in self._store.renew(claims, self._lock_ms)}
+        except StoreUnavailable as error:
+            self._log.error(f"{len(claims)} claimed messages are left to expire: Redis answered late, and now {error}")
+            return []
+        return [claim for claim in claims if claim.id not in lost]
+
+    def _redis_away(self, error: StoreUnavailable) -> float:
+        """Seconds until the next try."""
+        self._outage.away("claim", error)
+        return _AWAY_SECONDS
+
+    def _redis_answers(self) -> float:
+        """Seconds to sleep at most: the poll is only the net for a wake-up that was lost on the way."""
+        self._outage.over("claim")
+        return self._poll
+
+    # -- thread ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Claim nothing more.  Returns when the thread has ended."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            # Cleared before the step: what happens during it is seen by the next one.
+            self._wake.clear()
+            try:
+                seconds = self.tick()
+            except Exception as error:  # noqa: BLE001 - a defect in one step must not end delivery; health shows it
+                self._log.error(f"the scheduler's step failed: {error}", exception=error)
+                seconds = self._poll
+            self._turned = self._clock.monotonic()
+            if seconds > 0:
+                self._clock.wait(self._wake, seconds)

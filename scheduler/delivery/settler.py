@@ -1,0 +1,150 @@
+"""Outcomes to the store, in bulk: whoever reports while nobody settles does it for all that have piled up meanwhile.
+
+One round trip per group and not per message, without a timer: a lone message is settled at once, a flood in groups as
+large as the flood.
+
+The thread that reports never waits for a Redis that is away: a thread of the settler's own tries on.  The scheduler
+thread, the workers and the thread that stops the service all report, and a stop that waited for Redis would never end.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from scheduler.clock import Clock
+from scheduler.errors import StoreUnavailable
+from scheduler.logs.notices import Outage
+from scheduler.logs.sinks import ServiceLog
+from scheduler.message import Outcome
+from scheduler.store import MessageStore
+from scheduler.telemetry.figures import Telemetry
+
+GROUP = 500
+"""Outcomes per script call: about 5 ms of Redis's time."""
+
+_BACKOFF = (0.05, 0.1, 0.25, 0.5, 1.0)
+"""Seconds between tries while Redis is away; the last one repeats."""
+
+
+class Settler:
+    """Thread-safe."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        clock: Clock,
+        log: ServiceLog,
+        telemetry: Telemetry,
+        settled: Callable[[Sequence[Outcome]], None],
+        *,
+        outage: Outage | None = None,
+    ) -> None:
+        """``settled`` is called with every group that is through, whether or not its locks still held.
+        ``outage``: what all threads of a process share; None for one of its own.
+        """
+        self._store = store
+        self._clock = clock
+        self._log = log
+        self._telemetry = telemetry
+        self._settled = settled
+        self._outage = outage or Outage(log, clock)
+        self._lock = threading.Lock()
+        self._waiting: list[Outcome] = []
+        self._busy = False
+        """A thread settles, or tries on."""
+        self._give_up = threading.Event()
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Take outcomes; returns when they are settled, or when another thread has them in hand."""
+        with self._lock:
+            self._waiting += outcomes
+            if self._busy:
+                return
+            self._busy = True
+        if left := self._settle_waiting():
+            # Daemon: it may wait for Redis when the process ends.
+            threading.Thread(target=self._try_on, args=(left,), name="settler", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop waiting for a Redis that is away: what is not settled stays locked, and is reaped when the lock
+        expires.
+        """
+        self._give_up.set()
+
+    def _try_on(self, left: list[Outcome]) -> None:
+        tries = 0
+        while left:
+            tries += 1
+            self._later(left, _BACKOFF[min(tries, len(_BACKOFF)) - 1])
+            left = self._settle_waiting()
+
+    def _settle_waiting(self) -> list[Outcome]:
+        """Settle everything that waits; the outcomes of the first group that could not all be settled.
+
+        Returning nothing ends the turn of this thread: the next ``add`` settles again.
+        """
+        try:
+            while group := self._next_group():
+                if left := self._settle(group):
+                    return left
+        except BaseException:
+            with self._lock:
+                self._busy = False  # or nothing would ever be settled again
+            raise
+        return []
+
+    def _next_group(self) -> list[Outcome]:
+        with self._lock:
+            group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+            self._busy = bool(group)
+            return group
+
+    def _settle(self, group: Sequence[Outcome]) -> list[Outcome]:
+        """Settle what can be settled; those whose partition does not answer.
+
+        Partition by partition: in a cluster one may be away, and the others' messages are not to wait for it.
+        """
+        partitions: dict[int, list[Outcome]] = {}
+        for outcome in group:
+            partitions.setdefault(outcome.claim.partition, []).append(outcome)
+        left: list[Outcome] = []
+        for part in partitions.values():
+            try:
+                held = self._store.settle(part)
+                lost = [outcome for outcome, ok in zip(part, held, strict=True) if not ok]
+            except StoreUnavailable as error:
+                self._outage.away("settle", error)
+                left += part
+                continue
+            except Exception as error:  # noqa: BLE001 - a defect must not end settling for good; the locks expire
+                self._log.error(f"{len(part)} outcomes could not be settled: {error}", exception=error)
+                lost = []
+            if lost:
+                self._report_lost(lost)
+            self._settled(part)
+        if not left:
+            self._outage.over("settle")
+        return left
+
+    def _later(self, left: list[Outcome], seconds: float) -> None:
+        """Wait, and put them to those that came meanwhile; or give them up at the end.
+
+        They are not given up when the locks' time is over: as long as nobody reaped them the token is still good, and
+        who asks first after an outage, the owner or a reaper, decides.  The reapers wait a lock's life.
+        """
+        if self._clock.wait(self._give_up, seconds):
+            self._log.error(f"{len(left)} outcomes not settled: their messages run again, with a higher attempt")
+            self._settled(left)
+            return
+        with self._lock:
+            self._waiting += left
+
+    def _report_lost(self, lost: Sequence[Outcome]) -> None:
+        self._telemetry.count("scheduler_locks_lost", len(lost))
+        for outcome in lost:
+            c = outcome.claim
+            self._log.error(
+                f"lock lost id={c.id} channel={c.channel} attempt={c.attempt}: "
+                f"its outcome ({outcome.kind}) was not recorded"
+            )

@@ -1,0 +1,1 @@
+"""Log files, the console and what may stand in them."""

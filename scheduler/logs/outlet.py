@@ -1,0 +1,138 @@
+"""Writing where somebody may have stopped to read: a full pipe, a stopped terminal.  No thread waits there for good."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Sequence
+from io import UnsupportedOperation
+from typing import Final, TextIO
+
+from scheduler.clock import Clock, SystemClock
+from scheduler.masking import escape
+
+CHUNK: Final = 4096
+"""Bytes that a pipe which is ready takes without a wait: PIPE_BUF of Linux."""
+CONSOLE_PATIENCE_SECONDS: Final = 1.0
+"""How long the first echo messages wait for a console that nobody reads."""
+CONSOLE_BUSY_SECONDS: Final = 0.25
+"""How long a worker waits for another one that prints: a slow console holds up one worker, and not all."""
+
+
+class Outlet:
+    """One descriptor.  Not thread-safe."""
+
+    def __init__(self, patience: float, clock: Clock | None = None) -> None:
+        """``patience``: how long the first write to somebody who does not read waits (seconds).  Later ones do not
+        wait at all, until the descriptor takes data again.
+        """
+        self._patience_ms = round(patience * 1000)
+        self._clock = clock or SystemClock()
+        self._owed = b""
+        """The rest of a line that was begun: written before anything else, so that lines stay whole."""
+        self._unread_since: float | None = None
+        self._descriptor = -1
+        self._poll = select.poll()
+
+    def unread_seconds(self) -> float:
+        """For how long nobody has read; 0 while somebody does, also when nothing was written since."""
+        since = self._unread_since
+        if since is None or self._ready():
+            return 0.0
+        return self._clock.monotonic() - since
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        """Write whole lines; how many of them were written, one that was begun included.
+
+        Raises ``OSError`` when the other end is gone.
+        """
+        if descriptor != self._descriptor:
+            self._descriptor, self._poll = descriptor, select.poll()
+            self._poll.register(descriptor, select.POLLOUT)
+        self._owed = self._owed[self._write(self._owed) :]
+        if self._owed:
+            return 0
+        done = self._write(data)
+        if done < len(data) and done and data[done - 1] != ord("\n"):
+            self._owed = data[done : data.index(b"\n", done) + 1]
+        return data.count(b"\n", 0, done) + bool(self._owed)
+
+    def _write(self, data: bytes) -> int:
+        """How many bytes were written."""
+        done = 0
+        while done < len(data) and self._ready():
+            end = data.rfind(b"\n", done, done + CHUNK) + 1 or done + CHUNK
+            done += os.write(self._descriptor, data[done:end])
+        return done
+
+    def _ready(self) -> bool:
+        if self._poll.poll(0) or (self._unread_since is None and self._poll.poll(self._patience_ms)):
+            self._unread_since = None
+            return True
+        if self._unread_since is None:
+            self._unread_since = self._clock.monotonic()
+        return False
+
+
+class Stderr:
+    """The process's stderr, for log lines.  What nobody reads is left out and counted; the log files have it."""
+
+    PATIENCE_SECONDS: Final = 0.1
+
+    def __init__(self) -> None:
+        self._outlet = Outlet(self.PATIENCE_SECONDS)
+        self._left_out = 0
+
+    def write(self, text: str) -> None:
+        """Write whole lines.  Raises ``OSError`` when stderr is gone."""
+        # Looked up with each write: whoever replaces sys.stderr means the log too.
+        stream = sys.stderr
+        try:
+            descriptor = stream.fileno()
+        except UnsupportedOperation:
+            stream.write(text)
+            return
+        new = text.count("\n")
+        notice = f"({self._left_out} lines were left out here while nobody read them)\n" if self._left_out else ""
+        written = self._outlet.write(descriptor, (notice + text).encode(errors="backslashreplace"))
+        self._left_out = new + bool(notice) - written if written else self._left_out + new
+
+
+class ConsoleWriter:
+    """Prints groups of lines on stdout, each group together.  Threads may share it."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """``stream``: None for the process's own stdout, whatever that is at the time of a write."""
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._outlet = Outlet(CONSOLE_PATIENCE_SECONDS)
+
+    def unread_seconds(self) -> float:
+        """For how long nobody has read stdout; 0 while somebody does."""
+        return self._outlet.unread_seconds()
+
+    def write(self, lines: Sequence[str]) -> int:
+        """Print the lines, escaped; how many were printed: not all when nobody reads, or another thread prints slowly.
+
+        Raises OSError or ValueError when stdout is gone or closed.
+        """
+        text = "".join(f"{line if line.isprintable() else escape(line)}\n" for line in lines)
+        if not self._lock.acquire(timeout=CONSOLE_BUSY_SECONDS):
+            return 0
+        try:
+            stream = self._stream or sys.stdout
+            if stream is None:
+                raise OSError("this process has no stdout")
+            stream.flush()
+            try:
+                descriptor = stream.fileno()
+            except UnsupportedOperation:
+                stream.write(text)
+                stream.flush()
+                return len(lines)
+            # Past Python's buffer: what stays in it when a write fails would be printed after all, some time later.
+            return self._outlet.write(descriptor, text.encode())
+        finally:
+            self._lock.release()

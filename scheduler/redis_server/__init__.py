@@ -1,0 +1,1 @@
+"""Redis itself: connections to it, the sentinels, the private server and its file."""

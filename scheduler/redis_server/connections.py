@@ -1,0 +1,392 @@
+"""From a connection string to a Redis client, and the checks that a Redis must pass before the service trusts it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
+from redis.exceptions import RedisClusterException
+from redis.retry import Retry
+
+from scheduler.clock import Clock, SystemClock
+from scheduler.errors import ConfigError, RedisAway, StartCancelled, StartError
+from scheduler.redis_server.refusals import PASSING, reason_of
+from scheduler.redis_server.sentinels import refused_by_sentinels, through_sentinels
+
+ACCEPTED: Final = (
+    "accepted are: embedded, localhost, host, host:port, redis://[user:password@]host[:port][/db], "
+    "rediss://… (TLS), unix:///path/to/redis.sock, sentinel://[user:password@]host[:port],…/service[/db]"
+    "[?sentinel_username=…&sentinel_password=…], cluster://[user:password@]host[:port],…"
+)
+OLDEST: Final = (6, 2)
+TLS_OPTIONS: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})
+_DEFAULT_PORTS: Final = {"sentinel": 26379, "cluster": 6379}
+_KEEP: Final = (
+    "Run CONFIG SET appendonly yes, wait until INFO persistence says aof_rewrite_in_progress:0, then CONFIG REWRITE "
+    "(or set appendonly yes in redis.conf). Not in redis.conf alone: the next restart would begin with an empty file."
+)
+LOADING_SECONDS: Final = 300.0
+"""How long a Redis that reads its data from disk is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where Redis is.  Everything but ``str(target)`` may hold a secret."""
+
+    kind: str
+    """``embedded``, ``tcp``, ``tls``, ``unix``, ``sentinel`` or ``cluster``."""
+    host: str = "localhost"
+    port: int = 6379
+    path: str = ""
+    """Of the socket, for ``unix``."""
+    db: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    options: dict[str, str] = field(default_factory=dict)
+    """``TLS_OPTIONS`` for ``tls``."""
+    of_sentinels: dict[str, str] = field(default_factory=dict, repr=False)
+    """``username`` and ``password`` of the sentinels themselves."""
+    hosts: tuple[tuple[str, int], ...] = ()
+    """``sentinel``: the sentinels; ``cluster``: some of its nodes."""
+    service: str = ""
+    """``sentinel``: the name that the sentinels watch the primary under."""
+
+    def __str__(self) -> str:
+        """The address with its secrets masked, for people to read."""
+        if self.kind == "embedded":
+            return "embedded"
+        user = f"{self.username or ''}:***@" if self.password else ""
+        if self.kind == "unix":
+            return f"unix://{user}{self.path}"
+        if self.hosts:
+            several = ",".join(_address(host, port) for host, port in self.hosts)
+            return f"{self.kind}://{user}{several}" + (f"/{self.service}/{self.db}" if self.service else "")
+        scheme = "rediss" if self.kind == "tls" else "redis"
+        return f"{scheme}://{user}{_address(self.host, self.port)}/{self.db}"
+
+
+def parse(connection_string: str) -> Target:
+    """The target that a connection string names.  Raises ``ConfigError`` that says what is accepted."""
+    text = connection_string.strip()
+    if text.lower() == "embedded":
+        return Target("embedded")
+    scheme, separator, _ = text.partition("://")
+    try:
+        if not text:
+            raise ValueError("it is empty")
+        if not separator:
+            return _parse_url(f"redis://{text}", "tcp")
+        if scheme.lower() in _DEFAULT_PORTS:
+            return _parse_several(text, scheme.lower())
+        kind = {"redis": "tcp", "rediss": "tls", "unix": "unix"}.get(scheme.lower())
+        if kind is None:
+            raise ValueError("its scheme is not known")
+        return _parse_url(text, kind)
+    except ValueError as error:
+        raise ConfigError([f"Redis.ConnectionString (env REDIS_URL): {error}; {ACCEPTED}"]) from None
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _parse_several(url: str, kind: str) -> Target:
+    """``sentinel://user:password@one:26379,two:26379/service/db``, ``cluster://user:password@one:6379,two:6379``."""
+    _require_printable(url)
+    rest = url.partition("://")[2]
+    credentials, _, rest = rest.rpartition("@")
+    rest, _, query = rest.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True)) if kind == "sentinel" else {query: ""} if query else {}
+    if not {"sentinel_username", "sentinel_password"}.issuperset(options):
+        raise ValueError("it has an option other than sentinel_username, sentinel_password of a sentinel:// address")
+    addresses, _, path = rest.partition("/")
+    user = _split(f"//{credentials}@h") if credentials else None
+    hosts = []
+    for address in addresses.split(","):
+        parts = _split(f"//{address}")
+        if not parts.hostname or parts.path or parts.query or parts.fragment:
+            raise ValueError("its hosts must be host:port, separated by commas")
+        hosts.append((_host(parts), _port(parts, _DEFAULT_PORTS[kind])))
+    service, _, db = path.strip("/").partition("/")
+    if kind == "sentinel" and not service:
+        raise ValueError("the sentinels' name for the service is missing after the hosts")
+    if kind == "cluster" and path.strip("/"):
+        raise ValueError("a cluster has no databases: nothing may follow its hosts")
+    return Target(
+        kind,
+        hosts=tuple(hosts),
+        service=unquote(service),
+        db=_database(db or None),
+        username=unquote(user.username) if user and user.username else None,
+        password=unquote(user.password) if user and user.password else None,
+        of_sentinels={name.removeprefix("sentinel_"): value for name, value in options.items()},
+    )
+
+
+def _require_printable(url: str) -> None:
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise ValueError("it holds white space or a control character")
+
+
+def _parse_url(url: str, kind: str) -> Target:
+    _require_printable(url)
+    parts = _split(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    db = options.pop("db", None)
+    allowed = TLS_OPTIONS if kind == "tls" else frozenset()
+    # No part of the string is repeated in an error: a password whose / or ? is not encoded may end up anywhere in it.
+    if not allowed.issuperset(options):
+        raise ValueError(f"it has an option other than {', '.join(sorted(allowed | {'db'}))}")
+    common: dict[str, Any] = {
+        "username": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+        "options": options,
+    }
+    if kind == "unix":
+        if parts.netloc.rpartition("@")[2] or not parts.path or "\0" in unquote(parts.path):
+            raise ValueError("a unix socket needs an absolute path after unix://")
+        return Target(kind, path=unquote(parts.path), db=_database(db), **common)
+    if parts.fragment:
+        raise ValueError("a # in a password must be written %23")
+    path = parts.path.strip("/")
+    return Target(kind, _host(parts) or "localhost", _port(parts), db=_database(db or path or None), **common)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # repeats what it did not like, which may be the password
+        raise ValueError("its host is malformed (write / ? # @ [ ] in a password as %2F %3F %23 %40 %5B %5D)") from None
+
+
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    try:
+        host.encode("idna")  # as every connection will
+    except UnicodeError:
+        raise ValueError("its host cannot be the name of one") from None
+    return host
+
+
+def _port(parts: SplitResult, default: int = 6379) -> int:
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("the port must be a number from 1 to 65535 (write / ? # @ in a password as %2F %3F %23 %40)")
+    return port or default
+
+
+def _database(text: str | None) -> int:
+    if text is None:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError("the database after the last / must be a number below 1000000000")
+    return int(text)
+
+
+def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connections: int | None = None) -> redis.Redis:
+    """A client with a pool of connections, text in and text out; nothing is sent yet.
+
+    ``socket_timeout`` (seconds) bounds every connect, read and write.  Threads may share the client.  Raises
+    ``ConfigError`` for a string that ``parse`` refuses and for ``embedded``, which has no address before it is started.
+    """
+    if isinstance(target, str):
+        target = parse(target)
+    arguments: dict[str, Any] = {
+        "db": target.db,
+        "username": target.username,
+        "password": target.password,
+        "socket_timeout": socket_timeout,
+        "decode_responses": True,
+        "client_name": "message-scheduler",
+        "max_connections": max_connections,
+        # RESP2: with RESP3 the pool no longer notices, when it hands out a connection, that Redis has closed it.
+        "protocol": 2,
+        # A script that was sent may have run: only its caller knows whether sending it again is harmless.
+        "retry": Retry(NoBackoff(), 0),
+        "health_check_interval": 15,
+    }
+    if target.kind == "sentinel":
+        return through_sentinels(target.hosts, target.service, credentials=target.of_sentinels, **arguments)
+    if target.kind == "cluster":
+        return _to_cluster(target, socket_timeout, arguments)
+    if target.kind == "unix":
+        return redis.Redis(unix_socket_path=target.path, **arguments)
+    if target.kind in ("tcp", "tls"):
+        return redis.Redis(
+            target.host,
+            target.port,
+            socket_connect_timeout=socket_timeout,
+            socket_keepalive=True,
+            ssl=target.kind == "tls",
+            **_tls_arguments(target),
+            **arguments,
+        )
+    raise ConfigError([f"Redis.ConnectionString: {target} has no address to connect to"])
+
+
+def cluster_of(client: object) -> RedisCluster | None:
+    """The client when it is one of a cluster: commands without a key need to be told where to go."""
+    return client if isinstance(client, RedisCluster) else None
+
+
+def _to_cluster(target: Target, socket_timeout: float, arguments: dict[str, Any]) -> redis.Redis:
+    """A client that knows which node holds which partition, and learns anew when one has moved."""
+    unused = {"db", "client_name", "max_connections"}
+    try:
+        cluster = RedisCluster(
+            startup_nodes=[ClusterNode(*address) for address in target.hosts],  # type: ignore[no-untyped-call]
+            socket_connect_timeout=socket_timeout,
+            socket_keepalive=True,
+            # Other partitions are served while one has no primary.
+            require_full_coverage=False,
+            **{name: value for name, value in arguments.items() if name not in unused},
+        )
+    # Unlike the other clients this one asks who is there when it is made; its error is then no RedisError.
+    except (redis.RedisError, RedisClusterException) as error:
+        raise _no_answer(error) from error
+    # What the service uses of a client, both have: execute_command, pubsub, close.
+    return cast(redis.Redis, cluster)
+
+
+def _tls_arguments(target: Target) -> dict[str, Any]:
+    arguments: dict[str, Any] = dict(target.options)
+    if "ssl_check_hostname" in arguments:
+        arguments["ssl_check_hostname"] = arguments["ssl_check_hostname"].lower() not in ("0", "false", "no", "off")
+    return arguments
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """What ``check_server`` found."""
+
+    product: str
+    """``Redis`` or ``Valkey``."""
+    version: str
+    persistence: str
+    """In words: ``append-only file``, ``snapshots``, ``no persistence`` or ``persistence unknown``."""
+    warnings: list[str] = field(default_factory=list)
+    """What can lose messages, each with what to do about it."""
+    notices: list[str] = field(default_factory=list)
+    """What could not be found out."""
+
+
+def check_server(
+    client: redis.Redis, *, clock: Clock | None = None, cancel: threading.Event | None = None
+) -> ServerReport:
+    """Make sure that this Redis can serve, and report what its operator should know.
+
+    Waits up to ``LOADING_SECONDS`` for a Redis that still loads its data, until ``cancel`` is set.  Raises
+    ``RedisAway`` when Redis does not answer, ``StartError`` when it refuses the password, is older than 6.2 or is a
+    read-only replica, ``StartCancelled``.
+    """
+    try:
+        info = _info_when_loaded(client, clock or SystemClock(), cancel or threading.Event())
+    except redis.AuthenticationError as error:
+        raise StartError(f"Redis refused the user or password ({error}): correct it in REDIS_URL.") from error
+    except redis.ResponseError as error:  # the connection is refused: no such database, protected mode, no rights
+        refused = RedisAway if reason_of(error) in PASSING else StartError
+        raise refused(
+            f"{reason_of(error)}: {error}. Correct that Redis, or Redis.ConnectionString (env REDIS_URL)."
+        ) from error
+    except (redis.RedisError, RedisClusterException) as error:
+        raise refused_by_sentinels(error) or _no_answer(error) from error
+    if info is None:
+        return ServerReport(
+            "Redis", "unknown", "persistence unknown", notices=[_hidden("INFO", "version and persistence")]
+        )
+    version = _require_usable(info)
+    report = ServerReport(
+        "Valkey" if info.get("server_name") == "valkey" else "Redis", version, _persistence(client, info)
+    )
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        report.warnings.append(
+            f"Redis may throw messages away when its memory is full: maxmemory-policy is {policy}. "
+            "Run CONFIG SET maxmemory-policy noeviction, then CONFIG REWRITE (or set it in redis.conf)."
+        )
+    if report.persistence == "no persistence":
+        report.warnings.append(f"Redis keeps nothing on disk: its restart loses every message. {_KEEP}")
+    elif report.persistence == "snapshots":
+        report.warnings.append(f"Redis keeps snapshots only: a crash loses what came since the last one. {_KEEP}")
+    elif report.persistence == "persistence unknown":
+        report.notices.append(_hidden("CONFIG GET", "whether Redis keeps anything on disk"))
+    return report
+
+
+def _no_answer(error: Exception) -> RedisAway:
+    return RedisAway(f"Redis does not answer ({error}). Start it, or correct Redis.ConnectionString (env REDIS_URL).")
+
+
+def _hidden(command: str, what: str) -> str:
+    return f"This Redis does not allow {command}: {what} could not be checked."
+
+
+def _info_when_loaded(client: redis.Redis, clock: Clock, cancel: threading.Event) -> dict[str, Any] | None:
+    """Redis's INFO once it has loaded its data; None when this user may not ask for it."""
+    deadline = clock.monotonic() + LOADING_SECONDS
+    while True:
+        with suppress(redis.BusyLoadingError):
+            _ping(client)
+            try:
+                found = _every_info(client)
+            except redis.ResponseError:  # forbidden, renamed or switched off by who runs this Redis
+                return None
+            if not any(int(info.get("loading", 0)) for info in found):
+                # Of a cluster: what is oldest and least durable decides.
+                return min(found, key=lambda info: (_compatible(info), int(info.get("aof_enabled", 0))))
+        if clock.monotonic() >= deadline:
+            raise RedisAway(f"Redis has been loading its data for {LOADING_SECONDS:.0f} s: see its own log.")
+        if clock.wait(cancel, 0.25):
+            raise StartCancelled
+
+
+def _ping(client: redis.Redis) -> None:
+    """Raises what keeps this user from connecting at all: it must not be taken for a missing right to INFO."""
+    where: dict[str, Any] = {"target_nodes": RedisCluster.RANDOM} if cluster_of(client) else {}
+    client.execute_command("PING", **where)  # type: ignore[no-untyped-call]
+
+
+def _every_info(client: redis.Redis) -> list[dict[str, Any]]:
+    """The INFO of the server, or of each primary of a cluster."""
+    if cluster := cluster_of(client):
+        found: dict[str, dict[str, Any]] = cluster.info(target_nodes=RedisCluster.PRIMARIES)
+        return list(found.values()) if all(isinstance(info, dict) for info in found.values()) else [found]
+    return [client.info()]
+
+
+def _compatible(info: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
+
+
+def _require_usable(info: dict[str, Any]) -> str:
+    """The version, when this Redis can be written to and knows every command that the scripts use."""
+    version = str(info.get("valkey_version") or info.get("redis_version", "0"))
+    # Valkey numbers its own releases from 7.2 on and reports the Redis it is compatible with beside that.
+    if _compatible(info) < OLDEST:
+        raise StartError(f"Redis {version} is too old: 6.2 or newer is needed. Upgrade it, or use another one.")
+    if info.get("role") == "slave":
+        primary = f"{info.get('master_host')}:{info.get('master_port')}"
+        raise StartError(f"This Redis is a read-only replica of {primary}: connect to the primary instead.")
+    return version
+
+
+def _persistence(client: redis.Redis, info: dict[str, Any]) -> str:
+    if int(info.get("aof_enabled", 0)):
+        return "append-only file"
+    try:
+        where: dict[str, Any] = {"target_nodes": RedisCluster.RANDOM} if cluster_of(client) else {}
+        save = client.config_get("save", **where).get("save")
+    except redis.ResponseError:
+        return "persistence unknown"
+    if save is None:
+        return "persistence unknown"
+    return "snapshots" if save else "no persistence"
