@@ -111,6 +111,7 @@ def test_a_renewal_that_hangs_is_followed_by_another_before_a_lock_expires(
     clock.advance(thread.run(holder.renewer))
     holder.store.before = lambda _: None
     holder.store.away = False
+    assert holder.store.reap(10).scheduled == 0, "the lock has expired before the second one"
     thread.run(holder.renewer)
     clock.advance(LOCK - 0.001)
     assert holder.store.reap(10).scheduled == 0
