@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from scheduler.channels.webhook.target import StoredTarget
-from scheduler.jobs import REGISTRY
+from scheduler.jobs import REGISTRY, JobType
 from scheduler.message import Outcome, Status
 from tests.support.api import Api
 from tests.support.clock import START_MS, FakeClock
@@ -274,7 +274,7 @@ def test_purging_removes_the_tasks_and_nothing_else(
     for type in ("default", "a:b", "mail"):
         made(api, f"/schedule?type={type}")
     echo = api.post("/echoAtTime", {"time": 9e9, "message": "x"}).json["id"]
-    monkeypatch.setattr(REGISTRY, "get", lambda name: name)
+    monkeypatch.setattr(REGISTRY, "_types", {"wait": JobType("wait", lambda payload, context: None, 1)})
     others = {echo, api.message(priority="high"), api.message(webhook={"url": URL}), api.message(job={"type": "wait"})}
     answer = api.send(method, path)
     assert answer.json == {"status": 200, "data": "Redis database purged successfully."}
