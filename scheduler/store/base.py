@@ -124,12 +124,12 @@ class Base:
         Layout 1 is migrated: its messages are moved into lanes, 1,000 at a time.  A server of layout 1 that is still
         running meanwhile goes on with what has not been moved; what it accepts is moved by the next start.
         """
-        mine = {"layout": str(LAYOUT), "partitions": str(len(self.partitions))}
+        # The number of partitions first: with another one nothing may be moved.
+        mine = {"partitions": str(len(self.partitions)), "layout": str(LAYOUT)}
         for name, value in mine.items():
             # Looked at first: a Redis that is full refuses the write, and a server must be able to start and drain it.
             if self.plain("HGET", META, name) is None:
                 self.plain("HSETNX", META, name, value)
-        # The number of partitions first: with another one nothing may be moved.
         if self.plain("HGET", META, "partitions") == mine["partitions"]:
             self._migrate()
         for name, value in mine.items():
@@ -143,13 +143,18 @@ class Base:
                 raise LayoutError(f"This Redis holds data with {name} {stored}, this server has {value}. {way_out}")
 
     def _migrate(self) -> None:
-        if self.plain("HGET", META, "layout") not in ("1", str(LAYOUT)):
+        layout = self.plain("HGET", META, "layout")
+        if layout not in ("1", str(LAYOUT)):
             return
-        for partition in range(len(self.partitions)):
-            while self.run("migrate", partition, limit=SCAN, wake_channel=WAKE, partition=partition) == SCAN:
-                pass
-        # Last: a start that is cut short in between is made up for by the next one.
-        if self.plain("HGET", META, "layout") == "1":
+        rounds = Rounds(self.silence)
+        for partition in rounds.over(range(len(self.partitions))):
+            with rounds.next(partition):
+                while self.run("migrate", partition, limit=SCAN, wake_channel=WAKE, partition=partition) == SCAN:
+                    pass
+        if layout == "1":
+            # Last: a start that is cut short in between is made up for by the next one.  On layout 2 there is usually
+            # nothing to move, and a partition that is away keeps no server from starting.
+            rounds.end()
             self.plain("HSET", META, "layout", LAYOUT)
 
     def close(self) -> None:
