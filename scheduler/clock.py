@@ -31,3 +31,22 @@ class SystemClock:
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         return event.wait(seconds)
+
+
+class RedisTime:
+    """Redis's clock between two calls: the last reading, carried on by this machine's monotonic clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = float(clock.now_ms()) - clock.monotonic() * 1000
+        self.known = False
+        """False until Redis was heard: then it is this machine's own wall clock."""
+
+    def heard(self, redis_ms: float) -> None:
+        """Redis said what time it is (ms), just now."""
+        self._offset = redis_ms - self._clock.monotonic() * 1000
+        self.known = True
+
+    def now_ms(self) -> float:
+        """ms with fractions.  For measuring lateness; never decides whether a message is due."""
+        return self._clock.monotonic() * 1000 + self._offset

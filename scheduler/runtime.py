@@ -19,13 +19,17 @@ from scheduler.channels.base import Channel
 from scheduler.channels.echo.channel import EchoChannel
 from scheduler.channels.job import JobChannel
 from scheduler.channels.webhook import WebhookChannel
-from scheduler.clock import Clock, SystemClock
+from scheduler.clock import Clock, RedisTime, SystemClock
 from scheduler.config.reading import Settings, secrets_of
 from scheduler.delivery.dispatcher import Dispatcher
+from scheduler.delivery.heartbeat import Heartbeat
 from scheduler.delivery.held_back import HeldBack
-from scheduler.delivery.in_flight import InFlight, RedisTime
-from scheduler.delivery.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
+from scheduler.delivery.in_flight import InFlight
+from scheduler.delivery.maintenance import Maintenance
+from scheduler.delivery.reaping import Reaper
 from scheduler.delivery.redis_memory import MemoryWatch
+from scheduler.delivery.renewal import Renewer, renewal, renewal_timeout
+from scheduler.delivery.retention import Retention
 from scheduler.delivery.workers import Workers
 from scheduler.errors import RedisAway, StartCancelled, StoreUnavailable
 from scheduler.events import EventServer

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from scheduler.clock import Clock
-from scheduler.delivery.in_flight import RedisTime
+from scheduler.clock import Clock, RedisTime
 from scheduler.delivery.workers import Workers
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.notices import Outage

@@ -1,4 +1,4 @@
-"""What this process has in flight: who holds which lock, and how much more may be claimed."""
+"""What this process has in flight: the claims whose locks it holds."""
 
 from __future__ import annotations
 
@@ -7,25 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from scheduler.clock import Clock
 from scheduler.message import Claim
-
-
-class RedisTime:
-    """Redis's clock between two calls: the last reading, carried on by this machine's monotonic clock."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._offset = float(clock.now_ms()) - clock.monotonic() * 1000
-        self.known = False
-        """False until Redis was heard: then it is this machine's own wall clock."""
-
-    def heard(self, redis_ms: float) -> None:
-        """Redis said what time it is (ms), just now."""
-        self._offset = redis_ms - self._clock.monotonic() * 1000
-        self.known = True
-
-    def now_ms(self) -> float:
-        """ms with fractions.  For measuring lateness; never decides whether a message is due."""
-        return self._clock.monotonic() * 1000 + self._offset
 
 
 class InFlight:

@@ -228,7 +228,7 @@ MUTANTS = (
     ),
     Mutant(
         "renew-too-late",
-        "scheduler/delivery/maintenance.py",
+        "scheduler/delivery/renewal.py",
         "return self._lock_seconds / 3",
         "return self._lock_seconds",
         "locks are renewed once in their life",
@@ -237,7 +237,7 @@ MUTANTS = (
     ),
     Mutant(
         "reap-after-outage",
-        "scheduler/delivery/maintenance.py",
+        "scheduler/delivery/reaping.py",
         "            self._hold(self._all, self._clock.monotonic())\n            raise",
         "            raise",
         "the reaper does not wait after an outage of Redis",

@@ -21,7 +21,7 @@ from tests.support.service import ROOT
 
 CAUGHT = next(mutant for mutant in MUTANTS if mutant.name == "in-flight-any-token")
 CAUGHT_BY = "tests/unit/test_flight.py::test_a_stale_claim_does_not_remove_the_one_that_came_after_it"
-HARMLESS = CAUGHT._replace(name="harmless", before="For measuring lateness", after="To measure lateness")
+HARMLESS = CAUGHT._replace(name="harmless", before="Wait until nothing", after="Return when nothing")
 
 
 @cache

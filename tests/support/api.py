@@ -12,9 +12,8 @@ from scheduler.api.http.app import create_app
 from scheduler.api.http.services import Services
 from scheduler.api.http.slow_clients import SlowClients
 from scheduler.api.ops.last_reports import LastReports
-from scheduler.clock import Clock
+from scheduler.clock import Clock, RedisTime
 from scheduler.config.reading import Settings
-from scheduler.delivery.in_flight import RedisTime
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.sinks import adapt
 from scheduler.message import IdGenerator

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from scheduler.api.v1.control import SHOWN_MS
 from scheduler.config.reading import DEFAULT_PATH, Settings, load_settings, masked, secrets_of
 from scheduler.config.settings import ApiSettings, RedisSettings, ServerSettings, every_setting
-from scheduler.delivery.maintenance import _FORGET_SERVERS_MS
+from scheduler.delivery.heartbeat import _FORGET_SERVERS_MS
 from scheduler.errors import ConfigError
 from scheduler.retry import RetryPolicy
 from scheduler.telemetry.figures import SLOT_MS

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from scheduler.channels.base import Report
+from scheduler.clock import RedisTime
 from scheduler.delivery.dispatcher import Dispatcher
-from scheduler.delivery.in_flight import RedisTime
 from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Priority, Status
 from tests.support.clock import FakeClock

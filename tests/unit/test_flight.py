@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scheduler.delivery.in_flight import InFlight, RedisTime
+from scheduler.clock import RedisTime
+from scheduler.delivery.in_flight import InFlight
 from scheduler.message import Claim, Priority
 from tests.support.clock import FakeClock
 

@@ -7,9 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from scheduler.delivery import maintenance
-from scheduler.delivery.in_flight import InFlight, RedisTime
-from scheduler.delivery.maintenance import Heartbeat, Maintenance, Reaper, Renewer, Retention, renewal, renewal_timeout
+from scheduler.clock import RedisTime
+from scheduler.delivery import reaping, retention
+from scheduler.delivery.heartbeat import Heartbeat
+from scheduler.delivery.in_flight import InFlight
+from scheduler.delivery.maintenance import Maintenance
+from scheduler.delivery.reaping import Reaper
+from scheduler.delivery.renewal import Renewer, renewal, renewal_timeout
+from scheduler.delivery.retention import Retention
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Status
@@ -299,7 +304,7 @@ def test_an_outage_that_goes_on_extends_the_respite(store: FlakyStore, clock: Fa
 def test_a_large_crash_is_reaped_in_bounded_bites_without_a_pause(
     store: FlakyStore, clock: FakeClock, reaper: Reaper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maintenance, "LIMIT", 4)
+    monkeypatch.setattr(reaping, "LIMIT", 4)
     store.add(10)
     crash_with_everything_due(store, clock)
     assert [reaper.tick() for _ in range(3)] == [0, 0, 1]
@@ -355,7 +360,7 @@ def test_a_call_that_failed_is_made_again_the_next_time(store: FlakyStore, telem
 def test_while_there_is_more_to_forget_it_does_not_pause(
     store: FlakyStore, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maintenance, "LIMIT", 4)
+    monkeypatch.setattr(retention, "LIMIT", 4)
     f = Finished(store, telemetry, WIDE._replace(max_count=0))
     f.finish(10)
     assert [f.retention.tick() for _ in range(3)] == [0, 0, 1]

@@ -16,10 +16,10 @@ from scheduler.api.http.services import Services
 from scheduler.api.http.slow_clients import SlowClients
 from scheduler.api.ops.last_reports import LastReports
 from scheduler.api.v1.models import CHANNELS
-from scheduler.clock import Clock
+from scheduler.clock import Clock, RedisTime
 from scheduler.config.reading import Settings
-from scheduler.delivery.in_flight import RedisTime
-from scheduler.delivery.maintenance import Heartbeat, Maintenance
+from scheduler.delivery.heartbeat import Heartbeat
+from scheduler.delivery.maintenance import Maintenance
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.notices import Outage
 from scheduler.logs.sinks import ServiceLog

@@ -10,9 +10,8 @@ from flask import current_app
 
 from scheduler.api.http.slow_clients import SlowClients
 from scheduler.api.ops.last_reports import LastReports
-from scheduler.clock import Clock
+from scheduler.clock import Clock, RedisTime
 from scheduler.config.reading import Settings
-from scheduler.delivery.in_flight import RedisTime
 from scheduler.logs.sinks import ServiceLog
 from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry

@@ -1,0 +1,68 @@
+"""The heartbeat of a process: that it is alive, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scheduler.clock import Clock, RedisTime
+from scheduler.logs.sinks import ServiceLog
+from scheduler.store import MessageStore
+from scheduler.telemetry.figures import Telemetry
+from scheduler.telemetry.skew import ClockWatch
+
+_FORGET_SERVERS_MS = 900_000
+"""A process that has not reported for 15 minutes has left the last chart."""
+
+
+class Heartbeat:
+    """Reports that this process is alive, and its figures."""
+
+    name = "beat"
+
+    def __init__(
+        self,
+        store: MessageStore,
+        process: str,
+        telemetry: Telemetry,
+        describe: Callable[[], Mapping[str, Any]],
+        *,
+        every: float,
+        clock: Clock,
+        log: ServiceLog,
+        redis_time: RedisTime | None = None,
+    ) -> None:
+        """``describe``: what else to report, asked for at every beat.  ``redis_time`` is told the time each time."""
+        self._store = store
+        self._process = process
+        self._telemetry = telemetry
+        self._describe = describe
+        self._every = every
+        self._clock = clock
+        self._redis_time = redis_time
+        self._clocks = ClockWatch(clock, telemetry, log)
+        self._reported = -1
+        self._cleaned = clock.monotonic()
+
+    def tick(self) -> float:
+        history = self._telemetry.history()
+        newest = history[-1][0] if history else 0
+        changed = newest != self._reported
+        report = self._report()
+        asked_at = self._clock.monotonic()
+        redis_ms = self._store.beat(self._process, report, history if changed else None)
+        if self._redis_time is not None:
+            self._redis_time.heard(redis_ms)
+        self._clocks.heard(redis_ms, asked_at)
+        self._reported = newest
+        if self._clock.monotonic() - self._cleaned >= 60:
+            self._cleaned = self._clock.monotonic()
+            self._store.forget_servers(_FORGET_SERVERS_MS)
+        return self._every
+
+    def _report(self) -> dict[str, Any]:
+        report = {**self._telemetry.snapshot(), **self._describe()}
+        if (skew_ms := self._clocks.skew_ms) is not None:
+            report["clock_skew_ms"] = round(skew_ms)
+            report["gauges"] = {**report.get("gauges", {}), "scheduler_clock_skew_seconds": round(skew_ms / 1000, 3)}
+        return report

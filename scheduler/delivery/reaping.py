@@ -1,0 +1,86 @@
+"""Reaping: a message whose lock expired (its server stopped answering) goes back to ``scheduled`` or to ``dead``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scheduler.clock import Clock, RedisTime
+from scheduler.errors import StoreUnavailable
+from scheduler.logs.sinks import ServiceLog
+from scheduler.store import MessageStore
+from scheduler.telemetry.figures import Telemetry
+
+LIMIT = 1000
+"""Messages per script call: about 5 ms of Redis's time."""
+
+
+class Reaper:
+    """Returns messages whose lock expired.  Every server reaps for all.
+
+    For a thread of its own: it waits for nodes of a cluster that hang, and finds out when they answer again.
+    """
+
+    name = "reap"
+
+    def __init__(
+        self,
+        store: MessageStore,
+        *,
+        every: float,
+        lock_seconds: float,
+        clock: Clock,
+        redis_time: RedisTime,
+        log: ServiceLog,
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._every = every
+        self._lock_seconds = lock_seconds
+        self._clock = clock
+        self._redis_time = redis_time
+        self._log = log
+        self._telemetry = telemetry
+        self._all = range(len(store.partitions))
+        self._held: dict[int, float] = {}
+        self._expected: float | None = None
+
+    def tick(self) -> float:
+        now = self._clock.monotonic()
+        # The whole process was stopped, and perhaps the machine: the owners had no better time.
+        if self._expected is not None and now - self._expected > self._lock_seconds / 3:
+            self._hold(self._all, now)
+        held = [partition for partition, until in self._held.items() if now < until]
+        try:
+            reaped = self._store.reap(LIMIT, self._not_after, held)
+        except StoreUnavailable:
+            self._hold(self._all, self._clock.monotonic())
+            raise
+        finally:
+            # From its end: a node that hangs takes a time limit, and says nothing about the others.
+            self._expected = self._clock.monotonic() + self._every
+        self._hold(reaped.away, self._clock.monotonic())
+        for where, n in (("scheduled", reaped.scheduled), ("dead", reaped.dead)):
+            if n:
+                self._telemetry.count("scheduler_reaped", n, to=where)
+                self._log.error(f"reaped {n} messages of a server that stopped answering: now {where}")
+        if reaped.error:
+            raise reaped.error
+        return 0.0 if reaped.scheduled + reaped.dead >= LIMIT else self._every
+
+    def _hold(self, partitions: Iterable[int], now: float) -> None:
+        """Reap nothing there for a lock's life.
+
+        Locks expire while Redis is away, and their owners are alive all the same: they get the time to renew and to
+        settle before anybody takes their messages.
+        """
+        self._held.update(dict.fromkeys(partitions, now + self._lock_seconds))
+
+    def _not_after(self) -> int | None:
+        """The moment from which a reap must not be carried out any more, by Redis's clock.
+
+        Redis may hold a call up and carry it out in the end (CLIENT PAUSE, a slow disk, a machine that swaps), or step
+        its clock: then the owners' renewals were held up too.  They have more than a third of a lock's life to spare.
+        """
+        if not self._redis_time.known:
+            return None
+        return round(self._redis_time.now_ms() + self._lock_seconds * 1000 / 3)

@@ -1,0 +1,53 @@
+"""Retention: finished messages beyond the limits are deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from scheduler.store import Limits, MessageStore
+from scheduler.telemetry.figures import Telemetry
+
+LIMIT = 1000
+"""Messages per script call: about 5 ms of Redis's time."""
+
+
+class Retention:
+    """Deletes finished messages beyond the limits."""
+
+    name = "trim"
+
+    def __init__(
+        self,
+        store: MessageStore,
+        limits: Mapping[Literal["done", "dead"], Limits],
+        *,
+        every: float,
+        finished: Callable[[], int],
+        telemetry: Telemetry,
+    ) -> None:
+        """``finished``: how many messages ended in this process so far."""
+        self._store = store
+        self._limits = limits
+        self._every = every
+        self._finished = finished
+        self._telemetry = telemetry
+        self._seen = -1
+        self._quiet = 0
+
+    def tick(self) -> float:
+        finished = self._finished()
+        # With nothing new to delete only age and what other servers finished are left: that can wait 30 times as long,
+        # and an idle service stays below five commands a second.
+        if finished == self._seen and self._quiet < 30:
+            self._quiet += 1
+            return self._every
+        full = False
+        for which, limits in self._limits.items():
+            deleted = self._store.trim(which, limits, LIMIT)
+            full = full or deleted >= LIMIT
+            if deleted:
+                self._telemetry.count("scheduler_trimmed", deleted, set=which)
+        # Only now: a call that failed is tried again, and does not count as done for the next 30 times.
+        self._seen, self._quiet = (-1 if full else finished), 0
+        return 0.0 if full else self._every
