@@ -30,6 +30,7 @@ from scheduler.delivery.reaping import Reaper
 from scheduler.delivery.redis_memory import MemoryWatch
 from scheduler.delivery.renewal import Renewer, renewal, renewal_timeout
 from scheduler.delivery.retention import Retention
+from scheduler.delivery.served import ServedWatch
 from scheduler.delivery.workers import Workers
 from scheduler.errors import RedisAway, StartCancelled, StoreUnavailable
 from scheduler.events import EventServer
@@ -278,6 +279,7 @@ class _Delivery:
                 ),
                 self._held_back,
                 MemoryWatch(store, log),
+                ServedWatch(store, log, heartbeat_seconds=plan.heartbeat_seconds),
             ],
             clock,
             log,

@@ -1,5 +1,5 @@
 // Speaks the service's contract with made-up data, so that the dashboard can be worked on alone:
-//   node mock/server.mjs [port] [scenario]     scenarios: healthy idle paused dead-growing hanging held-back redis-full no-scheduler redis-away token
+//   node mock/server.mjs [port] [scenario]     scenarios: healthy idle paused dead-growing hanging held-back unserved redis-full no-scheduler redis-away token
 // Serves the built files too, under the service's own Content-Security-Policy.
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';

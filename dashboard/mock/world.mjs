@@ -225,6 +225,12 @@ export class World {
     };
   }
 
+  lanes() {
+    if (this.scenario !== 'unserved') return [];
+    const oldest_due_age_ms = Date.now() - this.startedAt;
+    return [{ lane: 'job:transcode', scheduled: 41, due: 12, oldest_due_age_ms, served: false }];
+  }
+
   stats() {
     const now = Date.now();
     const count = (status) => [...this.messages.values()].filter((m) => m.status === status).length;
@@ -251,6 +257,7 @@ export class World {
       finished_bytes: this.extra * 3_100,
       oldest_due_age_ms: due.length ? now - Math.min(...due.map((m) => m.due_at_ms)) : null,
       held_back: this.heldBack(),
+      lanes: this.lanes(),
       next_due_at: Number.isFinite(next) ? iso(next) : null,
       throughput: {
         delivered_per_s: last.delivered / 10,

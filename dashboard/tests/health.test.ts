@@ -79,6 +79,26 @@ describe('the health sentence', () => {
     expect(notes({ ...HEALTHY, held_back }, 'held-back')).toEqual([]);
   });
 
+  it('names the lanes that no server serves, and takes a server that restarts for none of it', () => {
+    const lane = (name: string, oldest_due_age_ms: number | null, served = false) => ({
+      lane: name,
+      scheduled: 3,
+      due: 2,
+      oldest_due_age_ms,
+      served,
+    });
+    const lanes = [lane('job:slow', 60_000), lane('webhook', 7_000, true), lane('echo', 900), lane('job:later', null)];
+    const found = health({ lanes, oldest_due_age_ms: 60_000, due: 7 });
+    expect(found).toMatchObject({ code: 'unserved', level: 'warn' });
+    expect(found.headline).toBe('No living server serves job:slow: 2 messages are due, the oldest for 1 min.');
+    expect(health({ lanes: lanes.slice(1) }).code).toBe('waiting');
+    const many = ['a', 'b', 'c', 'd', 'e'].map((name) => lane(name, 60_000));
+    expect(health({ lanes: many }).headline).toMatch(/serves a, b, c and 2 more lanes: 10 messages are due/);
+    const note = notes({ ...HEALTHY, lanes }, 'paused').map((one) => one.text);
+    expect(note).toEqual(['No living server serves job:slow: what is due there waits.']);
+    expect(notes({ ...HEALTHY, lanes }, 'unserved')).toEqual([]);
+  });
+
   it('says that Redis is full, and not that it is about to be', () => {
     const redis = { full: true, used_memory: 1_048_576, maxmemory: 1_048_576, maxmemory_policy: 'noeviction' };
     expect(health({ redis })).toMatchObject({ code: 'redis-full', level: 'bad' });

@@ -14,9 +14,20 @@ from scheduler.store.changing import Changing
 from scheduler.store.claiming import Flight
 from scheduler.store.reading import Reading
 from scheduler.store.registry import Registry
-from scheduler.store.results import Changes, Claimed, Counts, Limits, Page, Reaped, Scheduled
+from scheduler.store.results import Changes, Claimed, Counts, LaneCounts, Limits, Page, Reaped, Scheduled
 
-__all__ = ["Changes", "Claimed", "Counts", "Limits", "MessageStore", "Page", "Reaped", "Scheduled", "store_for"]
+__all__ = [
+    "Changes",
+    "Claimed",
+    "Counts",
+    "LaneCounts",
+    "Limits",
+    "MessageStore",
+    "Page",
+    "Reaped",
+    "Scheduled",
+    "store_for",
+]
 
 
 class MessageStore(Accepting, Reading, Changing, Flight, Registry):

@@ -50,6 +50,7 @@ class TestHealth:
             "schedulers": 1,
             "paused": False,
             "partitions_away": 0,
+            "warnings": [],
         }
 
     def test_paused_is_well(self, api: Api) -> None:
@@ -127,6 +128,18 @@ class TestHealth:
         if status == 503:
             assert answer.json["message"] == "Messages have been due for 61 s, and no attempt has ended for a minute."
 
+    def test_what_nobody_serves_is_a_warning_and_no_failure(self, api: Api, clock: FakeClock) -> None:
+        api.message(delay=None)
+        clock.advance(61)
+        beat(api, lanes=["webhook"])
+        answer = api.get("/health")
+        assert answer.status_code == 200
+        assert answer.json["warnings"] == [
+            "1 message is due in the lane echo, the first for 61 s, and no living server serves it."
+        ]
+        beat(api, "other", lanes=["echo"])
+        assert api.get("/health").status_code == 503, "of a lane that is served it is a standstill"
+
     def test_redis_away(self, clock: FakeClock) -> None:
         answer = Api(clock, store=AwayStore()).get("/health")
         assert answer.status_code == 503
@@ -163,6 +176,22 @@ class TestMetrics:
             'scheduler_scheduled{priority="low"} 0.0',
             "scheduler_oldest_due_age_seconds 2.5",
             "scheduler_paused 0.0",
+        ):
+            assert line in lines
+
+    def test_counts_of_each_lane(self, api: Api, clock: FakeClock) -> None:
+        api.message(delay=None)
+        api.message(webhook={"url": "https://a.example/"})
+        clock.advance(2.5)
+        beat(api, lanes=["webhook"])
+        lines = api.get("/metrics").text.splitlines()
+        for line in (
+            'scheduler_lane_due{lane="echo"} 1.0',
+            'scheduler_lane_due{lane="webhook"} 0.0',
+            'scheduler_lane_oldest_due_age_seconds{lane="echo"} 2.5',
+            'scheduler_lane_oldest_due_age_seconds{lane="webhook"} 0.0',
+            'scheduler_lane_served{lane="echo"} 0.0',
+            'scheduler_lane_served{lane="webhook"} 1.0',
         ):
             assert line in lines
 

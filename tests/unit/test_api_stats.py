@@ -11,7 +11,7 @@ from scheduler.message import Outcome
 from scheduler.telemetry.figures import Telemetry
 from tests.support.api import SERVER, Api
 from tests.support.clock import START_MS, FakeClock
-from tests.support.store import take
+from tests.support.store import message, take
 
 REDIS = {
     "version": "7.4.6",
@@ -101,6 +101,25 @@ class TestStats:
         assert clock.now_ms() - claim.due_at == 240_000, "lateness counts from the moment that was asked for"
         api.store.settle([Outcome(claim, "ack", lateness_ms=240_000)])
         assert stats(api)["held_back"]["messages"] == 0
+
+    def test_lanes_and_who_serves_them(self, api: Api, clock: FakeClock) -> None:
+        api.message(delay=None)
+        api.message()
+        api.message(webhook={"url": "https://a.example/"})
+        clock.advance(2)
+        beat(api, lanes=["webhook"])
+        assert stats(api)["lanes"] == [
+            {"lane": "echo", "scheduled": 2, "due": 1, "oldest_due_age_ms": 2000, "served": False},
+            {"lane": "webhook", "scheduled": 1, "due": 0, "oldest_due_age_ms": None, "served": True},
+        ]
+        beat(api, "of an older version")
+        assert all(lane["served"] for lane in stats(api)["lanes"])
+
+    def test_a_hundred_lanes_are_told_of_at_most(self, api: Api) -> None:
+        of_type = [message(f"m{n}", channel="job", type=f"t{n}") for n in range(101)]
+        api.store.schedule(of_type)
+        assert len(stats(api)["lanes"]) == 100
+        assert api.get("/metrics").text.count("scheduler_lane_due{") == 100
 
     def test_clocks_of_the_servers(self, api: Api) -> None:
         beat(api, clock_skew_ms=-3_600_000)

@@ -47,6 +47,7 @@ def samples(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict
     api.store.beat(
         "here/scheduler", {"role": "scheduler", "progress_age_ms": 0, "gauges": gauges, **figures.snapshot()}
     )
+    api.message()  # a lane in which something waits
     api.get("/v1/stats")
     found: dict[str, dict[str, set[str]]] = {}
     for family in text_string_to_metric_families(api.get("/metrics").text):

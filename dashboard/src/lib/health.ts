@@ -1,6 +1,6 @@
 import { formatBytes, formatCount, formatRate, plural } from './format';
 import { formatCountdown, formatSpan, parseMoment } from './time';
-import type { HeldBack, ServerInfo, Stats } from './types';
+import type { HeldBack, LaneInfo, ServerInfo, Stats } from './types';
 
 /** A server that has not reported for so long is taken for dead (ms); servers report every second or so. */
 export const STALE_BEAT_MS = 10_000;
@@ -13,6 +13,8 @@ const DEAD_SHARE = 0.01;
 /** From so many deliveries per second on, their rate says more than the moment of the next. */
 const STEADY_PER_S = 1;
 const MEMORY_WARNING = 0.9;
+/** So many lanes are named in a sentence. */
+const NAMED_LANES = 3;
 /** From so far apart on clocks disagree (ms), as the service itself warns. */
 export const SKEW_MS = 1_000;
 
@@ -79,6 +81,7 @@ export function assess(input: HealthInput): Health {
     full(stats) ??
     paused(stats) ??
     deadGrowing(stats, trend) ??
+    unserved(stats) ??
     heldBack(stats) ??
     behind(stats) ??
     late(stats) ??
@@ -199,6 +202,34 @@ function isMany(stats: Stats, trend: DeadTrend): boolean {
   return trend.added / (trend.added + delivered) >= DEAD_SHARE;
 }
 
+/** Lanes whose messages have been due for a while and that no living server delivers. */
+function unservedLanes(stats: Stats): LaneInfo[] {
+  return (stats.lanes ?? []).filter((lane) => !lane.served && (lane.oldest_due_age_ms ?? 0) >= BEHIND_MS);
+}
+
+/** What is due waits for a server that does not come. */
+function unserved(stats: Stats): Health | null {
+  const lanes = unservedLanes(stats);
+  if (lanes.length === 0) return null;
+  const due = lanes.reduce((sum, lane) => sum + lane.due, 0);
+  const age = Math.max(...lanes.map((lane) => lane.oldest_due_age_ms ?? 0));
+  return {
+    code: 'unserved',
+    level: 'warn',
+    headline: `No living server serves ${namesOf(lanes)}: ${plural(due, 'message is', 'messages are')} due, the oldest for ${formatSpan(age)}.`,
+    detail: `Nothing is lost. All else is delivered at ${formatRate(stats.throughput?.delivered_per_s)} per second.`,
+    remedy:
+      'Start a server that serves it: with its job type in Jobs.Modules, and in Scheduler.Serves where that is set. ' +
+      'Or cancel what nobody is to deliver.',
+  };
+}
+
+function namesOf(lanes: LaneInfo[]): string {
+  const more = lanes.length - NAMED_LANES;
+  const names = lanes.slice(0, NAMED_LANES).map((lane) => lane.lane);
+  return more > 0 ? `${names.join(', ')} and ${plural(more, 'more lane')}` : names.join(', ');
+}
+
 /** The oldest of what is due waits for a destination and not for us. */
 function heldBack(stats: Stats): Health | null {
   const held = stats.held_back;
@@ -311,6 +342,8 @@ export function notes(stats: Stats | null, code: string): Note[] {
     }
   }
   const more = [...clockNotes(stats.servers ?? []), ...logNotes(stats.servers ?? [])];
+  const lanes = code === 'unserved' || code === 'no-scheduler' ? [] : unservedLanes(stats);
+  if (lanes.length > 0) more.push(`No living server serves ${namesOf(lanes)}: what is due there waits.`);
   if (stats.held_back?.messages && code !== 'held-back') more.push(heldBackNote(stats.held_back));
   return [...found, ...[...more, ...redisNotes(stats.redis, code)].map((text) => ({ text }))];
 }

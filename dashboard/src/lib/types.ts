@@ -113,6 +113,17 @@ export interface HeldBack {
   }[];
 }
 
+/** What waits for one channel, or for one job type. */
+export interface LaneInfo {
+  /** `echo`, `webhook`, or `job:` and the name of the handler. */
+  lane: string;
+  scheduled: number;
+  due: number;
+  oldest_due_age_ms?: number | null;
+  /** Whether a living server delivers it. */
+  served: boolean;
+}
+
 export interface Stats {
   redis_time?: string | number | null;
   paused?: boolean;
@@ -125,6 +136,8 @@ export interface Stats {
   retrying: number;
   oldest_due_age_ms?: number | null;
   held_back?: HeldBack;
+  /** Those in which something waits, 100 at most. */
+  lanes?: LaneInfo[];
   next_due_at?: string | null;
   throughput?: { delivered_per_s?: number; failed_per_s?: number; accepted_per_s?: number };
   lateness_ms?: { p50?: number | null; p99?: number | null };

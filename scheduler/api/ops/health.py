@@ -18,6 +18,7 @@ from scheduler.api.http.services import Services, services
 from scheduler.api.v1.answers import HealthOut, RootOut
 from scheduler.api.v1.control import alive, failure, oldest_due_age_ms, patience_ms, silent_ms
 from scheduler.config.reading import Settings
+from scheduler.delivery import served
 from scheduler.delivery.redis_memory import FULL_MEANS
 from scheduler.errors import StoreUnavailable
 from scheduler.message import Priority
@@ -56,11 +57,20 @@ def health() -> Response:
     well = schedulers_alive(servers, here.settings)
     if not well:
         return _ill(_why_none(servers, here.settings), HTTPStatus.SERVICE_UNAVAILABLE)
-    if stuck := standstill(alive(servers, here.settings), counts):
+    living = alive(servers, here.settings)
+    if stuck := standstill(living, counts):
         return _ill(stuck, HTTPStatus.SERVICE_UNAVAILABLE)
     if full:
         return _ill(FULL_MEANS, HTTPStatus.SERVICE_UNAVAILABLE)
-    return answer({"status": "success", "message": "server is ok!", "schedulers": well, **_state(counts)})
+    return answer(
+        {
+            "status": "success",
+            "message": "server is ok!",
+            "schedulers": well,
+            **_state(counts),
+            "warnings": served.warnings(counts, living.values()),
+        }
+    )
 
 
 def _state(counts: Counts) -> dict[str, Any]:
@@ -91,11 +101,12 @@ def standstill(living: dict[str, dict[str, Any]], counts: Counts) -> str | None:
     """Words for a service whose messages are due while nothing ends; None while all is well.
 
     What is held back does not count: one endpoint that hangs is no fault of the service.  Nor does what waits for jobs
-    that run for long: to restart the server would end them too.
+    that run for long: to restart the server would end them too.  Nor what no server serves: a restart brings none.
     """
-    if counts.paused or counts.oldest_due_at is None or any(one.get("working") for one in living.values()):
+    lanes = served.shown_lanes(counts, living.values())
+    age_ms = max((lane.due_for_ms(counts.redis_ms) or 0 for lane in lanes if lane.served), default=0)
+    if counts.paused or any(one.get("working") for one in living.values()):
         return None
-    age_ms = counts.redis_ms - counts.oldest_due_at
     if age_ms <= STANDSTILL_MS or telemetry.ended_lately(living, counts.redis_ms):
         return None
     return f"Messages have been due for {age_ms / 1000:.0f} s, and no attempt has ended for a minute."
@@ -138,6 +149,7 @@ class _Figures(Collector):
         yield GaugeMetricFamily("scheduler_redis_up", "1 while Redis answers this process.", value=float(bool(found)))
         if found is not None:
             yield from _of_store(found[0])
+            yield from _of_lanes(found[0], alive(reports, here.settings))
             yield from _of_redis(found[1])
 
 
@@ -169,6 +181,23 @@ def _of_store(counts: Counts) -> Iterator[Metric]:
         "Parts of a Redis Cluster that do not answer; their messages are not counted.",
         value=counts.partitions_away,
     )
+
+
+def _of_lanes(counts: Counts, living: dict[str, dict[str, Any]]) -> Iterator[Metric]:
+    due = GaugeMetricFamily("scheduler_lane_due", "Messages whose moment has come, by lane.", labels=["lane"])
+    age = GaugeMetricFamily(
+        "scheduler_lane_oldest_due_age_seconds",
+        "For how long the first message that is due in a lane has been; 0 when none is due.",
+        labels=["lane"],
+    )
+    has_server = GaugeMetricFamily(
+        "scheduler_lane_served", "1 where a living server delivers the lane, 0 where none does.", labels=["lane"]
+    )
+    for lane in served.shown_lanes(counts, living.values())[: served.MOST_SHOWN]:
+        due.add_metric([lane.name], lane.counts.due)
+        age.add_metric([lane.name], (lane.due_for_ms(counts.redis_ms) or 0) / 1000)
+        has_server.add_metric([lane.name], lane.served)
+    yield from (due, age, has_server)
 
 
 def _of_redis(info: dict[str, Any]) -> Iterator[Metric]:

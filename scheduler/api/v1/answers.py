@@ -204,6 +204,16 @@ class HeldBackOut(_Answer):
     destinations: list[DestinationOut] = Field(description="At most 20, those that put off most first.")
 
 
+class LaneOut(_Answer):
+    """What waits for one channel, or for one job type."""
+
+    lane: str = Field(description="echo, webhook, or job: and the name of the handler.")
+    scheduled: int
+    due: int = Field(description="Those of scheduled whose moment has come.")
+    oldest_due_age_ms: int | None = Field(description="For how long the first of them has been due.")
+    served: bool = Field(description="Whether a living server delivers this lane.")
+
+
 class StatsOut(_Answer):
     """The service at a glance."""
 
@@ -222,6 +232,9 @@ class StatsOut(_Answer):
         description="How long the message that waits longest for an attempt has been due, those held back included."
     )
     held_back: HeldBackOut
+    lanes: list[LaneOut] = Field(
+        description="Lanes in which something waits, 100 at most: first what is due and has no server, then most due."
+    )
     next_due_at: Moment | None
     finished_bytes: int
     throughput: ThroughputOut
@@ -313,6 +326,7 @@ class HealthOut(_Answer):
     schedulers: int = Field(description="Scheduler processes that make progress.")
     paused: bool
     partitions_away: int = Field(description="Parts of a Redis Cluster that do not answer; the others go on.")
+    warnings: list[str] = Field(description="Lanes with messages that are due and that no living server serves.")
 
 
 class RootOut(_Answer):

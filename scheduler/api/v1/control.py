@@ -17,6 +17,7 @@ from scheduler.api.v1.answers import PausedOut, PreviewOut, StatsOut
 from scheduler.api.v1.convert import due_at
 from scheduler.api.v1.models import PreviewIn
 from scheduler.config.reading import Settings
+from scheduler.delivery import served
 from scheduler.message import Priority
 from scheduler.store import Counts
 from scheduler.telemetry import figures as telemetry
@@ -52,11 +53,13 @@ def stats() -> Response:
     counts = here.store.counts()
     known = here.store.servers()
     living = alive(known, here.settings)
+    lanes = served.shown_lanes(counts, living.values())
     return answer(
         {
             **_counts(counts),
             **telemetry.summary(living, counts.redis_ms),
             "held_back": _held_back(living, counts),
+            "lanes": [_lane(lane, counts) for lane in lanes[: served.MOST_SHOWN]],
             "history": telemetry.history_points(here.store.history().values(), counts.redis_ms),
             "servers": [
                 _server(name, known[name], here.settings) for name in sorted(known) if known[name]["age_ms"] <= SHOWN_MS
@@ -88,8 +91,8 @@ def preview() -> Response:
 
 
 def silent_ms(settings: Settings) -> float:
-    """A process that has not reported for longer is not alive: three heartbeats."""
-    return 3 * settings.scheduler.heartbeat_seconds * 1000
+    """A process that has not reported for longer is not alive."""
+    return served.SILENT_BEATS * settings.scheduler.heartbeat_seconds * 1000
 
 
 def alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -> dict[str, dict[str, Any]]:
@@ -134,6 +137,16 @@ def _held_back(living: dict[str, dict[str, Any]], counts: Counts) -> dict[str, A
         "messages": counts.held_back,
         "oldest_age_ms": max(0, counts.redis_ms - oldest) if oldest is not None else None,
         "destinations": telemetry.destinations(living, counts.redis_ms),
+    }
+
+
+def _lane(lane: served.ShownLane, counts: Counts) -> dict[str, Any]:
+    return {
+        "lane": lane.name,
+        "scheduled": lane.counts.scheduled,
+        "due": lane.counts.due,
+        "oldest_due_age_ms": lane.due_for_ms(counts.redis_ms),
+        "served": lane.served,
     }
 
 
