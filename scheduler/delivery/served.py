@@ -74,7 +74,7 @@ def _sentence(lane: ShownLane, redis_ms: int) -> str:
 
 
 class ServedWatch:
-    """Says in the log what waits for a server that does not come.  A ``scheduler.maintenance.Task``."""
+    """Says in the log what waits for a server that does not come.  A ``scheduler.delivery.maintenance.Task``."""
 
     name = "look for lanes that nobody serves"
 
