@@ -77,7 +77,7 @@ def test_the_log_holds_one_line_per_attempt(service: Service) -> None:
 
 
 def test_the_private_redis_killed_is_started_again_and_nothing_accepted_is_lost(service: Service) -> None:
-    redis_server = next(p for p in service.children() if "redis" in p.name())
+    redis_server = service.private_redis()
     ids = service.schedule([{"message": f"survives {n}", "delay": 1} for n in range(500)])
     redis_server.kill()
     service.stdout.wait("all printed", lambda lines: sum("survives" in line.text for line in lines) >= 500, 30)
@@ -89,7 +89,7 @@ def test_the_private_redis_killed_is_started_again_and_nothing_accepted_is_lost(
 
 
 def test_health_says_so_while_redis_is_away_and_when_it_is_back(service: Service) -> None:
-    redis_server = next(p for p in service.children() if "redis" in p.name())
+    redis_server = service.private_redis()
     redis_server.suspend()
     try:
         answer = wait_for("ill", lambda: a if (a := service.get("/health")).status == 503 else None, 30)

@@ -25,7 +25,7 @@ from scheduler.redis_server.private import socket_path
 from tests.chaos.ledger import Ledger
 from tests.chaos.receiver import Receiver
 from tests.support.page import write_section
-from tests.support.service import ROOT, Service, store_at
+from tests.support.service import ROOT, Service, is_redis, store_at
 
 BLOCKS = 10
 """Samples are averaged in so many blocks: neighbours resemble each other, and a line through all of them would seem
@@ -125,7 +125,7 @@ def measure(service: Service, seconds: float) -> dict[str, list[tuple[float, flo
 def _by_name(service: Service) -> dict[str, psutil.Process]:
     found = {"scheduler": psutil.Process(service.pid)}
     for process in service.children():
-        name = "redis" if "redis" in process.name() else "http"
+        name = "redis" if is_redis(process) else "http"
         found[name if name not in found else f"{name} {len(found)}"] = process
     return found
 

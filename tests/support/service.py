@@ -89,6 +89,11 @@ class Output:
                     self._changed.notify_all()
 
 
+def is_redis(process: psutil.Process) -> bool:
+    """Return whether a process is a Redis or Valkey server."""
+    return process.name() in ("redis-server", "valkey-server")
+
+
 class Service:
     """One server.  ``start`` and ``stop``, ``kill`` may be repeated: the folder, and with it the messages, stays.
 
@@ -208,6 +213,12 @@ class Service:
             return found
         except psutil.NoSuchProcess:
             return []
+
+    def private_redis(self) -> psutil.Process:
+        """Return the process of its private Redis; AssertionError when it runs none."""
+        found = [process for process in self.children() if is_redis(process)]
+        assert len(found) == 1, found
+        return found[0]
 
     def __enter__(self) -> Service:
         try:
