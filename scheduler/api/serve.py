@@ -18,9 +18,9 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from scheduler.api.http.runtime import ApiRuntime
 from scheduler.api.http.server_log import CONFIGURATION, ServerLog
 from scheduler.api.processes import SETTINGS_VARIABLE, STOP_SECONDS, exit_with_parent, listening_address
+from scheduler.api.runtime import ApiRuntime
 from scheduler.clock import SystemClock
 from scheduler.config.reading import Settings, secrets_of
 from scheduler.jobs import load

@@ -93,6 +93,15 @@ class Counts:
     partitions_away: int = 0
     """Partitions that did not answer, and whose messages are not counted."""
 
+    @property
+    def oldest_due_age_ms(self) -> int | None:
+        """For how long, in ms, the message that waits longest for an attempt has been due; None when none is due.
+
+        One that back-pressure put off counts from the moment before: its due_at says when it will be looked at again.
+        """
+        moments = [at for at in (self.oldest_due_at, self.oldest_held_at) if at is not None]
+        return max(0, self.redis_ms - min(moments)) if moments else None
+
 
 class Reaped(NamedTuple):
     """What ``reap`` did."""

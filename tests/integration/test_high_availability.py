@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from scheduler.api.http.runtime import ApiRuntime
+from scheduler.api.runtime import ApiRuntime
 from scheduler.clock import SystemClock
 from scheduler.config.reading import Settings
 from scheduler.errors import Conflict, NotFound, ServiceError, StartError, StoreUnavailable

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 
-from scheduler.api.v1.control import failure, patience_ms
+from scheduler.api.ops.health import failure, patience_ms
 from scheduler.errors import StartError
 from scheduler.message import Message, Status
 from scheduler.store.keys import SERVERS

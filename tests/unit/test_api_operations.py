@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.api.http.runtime import ApiRuntime
 from scheduler.api.http.services import Services, services
+from scheduler.api.runtime import ApiRuntime
 from scheduler.config.reading import Settings
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.sinks import adapt

@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scheduler.api.v1.control import SHOWN_MS
+from scheduler.api.ops.stats import SHOWN_MS
 from scheduler.config.reading import DEFAULT_PATH, Settings, load_settings, masked, secrets_of
 from scheduler.config.settings import ApiSettings, RedisSettings, ServerSettings, every_setting
 from scheduler.delivery.heartbeat import _FORGET_SERVERS_MS

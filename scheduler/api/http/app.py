@@ -15,15 +15,18 @@ from scheduler.api.http.services import Services
 from scheduler.api.http.sites import site_check
 from scheduler.api.kept import echo, jobs
 from scheduler.api.kept import schedule as tasks
-from scheduler.api.ops import health
-from scheduler.api.v1 import control, dead_letters, messages
+from scheduler.api.ops import health, metrics, stats
+from scheduler.api.v1 import dead_letters, messages, pause, preview
 
 _BLUEPRINTS = (
     echo.blueprint,
     messages.blueprint,
     dead_letters.blueprint,
-    control.blueprint,
+    pause.blueprint,
+    preview.blueprint,
+    stats.blueprint,
     health.blueprint,
+    metrics.blueprint,
     tasks.blueprint,
     jobs.blueprint,
     dashboard.blueprint,

@@ -53,6 +53,8 @@ class Operation:
 
     summary: str
     tag: str
+    name: str | None
+    """The operationId; None: it follows from the names of the module and of the view."""
     answer: type[BaseModel] | None
     status: int
     errors: tuple[int, ...]
@@ -76,6 +78,7 @@ def operation(
     summary: str,
     *,
     tag: str,
+    name: str | None = None,
     answer: type[BaseModel] | None,
     status: int = 200,
     errors: Sequence[int] = (),
@@ -88,12 +91,16 @@ def operation(
     links: Sequence[str] = (),
     link: tuple[str, str] = ("id", "id"),
 ) -> Callable[[View], View]:
-    """Document a view.  ``answer`` None: plain text only.  ``errors``: statuses beside those that all may give."""
+    """Document a view.  ``answer`` None: plain text only.  ``errors``: statuses beside those that all may give.
+
+    ``name``: the operationId of a view that has moved: generated clients name their methods after it.
+    """
 
     def remember(view: View) -> View:
         OPERATIONS[view] = Operation(
             summary=summary,
             tag=tag,
+            name=name,
             answer=answer,
             status=status,
             errors=tuple(errors),
@@ -160,7 +167,7 @@ def _operation(
     rule: Rule, method: str, view: Callable[..., Any], models: set[type[BaseModel]], *, with_token: bool
 ) -> Schema:
     described = OPERATIONS[view]
-    name = rule.endpoint.replace(".", "_")
+    name = described.name or rule.endpoint.replace(".", "_")
     operation: Schema = {
         "operationId": name,
         "summary": described.summary,

@@ -10,7 +10,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from scheduler.api.http import deletions, idempotency
+from scheduler.api.http import deletion_log, idempotency
+from scheduler.api.http.accept import accept, new_ids
 from scheduler.api.http.body import is_form, read_form, read_json, to_json
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer, text
@@ -103,17 +104,9 @@ def schedule() -> Response:
     """Store an echo message due at ``time``."""
     data, body = _read()
     moment = _coming(_moment(data))
-    here = services()
-    store = here.store
     once = idempotency.of_request(request, body)
-    id = (store.idempotent_ids(once.key, 1) if once.key is not None else store.new_ids(1))[0]
-    message = NewMessage(id=id, payload=to_json(data.message).decode(), due_at=moment)
-    if once.key is None:
-        stored = store.schedule_fresh(message)
-    else:
-        stored = store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
-    if stored.id == id:
-        here.telemetry.accepted(message.channel, 1)
+    message = NewMessage(id=new_ids(1, once)[0], payload=to_json(data.message).decode(), due_at=moment)
+    stored = accept(message, once)
     if _wants_text():
         return text(SCHEDULED)
     return answer(
@@ -144,7 +137,7 @@ def cancel() -> Response:
     if not cancelled:
         return _done("error", NOT_FOUND, HTTPStatus.NOT_FOUND)
     if len(cancelled) > 1:
-        deletions.record(f"cancelled {len(cancelled)} equal messages")
+        deletion_log.record(f"cancelled {len(cancelled)} equal messages")
     shown = data.message if isinstance(data.message, str) else payload
     return _done("success", f"Message '{shown}' at time {data.time} deleted.", HTTPStatus.OK)
 

@@ -15,6 +15,7 @@ import orjson
 from flask import Blueprint, Response, request
 
 from scheduler.api.http import idempotency, rate_limits
+from scheduler.api.http.accept import accept, new_ids, stored_message
 from scheduler.api.http.body import for_handler, read_json, to_json
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
@@ -22,7 +23,6 @@ from scheduler.api.http.services import services
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.kept.job_models import JobDone, JobIn, JobOut, JobQuery, JobsOut, JobStatsOut
 from scheduler.api.v1.convert import NOW, due_at, known_type
-from scheduler.api.v1.messages import stored_message
 from scheduler.api.v1.models import ID_PATTERN, MAX_PAGE
 from scheduler.errors import Conflict, FieldError, InvalidInput, NotFound
 from scheduler.jobs import REGISTRY
@@ -101,10 +101,8 @@ def create() -> Response:
     once = idempotency.of_request(request, body)
     type, moment = known_type(data.type, "type"), _moment(data.scheduled_at)
     rate_limits.count_job(data.user_id)
-    store = here.store
-    id = (store.idempotent_ids(once.key, 1) if once.key is not None else store.new_ids(1))[0]
     message = NewMessage(
-        id=id,
+        id=new_ids(1, once)[0],
         payload=for_handler(to_json(data.payload).decode(), "payload"),
         due_at=moment,
         channel="job",
@@ -114,12 +112,7 @@ def create() -> Response:
         owner=data.user_id,
         retry=here.settings.jobs.policy(here.settings.retry),
     )
-    if once.key is None:
-        stored = store.schedule_fresh(message)
-    else:
-        stored = store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
-    if stored.id == id:
-        here.telemetry.accepted("job", 1)
+    stored = accept(message, once)
     return answer(
         _shown(stored_message(message, stored)),
         HTTPStatus.CREATED,

@@ -17,7 +17,8 @@ import orjson
 import psutil
 from flask import Blueprint, Response, current_app, request
 
-from scheduler.api.http import deletions
+from scheduler.api.http import deletion_log
+from scheduler.api.http.accept import accept
 from scheduler.api.http.body import read_json, to_json
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
@@ -150,8 +151,7 @@ def schedule() -> Response:
             jitter=False,
         ),
     )
-    here.store.schedule_fresh(message)
-    here.telemetry.accepted(_CHANNEL, 1)
+    accept(message)
     _warn_once_of_the_token(here)
     return _done(f"{PREFIX}{type}:{id}")
 
@@ -235,7 +235,7 @@ def delete(key: str) -> Response:
 
 def _purge() -> Response:
     count = services().store.purge_typed(_CHANNEL)
-    deletions.record(f"removed {count} scheduled webhook tasks; messages of other routes were left alone")
+    deletion_log.record(f"removed {count} scheduled webhook tasks; messages of other routes were left alone")
     return _done("Redis database purged successfully.")
 
 

@@ -1,6 +1,6 @@
 """The answers as models, for ``/openapi.json`` and for the tests that compare live answers with it.
 
-Answers are not built from these (present.py builds them, at a fraction of the cost): a test validates what was sent.
+Answers are not built from these (convert.py builds them, at a fraction of the cost): a test validates what was sent.
 """
 
 from __future__ import annotations

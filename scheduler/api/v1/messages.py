@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 
 from scheduler.api.http import idempotency
+from scheduler.api.http.accept import accept, accept_all, new_ids, stored_message
 from scheduler.api.http.body import read_json
 from scheduler.api.http.idempotency import Idempotency
 from scheduler.api.http.openapi import operation
@@ -22,9 +20,9 @@ from scheduler.api.kept import schedule as tasks
 from scheduler.api.v1.answers import BatchOut, MessageDetail, MessageOut, PageOut
 from scheduler.api.v1.convert import NOW, changes, message_answer, new_message, new_messages
 from scheduler.api.v1.models import ID_PATTERN, BatchIn, ListQuery, MessageIn, MessagePatch
-from scheduler.errors import FieldError, InvalidInput, NotFound, StoreUnavailable
-from scheduler.message import Message, NewMessage, Status
-from scheduler.store import Changes, Scheduled
+from scheduler.errors import FieldError, InvalidInput, NotFound
+from scheduler.message import Message, Status
+from scheduler.store import Changes
 from scheduler.when import format_ms
 
 blueprint = Blueprint("messages", __name__, url_prefix="/v1/messages")
@@ -50,50 +48,12 @@ def create() -> Response:
     data = validate(MessageIn, body)
     once = idempotency.of_request(request, body)
     idempotency.refuse_own_id(once, data.id, "id")
-    id = data.id or _new_ids(once, 1)[0]
-    message = new_message(data, id, here.now_ms(), here.settings)
-    if data.id is None and once.key is None:
-        stored = here.store.schedule_fresh(message)
-    else:
-        stored = here.store.schedule([message], idempotency_key=once.key, fingerprint=once.fingerprint)[0]
-    if stored.id == id:
-        here.telemetry.accepted(message.channel, 1)
+    message = new_message(data, data.id or new_ids(1, once)[0], here.now_ms(), here.settings)
+    stored = accept(message, once, own_id=data.id is not None)
     return answer(
         message_answer(stored_message(message, stored), here.settings),
         HTTPStatus.CREATED,
         {"Location": here.address(f"/v1/messages/{stored.id}")},
-    )
-
-
-def _new_ids(once: Idempotency, count: int) -> list[str]:
-    store = services().store
-    return store.idempotent_ids(once.key, count) if once.key is not None else store.new_ids(count)
-
-
-def stored_message(message: NewMessage, stored: Scheduled) -> Message:
-    """The message as it was accepted; one that an earlier call stored as it is now, without its attempts."""
-    here = services()
-    if stored.created_at is None:
-        # Delivered and forgotten, or Redis went away since: it was accepted all the same, and the answer must say so.
-        with suppress(NotFound, StoreUnavailable):
-            found = here.store.get(stored.id)
-            found.attempts = None
-            return found
-    created_at = stored.created_at if stored.created_at is not None else here.now_ms()
-    return Message(
-        id=stored.id,
-        status=Status.SCHEDULED,
-        channel=message.channel,
-        payload=message.payload,
-        due_at=stored.due_at,
-        priority=message.priority,
-        attempt=0,
-        created_at=created_at,
-        updated_at=created_at,
-        retry=message.retry,
-        target=message.target,
-        type=message.type,
-        owner=message.owner,
     )
 
 
@@ -114,19 +74,10 @@ def create_batch() -> Response:
     batch = validate(BatchIn, body)
     once = idempotency.of_request(request, body)
     _check_own_ids(batch, once)
-    fresh = _new_ids(once, len(batch.messages))
-    ids = [data.id or id for data, id in zip(batch.messages, fresh, strict=True)]
-    messages = new_messages(batch, ids, here.now_ms(), here.settings)
-    stored = here.store.schedule(messages, idempotency_key=once.key, fingerprint=once.fingerprint)
-    if stored[0].id == ids[0]:
-        _count_accepted(messages)
+    ids = [data.id or id for data, id in zip(batch.messages, new_ids(len(batch.messages), once), strict=True)]
+    stored = accept_all(new_messages(batch, ids, here.now_ms(), here.settings), once)
     accepted = [{"id": one.id, "due_at": format_ms(one.due_at)} for one in stored]
     return answer({"accepted": len(accepted), "messages": accepted}, HTTPStatus.CREATED)
-
-
-def _count_accepted(messages: Sequence[NewMessage]) -> None:
-    for channel, number in Counter(message.channel for message in messages).items():
-        services().telemetry.accepted(channel, number)
 
 
 def _check_own_ids(batch: BatchIn, once: Idempotency) -> None:

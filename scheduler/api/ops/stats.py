@@ -1,4 +1,4 @@
-"""``/v1/pause``, ``/v1/resume``, ``/v1/stats`` and ``/v1/preview``: the service as a whole."""
+"""``GET /v1/stats``: the service at a glance, over all servers."""
 
 from __future__ import annotations
 
@@ -8,45 +8,26 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from scheduler.access import EVENTS_PATH
-from scheduler.api.http.body import read_json
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
 from scheduler.api.http.services import Services, services
-from scheduler.api.http.validate import validate
-from scheduler.api.v1.answers import PausedOut, PreviewOut, StatsOut
-from scheduler.api.v1.convert import due_at
-from scheduler.api.v1.models import PreviewIn
+from scheduler.api.ops.health import alive, failure
+from scheduler.api.v1.answers import StatsOut
 from scheduler.config.reading import Settings
 from scheduler.delivery import served
 from scheduler.message import Priority
 from scheduler.store import Counts
 from scheduler.telemetry import figures as telemetry
-from scheduler.when import format_local, format_ms, parse_timezone
+from scheduler.when import format_ms
 
-blueprint = Blueprint("control", __name__, url_prefix="/v1")
+blueprint = Blueprint("stats", __name__, url_prefix="/v1")
 
 SHOWN_MS = 60_000
 """For how long a process that went silent is still listed: whoever looks should see that it is gone."""
 
 
-@blueprint.post("/pause")
-@operation("Stop claiming, on all servers", tag="control", answer=PausedOut)
-def pause() -> Response:
-    """No message is started until resume; accepting goes on, and what is in flight finishes."""
-    services().store.pause()
-    return answer({"paused": True})
-
-
-@blueprint.post("/resume")
-@operation("Claim again, on all servers", tag="control", answer=PausedOut)
-def resume() -> Response:
-    """The opposite of pause."""
-    services().store.resume()
-    return answer({"paused": False})
-
-
 @blueprint.get("/stats")
-@operation("Counts, lateness, throughput, servers and Redis", tag="control", answer=StatsOut)
+@operation("Counts, lateness, throughput, servers and Redis", tag="control", name="control_stats", answer=StatsOut)
 def stats() -> Response:
     """The service at a glance, over all servers."""
     here = services()
@@ -68,67 +49,6 @@ def stats() -> Response:
             "events_url": _events_url(living, here),
         }
     )
-
-
-@blueprint.post("/preview")
-@operation("Say when a message would be due", tag="control", request=PreviewIn, answer=PreviewOut, errors=(400,))
-def preview() -> Response:
-    """Takes what POST /v1/messages takes, and stores nothing."""
-    here = services()
-    data = validate(PreviewIn, read_json(request))
-    now_ms = here.now_ms()
-    asked = due_at(data.time, data.delay, data.timezone, now_ms, here.settings)
-    moment = asked if asked > 0 else now_ms - asked
-    zone = parse_timezone(data.timezone)
-    return answer(
-        {
-            "due_at": format_ms(moment),
-            "due_at_ms": moment,
-            "local": format_local(moment, zone),
-            "timezone": zone.key if zone is not None else "UTC",
-        }
-    )
-
-
-def silent_ms(settings: Settings) -> float:
-    """A process that has not reported for longer is not alive."""
-    return served.SILENT_BEATS * settings.scheduler.heartbeat_seconds * 1000
-
-
-def alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -> dict[str, dict[str, Any]]:
-    """Those of ``store.servers()`` that report."""
-    return {name: snapshot for name, snapshot in snapshots.items() if snapshot["age_ms"] <= silent_ms(settings)}
-
-
-def failure(snapshot: dict[str, Any], settings: Settings) -> str | None:
-    """Why this process of ``store.servers()`` delivered nothing at its last beat, in words; None for all others.
-
-    One that still beats but whose scheduler thread hangs delivers nothing.  Nor does one that has lost a channel: it
-    would take messages that it cannot deliver.
-    """
-    # One that finishes what it holds before it ends claims nothing more, and is well.
-    if snapshot["role"] != "scheduler" or snapshot.get("stopping"):
-        return None
-    if snapshot.get("failure"):
-        return str(snapshot["failure"])
-    stuck_ms = snapshot.get("progress_age_ms", 0)
-    return f"no progress for {stuck_ms / 1000:.0f} s" if stuck_ms > patience_ms(settings) else None
-
-
-def patience_ms(settings: Settings) -> float:
-    """For how long a scheduler thread may finish no step before something is wrong."""
-    pace = max(settings.scheduler.poll_seconds, settings.scheduler.heartbeat_seconds)
-    # A beat is up to one interval old when the next one comes.
-    return (3 * pace + settings.scheduler.heartbeat_seconds) * 1000
-
-
-def oldest_due_age_ms(counts: Counts) -> int | None:
-    """For how long, in ms, the message that waits longest for an attempt has been due; None when none is due.
-
-    One that back-pressure put off counts from the moment before: its due_at says when it will be looked at again.
-    """
-    moments = [at for at in (counts.oldest_due_at, counts.oldest_held_at) if at is not None]
-    return max(0, counts.redis_ms - min(moments)) if moments else None
 
 
 def _held_back(living: dict[str, dict[str, Any]], counts: Counts) -> dict[str, Any]:
@@ -164,7 +84,7 @@ def _counts(counts: Counts) -> dict[str, Any]:
         "finished": counts.finished,
         "paused": counts.paused,
         "partitions_away": counts.partitions_away,
-        "oldest_due_age_ms": oldest_due_age_ms(counts),
+        "oldest_due_age_ms": counts.oldest_due_age_ms,
         "next_due_at": format_ms(counts.next_due_at) if counts.next_due_at is not None else None,
         "finished_bytes": counts.finished_bytes,
     }

@@ -1,0 +1,78 @@
+"""Accepting messages, for every route that does: stored once, counted once, and known again when a client repeats."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+from scheduler.api.http.idempotency import NONE, Idempotency
+from scheduler.api.http.services import services
+from scheduler.errors import NotFound, StoreUnavailable
+from scheduler.message import Message, NewMessage, Status
+from scheduler.store import Scheduled
+
+
+def new_ids(count: int, once: Idempotency = NONE) -> list[str]:
+    """Fresh ids that one script can store; with a key, in the partition where the key is kept."""
+    store = services().store
+    return store.idempotent_ids(once.key, count) if once.key is not None else store.new_ids(count)
+
+
+def accept(message: NewMessage, once: Idempotency = NONE, *, own_id: bool = False) -> Scheduled:
+    """Store one message.  ``own_id``: its id was chosen by the client, and may exist.
+
+    Returns what an earlier call with the same key stored, if there was one.  Raises ``Conflict`` when the id exists, or
+    the key was used with another body.
+    """
+    if once.key is not None or own_id:
+        return accept_all([message], once)[0]
+    # The usual case: messages that are accepted at the same time share a script call.
+    stored = services().store.schedule_fresh(message)
+    _count([message], [stored])
+    return stored
+
+
+def accept_all(messages: Sequence[NewMessage], once: Idempotency = NONE) -> list[Scheduled]:
+    """Store messages, all or none; answers and errors as of ``accept``."""
+    stored = services().store.schedule(messages, idempotency_key=once.key, fingerprint=once.fingerprint)
+    _count(messages, stored)
+    return stored
+
+
+def is_replay(stored: Scheduled) -> bool:
+    """Whether an earlier call stored it."""
+    return stored.created_at is None
+
+
+def _count(messages: Sequence[NewMessage], stored: Sequence[Scheduled]) -> None:
+    fresh = Counter(message.channel for message, one in zip(messages, stored, strict=True) if not is_replay(one))
+    for channel, number in fresh.items():
+        services().telemetry.accepted(channel, number)
+
+
+def stored_message(message: NewMessage, stored: Scheduled) -> Message:
+    """The message as it was accepted; one that an earlier call stored as it is now, without its attempts."""
+    here = services()
+    if is_replay(stored):
+        # Delivered and forgotten, or Redis went away since: it was accepted all the same, and the answer must say so.
+        with suppress(NotFound, StoreUnavailable):
+            found = here.store.get(stored.id)
+            found.attempts = None
+            return found
+    created_at = stored.created_at if stored.created_at is not None else here.now_ms()
+    return Message(
+        id=stored.id,
+        status=Status.SCHEDULED,
+        channel=message.channel,
+        payload=message.payload,
+        due_at=stored.due_at,
+        priority=message.priority,
+        attempt=0,
+        created_at=created_at,
+        updated_at=created_at,
+        retry=message.retry,
+        target=message.target,
+        type=message.type,
+        owner=message.owner,
+    )
