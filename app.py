@@ -14,7 +14,7 @@ from pathlib import Path
 from scheduler import __version__, systemd
 from scheduler.access import is_loopback
 from scheduler.api.processes import ANY_ADDRESS, ApiProcesses
-from scheduler.config.reading import DEFAULT_PATH, Settings, load_settings, secrets_of
+from scheduler.config.reading import DEFAULT_PATH, Settings, ignored_variables, load_settings, secrets_of
 from scheduler.errors import ConfigError, ServiceError, StartCancelled
 from scheduler.logs import sinks as logs
 from scheduler.process.signals import StopSignals, listen_for_signals
@@ -51,6 +51,8 @@ def run(settings: Settings, log: logs.ServiceLogger, signals: StopSignals) -> in
             log.info(line)
         warn_when_open(settings, log)
         warn_of_another_file(log)
+        for line in ignored_variables():
+            log.warning(line)
         systemd.notify("READY=1")
         wait_for_stop(runtime, api, signals)
         systemd.notify("STOPPING=1")

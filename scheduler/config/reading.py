@@ -44,6 +44,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "WebhookSettings",
+    "ignored_variables",
     "load_settings",
     "masked",
     "secrets_of",
@@ -94,6 +95,25 @@ def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None
     if problems:
         raise ConfigError([escape(problem) for problem in problems])
     return settings
+
+
+def ignored_variables(env: Mapping[str, str] | None = None) -> list[str]:
+    """Return a sentence for each variable that only lacks the second underscore of a setting's variable.
+
+    Not a refusal: other programs own such names too (Kubernetes sets ``SERVER_PORT`` beside a service ``server``).
+    ``env``: None for the process's own.
+    """
+    given = os.environ if env is None else env
+    by_fold = {_folded(setting.variable): setting.variable for setting in every_setting()}
+    return [
+        f"{variable} is ignored; did you mean {by_fold[_folded(variable)]}, with two underscores after the section?"
+        for variable in sorted(given)
+        if given[variable]
+        and "__" not in variable
+        and "_" in variable
+        and variable.upper() not in SHORTCUTS
+        and _folded(variable) in by_fold
+    ]
 
 
 def _from_file(path: Path | None, problems: list[str]) -> list[_Given]:

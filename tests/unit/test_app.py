@@ -197,6 +197,12 @@ def test_an_open_address_without_a_token_is_warned_of(host: str, token: str, war
     assert bool(log.count("ANYBODY")) is warned
 
 
+def test_a_variable_with_one_underscore_in_place_of_two_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCHEDULER_WORKERS", "20")
+    _, _, log = run(monkeypatch)
+    assert log.count("SCHEDULER_WORKERS is ignored; did you mean SCHEDULER__WORKERS") == 1
+
+
 def test_it_says_which_settings_file_it_read_and_which_one_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert f"Read:   {DEFAULT_PATH}, environment" in app.summary(Settings(), 3000, "Redis 7")
     log = Log()

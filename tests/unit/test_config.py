@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from scheduler.api.ops.stats import SHOWN_MS
-from scheduler.config.reading import DEFAULT_PATH, Settings, load_settings, masked, secrets_of
+from scheduler.config.reading import DEFAULT_PATH, Settings, ignored_variables, load_settings, masked, secrets_of
 from scheduler.config.settings import ApiSettings, RedisSettings, ServerSettings, every_setting
 from scheduler.delivery.heartbeat import _FORGET_SERVERS_MS
 from scheduler.errors import ConfigError
@@ -414,3 +414,19 @@ def test_any_file_and_environment_give_settings_or_a_config_error(
         assert all(": " in line for line in error.problems)  # noqa: PT017
     else:
         assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+# ------------------------------------------------------------------------------------------------- ignored variables
+@pytest.mark.parametrize("variable", ["SCHEDULER_WORKERS", "scheduler_workers", "Scheduler_Workers"])
+def test_one_underscore_in_place_of_two_is_told(variable: str) -> None:
+    (line,) = ignored_variables({variable: "20"})
+    assert line.startswith(f"{variable} is ignored; did you mean SCHEDULER__WORKERS,")
+    assert load_settings(env={variable: "20"}) == Settings(), "other programs may own the name: no refusal"
+
+
+def test_every_setting_with_one_underscore_is_told_and_nothing_else() -> None:
+    meant = {setting.variable.replace("__", "_"): "x" for setting in every_setting()}
+    assert len(ignored_variables(meant)) == len(meant)
+    right = {setting.variable: "x" for setting in every_setting()}
+    others = {"PORT": "1", "RETRY_TIME": "1", "REDIS_URL": "x", "REDIS_PORT": "tcp://10.0.0.1:6379", "PATH": "/bin"}
+    assert ignored_variables({**right, **others, "SCHEDULER_WORKERS": ""}) == []
