@@ -136,12 +136,12 @@ class Service:
 
     # -- process ---------------------------------------------------------------------------------------------------
 
-    def launch(self) -> Service:
-        """Start the process and return at once."""
+    def launch(self, **env: str) -> Service:
+        """Start the process and return at once.  ``env``: settings of this run alone."""
         self._process = subprocess.Popen(
             [sys.executable, str(ROOT / "app.py")],
             cwd=ROOT,
-            env=self._env,
+            env={**self._env, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -154,10 +154,13 @@ class Service:
             self._readers.append(self.stdout.read(self._process.stdout))
         return self
 
-    def start(self) -> Service:
-        """Start, and return when it answers ``/health`` with success (a worker: when it says that it runs)."""
+    def start(self, **env: str) -> Service:
+        """Start, and return when it answers ``/health`` with success (a worker: when it says that it runs).
+
+        ``env``: settings of this run alone.
+        """
         said = len(self.stderr.lines)
-        self.launch()
+        self.launch(**env)
         wait_for("the service runs", lambda: self._runs(self.stderr.texts()[said:]), 30)
         if self.role != "worker":
             summary = "\n".join(self.stderr.texts()[said:])

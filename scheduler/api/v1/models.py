@@ -20,7 +20,7 @@ from scheduler.retry import UNLIMITED, RetryPolicy
 from scheduler.when import LEAST_EPOCH, MAX_MS, parse_time, parse_timezone
 
 CHANNELS: tuple[str, ...] = ("echo", "webhook", "job")
-"""One more is an entry here, and a field of its name in ``MessageIn`` for its options."""
+"""docs/architecture.md lists all places that a further channel needs."""
 
 MAX_BATCH = 1000
 MAX_PAGE = 500
