@@ -58,16 +58,19 @@ class Reader:
     def sees(self, commands: str, shown: str) -> None:
         """Type it, and again until the answer is as shown if the commands only read."""
 
-        def as_shown() -> bool:
-            nonlocal answer
-            answer = self.type(commands)
-            return set(pairs(shown)) <= set(pairs(answer))
+        answers = [self.type(commands)]
 
-        answer = ""
+        def as_shown() -> bool:
+            return set(pairs(shown)) <= set(pairs(answers[-1]))
+
+        def asked_again() -> bool:
+            answers.append(self.type(commands))
+            return as_shown()
+
         if "-X" in commands:
-            assert as_shown(), f"{commands}\n{answer}\nbut the page shows\n{shown}"
+            assert as_shown(), f"{commands}\n{answers}\nbut the page shows\n{shown}"
         else:
-            wait_for(f"{commands} answers {shown}", as_shown, 20)
+            wait_for(f"{commands} answers {shown}", asked_again, 20)
 
 
 @pytest.fixture
