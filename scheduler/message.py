@@ -159,9 +159,9 @@ class Outcome(NamedTuple):
     kind: OutcomeKind
     duration_ms: float = 0.0
     lateness_ms: float = 0.0
-    """Delivery began so long after ``due_at``, by Redis's clock."""
+    """See ``telemetry.lateness``."""
     delay_ms: int | None = None
-    """retry, release: due again so long from now.  None: the retry policy decides (retry), at once (release)."""
+    """ms from now until it is due again.  None: ``retry.after_failure`` decides (retry), at once (release)."""
     error: str | None = None
     """One line, no secrets."""
     evidence: dict[str, Any] | None = None

@@ -1,4 +1,7 @@
-"""When to try again: exponential backoff with full jitter and a cap.
+"""What follows a failed attempt: the next one after a delay, or none, because the message is dead.
+
+The delay is an exponential backoff with full jitter and a cap.  Messages of a server that stopped answering come to no
+decision here: ``store/lua/reap.lua`` counts their attempts.
 
 Full jitter (a delay drawn evenly between 0 and the backoff) spreads the retries of many messages that failed together
 better than any fixed share of it: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
@@ -48,3 +51,17 @@ class RetryPolicy:
     def decode(cls, text: str) -> RetryPolicy:
         attempts, base, factor, cap, jitter = text.split(",")
         return cls(int(attempts), float(base), float(factor), float(cap), jitter == "1")
+
+
+def after_failure(
+    policy: RetryPolicy, attempt: int, *, asked_ms: int | None = None, cut_short: bool = False
+) -> int | None:
+    """Return the delay before the next attempt (ms), or None: attempt number ``attempt`` was the last, and the message
+    is dead.
+
+    ``asked_ms``: the delay that the handler or the endpoint asked for, instead of the backoff.  ``cut_short``: a stop
+    of this server ended the attempt; that never makes a dead letter.
+    """
+    if policy.exhausted(attempt) and not cut_short:
+        return None
+    return policy.delay_ms(attempt) if asked_ms is None else asked_ms

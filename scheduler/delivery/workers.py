@@ -15,10 +15,11 @@ from scheduler.delivery.in_flight import InFlight
 from scheduler.delivery.lanes import Lane, Lanes
 from scheduler.delivery.lanes import serves as is_served
 from scheduler.delivery.settler import Settler
+from scheduler.logs.attempts import attempt_line
 from scheduler.logs.notices import Outage
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Outcome
-from scheduler.retry import RetryPolicy
+from scheduler.retry import RetryPolicy, after_failure
 from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
 
@@ -27,24 +28,6 @@ RELEASE_SECONDS = 5.0
 
 STOP_MARGIN_SECONDS = 5.0
 """How much longer than its grace a channel may take to stop before the stop goes on without it."""
-
-
-def attempt_line(outcome: Outcome) -> str:
-    """The one line that the log holds of an attempt."""
-    c = outcome.claim
-    line = f"{outcome.kind} id={c.id} channel={c.channel}"
-    if c.type is not None:
-        line += f" type={c.type}"
-    if outcome.destination is not None:
-        line += f" destination={outcome.destination}"
-    line += f" attempt={c.attempt} lateness_ms={outcome.lateness_ms:.1f} duration_ms={outcome.duration_ms:.1f}"
-    if outcome.kind == "retry":
-        line += f" again_in_ms={outcome.delay_ms}"
-    if outcome.error is not None:
-        line += f" error={outcome.error}"
-    if outcome.detail is not None:
-        line += f" message={outcome.detail}"
-    return line
 
 
 class Workers:
@@ -187,13 +170,12 @@ class Workers:
             self.lanes.reported(lane, ended=given_back.count(False), given_back=sum(given_back))
 
     def _decide(self, outcome: Outcome) -> Outcome:
-        """A failed attempt is repeated after a backoff, or was the last one."""
-        policy = outcome.claim.retry or self._retry
-        if policy.exhausted(outcome.claim.attempt) and not outcome.cut_short:
-            return outcome._replace(kind="dead", delay_ms=None)
-        if outcome.delay_ms is None:
-            return outcome._replace(delay_ms=policy.delay_ms(outcome.claim.attempt))
-        return outcome
+        """A failed attempt, as a retry with its delay or as dead."""
+        claim = outcome.claim
+        delay_ms = after_failure(
+            claim.retry or self._retry, claim.attempt, asked_ms=outcome.delay_ms, cut_short=outcome.cut_short
+        )
+        return outcome._replace(kind="dead" if delay_ms is None else "retry", delay_ms=delay_ms)
 
     def _settled(self, outcomes: Sequence[Outcome]) -> None:
         self.in_flight.remove(outcome.claim for outcome in outcomes)

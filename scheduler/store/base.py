@@ -104,8 +104,9 @@ class Base:
         monotonic: Callable[[], float] | None = None,
     ) -> None:
         """``client`` must decode replies to str.  ``events_kept``: entries of the event stream, 0 for none.
-        ``wait_replicas``: N replicas must have what a client is told.  ``default_retry``: for messages without
-        a policy of their own.  ``now_ms``: a clock for tests; None: Redis's own.
+        ``wait_replicas``: N replicas must have what a client is told.  ``default_retry``: how many
+        attempts a message without a policy of its own has, when their locks expire.
+        ``now_ms``: a clock for tests; None: Redis's own.
         ``monotonic``: seconds, for how long a node that hangs is left alone; None: this machine's.
         """
         self.client = client

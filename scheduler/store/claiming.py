@@ -64,6 +64,7 @@ class Flight(Base):
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Report outcomes, in bulk.  False where the lock was lost: nothing was changed for that message.
 
+        A retry must have a delay, or it raises ``ValueError``: this does not decide again what a failure means.
         Outcomes of several partitions may be settled in part when it raises ``StoreUnavailable``.
         """
         results = [False] * len(outcomes)
@@ -75,7 +76,7 @@ class Flight(Base):
                 raise error
             group = [outcomes[position] for position in positions]
             evidence = [records.evidence_of(outcome) for outcome in group]
-            reply = self.run("settle", partition, records.settle_items(group, evidence, self.default_retry))
+            reply = self.run("settle", partition, records.settle_items(group, evidence))
             for position, done in zip(positions, reply, strict=True):
                 results[position] = bool(done)
         return results

@@ -84,19 +84,13 @@ def evidence_of(outcome: Outcome) -> str:
     return head + "," + json.dumps(more, ensure_ascii=False, separators=(",", ":"))[1:]
 
 
-def _delay_of(outcome: Outcome, default_retry: RetryPolicy) -> str | int:
-    if outcome.delay_ms is not None:
-        return outcome.delay_ms
-    if outcome.kind == "retry":
-        return (outcome.claim.retry or default_retry).delay_ms(outcome.claim.attempt)
-    return ""
-
-
-def settle_items(outcomes: Sequence[Outcome], records: Sequence[str], default_retry: RetryPolicy) -> list[str | int]:
-    """The list that settle.lua takes; ``default_retry`` for a claim without a policy of its own."""
+def settle_items(outcomes: Sequence[Outcome], records: Sequence[str]) -> list[str | int]:
+    """The list that settle.lua takes.  Raises ``ValueError`` for a retry without a delay (``retry.after_failure``)."""
     items: list[str | int] = []
     for o, record in zip(outcomes, records, strict=True):
-        delay = _delay_of(o, default_retry)
+        delay = "" if o.delay_ms is None else o.delay_ms
+        if o.kind == "retry" and delay == "":
+            raise ValueError(f"the retry of message {o.claim.id} has no delay")
         items += (o.claim.id, o.claim.token, o.kind, delay, o.error or "", record, o.result or "")
     return items
 

@@ -174,8 +174,8 @@ MUTANTS = (
     ),
     Mutant(
         "never-dead",
-        "scheduler/delivery/workers.py",
-        "if policy.exhausted(outcome.claim.attempt) and not outcome.cut_short:",
+        "scheduler/retry.py",
+        "if policy.exhausted(attempt) and not cut_short:",
         "if policy.exhausted(0):",
         "the last attempt is never the last",
         "what cannot be delivered is tried for ever, and nobody sees it among the dead letters",
@@ -295,13 +295,13 @@ MUTANTS = (
         """        printed = self._write([f"{stamp} | {text}" for text in texts])
         took = self._now_ms() - begun
         outcomes = [
-            Outcome(claim, "ack", took, begun - claim.due_at, detail=text)
+            Outcome(claim, "ack", took, lateness_ms(claim, begun), detail=text)
             for claim, text in zip(claims[:printed], texts, strict=False)
         ]
 """,
         """        took = self._now_ms() - begun
         outcomes = [
-            Outcome(claim, "ack", took, begun - claim.due_at, detail=text)
+            Outcome(claim, "ack", took, lateness_ms(claim, begun), detail=text)
             for claim, text in zip(claims, texts, strict=False)
         ]
         report(outcomes)

@@ -108,11 +108,14 @@ def test_the_evidence_of_each_attempt_comes_back(store: MessageStore, ticks: Tic
     ]  # fmt: skip
 
 
-def test_a_retry_without_a_delay_follows_the_policy(store: MessageStore) -> None:
-    store.schedule([message("a", retry=RetryPolicy(base=7.0, jitter=False)), message("b")])
-    assert store.settle([Outcome(one, "retry") for one in claim(store)]) == [True, True]
+def test_a_retry_without_a_delay_is_refused_and_changes_nothing(store: MessageStore) -> None:
+    store.schedule([message("a", retry=RetryPolicy(base=7.0, jitter=False))])
+    (one,) = claim(store)
+    with pytest.raises(ValueError, match="has no delay"):
+        store.settle([Outcome(one, "retry")])
+    assert store.get("a").status is Status.PROCESSING
+    store.settle([Outcome(one, "retry", delay_ms=7000)])
     assert store.get("a").due_at == NOW + 7000
-    assert NOW <= store.get("b").due_at <= NOW + 1000
 
 
 def test_a_release_is_not_charged(store: MessageStore) -> None:

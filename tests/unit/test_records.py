@@ -92,8 +92,8 @@ def test_attempts_come_in_their_order_and_not_in_that_of_their_names() -> None:
     assert [attempt["attempt"] for attempt in attempts] == [9, 10, 11]
 
 
-def items(outcome: Outcome, default_retry: RetryPolicy | None = None) -> list[str | int]:
-    return records.settle_items([outcome], ["E"], default_retry or RetryPolicy())
+def items(outcome: Outcome) -> list[str | int]:
+    return records.settle_items([outcome], ["E"])
 
 
 def test_an_outcome_as_the_script_takes_it() -> None:
@@ -104,11 +104,9 @@ def test_an_outcome_as_the_script_takes_it() -> None:
     assert items(Outcome(claim(), "retry", delay_ms=7)) == ["a", "t", "retry", 7, "", "E", ""]
 
 
-def test_a_retry_without_a_delay_follows_the_policy_the_message_s_own_first() -> None:
-    default = RetryPolicy(base=1.0, factor=3.0, jitter=False)
-    own = RetryPolicy(base=2.0, factor=5.0, jitter=False)
-    assert items(Outcome(claim(attempt=2), "retry"), default)[3] == 3000
-    assert items(Outcome(claim(attempt=2, retry=own), "retry"), default)[3] == 10_000
+def test_a_retry_without_a_delay_is_a_defect_of_the_caller_who_has_to_decide() -> None:
+    with pytest.raises(ValueError, match="the retry of message a has no delay"):
+        items(Outcome(claim(), "retry"))
 
 
 def test_a_message_of_the_fewest_fields() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.retry import UNLIMITED, RetryPolicy
+from scheduler.retry import UNLIMITED, RetryPolicy, after_failure
 
 POLICIES = st.builds(
     RetryPolicy,
@@ -58,6 +58,32 @@ def test_jitter_spreads_what_failed_together() -> None:
 )
 def test_exhausted(max_attempts: int, attempt: int, exhausted: bool) -> None:
     assert RetryPolicy(max_attempts).exhausted(attempt) is exhausted
+
+
+THREE = RetryPolicy(max_attempts=3, base=1.0, factor=4.0, jitter=False)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "asked_ms", "cut_short", "delay_ms"),
+    [
+        (1, None, False, 1000),
+        (2, None, False, 4000),
+        (2, 70, False, 70),
+        (2, 0, False, 0),
+        (3, None, False, None),
+        (3, 70, False, None),
+        (4, None, False, None),
+        (3, 0, True, 0),
+    ],
+)
+def test_a_failed_attempt_is_followed_by_another_or_by_none(
+    attempt: int, asked_ms: int | None, cut_short: bool, delay_ms: int | None
+) -> None:
+    assert after_failure(THREE, attempt, asked_ms=asked_ms, cut_short=cut_short) == delay_ms
+
+
+def test_without_limit_there_is_always_another() -> None:
+    assert after_failure(RetryPolicy(UNLIMITED, jitter=False), 10**6) == 300_000
 
 
 @given(POLICIES, ATTEMPTS)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from scheduler.channels.base import LaneSpec, Report
 from scheduler.message import Claim, Outcome
+from scheduler.telemetry.lateness import lateness_ms
 from scheduler.when import format_ms
 
 
@@ -71,7 +72,7 @@ class EchoChannel:
         printed = self._write([f"{stamp} | {text}" for text in texts])
         took = self._now_ms() - begun
         outcomes = [
-            Outcome(claim, "ack", took, begun - claim.due_at, detail=text)
+            Outcome(claim, "ack", took, lateness_ms(claim, begun), detail=text)
             for claim, text in zip(claims[:printed], texts, strict=False)
         ]
         if printed < len(claims):

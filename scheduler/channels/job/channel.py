@@ -18,6 +18,7 @@ from scheduler.clock import Clock
 from scheduler.jobs import REGISTRY, Registry
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Outcome, lane_of
+from scheduler.telemetry.lateness import lateness_ms
 
 MOST = 100
 """Messages per slice when handlers are quick."""
@@ -186,7 +187,7 @@ class JobChannel:
         """Duration and lateness, ms, of a handler that has not ended."""
         now = self._clock.monotonic()
         took = (now - (now if attempt.begun is None else attempt.begun)) * 1000
-        return took, self._now_ms() - took - attempt.claim.due_at
+        return took, lateness_ms(attempt.claim, self._now_ms() - took)
 
     # -- who is at work --------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from scheduler.channels.job.attempt import Attempt, Slice
 from scheduler.clock import Clock
 from scheduler.jobs import JobContext, Registry, TimeLimitExceeded
 from scheduler.message import Claim, Outcome
+from scheduler.telemetry.lateness import lateness_ms
 
 
 class Calls:
@@ -52,7 +53,7 @@ class Calls:
             claim,
             verdict.kind,
             self._now_ms() - begun,
-            begun - claim.due_at,
+            lateness_ms(claim, begun),
             verdict.delay_ms,
             verdict.error,
             verdict.evidence,

@@ -37,6 +37,7 @@ from scheduler.clock import Clock
 from scheduler.config.settings import WebhookSettings
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Outcome
+from scheduler.telemetry.lateness import lateness_ms
 
 SWEEP_SECONDS = 0.1
 """How often each queue is compared with what its destination may hold."""
@@ -199,9 +200,7 @@ class Engine:
             self._settle(delivery, Outcome(delivery.claim, "retry", error=f"could not be sent: {type(error).__name__}"))
             return
         transfer.started = self._clock.monotonic()
-        transfer.progress = delivery.progress or Progress(
-            transfer.started, max(0.0, self._now_ms() - delivery.claim.due_at)
-        )
+        transfer.progress = delivery.progress or Progress(transfer.started, lateness_ms(delivery.claim, self._now_ms()))
         self._running[transfer.curl] = transfer
         destination.begun(transfer.started)
 
@@ -266,9 +265,10 @@ class Engine:
             response = transfer.delivery.prepared.masked(readable(bytes(transfer.body)))
             evidence = {"status_code": answer.status, "response": response}
         duration_ms = (self._clock.monotonic() - transfer.progress.started) * 1000
-        lateness_ms = transfer.progress.lateness_ms
         claim = transfer.delivery.claim
-        return Outcome(claim, verdict.kind, duration_ms, lateness_ms, verdict.delay_ms, verdict.error, evidence)
+        return Outcome(
+            claim, verdict.kind, duration_ms, transfer.progress.lateness_ms, verdict.delay_ms, verdict.error, evidence
+        )
 
     def _fail_waiting(self, destination: Destination[Delivery], error: str) -> None:
         waited_ms = (self._clock.monotonic() - destination.progress_at) * 1000
