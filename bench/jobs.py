@@ -14,7 +14,7 @@ from bench.service import Service, folder, in_words, private_redis, wait_quiet
 from bench.table import Figure, Row, check
 from scheduler.message import NewMessage
 
-_RUN = re.compile(r" ack id=(\w+) channel=job attempt=(\d+) ")
+_RUN = re.compile(r" ack id=(\w+) channel=job type=empty attempt=(\d+) ")
 
 
 def drain(service: Service, count: int) -> Drained:

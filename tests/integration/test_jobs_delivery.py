@@ -64,17 +64,14 @@ def test_result_and_every_attempt_are_kept(redis_url: str) -> None:
     assert (second["error"], second["traceback"][:9]) == ("KeyError: 'x'", "Traceback")
 
 
-def test_dead_at_once_and_unknown_types(redis_url: str) -> None:
+def test_dead_at_once(redis_url: str) -> None:
     def hopeless(payload: Any, context: JobContext) -> None:
         raise Dead("no such user")
 
     _handlers["now"] = hopeless
     with Running(redis_url) as runtime:
         given_up = ended(runtime, add(runtime))
-        unknown = ended(runtime, add(runtime, type="nobody_knows"))
     assert (given_up.status, given_up.attempt, given_up.last_error) == (Status.DEAD, 1, "no such user")
-    assert unknown.status is Status.DEAD
-    assert "no handler is registered for the job type 'nobody_knows'" in (unknown.last_error or "")
 
 
 def test_a_job_that_outlives_its_lock_keeps_it(redis_url: str) -> None:

@@ -110,3 +110,83 @@ def test_10000_at_once_do_not_outgrow_a_lua_stack(lua: Lua) -> None:
     lua.schedule(*[f"m{i}" for i in range(10_000)])
     assert len(lua.claim(10_000)) == 10_002
     assert broken_rules(lua.client) == []
+
+
+# -- budgets -----------------------------------------------------------------------------------------------------------
+
+
+def of_lane(lua: Lua, lane: str, count: int, *, due_at: int = NOW, priority: str = "normal") -> None:
+    """Jobs ``<type>0``, ``<type>1`` ... that wait in a lane of their type."""
+    type = lane.partition(":")[2]
+    items = [v for n in range(count) for v in (f"{type}{n}", "1", due_at, "job", priority, "", type, "", "", "")]
+    lua("schedule", *items, now=NOW, key="", fingerprint="", key_ttl=1000)
+
+
+def counted(reply: list[list[str]]) -> dict[str, int]:
+    """Type -> how many were claimed, in the order of the lanes."""
+    found: dict[str, int] = {}
+    for row in reply[2:]:
+        found[row[6]] = found.get(row[6], 0) + 1
+    return found
+
+
+@pytest.mark.parametrize(
+    ("budgets", "shared", "claimed"),
+    [
+        ([("a", 3, 9, 0)], 0, {"a": 3}),  # most
+        ([("a", 9, 2, 0)], 0, {"a": 2}),  # what needs no shared thread, and there is none
+        ([("a", 9, 2, 0), ("b", 9, 3, 0)], 0, {"a": 2, "b": 3}),
+        ([("a", 9, 1, 1)], 3, {"a": 4}),  # one of its own, three shared
+        ([("a", 9, 1, 2)], 3, {"a": 7}),  # two for each thread
+        ([("a", 4, 1, 1), ("b", 9, 1, 1)], 3, {"a": 4, "b": 1}),  # the first takes all that is shared
+        ([("b", 9, 1, 1), ("a", 9, 1, 1)], 3, {"b": 4, "a": 1}),  # which comes first is the server's choice
+        ([("a", 3, 1, 1), ("b", 9, 1, 1)], 3, {"a": 3, "b": 2}),  # and leaves what it may not take
+        ([("a", 4, 1, 2), ("b", 9, 0, 2)], 3, {"a": 4, "b": 2}),  # a thread that is half full is taken
+        ([("a", 9, 0, 1), ("b", 9, 0, 1)], 0, {}),
+        ([("nobody", 9, 9, 0)], 0, {}),
+    ],
+)  # fmt: skip
+def test_a_lane_gives_what_its_own_and_the_shared_threads_can_begin(
+    lua: Lua, budgets: list[tuple[str, int, int, int]], shared: int, claimed: dict[str, int]
+) -> None:
+    of_lane(lua, "job:a", 9)
+    of_lane(lua, "job:b", 9)
+    reply = lua.claim(100, *[(f"job:{lane}", *numbers) for lane, *numbers in budgets], shared=shared)
+    assert list(counted(reply).items()) == list(claimed.items())
+    assert broken_rules(lua.client) == []
+
+
+def test_a_limit_of_all_lanes_together(lua: Lua) -> None:
+    of_lane(lua, "job:a", 9)
+    of_lane(lua, "job:b", 9)
+    assert counted(lua.claim(5, ("job:a", 3, 3, 0), ("job:b", 9, 9, 0))) == {"a": 3, "b": 2}
+
+
+def test_priorities_are_strict_within_a_lane(lua: Lua) -> None:
+    of_lane(lua, "job:low", 2, priority="low")
+    of_lane(lua, "job:a", 2, priority="low")
+    lua("schedule", "urgent", "1", NOW, "job", "high", "", "a", "", "", "", now=NOW, key="", fingerprint="", key_ttl=9)
+    assert ids(lua.claim(100, ("job:low", 1, 1, 0), ("job:a", 2, 2, 0))) == ["low0", "urgent", "a0"]
+
+
+def test_the_wait_is_for_lanes_that_may_give_more(lua: Lua) -> None:
+    of_lane(lua, "job:full", 3)
+    of_lane(lua, "job:later", 1, due_at=NOW + 20)
+    of_lane(lua, "job:unserved", 1, due_at=NOW)
+    budgets = [("job:full", 2, 2, 0), ("job:later", 1, 1, 0)]
+    assert wait_us(lua.claim(100, *budgets)) == 20_000, "a full lane is asked again when some of it has ended"
+    assert wait_us(lua.claim(100, ("job:full", 0, 0, 0), ("job:later", 1, 1, 0))) == 20_000
+    assert wait_us(lua.claim(100, ("job:full", 9, 0, 1))) == -1, "no thread is free, and nothing to wait for"
+    assert wait_us(lua.claim(100, ("job:full", 9, 9, 0))) == -1, "it is empty now"
+    assert wait_us(lua.claim(0, ("job:unserved", 9, 9, 0))) == 0, "the limit was met, the lane is not full"
+
+
+def test_a_lane_leaves_the_list_when_nothing_waits_in_it(lua: Lua) -> None:
+    lanes = "ms1:{0}:lanes"
+    of_lane(lua, "job:a", 2)
+    lua.claim(100, ("job:a", 1, 1, 0))
+    assert lua.client.zrange(lanes, 0, -1) == ["job:a"]
+    lua.claim(100, ("job:a", 2, 2, 0))
+    assert lua.client.zrange(lanes, 0, -1) == []
+    lua.settle("a0", "retry", token="t", delay_ms=5)
+    assert lua.client.zrange(lanes, 0, -1) == ["job:a"]

@@ -22,7 +22,7 @@ T = TypeVar("T")
 NOW = START_MS
 """The moment at which tests begin, ms."""
 
-JOBS = ("another", "gap", "event", "send_email", "resize", "hello", "mail", "x", "y", "of_this_test", "anything")
+JOBS = ("", "another", "gap", "event", "send_email", "resize", "hello", "mail", "x", "y", "of_this_test", "anything")
 LANES = ("echo", "webhook", "test", "quick", "one", "many", "slow", *[f"job:{type}" for type in JOBS])
 """The lanes that ``take`` asks for, unless it is told others."""
 DUE_SETS = tuple(f"due:{lane}:{priority}" for lane in LANES for priority in Priority)
