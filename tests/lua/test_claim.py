@@ -151,7 +151,8 @@ def test_a_lane_gives_what_its_own_and_the_shared_threads_can_begin(
 ) -> None:
     of_lane(lua, "job:a", 9)
     of_lane(lua, "job:b", 9)
-    reply = lua.claim(100, *[(f"job:{lane}", *numbers) for lane, *numbers in budgets], shared=shared)
+    of_types = [(f"job:{type}", most, own, each) for type, most, own, each in budgets]
+    reply = lua.claim(100, *of_types, shared=shared)
     assert list(counted(reply).items()) == list(claimed.items())
     assert broken_rules(lua.client) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 import redis
@@ -64,11 +65,11 @@ class Dying(MessageStore):
 
     calls = 0
 
-    def run(self, verb: str, *arguments: object, **more: object) -> Reply:
+    def run(self, verb: str, *arguments: Any, **more: Any) -> Reply:
         self.calls += verb == "migrate"
         if self.calls == 3:
             raise StoreUnavailable("killed")
-        return super().run(verb, *arguments, **more)  # type: ignore[arg-type]
+        return super().run(verb, *arguments, **more)
 
 
 def test_each_message_gets_into_its_lane_as_urgent_and_at_the_moment_that_it_had(
