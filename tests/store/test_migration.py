@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 import redis
 
-from scheduler.errors import LayoutError, StoreUnavailable
+from scheduler.errors import LayoutError
 from scheduler.message import IdGenerator, Priority
-from scheduler.store import MessageStore
 from scheduler.store.keys import LAYOUT, META, partition_of
-from scheduler.store.scripts import Reply
 from tests.support.store import NOW, Ticks, broken_rules, dump, store_on, take
 
 KINDS: tuple[dict[str, str], ...] = (
@@ -60,18 +58,6 @@ def old_sets(client: redis.Redis) -> list[str]:
     return [key for priority in PRIORITIES for key in client.scan_iter(f"ms1:{{*}}:due:{priority.value}", 10_000)]
 
 
-class Dying(MessageStore):
-    """Its process dies before the third call of the script."""
-
-    calls = 0
-
-    def run(self, verb: str, *arguments: Any, **more: Any) -> Reply:
-        self.calls += verb == "migrate"
-        if self.calls == 3:
-            raise StoreUnavailable("killed")
-        return super().run(verb, *arguments, **more)
-
-
 def test_each_message_gets_into_its_lane_as_urgent_and_at_the_moment_that_it_had(
     client: redis.Redis, partitions: int
 ) -> None:
@@ -91,10 +77,20 @@ def test_each_message_gets_into_its_lane_as_urgent_and_at_the_moment_that_it_had
         assert urgency == sorted(urgency), "the most urgent first"
 
 
-def test_a_start_that_is_killed_half_way_is_made_up_for_by_the_next(client: redis.Redis, partitions: int) -> None:
+def test_a_start_that_is_killed_half_way_is_made_up_for_by_the_next(
+    client: redis.Redis, partitions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written = write_layout_1(client, partitions, 3_600)
-    dying = Dying(client, new_id=IdGenerator(lambda: NOW), partitions=partitions, now_ms=Ticks())
-    with pytest.raises(StoreUnavailable):
+    dying = store_on(client, Ticks(), partitions=partitions)
+    run, calls = dying.run, iter(range(2))
+
+    def die_at_the_third(verb: str, *arguments: Any, **more: Any) -> Any:
+        if verb == "migrate" and next(calls, None) is None:
+            raise OSError("killed")
+        return run(verb, *arguments, **more)
+
+    monkeypatch.setattr(dying, "run", die_at_the_third)
+    with pytest.raises(OSError, match="killed"):
         dying.open()
     assert client.hget(META, "layout") == "1"
     assert 0 < len(waiting_or_not(client, partitions)) < 3_600
