@@ -179,7 +179,7 @@ def test_no_secret_is_in_any_answer_or_any_line_of_any_log(service: Service, end
     said += [answer.text for path in ("/schedules", "/metrics") for answer in [ask(service, "GET", path)]]
     said += [*service.stderr.texts(), *service.stdout.texts()]
     files = list(service.logs.iterdir())
-    assert {"scheduler.log", "scheduler.error.log", "api.log"} <= {file.name for file in files}
+    assert {"scheduler.log", "scheduler.error.log"} <= {file.name for file in files}
     said += [file.read_text() for file in files]
     assert any("HTTP 500" in text for text in said), "the attempts are not in there"
     for secret in (*KEPT_SECRET, SECRET, TOKEN):

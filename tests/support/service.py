@@ -243,8 +243,9 @@ class Service:
         return store_at(f"unix://{socket_path(self.data.absolute())}")
 
     def log(self, name: str = "scheduler.log") -> list[str]:
-        """The lines of one of its log files."""
-        return (self.logs / name).read_text().splitlines()
+        """The lines of one of its log files, none when nothing has been written to it."""
+        file = self.logs / name
+        return file.read_text().splitlines() if file.exists() else []
 
     def request(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One request; ``body`` is sent as JSON.  Status 0: nobody answered."""
