@@ -8,7 +8,7 @@ from bench.table import Figure
 
 MODULES = (
     *("drain", "ingest", "lateness", "memory", "idle", "recovery", "scale", "burst"),
-    *("webhook", "jobs", "scaling", "events"),
+    *("webhook", "jobs", "lanes", "scaling", "events"),
 )
 """In the order of the table.  Each module of this package has ``FIGURES: tuple[Figure, ...]``."""
 

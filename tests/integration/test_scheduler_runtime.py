@@ -309,7 +309,8 @@ def test_a_server_that_finishes_before_it_stops_is_not_taken_for_one_that_hangs(
 def test_what_waits_behind_slow_work_goes_to_a_server_that_is_free(redis_url: str, held: HeldChannel) -> None:
     quick = acking()
     quick.name = "slow"
-    with Running(redis_url, held, name="slow", settings=with_settings(workers=2)) as slow:
+    two_threads = {**QUICK, "jobs": {"workers": 2}}
+    with Running(redis_url, held, name="slow", settings=two_threads) as slow:
         ids = slow.add(30, channel="slow")
         held.wait_begun(2)
         other = Counting()
