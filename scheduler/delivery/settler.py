@@ -1,7 +1,4 @@
-"""Outcomes to the store, in bulk: whoever reports while nobody settles does it for all that have piled up meanwhile.
-
-One round trip per group and not per message, without a timer: a lone message is settled at once, a flood in groups as
-large as the flood.
+"""Outcomes to the store, in bulk: the thread that has the turn (store/batching.py) settles all that wait.
 
 The thread that reports never waits for a Redis that is away: a thread of the settler's own tries on.  The scheduler
 thread, the workers and the thread that stops the service all report, and a stop that waited for Redis would never end.
@@ -18,6 +15,7 @@ from scheduler.logs.notices import Outage
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Outcome
 from scheduler.store import MessageStore
+from scheduler.store.batching import Batching
 from scheduler.telemetry.figures import Telemetry
 
 GROUP = 500
@@ -49,19 +47,13 @@ class Settler:
         self._telemetry = telemetry
         self._settled = settled
         self._outage = outage or Outage(log, clock)
-        self._lock = threading.Lock()
-        self._waiting: list[Outcome] = []
-        self._busy = False
-        """A thread settles, or tries on."""
+        self._batching: Batching[Outcome] = Batching(GROUP)
         self._give_up = threading.Event()
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Take outcomes; returns when they are settled, or when another thread has them in hand."""
-        with self._lock:
-            self._waiting += outcomes
-            if self._busy:
-                return
-            self._busy = True
+        if not self._batching.add(outcomes):
+            return
         if left := self._settle_waiting():
             # Daemon: it may wait for Redis when the process ends.
             threading.Thread(target=self._try_on, args=(left,), name="settler", daemon=True).start()
@@ -82,23 +74,16 @@ class Settler:
     def _settle_waiting(self) -> list[Outcome]:
         """Settle everything that waits; the outcomes of the first group that could not all be settled.
 
-        Returning nothing ends the turn of this thread: the next ``add`` settles again.
+        When it returns nothing, the turn is over: the next ``add`` settles again.  Otherwise this thread keeps it.
         """
         try:
-            while group := self._next_group():
+            while group := self._batching.take():
                 if left := self._settle(group):
                     return left
         except BaseException:
-            with self._lock:
-                self._busy = False  # or nothing would ever be settled again
+            self._batching.drop_turn()
             raise
         return []
-
-    def _next_group(self) -> list[Outcome]:
-        with self._lock:
-            group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-            self._busy = bool(group)
-            return group
 
     def _settle(self, group: Sequence[Outcome]) -> list[Outcome]:
         """Settle what can be settled; those whose partition does not answer.
@@ -137,8 +122,7 @@ class Settler:
             self._log.error(f"{len(left)} outcomes not settled: their messages run again, with a higher attempt")
             self._settled(left)
             return
-        with self._lock:
-            self._waiting += left
+        self._batching.put_back(left)
 
     def _report_lost(self, lost: Sequence[Outcome]) -> None:
         self._telemetry.count("scheduler_locks_lost", len(lost))

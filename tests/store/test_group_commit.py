@@ -47,7 +47,7 @@ def together(writer: Writer, count: int) -> list[Scheduled | BaseException]:
         futures = [pool.submit(commit, message(0))]
         assert writer.entered.wait(10)
         futures += [pool.submit(commit, message(n)) for n in range(1, count + 1)]
-        wait_for("all others wait", lambda: len(commit._waiting) == count)
+        wait_for("all others wait", lambda: len(commit._batching) == count)
         writer.go_on.set()
         return [future.exception(10) or future.result() for future in futures]
 
