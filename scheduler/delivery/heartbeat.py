@@ -57,7 +57,7 @@ class Heartbeat:
         self._reported = newest
         if self._clock.monotonic() - self._cleaned >= 60:
             self._cleaned = self._clock.monotonic()
-            self._store.forget_servers(_FORGET_SERVERS_MS)
+            self._store.delete_old_servers(_FORGET_SERVERS_MS)
         return self._every
 
     def _report(self) -> dict[str, Any]:

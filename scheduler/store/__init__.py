@@ -1,7 +1,7 @@
-"""MessageStore: the verbs.  The only package that talks to Redis for messages.
+"""MessageStore: the verbs on messages in Redis.  No other package reads or writes messages there.
 
-Every verb is one Lua script per partition (``scheduler/store/lua/``): it happens in whole or not at all, and the
-docstrings say what that means.  Every verb raises ``StoreUnavailable`` when Redis does not answer.
+Every verb is one Lua script per partition (``scheduler/store/lua/``), so it happens in whole or not at all.  Every verb
+raises ``StoreUnavailable`` when Redis does not answer.
 """
 
 from redis import Redis
@@ -31,11 +31,11 @@ __all__ = [
 
 
 class MessageStore(Accepting, Reading, Changing, Flight, Registry):
-    """All verbs, over one Redis client."""
+    """Every verb, over one Redis client."""
 
 
 def store_for(settings: Settings, client: Redis, clock: Clock) -> MessageStore:
-    """The store as every process of a server uses it; nothing is sent yet."""
+    """Build the store from the settings.  Sends nothing to Redis yet."""
     return MessageStore(
         client,
         new_id=IdGenerator(clock.now_ms),

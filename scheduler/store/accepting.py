@@ -1,4 +1,4 @@
-"""Accepting messages: stored whole before anybody is told, or not at all."""
+"""Accept messages: a request is answered after its messages are stored, all of them or none."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Accepting(Base):
     def __init__(self, client: Redis, **options: Any) -> None:
         """See ``Base``."""
         super().__init__(client, **options)
-        # One for each partition: in a cluster, a node that is away refuses its own messages only.
+        # One for each partition: when a node of a cluster is away, only its own messages are refused.
         self._together = [GroupCommit(self.schedule) for _ in self.partitions]
 
     def new_ids(self, count: int) -> list[str]:
-        """Fresh ids that share a partition, so that one script stores them all or none."""
+        """Return new ids of one partition, so that one script call stores all messages or none."""
         first = self.new_id()
         return [first, *self._ids_in(self.partition_of(first), count - 1)]
 
     def idempotent_ids(self, key: str, count: int) -> list[str]:
-        """Fresh ids in the partition where this Idempotency-Key is kept."""
+        """Return new ids of the partition that keeps this Idempotency-Key."""
         return self._ids_in(self.partition_of(key), count)
 
     def _ids_in(self, partition: int, count: int) -> list[str]:
@@ -45,13 +45,13 @@ class Accepting(Base):
     ) -> list[Scheduled]:
         """Accept messages, all or none.
 
-        One script per partition.  A batch whose ids are spread over several partitions (own ids, Redis.Partitions > 1)
-        is stored partition by partition: one that is away refuses it before anything is stored, and one that has an id
-        already undoes what the others stored; a worker may have begun to deliver a message that was due at once.  When
-        a partition goes away meanwhile, the same batch sent again stores what is missing.
+        A batch with ids of several partitions (the sender's own ids, Redis.Partitions > 1) is stored partition by
+        partition.  If a partition is away at the start, nothing is stored.  If an id exists already, the messages that
+        other partitions stored are deleted again, except those that a worker has claimed meanwhile.  If a partition
+        goes away in between, sending the same batch again stores the missing messages.
 
-        ``idempotency_key``: the first call with a key stores; later ones, within ``Api.IdempotencySeconds``, return
-        what it stored.  Raises ``Conflict`` when an id exists, or the key was used with another ``fingerprint``.
+        ``idempotency_key``: the first call with a key stores; later calls within ``Api.IdempotencySeconds`` return what
+        the first one stored.  Raises ``Conflict`` when an id exists, or the key was used with another ``fingerprint``.
         """
         groups: dict[int, list[NewMessage]] = {}
         for message in messages:
@@ -71,8 +71,8 @@ class Accepting(Base):
         for partition in groups:
             self.require(partition)
             self.ask(partition)
-        # A reply may be lost after its partition stored.  Without a key the batch sent again would be told 409 by that
-        # one, which reads as "stored", and the parts of the others would never be.
+        # A partition may store its part and the reply be lost.  Without a key, the batch sent again would be answered
+        # 409 because of that part; the client would read it as "stored", and the other parts would never be.
         key = idempotency_key or _key_of(messages)
         fresh: dict[int, list[Scheduled]] = {}
         accepted: dict[str, Scheduled] = {}
@@ -91,16 +91,16 @@ class Accepting(Base):
         return [accepted[message.id] for message in messages]
 
     def schedule_fresh(self, message: NewMessage) -> Scheduled:
-        """Accept one message under an id of ``new_ids``; what several threads accept at once shares a script call.
+        """Accept one message under an id of ``new_ids``.  Concurrent callers share one script call.
 
-        Only fresh ids: one that exists refuses the whole group, of which nothing is stored then.
+        Never with a sender's own id: if it exists, the messages of all callers in the group are refused.
         """
         return self._together[self.partition_of(message.id)](message)
 
     def _schedule(
         self, partition: int, group: Sequence[NewMessage], key: str, fingerprint: str
     ) -> tuple[list[Scheduled], bool]:
-        """What is stored, and whether it was so before."""
+        """Store one partition's messages; return them, and whether an earlier call had stored them."""
         self.require(partition)
         code, now, detail = self.run(
             "schedule",
@@ -122,17 +122,17 @@ class Accepting(Base):
         return [Scheduled(m.id, m.due_at if m.due_at > 0 else created_at - m.due_at, created_at) for m in group], False
 
     def _undo(self, stored: Mapping[int, Sequence[Scheduled]], key: str) -> None:
-        """Delete accepted messages that nobody was told of yet."""
+        """Delete stored messages whose sender has not been answered yet."""
         for partition, messages in stored.items():
-            # A partition that went away meanwhile keeps what it has: at least once, never lost.
+            # A partition that is away now keeps its messages; they are delivered although the batch was refused.
             with suppress(StoreUnavailable):
                 ids = [message.id for message in messages]
                 self.run("undo", partition, ids, key=key, created_at=messages[0].created_at or 0)
 
 
 def _key_of(messages: Sequence[NewMessage]) -> str:
-    """The Idempotency-Key of a batch that came without one: the same only for the same messages."""
-    # No client can send it: its keys have no spaces.
+    """Return an Idempotency-Key for a batch that came without one; the same messages get the same key."""
+    # It contains a space, so that no client can send it.
     return f"batch {sha256(repr(records.schedule_items(messages)).encode()).hexdigest()}"
 
 

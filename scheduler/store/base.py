@@ -1,4 +1,4 @@
-"""What all verbs share: partitions, scripts, and one way in which Redis's errors become ours."""
+"""The base of all verbs: partitions, script calls, and the translation of Redis's errors."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from scheduler.store.scripts import Argument, Client, Keys, Reply, Script, load
 from scheduler.store.silence import Silence
 
 SCAN = 1000
-"""Members of a set that one script call looks at: about 1 ms of Redis's time."""
+"""Members of a set that one script call reads at most: about 1 ms of Redis's time."""
 
 WAIT_MS = 1000
-"""How long replicas may take to confirm what a client is told."""
+"""How long replicas may take to confirm a write."""
 
-# A client is told that this is done: replicas must have it, or a failover forgets it (a message that was cancelled is
-# delivered).  A claim or an outcome that is forgotten makes a repeat, not a loss, and does not wait.
+# The client is told that these writes are done, so replicas must have them: after a failover without them, a message
+# that was cancelled would be delivered.  A claim or an outcome does not wait: losing it repeats a delivery, no more.
 _CONFIRMED = frozenset({"schedule", "update", "cancel", "redrive", "purge", "pause"})
 
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Redis's errors as ours.  A defect of this service stays what it is."""
+    """Raise Redis's errors as ``StoreUnavailable``; errors that are defects of this service pass unchanged."""
     try:
         yield
     except refusals.ERRORS as error:
@@ -42,23 +42,24 @@ def unavailable() -> Iterator[None]:
 
 
 class Rounds:
-    """Goes on to the next partition when one does not answer: the others' locks must not expire for it.
+    """A loop over partitions that goes on when one does not answer.
 
-    ``for partition in rounds.over(…)``, and ``with rounds.next(partition):`` around its turn.
+    Without it, one node that is away would let the locks of all other partitions expire.
+    Use: ``for partition in rounds.over(…)``, and ``with rounds.next(partition):`` around the calls to it.
     """
 
     def __init__(self, silence: Silence, *, ask: bool = True) -> None:
-        """``ask``: whether a node that was silent may be tried again, which may take a whole time limit."""
+        """``ask``: try again a node that did not answer before, which may take a whole timeout."""
         self._silence = silence
         self._ask = ask
         self._hung: set[str] = set()
         self.error: StoreUnavailable | None = None
-        """The first that was met."""
+        """The first error of the round."""
         self.away: set[int] = set()
-        """The partitions that did not answer."""
+        """Partitions that did not answer."""
 
     def over(self, partitions: Iterable[int]) -> Iterator[int]:
-        """These partitions without those whose node hangs: one time limit per node and round is enough."""
+        """Yield these partitions, except those on a node that timed out in this round or lately."""
         for partition in partitions:
             if self._hung and self._silence.node_of(partition) in self._hung:
                 self.away.add(partition)
@@ -69,7 +70,7 @@ class Rounds:
 
     @contextmanager
     def next(self, partition: int) -> Iterator[None]:
-        """A partition's turn."""
+        """Wrap the calls to one partition: note when it is away, and go on."""
         try:
             yield
         except StoreUnavailable as error:
@@ -82,13 +83,13 @@ class Rounds:
         self.error = self.error or error
 
     def end(self) -> None:
-        """Raises what was met on the way."""
+        """Raise the first error of the round, if there was one."""
         if self.error is not None:
             raise self.error
 
 
 class Base:
-    """Partitions and calls.  Thread-safe: the client's pool hands each thread a connection of its own."""
+    """Call scripts on partitions.  Thread-safe: the client's pool gives each thread its own connection."""
 
     def __init__(
         self,
@@ -103,11 +104,12 @@ class Base:
         now_ms: Callable[[], int] | None = None,
         monotonic: Callable[[], float] | None = None,
     ) -> None:
-        """``client`` must decode replies to str.  ``events_kept``: entries of the event stream, 0 for none.
-        ``wait_replicas``: N replicas must have what a client is told.  ``default_retry``: how many
-        attempts a message without a policy of its own has, when their locks expire.
-        ``now_ms``: a clock for tests; None: Redis's own.
-        ``monotonic``: seconds, for how long a node that hangs is left alone; None: this machine's.
+        """``client`` must decode replies to str.
+
+        ``events_kept``: entries of the event stream, 0 for none.  ``wait_replicas``: a write is done when N replicas
+        have it.  ``default_retry``: gives the attempts of a message without a policy, for those whose lock expired.
+        ``now_ms``: a clock for tests; None: Redis's clock.  ``monotonic``: seconds, for the pause before a node that
+        timed out is tried again; None: the clock of this machine.
         """
         self.client = client
         self.partitions = [PartitionKeys(p) for p in range(partitions)]
@@ -120,15 +122,16 @@ class Base:
         self._context: dict[str, Argument] = {"wake_channel": WAKE, "events_kept": events_kept}
 
     def open(self) -> None:
-        """Write the layout at first start, compare it later.  Raises ``LayoutError`` when it is another one.
+        """Write the layout at the first start; later compare it.  Raises ``LayoutError`` when they differ.
 
-        Layout 1 is migrated: its messages are moved into lanes, 1,000 at a time.  A server of layout 1 that is still
-        running meanwhile goes on with what has not been moved; what it accepts is moved by the next start.
+        Layout 1 is migrated: its messages are moved into lanes, 1,000 at a time.  A server of layout 1 that still runs
+        goes on with messages that are not moved yet; the next start moves what it accepts meanwhile.
         """
-        # The number of partitions first: with another one nothing may be moved.
+        # Partitions come first: if their number differs, no message may be moved.
         mine = {"partitions": str(len(self.partitions)), "layout": str(LAYOUT)}
         for name, value in mine.items():
-            # Looked at first: a Redis that is full refuses the write, and a server must be able to start and drain it.
+            # Read first, write only at the first start: a server must be able to start with a Redis that is full and
+            # refuses writes, so that it can drain it.
             if self.plain("HGET", META, name) is None:
                 self.plain("HSETNX", META, name, value)
         if self.plain("HGET", META, "partitions") == mine["partitions"]:
@@ -153,8 +156,8 @@ class Base:
                 while self.run("migrate", partition, limit=SCAN, wake_channel=WAKE, partition=partition) == SCAN:
                     pass
         if layout == "1":
-            # Last: a start that is cut short in between is made up for by the next one.  On layout 2 there is usually
-            # nothing to move, and a partition that is away keeps no server from starting.
+            # The layout is written last: if this start is interrupted, the next one migrates the rest.  Only layout 1
+            # needs all partitions; on layout 2 a server also starts while one is away.
             rounds.end()
             self.plain("HSET", META, "layout", LAYOUT)
 
@@ -170,39 +173,39 @@ class Base:
         return partition_of(id, len(self.partitions))
 
     def now(self) -> int:
-        """0 in service: the scripts ask Redis."""
+        """Return the time of a test's clock (ms); 0 in service, where scripts read Redis's clock."""
         return self._now_ms() if self._now_ms else 0
 
     def run(self, verb: str, partition: int, items: Sequence[Argument] = (), /, **arguments: Argument) -> Reply:
-        """One verb on one partition."""
+        """Call the script of a verb on one partition."""
         return self.call(load(verb), self.partitions[partition], partition, items, **arguments)
 
     def call(
         self, script: Script, keys: Keys, partition: int, items: Sequence[Argument] = (), /, **arguments: Argument
     ) -> Reply:
-        """One script with these keys; the arguments that every verb shares are added."""
+        """Call a script with these keys; arguments that all scripts share are added."""
         if "now" in script.arguments:
             arguments["now"] = self.now()
         shared = {**self._context, "partition": partition}
         arguments.update({name: shared[name] for name in shared if name in script.arguments})
         client = self._confirming if script.name in _CONFIRMED else self.client
-        # Heartbeats are on a node of their own, which is no partition's.
-        with self._heeded(partition) if isinstance(keys, PartitionKeys) else unavailable():
+        # Heartbeats belong to no partition: their node's silence must not count as this partition's.
+        with self._noting_silence(partition) if isinstance(keys, PartitionKeys) else unavailable():
             return script.call(client, keys, items, **arguments)
 
     def require(self, partition: int) -> None:
-        """Raises ``StoreUnavailable`` at once when the partition's node hangs: callers must not queue for it."""
+        """Raise ``StoreUnavailable`` at once when the partition's node hangs, so that callers do not queue for it."""
         if error := self.silence.silent(partition):
             raise error
 
     def ask(self, partition: int) -> None:
-        """Raises ``StoreUnavailable`` when this partition does not answer."""
-        with self._heeded(partition):
+        """Raise ``StoreUnavailable`` when this partition does not answer."""
+        with self._noting_silence(partition):
             self.plain("EXISTS", self.partitions[partition]["meta"])
 
     @contextmanager
-    def _heeded(self, partition: int) -> Iterator[None]:
-        """Redis's errors as ours, and which nodes hang."""
+    def _noting_silence(self, partition: int) -> Iterator[None]:
+        """Translate Redis's errors, and note whether the partition's node answered in time."""
         try:
             with unavailable():
                 yield
@@ -212,7 +215,7 @@ class Base:
         self.silence.answered(partition)
 
     def _node_of(self, partition: int) -> str | None:
-        """The node of the cluster that has this partition; None: unknown, or no cluster."""
+        """Return the name of the cluster's node that has this partition; None: unknown, or no cluster."""
         if (cluster := cluster_of(self.client)) is None:
             return None
         try:
@@ -222,12 +225,12 @@ class Base:
         return str(node.name) if node else None
 
     def plain(self, *command: Argument) -> Reply:
-        """One command of Redis itself, with a key: in a cluster the key says where it goes."""
+        """Send one Redis command that has a key; in a cluster the key chooses the node."""
         with unavailable():
             return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
 
     def anywhere(self, *command: Argument) -> Reply:
-        """One command without a key; in a cluster any node answers."""
+        """Send one Redis command that has no key; in a cluster any node answers."""
         with unavailable():
             where = {"target_nodes": RedisCluster.RANDOM} if cluster_of(self.client) else {}
             return self.client.execute_command(*command, **where)  # type: ignore[no-untyped-call]

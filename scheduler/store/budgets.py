@@ -1,4 +1,4 @@
-"""How much a server can begin now, per lane: what ``claim`` is asked for."""
+"""The arguments of a claim: how many messages of each lane a server can begin now."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from scheduler.message import Claim
 
 
 class Budget(NamedTuple):
-    """How much one lane may be claimed for."""
+    """How many messages of one lane to claim."""
 
     lane: str
     most: int
     """Messages at most."""
     own: int
-    """Messages of ``most`` that need no shared thread."""
+    """How many of ``most`` need no shared thread."""
     each: int
-    """Messages per shared thread."""
+    """How many of the others one shared thread carries."""
 
     def without(self, taken: int) -> Budget:
-        """What is left after some were taken."""
+        """Return the budget that is left after N messages were claimed."""
         return self._replace(most=self.most - taken, own=max(0, self.own - taken))
 
     def shared_by(self, taken: int) -> int:
-        """How many shared threads that many messages need."""
+        """Return how many shared threads N messages need."""
         return -(-max(0, taken - self.own) // self.each) if self.each else 0
 
 
 class Wanted(NamedTuple):
-    """How much to claim now: for each lane, and of the threads that several lanes share."""
+    """How much to claim now: a budget for each lane, and the threads that lanes share."""
 
     budgets: Sequence[Budget]
     """In the order in which the lanes are served."""
@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
     """Shared threads that are free."""
 
     def without(self, claims: Sequence[Claim]) -> Wanted:
-        """What may still be claimed after these."""
+        """Return what may still be claimed after these claims."""
         taken = Counter(claim.lane for claim in claims)
         shared = self.shared - sum(budget.shared_by(taken[budget.lane]) for budget in self.budgets)
         left = [budget.without(taken[budget.lane]) for budget in self.budgets]

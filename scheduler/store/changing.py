@@ -1,4 +1,4 @@
-"""Changing messages that are not in flight."""
+"""Change messages that are not in flight."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MISSING, _ELSEWHERE = 1, 2
 
 
 class Changing(Base):
-    """update, cancel, redrive, pause"""
+    """Verbs: update, cancel, redrive, purge, pause."""
 
     def update(self, id: str, changes: Changes) -> Message:
         """Change a scheduled message.  Raises ``NotFound``, ``Conflict`` (in flight or finished)."""
@@ -29,11 +29,11 @@ class Changing(Base):
         )
 
     def cancel(self, id: str) -> Message:
-        """scheduled → cancelled.  Raises ``NotFound``, ``Conflict``."""
+        """Cancel a scheduled message.  Raises ``NotFound``, ``Conflict``."""
         return self._changed("cancel", id)
 
     def redrive(self, id: str) -> Message:
-        """dead → scheduled, due now, attempts reset, evidence kept.  Raises ``NotFound``, ``Conflict``."""
+        """Schedule a dead letter again: due now, attempts reset, evidence kept.  Raises ``NotFound``, ``Conflict``."""
         return self._changed("redrive", id, offset=0, scan=0, limit=0, channel="", dry_run="")
 
     def _changed(self, verb: str, id: str, **arguments: Argument) -> Message:
@@ -47,16 +47,16 @@ class Changing(Base):
         return records.whole_message(id, snapshot)
 
     def cancel_matching(self, due_at: int, payload: str, *, lane: str = "echo") -> list[str]:
-        """Cancel every scheduled message of this lane due at exactly this moment with this very payload; their ids.
+        """Cancel the scheduled messages of this lane with exactly this ``due_at`` (ms) and payload; return their ids.
 
-        Costs one look at each message that is due at that very millisecond.
+        The cost grows with the number of messages that are due in the same millisecond.
         """
         cancelled = []
         for id in self._matching(due_at, payload, lane):
             try:
                 cancelled.append(self.cancel(id).id)
             except (NotFound, Conflict):
-                continue  # claimed between the look and the cancel: it is being delivered, and that is the answer
+                continue  # claimed since it was found: it is being delivered, so it is not among the cancelled ones
         return cancelled
 
     def _matching(self, due_at: int, payload: str, lane: str) -> list[str]:
@@ -80,7 +80,7 @@ class Changing(Base):
         return found
 
     def redrive_many(self, *, limit: int, channel: str | None = None, dry_run: bool = False) -> int:
-        """Redrive up to ``limit`` dead letters, oldest first; how many it was, or would be."""
+        """Redrive up to ``limit`` dead letters, oldest first; return how many.  ``dry_run``: only count them."""
         redriven = 0
         for partition in range(len(self.partitions)):
             offset, scanned = 0, SCAN
@@ -96,21 +96,21 @@ class Changing(Base):
                     dry_run=int(dry_run),
                 )
                 redriven += found
-                # What was redriven has left the set: the rest has moved up.
+                # Redriven messages have left the set, so the positions of the rest have moved up.
                 offset += scanned if dry_run else scanned - found
         return redriven
 
     def purge_typed(self, channel: str) -> int:
-        """Remove every scheduled message of this channel that has a type, without a trace; how many.
+        """Delete every scheduled message of this channel that has a type; return how many.
 
-        Costs one look at each scheduled message of the channel's lane.  What is accepted meanwhile may go too.
+        Reads each scheduled message of the channel's lane.  Messages that are accepted meanwhile may be deleted too.
         """
         return sum(
             self._purge(keys, f"due:{channel}:{priority}", channel) for keys in self.partitions for priority in Priority
         )
 
     def _purge(self, keys: PartitionKeys, name: str, channel: str) -> int:
-        removed, more, position = 0, 1, ("", "")
+        deleted, more, position = 0, 1, ("", "")
         while more:
             gone, more, *position = self.call(
                 load("purge"),
@@ -121,15 +121,15 @@ class Changing(Base):
                 scan=SCAN,
                 channel=channel,
             )
-            removed += gone
-        return removed
+            deleted += gone
+        return deleted
 
     def pause(self) -> None:
-        """All servers stop claiming; accepting goes on."""
+        """Stop claiming on all servers; messages are still accepted."""
         self._pause("1")
 
     def resume(self) -> None:
-        """The opposite of ``pause``; wakes every dispatcher."""
+        """End a pause, and wake every dispatcher."""
         self._pause("")
 
     def _pause(self, paused: str) -> None:

@@ -1,4 +1,4 @@
-"""Messages in flight: claimed under a lock, settled by who shows its token, reaped when it expires."""
+"""The verbs on messages in flight: claim under a lock, renew it, settle with its token, reap when it expired."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from scheduler.store.scripts import load
 
 
 class Flight(Base):
-    """claim, settle, renew, reap, trim"""
+    """Verbs: claim, settle, renew, reap, trim."""
 
     _turn = 0
 
     def claim(self, wanted: Wanted, limit: int, lock_ms: int, owner: str = "") -> Claimed:
-        """Take up to ``limit`` due messages within these budgets, each under a lock that lives ``lock_ms``; in a lane
-        the most urgent first.
+        """Take up to ``limit`` due messages within these budgets, each under a lock of ``lock_ms``.
 
-        Partitions are asked in turn, another one first each time; priorities are strict within a partition.
-        Raises ``StoreUnavailable`` when none of them answers; what the others gave must be delivered.
+        Within a lane and partition, messages are taken by priority, then soonest first.  Each call begins with another
+        partition.  Raises ``StoreUnavailable`` only when no partition answers: messages that some gave must be
+        delivered.
         """
         self._turn = (self._turn + 1) % len(self.partitions)
         claims: list[Claim] = []
         wait_ms: float | None = None
         redis_ms = 0.0
-        # A claim does not find out whether a node that hung answers again: what others gave would wait for it.
+        # ask=False: a claim does not try a node that hung, because the messages claimed so far would wait for it.
         rounds = Rounds(self.silence, ask=False)
         order = [(self._turn + i) % len(self.partitions) for i in range(len(self.partitions))]
         for partition in rounds.over(order):
             if not wanted.budgets and claims:
-                break  # what else is due waits for claims of ours to end
+                break  # every budget is used up
             if len(claims) == limit:
                 return Claimed(claims, 0.0, redis_ms, rounds.error)
-            # The same token never twice, not even for a server that comes back under its old name.
+            # A token is never used twice, not even by a server that restarts under the same name.
             token = f"{owner}.{self.new_id()}"
             with rounds.next(partition):
                 now_us, wait_us, *rows = self.run(
@@ -62,10 +62,10 @@ class Flight(Base):
         return Claimed(claims, wait_ms, redis_ms, rounds.error)
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
-        """Report outcomes, in bulk.  False where the lock was lost: nothing was changed for that message.
+        """Report outcomes in bulk.  Return, for each, False where the lock was lost and nothing was changed.
 
-        A retry must have a delay, or it raises ``ValueError``: this does not decide again what a failure means.
-        Outcomes of several partitions may be settled in part when it raises ``StoreUnavailable``.
+        Raises ``ValueError`` for a retry without a delay: ``retry.after_failure`` decides that, and not the store.
+        When it raises ``StoreUnavailable``, the outcomes of some partitions may be settled already.
         """
         results = [False] * len(outcomes)
         groups: dict[int, list[int]] = {}
@@ -82,9 +82,9 @@ class Flight(Base):
         return results
 
     def renew(self, claims: Sequence[Claim], lock_ms: int) -> list[Claim]:
-        """Push the expiry of these locks; those that were lost.
+        """Extend these locks by ``lock_ms`` from now; return the claims whose lock was lost.
 
-        Raises ``StoreUnavailable`` when a partition does not answer, after the others' were pushed.
+        Raises ``StoreUnavailable`` when a partition does not answer, after the locks in the others were extended.
         """
         lost: list[Claim] = []
         groups: dict[int, list[Claim]] = {}
@@ -106,9 +106,9 @@ class Flight(Base):
     ) -> Reaped:
         """Return messages whose lock expired to ``scheduled``, or to ``dead`` when their attempts are used up.
 
-        ``not_after`` (ms) is asked before each partition: one that answers later, by Redis's clock, reaps nothing and
-        counts as away.  ``held``: partitions that are only asked whether they answer.  Raises ``StoreUnavailable`` when
-        no partition answers.
+        ``not_after`` (ms) is called before each partition; a partition whose clock is later than the result reaps
+        nothing and counts as away.  ``held``: partitions that are only asked whether they answer.  Raises
+        ``StoreUnavailable`` when no partition answers.
         """
         total = Reaped(0, 0, None)
         rounds = Rounds(self.silence)
@@ -138,17 +138,17 @@ class Flight(Base):
         return Reaped(total.scheduled + scheduled, total.dead + dead, min(waits, default=None))
 
     def trim(self, which: Literal["done", "dead"], limits: Limits, limit: int) -> int:
-        """Forget finished messages beyond the limits, oldest first, at most ``limit`` per partition; how many.
+        """Delete finished messages beyond the limits, oldest first, at most ``limit`` per partition; return how many.
 
-        The limits are for the service as a whole: each partition keeps its share.  Raises ``StoreUnavailable`` when a
-        partition does not answer, after the others were trimmed.
+        The limits are those of the whole service; each partition keeps an equal share.  Raises ``StoreUnavailable``
+        when a partition does not answer, after the others were trimmed.
         """
         share = len(self.partitions)
-        forgotten = 0
+        deleted = 0
         rounds = Rounds(self.silence)
         for partition in rounds.over(range(share)):
             with rounds.next(partition):
-                forgotten += self.call(
+                deleted += self.call(
                     load("trim"),
                     self.partitions[partition].using(kept=which),
                     partition,
@@ -159,4 +159,4 @@ class Flight(Base):
                     limit=limit,
                 )
         rounds.end()
-        return forgotten
+        return deleted

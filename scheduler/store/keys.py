@@ -1,32 +1,33 @@
-"""The whole Redis layout, in one place.  Nothing else in the service spells a key.
+"""The names of all Redis keys and fields.  No other module writes a key's name.
 
-Every key of a partition carries the hash tag ``{p}``, so that one script's keys live on one node of a Redis Cluster.
+Every key of a partition carries the hash tag ``{p}``, so that the keys of a script lie on one node of a Redis Cluster.
 
 ====================================  ======  ==========================================================================
 key                                   type    holds
 ====================================  ======  ==========================================================================
-``ms1:{p}:due:<lane>:<priority>``     zset    id → due_at (ms): what waits in a lane, for each priority one set
-``ms1:{p}:lanes``                     zset    lane → 0: the lanes in which something waits, or lately waited
-``ms1:{p}:locks``                     zset    id → lock expiry (ms): what is in flight
-``ms1:{p}:held``                      zset    id → ``b`` (ms): what back-pressure put off and nobody has attempted since
-``ms1:{p}:dead``                      zset    id → when it was given up (ms)
+``ms1:{p}:due:<lane>:<priority>``     zset    id → due_at (ms): scheduled messages of a lane, one set for each priority
+``ms1:{p}:lanes``                     zset    lane → 0: lanes that hold scheduled messages, or did until lately
+``ms1:{p}:locks``                     zset    id → lock expiry (ms): messages in flight
+``ms1:{p}:held``                      zset    id → ``b`` (ms): put off by back-pressure and not attempted since
+``ms1:{p}:dead``                      zset    id → when it became dead (ms), bounded by retention
 ``ms1:{p}:done``                      zset    id → when it was delivered or cancelled (ms), bounded by retention
 ``ms1:{p}:msg:<id>``                  hash    the message (``FIELDS``)
 ``ms1:{p}:meta``                      hash    ``paused``; ``done_bytes`` and ``dead_bytes``, for retention by size;
-                                              ``retrying``: how many scheduled messages have an attempt behind them
-``ms1:{p}:idem:<key>``                string  Idempotency-Key → fingerprint of the body and the ids it got; expires
-``ms1:{p}:events``                    stream  what happened, bounded; one entry per script call
+                                              ``retrying``: how many scheduled messages have been attempted before
+``ms1:{p}:idem:<key>``                string  Idempotency-Key → fingerprint of the body, and the stored ids; expires
+``ms1:{p}:events``                    stream  events, one entry per script call; bounded
 ``ms1:meta``                          hash    ``layout`` version and number of ``partitions``, written at first start
 ``ms1:{servers}:alive``               hash    process name → its last heartbeat (JSON)
 ``ms1:{servers}:history``             hash    process name → its last 15 minutes (JSON)
-``ms1:rate:<who and limit>``          string  how many requests a client sent, or jobs a user, in a window; expires
-``ms1:wake``                          pubsub  ``partition due_at``: a message became the earliest one of its partition
+``ms1:rate:<who and limit>``          string  requests of a client, or jobs of a user, in a time window; expires
+``ms1:wake``                          pubsub  ``partition due_at``: a message was stored before all others of its lane
 ====================================  ======  ==========================================================================
 
 An id is in exactly one of the due sets, locks, dead and done at any moment.
 
-Field names of a message are one letter, and what has its default value is left out, because a hash of at most 80 bytes
-is what keeps a pending message of 50 bytes at 299 bytes of Redis (measured with 100,000; names spelled out: 347).
+Fields of a message have names of one letter, and fields with their default value are left out.  This keeps the hash
+within 80 bytes: a pending message of 50 bytes takes 299 bytes of Redis (measured with 100,000 of them), with full names
+347.
 """
 
 from __future__ import annotations
@@ -46,25 +47,25 @@ FIELDS: dict[str, str] = {
     "q": "priority; left out for normal",
     "t": "target: the channel's options, JSON text",
     "y": "type",
-    "j": "lane; left out where it follows from channel and type",
+    "j": "lane; left out when it is the one that channel and type imply",
     "w": "owner",
     "r": "retry policy; left out when the settings decide",
     "s": "status; left out while scheduled",
     "d": "due_at, ms; only while not scheduled (then the due set's score holds it)",
-    "m": "scheduled_for: the moment first asked for, ms; left out until a retry moves due_at away from it",
-    "b": "the moment due_at was before back-pressure first put this attempt off, ms; lateness counts from it",
+    "m": "scheduled_for: the due_at that was asked for, ms; left out until a retry changes due_at",
+    "b": "due_at before back-pressure first put this attempt off, ms; lateness counts from it",
     "k": "lock token; empty or left out when not in flight",
     "g": "when the last attempt was claimed, ms",
     "a": "attempts made",
     "o": "attempts made before the last redrive",
-    "l": "attempts in a row that ended with an expired lock",
+    "l": "attempts in a row whose lock expired",
     "e": "last error",
     "u": "updated_at, ms; left out while it equals created_at or finished_at",
     "f": "finished_at, ms",
     "x": "result, JSON text",
-    "z": "bytes counted against retention; until it is finished, those of its evidence",
-    "h:<n>": "evidence of the n-th attempt in its whole life: JSON text, or ``attempt started_at duration_ms "
-    "lateness_ms`` for a delivered one with nothing more to say; the last 20 are kept",
+    "z": "bytes that count for retention; until the message is finished, those of its evidence only",
+    "h:<n>": "evidence of the n-th attempt, counted over redrives: JSON text, or ``attempt started_at duration_ms "
+    "lateness_ms`` when it was delivered and there is nothing else to record; the last 20 are kept",
 }
 """The fields of ``ms1:{p}:msg:<id>``."""
 
@@ -76,7 +77,7 @@ WAKE = f"{PREFIX}:wake"
 
 
 class PartitionKeys:
-    """The keys of one partition by the names that the scripts' headers use."""
+    """The keys of one partition, by the names that the headers of the scripts use."""
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
@@ -89,8 +90,8 @@ class PartitionKeys:
             "done": base + "done",
             "meta": base + "meta",
             "events": base + "events",
-            # Prefixes, not keys: the scripts append a lane and a priority, or an id.  Allowed in a cluster, as the hash
-            # tag is in the prefix.
+            # Prefixes: the scripts append a lane and a priority, or an id.  A cluster allows it because the hash tag is
+            # in the prefix.
             "due": base + "due:",
             "msg": base + "msg:",
             "idem": base + "idem:",
@@ -100,7 +101,7 @@ class PartitionKeys:
         return self._names[name]
 
     def using(self, **aliases: str) -> PartitionKeys:
-        """These keys, with further names for some: ``using(kept="done")`` for a script that works on any set.
+        """Return these keys with more names for some: ``using(kept="done")``, for a script that works on any set.
 
         ``due:<lane>:<priority>`` names the due set of a lane.
         """
@@ -114,15 +115,15 @@ class PartitionKeys:
 
 
 def partition_of(id: str, partitions: int) -> int:
-    """The partition where a message lives: ``crc32(id) mod partitions``."""
+    """Return the partition of a message: ``crc32(id) mod partitions``."""
     return crc32(id.encode()) % partitions
 
 
 def ending_in(partition: int, partitions: int) -> Callable[[str, int], str | None]:
-    """For ``IdGenerator.ending``: choose the end of an id so that it belongs to this partition."""
+    """Return a chooser for ``IdGenerator.ending`` that makes ids of this partition."""
 
     def choose(start: str, begin: int) -> str | None:
-        # crc32 goes on from where the 14 characters took it: a try costs a tenth of making another id.
+        # crc32 continues from the value of the first characters: a try costs a tenth of making another id.
         so_far = crc32(start.encode())
         for place in range(begin, begin + len(ENDINGS)):
             end = ENDINGS[place % len(ENDINGS)]

@@ -1,8 +1,8 @@
-"""A page out of several sorted sets: merged in order, with a cursor that survives moves.
+"""Merge several sorted sets into one page, with a cursor that stays valid when messages move.
 
-The sets that make up a list (every lane, priority and partition) are read from the same position and merged.  A set
-that was not read to its end limits how far the merge may go: behind its last position it may hold something earlier
-than what the others have.
+The sets of a list (one for each lane, priority and partition) are read from the same position and merged.  When a set
+was not read to its end, the merge stops at the last position that was read of it: behind that, it may hold a message
+that comes before those of the other sets.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ SECTIONS: tuple[tuple[str, bool], ...] = (
     ("dead", True),
     ("done", True),
 )
-"""Name and whether it is read from the highest score down (newest first).  ``scheduled`` stands for all due sets."""
+"""(name, newest first) of each section of a list, in order.  ``scheduled`` stands for all due sets."""
 
 
 class Position(NamedTuple):
-    """Where in a set's order: by score, then by id."""
+    """A place in a sorted set, which is ordered by score, then by id."""
 
     score: float
     id: str
 
 
 class Part(NamedTuple):
-    """What was read of one set."""
+    """The rows that were read of one set."""
 
     rows: Sequence[tuple[Position, Message]]
     reached: Position | None
-    """The last position that was looked at when the set goes on after it; None: it was read to its end."""
+    """The last position that was read; None: the set was read to its end."""
 
 
 class Cursor(NamedTuple):
@@ -65,7 +65,7 @@ class Cursor(NamedTuple):
 
 
 def sections_of(status: Status | None) -> range:
-    """The sections that a list of this status reads, by index."""
+    """Return the indexes of the sections that a list of this status reads."""
     match status:
         case None:
             return range(len(SECTIONS))
@@ -80,7 +80,7 @@ def sections_of(status: Status | None) -> range:
 
 
 def merge(parts: Sequence[Part], limit: int, down: bool) -> tuple[list[Message], Position | None]:
-    """The first ``limit`` rows of all parts in order, and the position to go on after; None when there is no more."""
+    """Return the first ``limit`` rows of all parts in order, and the position to continue after; None: no more."""
 
     def before(a: Position, b: Position) -> bool:
         return a > b if down else a < b
@@ -90,7 +90,7 @@ def merge(parts: Sequence[Part], limit: int, down: bool) -> tuple[list[Message],
         if part.reached is not None and (horizon is None or before(part.reached, horizon)):
             horizon = part.reached
     rows = sorted((row for part in parts for row in part.rows), key=lambda row: row[0], reverse=down)
-    # Beyond the horizon another set may hold something earlier that was not read.
+    # Beyond the horizon, a set may hold an earlier row that was not read.
     safe = rows if horizon is None else [row for row in rows if not before(horizon, row[0])]
     taken = safe[:limit]
     if len(taken) < len(rows):
@@ -101,7 +101,7 @@ def merge(parts: Sequence[Part], limit: int, down: bool) -> tuple[list[Message],
 def collect(
     read: Callable[[int, Position | None, int], Sequence[Part]], sections: range, limit: int, cursor: Cursor | None
 ) -> tuple[list[Message], Cursor | None]:
-    """Fill a page section by section.  ``read(section, after, limit)`` gives one ``Part`` per set."""
+    """Fill a page section by section.  ``read(section, after, limit)`` returns one ``Part`` per set."""
     found: list[Message] = []
     section, after = (cursor.section, cursor.after) if cursor else (sections.start, None)
     while section in sections:

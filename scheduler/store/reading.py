@@ -1,4 +1,4 @@
-"""Reading messages: one, a page, how many."""
+"""Read messages: one of them, a page of a list, or only their counts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from scheduler.store.scripts import Argument, load
 
 
 class Reading(Base):
-    """get, page, stats"""
+    """Verbs: get, page, stats."""
 
     def get(self, id: str) -> Message:
-        """The message with its attempts.  Raises ``NotFound``."""
+        """Return the message with its attempts.  Raises ``NotFound``."""
         self.require(self.partition_of(id))
         snapshot = self.run("get", self.partition_of(id), id=id)
         if not snapshot:
@@ -38,13 +38,14 @@ class Reading(Base):
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """A page.  ``scheduled``: soonest due first.  The others: newest first by the time they got there.  Without a
-        status: processing, scheduled, dead, finished, in that order.
+        """Return a page of messages with these properties.
 
-        The cost depends on ``limit``, not on how many messages there are: a filter that matches little gives short
-        (even empty) pages with a cursor.  ``typed``: only messages that have a type.  ``since``/``until`` (ms) bound
-        the time that the status is ordered by.
-        Raises ``InvalidInput`` for a cursor that is not one.
+        Scheduled and processing messages come soonest first (by ``due_at``, by lock expiry), dead and finished ones
+        newest first.  Without a status: processing, scheduled, dead, finished, in that order.  ``since``/``until`` (ms)
+        bound the time by which that status is ordered.  ``typed``: only messages that have a type.
+
+        The cost depends on ``limit``, not on the number of messages: with a filter that few messages pass, pages are
+        short or empty and still have a cursor.  Raises ``InvalidInput`` for a malformed cursor.
         """
         filters: dict[str, Argument] = {
             "status": status if status in (Status.DELIVERED, Status.CANCELLED) else "",
@@ -71,7 +72,7 @@ class Reading(Base):
         return Page(found, more.encode() if more else None)
 
     def _due_sets(self, partition: int, channel: str | None, priority: Priority | None) -> list[str]:
-        """The due sets of a partition that may hold a message of this channel and priority."""
+        """Return the due sets of a partition that may hold messages of this channel and priority."""
         reply = self.run("lanes", partition)
         return [
             f"due:{lane}:{urgency}"
@@ -93,9 +94,9 @@ class Reading(Base):
         )
 
     def counts(self) -> Counts:
-        """How many messages are where.  O(lanes log n) per partition.
+        """Count the messages by status, lane and priority.  O(lanes log n) per partition.
 
-        Partitions that do not answer are left out; raises ``StoreUnavailable`` when none of them does.
+        Partitions that do not answer are left out.  Raises ``StoreUnavailable`` when none answers.
         """
         total = Counts(scheduled=dict.fromkeys(Priority, 0), due_of=dict.fromkeys(Priority, 0))
         rounds = Rounds(self.silence)
@@ -124,7 +125,7 @@ class Reading(Base):
 
 
 def _add_lane(total: Counts, row: Sequence[Any]) -> None:
-    """Add one lane's row of stats.lua's reply."""
+    """Add one lane's row of the reply of stats.lua."""
     name, *numbers, oldest, coming = row
     scheduled, due_of = numbers[:3], numbers[3:]
     lane = total.lanes.setdefault(name, LaneCounts())
@@ -140,5 +141,5 @@ def _add_lane(total: Counts, row: Sequence[Any]) -> None:
 
 
 def _earlier(known: int | None, moment: str) -> int | None:
-    """The earlier of a known moment and one as Redis writes it, '' for none."""
+    """Return the earlier of two moments (ms); ``moment`` is text from Redis, '' for none."""
     return min(filter(None, (known, int(moment or 0))), default=None)

@@ -1,4 +1,4 @@
-"""Between the scripts' flat replies and the types of message.py: pure, no I/O."""
+"""Convert between the flat lists of the scripts and the types of message.py.  Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from scheduler.retry import RetryPolicy
 Cell = str | None
 
 PAGE_FIELDS = ("p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x", "m", "b")
-"""What a list needs of a message: everything but the evidence of its attempts."""
+"""The fields that a list shows: all but the evidence of attempts."""
 
 _PRIORITIES: dict[str | None, Priority] = {None: Priority.NORMAL, **{p.value: p for p in Priority}}
 
 
 def schedule_items(messages: Sequence[NewMessage]) -> list[str | int]:
-    """The list that schedule.lua takes."""
+    """Return the list of items for schedule.lua."""
     items: list[str | int] = []
     for m in messages:
         retry = m.retry.encode() if m.retry else ""
-        # str() would be 0.2 µs more per message than the enum's own value.
+        # .value: str() takes 0.2 µs more per message.
         items += (
             m.id,
             m.payload,
@@ -39,7 +39,7 @@ def schedule_items(messages: Sequence[NewMessage]) -> list[str | int]:
 
 
 def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
-    """One row of claim.lua's reply."""
+    """Return the claim of one row of the reply of claim.lua."""
     id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane = row
     return Claim(
         id,
@@ -62,15 +62,16 @@ _NAMES = {"ack": "delivered", "retry": "failed", "dead": "failed"}
 
 
 def evidence_of(outcome: Outcome) -> str:
-    """The record of one attempt, as JSON text; ``started_at`` in ms by Redis's clock.  Empty for a release: an attempt
-    that is not charged leaves none.
+    """Return the record of one attempt as text (field ``h:<n>`` of a message); ``started_at`` in ms by Redis's clock.
+
+    It is empty for a release: an attempt that is not charged leaves no record.
     """
     if outcome.kind == "release":
         return ""
     started_at = round(outcome.claim.due_at + outcome.lateness_ms)
     if outcome.kind == "ack" and not outcome.evidence:
-        # The usual case in 30 bytes: JSON's 90 would turn the message's compact hash into a table of four times the
-        # size (hash-max-listpack-value, 64 by default).
+        # 30 bytes for the usual case.  JSON takes 90, and one value above hash-max-listpack-value (64 by default) makes
+        # Redis store the whole hash as a table of four times the size.
         return f"{outcome.claim.attempt} {started_at} {outcome.duration_ms:.3f} {outcome.lateness_ms:.3f}"
     head = (
         f'{{"attempt":{outcome.claim.attempt},"started_at":{started_at},'
@@ -85,7 +86,7 @@ def evidence_of(outcome: Outcome) -> str:
 
 
 def settle_items(outcomes: Sequence[Outcome], records: Sequence[str]) -> list[str | int]:
-    """The list that settle.lua takes.  Raises ``ValueError`` for a retry without a delay (``retry.after_failure``)."""
+    """Return the list of items for settle.lua.  Raises ``ValueError`` for a retry without a delay."""
     items: list[str | int] = []
     for o, record in zip(outcomes, records, strict=True):
         delay = "" if o.delay_ms is None else o.delay_ms
@@ -100,12 +101,12 @@ def _pairs(flat: Sequence[str]) -> dict[str, str]:
 
 
 def _int(value: Cell) -> int | None:
-    # Lua's numbers reach Redis as "1.795e+12" only beyond 2^53; scores may come as "1795000000000".
+    # int(float()): a score may be written as a float.
     return int(float(value)) if value else None
 
 
 def message_of(id: str, due_at: Cell, fields: Mapping[str, Cell]) -> Message:
-    """A message from its hash; ``due_at`` is the due set's score while it is scheduled."""
+    """Return the message of a hash; ``due_at`` is the score in the due set while it is scheduled."""
     created_at = _int(fields.get("c")) or 0
     retry = fields.get("r")
     status = Status(fields.get("s") or "scheduled")
@@ -125,7 +126,7 @@ def message_of(id: str, due_at: Cell, fields: Mapping[str, Cell]) -> Message:
         retry=RetryPolicy.decode(retry) if retry else None,
         started_at=_int(fields.get("g")),
         finished_at=_int(fields.get("f")),
-        # What went wrong before it was delivered is told by its attempts: a delivered message must not look failed.
+        # A delivered message must not look failed; its attempts still show the earlier errors.
         last_error=fields.get("e") if status is not Status.DELIVERED else None,
         result=fields.get("x"),
         moved_from=_int(fields.get("m") or fields.get("b")),
@@ -147,7 +148,7 @@ def _attempt_of(record: str) -> dict[str, Any]:
 
 
 def whole_message(id: str, snapshot: Sequence[Any]) -> Message:
-    """A message with its attempts, from the reply of _message.lua's ``snapshot``."""
+    """Return a message with its attempts, from the reply of ``snapshot`` in _message.lua."""
     fields = _pairs(snapshot[1])
     message = message_of(id, snapshot[0], fields)
     numbered = sorted((int(name[2:]), record) for name, record in fields.items() if name.startswith("h:"))
@@ -156,7 +157,7 @@ def whole_message(id: str, snapshot: Sequence[Any]) -> Message:
 
 
 def listed_message(row: Sequence[Any]) -> Message:
-    """A message without its attempts, from a row of page.lua's reply."""
+    """Return a message without its attempts, from a row of the reply of page.lua."""
     id, score, *cells = row
     fields = dict(zip(PAGE_FIELDS, cells, strict=True))
     return message_of(id, fields["d"] or score, fields)

@@ -1,4 +1,4 @@
-"""Who is alive: every process of every server reports here, and what Redis says of itself."""
+"""Heartbeats of the processes of all servers, and the figures of Redis itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Entry(NamedTuple):
 
 
 def _together(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """INFO of a cluster's primaries as one: memory and clients added up, the rest as the first one says."""
+    """Merge INFO of a cluster's primaries: add up memory and clients, take the rest from the first one."""
     if not found:
         return {}
     added = {
@@ -42,18 +42,19 @@ def _number(info: dict[str, Any], name: str) -> int | None:
 
 def _is_full(memory: dict[str, Any]) -> bool:
     limit = int(memory.get("maxmemory", 0))
-    # What Redis itself compares: the buffers of replicas and of the append-only file do not count.
+    # Redis compares without the buffers of replicas and of the append-only file.
     used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
-    # A request counts while it is read, so that one is refused although none would be over the limit now.
+    # A request takes memory while Redis reads it, so Redis refuses writes slightly below the limit.
     return limit > 0 and used > limit - min(2**20, limit // 100)
 
 
 class Registry(Base):
-    """beat, servers, Redis's own figures"""
+    """Verbs: beat, servers, history; and Redis's own figures."""
 
     def beat(self, process: str, snapshot: dict[str, Any], history: list[Any] | None = None) -> int:
-        """Report that this process is alive, with its figures; ``history`` only when it has changed.  Redis's time (ms)
-        is returned.
+        """Report that this process is alive, with its figures; return Redis's time (ms).
+
+        ``history``: only when it has changed since the last beat.
         """
         now: int = self.call(
             load("beat"),
@@ -66,20 +67,20 @@ class Registry(Base):
         return now
 
     def leave(self, process: str) -> None:
-        """Take this process off the list of those alive (a clean stop)."""
+        """Remove this process from those alive, at a clean stop."""
         self.plain("HDEL", SERVERS, process)
 
     def servers(self) -> dict[str, dict[str, Any]]:
-        """The last heartbeat of each process by name, with ``age_ms`` since then."""
+        """Return the last heartbeat of each process by name, with ``age_ms`` since then."""
         now = self._redis_ms()
         return {e.name: {**e.value, "age_ms": max(0, now - e.at)} for e in self._entries(SERVERS)}
 
     def history(self) -> dict[str, list[Any]]:
-        """The last 15 minutes of each process, the ones that have ended too; telemetry.py knows the slots."""
+        """Return the last 15 minutes of each process, also of ended ones; slots: see ``scheduler/telemetry``."""
         return {e.name: e.value for e in self._entries(HISTORY)}
 
-    def forget_servers(self, age_ms: int) -> None:
-        """Drop heartbeats and histories of processes that were last seen so long ago."""
+    def delete_old_servers(self, age_ms: int) -> None:
+        """Delete heartbeats and histories of processes that were last seen more than ``age_ms`` ago."""
         now = self._redis_ms()
         for key in (SERVERS, HISTORY):
             for entry in self._entries(key):
@@ -87,10 +88,12 @@ class Registry(Base):
                     self.plain("HDEL", key, entry.name)
 
     def redis_info(self) -> dict[str, Any]:
-        """``version, used_memory, maxmemory`` (bytes; 0 is without limit), ``maxmemory_policy, persistence (aof | rdb |
-        none | unknown), clients, keys``.  What Redis does not tell is None, or ``unknown`` where a word stands.
+        """Return figures of Redis; those it does not give are None, or ``unknown`` for a word.
+
+        ``version, used_memory, maxmemory`` (bytes; 0: no limit), ``maxmemory_policy``, ``persistence`` (aof | rdb |
+        none | unknown), ``clients, keys``.
         """
-        info = self._told(self._info) or {}
+        info = self._if_allowed(self._info) or {}
         return {
             "version": info.get("valkey_version") or info.get("redis_version", "unknown"),
             "used_memory": _number(info, "used_memory"),
@@ -102,8 +105,8 @@ class Registry(Base):
         }
 
     def full(self) -> bool:
-        """Whether Redis, or a node of the cluster, is at ``maxmemory``; False when it does not tell."""
-        return any(map(_is_full, self._told(self._memory) or []))
+        """Return whether Redis, or a node of the cluster, is at ``maxmemory``; False when it does not tell."""
+        return any(map(_is_full, self._if_allowed(self._memory) or []))
 
     def _memory(self) -> list[dict[str, Any]]:
         if cluster := cluster_of(self.client):
@@ -111,7 +114,7 @@ class Registry(Base):
         return [self.client.info("memory")]
 
     def _of_primaries(self, cluster: RedisCluster, *sections: str) -> list[dict[str, Any]]:
-        """INFO of the primaries that answer; raises when none does."""
+        """Return INFO of the primaries that answer; raises when none does."""
         found: list[dict[str, Any]] = []
         error: Exception | None = None
         for node in cluster.get_primaries():  # type: ignore[no-untyped-call]
@@ -141,7 +144,7 @@ class Registry(Base):
             return "unknown"
         if int(info["aof_enabled"]):
             return "aof"
-        saved = self._told(self._save)
+        saved = self._if_allowed(self._save)
         return "unknown" if saved is None else "rdb" if saved else "none"
 
     def _save(self) -> str | None:
@@ -149,9 +152,10 @@ class Registry(Base):
         saved: str | None = self.client.config_get("save", **where).get("save")
         return saved
 
-    def _told(self, ask: Callable[[], T]) -> T | None:
-        """What Redis says of itself; None where it does not: a managed one may not allow it, and the counts are worth
-        showing all the same.
+    def _if_allowed(self, ask: Callable[[], T]) -> T | None:
+        """Ask Redis; return None when it refuses the command.
+
+        A managed Redis may not allow INFO or CONFIG, and the counts of messages are worth showing all the same.
         """
         with unavailable():
             try:

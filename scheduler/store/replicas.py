@@ -1,4 +1,4 @@
-"""Waiting until replicas have a write: what a failover would lose is not accepted in the first place."""
+"""Wait until replicas have a write, so that a failover loses no message that was accepted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scheduler.redis_server.connections import cluster_of
 
 
 class Replicated:
-    """A client whose commands return when so many replicas have what they wrote.
+    """A client whose commands return when N replicas have what was written.
 
-    The script and ``WAIT`` go over one connection, as WAIT speaks of the writes of its own connection only.
+    The script and ``WAIT`` go over the same connection, because WAIT covers the writes of its own connection only.
     """
 
     def __init__(self, client: Redis, replicas: int, timeout_ms: int) -> None:
@@ -24,13 +24,13 @@ class Replicated:
     def execute_command(self, *command: Any, **_: Any) -> Any:
         """Run ``EVALSHA`` or ``EVAL``.
 
-        Raises ``StoreUnavailable`` when fewer replicas confirm in time.  The primary has the write all the same: who
-        tries again does so under the same id or Idempotency-Key.
+        Raises ``StoreUnavailable`` when fewer replicas confirm in time.  The primary has the write all the same, so the
+        caller must try again with the same id or Idempotency-Key.
         """
         try:
             reply, confirmed = self._send(command)
         except exceptions.MovedError:
-            # The partition has a new node since the cluster was last looked at.
+            # The partition has moved to another node: read the cluster's layout again.
             if cluster := cluster_of(self._client):
                 cluster.nodes_manager.initialize()
             reply, confirmed = self._send(command)
@@ -52,7 +52,7 @@ class Replicated:
         return reply, int(confirmed)
 
     def _node(self, command: tuple[Any, ...]) -> Redis:
-        """The client of the server that has the script's first key."""
+        """Return the client of the node that has the script's first key."""
         cluster = cluster_of(self._client)
         if cluster is None:
             return self._client

@@ -1,4 +1,4 @@
-"""What the verbs take and give, beside the types of message.py."""
+"""The types that the verbs take and return, beside those of message.py."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ class Scheduled(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """What ``claim`` found."""
+    """The result of ``claim``."""
 
     claims: list[Claim]
     wait_ms: float | None
-    """Nothing more is due; come back in so many milliseconds (fractions count).  0: more is due already.  None: nothing
-    is waiting at all, or the service is paused."""
+    """Time until the next message is due, with fractions.  0: one is due already.  None: none is scheduled, or the
+    service is paused."""
     redis_ms: float
-    """Redis's clock when the claim was made, ms with fractions."""
+    """Redis's clock at the claim, with fractions."""
     error: StoreUnavailable | None = None
-    """A partition that did not answer; the others did."""
+    """The error of the first partition that did not answer, when others did."""
 
 
 class Page(NamedTuple):
     messages: list[Message]
     next_cursor: str | None
-    """Opaque.  None: there is no more."""
+    """Opaque; None: this is the last page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What ``update`` changes; None leaves a field as it is."""
+    """The fields that ``update`` changes; None leaves a field as it is."""
 
     due_at: int | None = None
-    """ms; 0 and below: so many ms from now, by Redis's clock"""
+    """ms; 0 or less: -due_at ms from now, by Redis's clock"""
     payload: str | None = None
     target: str | None = None
     priority: Priority | None = None
@@ -53,45 +53,45 @@ class Changes:
 
 @dataclass(slots=True)
 class LaneCounts:
-    """What waits in a lane."""
+    """Scheduled messages of one lane."""
 
     scheduled: int = 0
     due: int = 0
-    """Those of ``scheduled`` whose moment has come."""
+    """Those of ``scheduled`` that are due."""
     oldest_due_at: int | None = None
-    """ms: due_at of the message that has waited longest, None when none is due"""
+    """ms: the earliest due_at; None when none is due"""
 
 
 @dataclass(slots=True)
 class Counts:
-    """How many messages are where, over all partitions; each id is counted once."""
+    """Numbers of messages over all partitions; each id is counted once."""
 
     scheduled: dict[Priority, int] = field(default_factory=dict)
     due: int = 0
-    """Those of ``scheduled`` whose moment has come (the backlog)."""
+    """Those of ``scheduled`` that are due (the backlog)."""
     due_of: dict[Priority, int] = field(default_factory=dict)
     """``due`` by priority."""
     retrying: int = 0
-    """Those of ``scheduled`` that have an attempt behind them."""
+    """Those of ``scheduled`` that have been attempted before."""
     processing: int = 0
     dead: int = 0
     finished: int = 0
     """Delivered and cancelled, within retention."""
     finished_bytes: int = 0
     oldest_due_at: int | None = None
-    """ms: due_at of the message that has waited longest, None when none is due"""
+    """ms: the earliest due_at; None when none is due"""
     held_back: int = 0
-    """Those that back-pressure put off, scheduled or in flight."""
+    """Messages that back-pressure put off, scheduled or in flight."""
     oldest_held_at: int | None = None
-    """ms: when the first of ``held_back`` was due before it was put off; None when there is none."""
+    """ms: the earliest due_at that one of ``held_back`` had before it was put off; None when there is none"""
     next_due_at: int | None = None
-    """ms: when the next one is due"""
+    """ms: the earliest due_at that has not come yet; None when there is none"""
     paused: bool = False
     redis_ms: int = 0
     lanes: dict[str, LaneCounts] = field(default_factory=dict)
-    """Lanes in which something waits."""
+    """By name; only lanes with scheduled messages."""
     partitions_away: int = 0
-    """Partitions that did not answer, and whose messages are not counted."""
+    """Partitions that did not answer; their messages are not counted."""
 
     @property
     def oldest_due_age_ms(self) -> int | None:
@@ -104,16 +104,16 @@ class Counts:
 
 
 class Reaped(NamedTuple):
-    """What ``reap`` did."""
+    """The result of ``reap``."""
 
     scheduled: int
     dead: int
     wait_ms: int | None
-    """The next lock expires so much later; None: nothing is in flight."""
+    """Time until the next lock expires; None: nothing is in flight."""
     away: frozenset[int] = frozenset()
     """Partitions that did not answer; the others were reaped."""
     error: StoreUnavailable | None = None
-    """Why the first of them did not."""
+    """The error of the first partition that did not answer."""
 
 
 class Limits(NamedTuple):

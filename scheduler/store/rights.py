@@ -19,7 +19,7 @@ ACL_RULES: Final = (
 """What ``ACL SETUSER`` must give the service's user, on Redis 6.2, 7 and Valkey."""
 
 _KEY: Final = f"{PREFIX}:{{0}}:rights"
-"""A key that is gone at the end; for a user who may not delete it, it expires within a second."""
+"""A key for trying commands on.  It is deleted at the end; if the user may not delete it, it expires in a second."""
 
 _CALLS: Final = (
     ("HGET", _KEY, "f"), ("HMGET", _KEY, "f"), ("HGETALL", _KEY), ("HSTRLEN", _KEY, "f"), ("EXISTS", _KEY),
@@ -40,9 +40,10 @@ _ANYWHERE: Final = (("TIME",), ("PUBLISH", WAKE, ""), ("SCRIPT", "EXISTS", "0" *
 
 
 def check_rights(client: redis.Redis) -> None:
-    """Raises ``StartError`` that names what this user may not do, and the rule that allows it.
+    """Raise ``StartError`` naming the commands that this user may not run, and the rule that allows them.
 
-    A right that is missing would else show in the middle of a script, after its first write: Redis takes nothing back.
+    Without this check, a missing right would show in the middle of a script, after its first write; Redis does not roll
+    back.
     """
     missing = [_named(call) for call in _CALLS if _refused(client, call)]
     where: dict[str, Any] = {"target_nodes": RedisCluster.RANDOM} if cluster_of(client) else {}
@@ -57,7 +58,7 @@ def check_rights(client: redis.Redis) -> None:
 
 
 def _named(call: tuple[str, ...]) -> str:
-    """The command and the key or channel that it was tried with."""
+    """Return the command, and the key or channel that it was tried with."""
     known = [word for word in call[1:] if word.startswith(f"{PREFIX}:")]
     return " ".join((call[0], *known))
 
@@ -66,7 +67,7 @@ def _refused(client: redis.Redis, call: tuple[str, ...], **where: Any) -> bool:
     try:
         client.execute_command(*call, **where)  # type: ignore[no-untyped-call]
     except redis.ResponseError as error:
-        # Whatever else it says (full, no such script), the right is there.
+        # With any other error (full, no such script), the right is there.
         return reason_of(error) == LACKS_RIGHT
     return False
 

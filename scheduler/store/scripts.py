@@ -1,19 +1,20 @@
-"""The Lua scripts: read from files, keys and arguments by name, loaded again whenever Redis has lost them.
+"""Load and call the Lua scripts, with keys and arguments by name.
 
-A file of ``lua/`` is one verb.  It opens with a header of these lines, in this order::
+A script that Redis no longer has is loaded again.  A file of ``lua/`` is one verb.  It opens with a header of these
+lines, in this order::
 
     --[[
     name: what it does.
     KEYS     names, resolved by keys.PartitionKeys
-    ARGV     names; a last one that ends in ``...`` is the index of the first of a list of values
+    ARGV     names; if the last one ends in ``...``, it is the index of the first value of a list
     INCLUDES files of lua/ whose names begin with an underscore (optional)
     RETURNS  …
     CODES    …
     COST     …
     ]]
 
-From it the loader writes ``local dead, locks = KEYS[1], KEYS[2]`` and so on in front of the body, so that no script
-counts positions, and so that a script cannot be called with a key or an argument missing.
+From the header the loader writes ``local dead, locks = KEYS[1], KEYS[2]`` in front of the body.  A script therefore
+never counts positions, and cannot be called with a key or an argument missing.
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ Reply = Any
 
 
 class Client(Protocol):
-    """What the loader needs of a Redis client."""
+    """The part of a Redis client that a script call needs."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any: ...
 
 
 class Keys(Protocol):
-    """Names to keys: ``keys.PartitionKeys``."""
+    """Keys by name: ``keys.PartitionKeys``."""
 
     def __getitem__(self, name: str) -> str: ...
 
@@ -67,13 +68,13 @@ class Script:
     name: str
     keys: tuple[str, ...]
     arguments: tuple[str, ...]
-    """In order, without the list."""
+    """Names in order, without the list."""
     takes_list: bool
     source: str
     sha: str
 
     def call(self, client: Client, keys: Keys, items: Sequence[Argument] = (), /, **arguments: Argument) -> Reply:
-        """Run it on one partition.  Raises ``KeyError`` for a missing argument, redis-py's errors as they are."""
+        """Run it on one partition.  Raises ``KeyError`` for a missing argument, and redis-py's errors unchanged."""
         values = [arguments.pop(name) for name in self.arguments]
         if arguments or (items and not self.takes_list):
             raise TypeError(f"{self.name} does not take {', '.join(arguments) or 'a list'}")
@@ -81,12 +82,12 @@ class Script:
         try:
             return client.execute_command("EVALSHA", *command)
         except NoScriptError:
-            # SCRIPT FLUSH, a restart or a failover.  EVAL runs it and loads it in one step: nothing can get in between.
+            # Redis lost the script: SCRIPT FLUSH, a restart or a failover.  EVAL loads and runs it in one step.
             return client.execute_command("EVAL", self.source, *command[1:])
 
 
 def _header(path: Path, text: str) -> dict[str, list[str]]:
-    """The words of each section of a file's header."""
+    """Return the names on the first line of each section of a file's header."""
     match = re.match(r"--\[\[\n(?P<name>\w+): (?P<body>.*?)\n\]\]\n", text, re.DOTALL)
     if match is None or match["name"] != path.stem:
         raise ScriptError(f"{path.name}: must open with a header '--[[', '{path.stem}: what it does', …, ']]'")
@@ -96,7 +97,7 @@ def _header(path: Path, text: str) -> dict[str, list[str]]:
         word = line.split(" ", 1)[0]
         if word in SECTIONS:
             current = word
-            # The names stand on the section's own line; indented lines below explain them.
+            # Only the section's own line holds names; the indented lines below explain them.
             sections[current] = line.split()[1:]
     missing = [section for section in _REQUIRED if section not in sections]
     if missing:
@@ -114,12 +115,12 @@ def _header(path: Path, text: str) -> dict[str, list[str]]:
 def _locals(names: Sequence[str], array: str) -> str:
     if not names:
         return ""
-    # At most 200 locals are allowed in a Lua function; the longest header has 25.
+    # Lua allows 200 locals in a function; the longest header has 25.
     return f"local {', '.join(names)} = {', '.join(f'{array}[{i}]' for i in range(1, len(names) + 1))}\n"
 
 
 def parse(path: Path) -> Script:
-    """Read one Lua file.  Raises ``ScriptError``."""
+    """Read one Lua file and its includes.  Raises ``ScriptError``."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -145,5 +146,5 @@ def parse(path: Path) -> Script:
 
 @cache
 def load(name: str) -> Script:
-    """The script of this verb."""
+    """Return the script of this verb."""
     return parse(LUA / f"{name}.lua")

@@ -1,4 +1,4 @@
-"""Wake-ups: a message became the earliest one of its partition."""
+"""Listen for wake-ups: Redis publishes one when a message became the earliest of its lane."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from scheduler.logs.sinks import ServiceLog
 from scheduler.store.keys import WAKE
 
 _READ_SECONDS = 0.25
-"""No read blocks longer: a stop is seen within this time."""
+"""The longest blocking read; a stop is noticed within this time."""
 _RETRY_SECONDS = 0.25
 
 
 class WakeListener:
-    """A thread that listens to Redis and calls ``wake``.  A wake-up lost while it reconnects costs one poll
-    interval.
+    """A thread that calls ``wake`` for each wake-up.
+
+    A wake-up that is lost while it reconnects makes messages late by at most one poll interval.
     """
 
     def __init__(self, client: Redis, wake: Callable[[], None], clock: Clock, log: ServiceLog) -> None:
@@ -45,16 +46,16 @@ class WakeListener:
             try:
                 self._listen()
             except (RedisError, RedisClusterException, OSError):
-                # The dispatcher says that Redis is away; here it only matters to come back.
+                # Not logged here: the dispatcher reports that Redis is away.
                 self._clock.wait(self._stopping, _RETRY_SECONDS)
-            except Exception as error:  # noqa: BLE001 - without this thread every message would wait for the next poll
+            except Exception as error:  # noqa: BLE001 - without this thread, messages would wait for the next poll
                 self._seldom.error(f"listening for wake-ups failed, trying on: {error}", exception=error)
                 self._clock.wait(self._stopping, _RETRY_SECONDS)
 
     def _listen(self) -> None:
         with self._client.pubsub() as subscription:  # type: ignore[no-untyped-call]
-            # Redis's confirmation is the first message: it wakes for whatever was published while nobody listened, and
-            # nothing that is published after it can be missed.
+            # The first message is Redis's confirmation, and it wakes too: for messages that were published before this
+            # thread listened.  Later ones cannot be missed.
             subscription.subscribe(WAKE)
             while not self._stopping.is_set():
                 if subscription.get_message(timeout=_READ_SECONDS) is not None:

@@ -26,7 +26,7 @@ MUTANTS = (
     Mutant(
         "claim-limit",
         "scheduler/store/lua/claim.lua",
-        "taken, room = taken + n, room - n",
+        "taken, left = taken + n, left - n",
         "taken = taken + n",
         "the limit holds for each priority and not for all together",
         "a server takes more than its workers can begin, and a crash delays all of it",

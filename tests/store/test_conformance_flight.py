@@ -217,10 +217,10 @@ def test_who_is_alive(store: MessageStore, ticks: Ticks) -> None:
     store.leave("two")
     assert list(store.servers()) == ["one"]
     ticks.now = NOW + 900
-    store.forget_servers(900)
+    store.delete_old_servers(900)
     assert list(store.servers()) == list(store.history()) == ["one"]
     ticks.now += 1
-    store.forget_servers(900)
+    store.delete_old_servers(900)
     assert (store.servers(), store.history()) == ({}, {})
 
 

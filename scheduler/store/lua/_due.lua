@@ -1,10 +1,10 @@
--- The due sets, one for each lane and priority, and the wake-up of the dispatchers.  A claim for one lane therefore never
--- walks over what waits in another.
+-- The due sets, and the wake-up of the dispatchers.  There is one due set for each lane and priority, so that a claim
+-- for one lane never walks over messages of another.
 local PRIORITIES = {'high', 'normal', 'low'}
--- One for echo, one for webhooks, one for each job type: a service with more of them than this has another problem.
+-- Far above what a service has: one lane for echo, one for webhooks, one for each job type.
 local MOST_LANES = 1000
 
--- The lane of a message: the stored one, or the one that follows from its channel and type.
+-- Return the lane of a message: the stored one, else the one that its channel and type imply.
 local function lane_of(channel, type, stored)
   if stored then
     return stored
@@ -19,7 +19,7 @@ local function due_set(lane, priority)
   return due .. lane .. ':' .. (priority or 'normal')
 end
 
--- The earliest due_at of a lane, nil when nothing waits in it.
+-- Return the earliest due_at of a lane; nil when no message waits in it.
 local function earliest(lane)
   local first
   for _, priority in ipairs(PRIORITIES) do
@@ -37,7 +37,7 @@ end
 -- lane → {before = earliest due_at before this call, first = earliest due_at that this call added}
 local entered = {}
 
--- Put a message into its lane's due set.  due_at: a number, or its text.
+-- Add a message to its lane's due set.  due_at: a number or its text.
 local function enter(id, lane, priority, due_at)
   local seen = entered[lane]
   if not seen then
@@ -52,8 +52,8 @@ local function enter(id, lane, priority, due_at)
   end
 end
 
--- Tell the dispatchers when a message lies before what they are sleeping towards in its lane.  The messages are written
--- already, so a user who may not publish must not fail the script: the dispatchers find them at their next poll.
+-- Wake the dispatchers when this call added a message that is due before all others of its lane.  The messages are
+-- stored by now, so a missing right to publish must not fail the script: the dispatchers find them at their next poll.
 local function wake()
   local first
   for _, seen in pairs(entered) do
@@ -66,7 +66,7 @@ local function wake()
   end
 end
 
--- The moment (ms, as text) that is asked for by a moment, or, 0 and below, by so many ms from now.
+-- Return the due_at (ms, as text) that a request asks for.  Above 0: a timestamp; 0 or less: -asked ms from now.
 local function moment_of(asked)
   local at = tonumber(asked)
   return at > 0 and asked or string.format('%.0f', now_ms - at)

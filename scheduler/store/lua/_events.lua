@@ -1,6 +1,5 @@
--- What happened, for live views: one stream entry per call, a line per message: "event id channel attempt", and of one
--- that is tried again in how many ms.
--- Entries are cut at 100 lines, so that bounding the number of entries bounds the bytes.
+-- Events for live views.  A call appends one stream entry with a line per message: "event id channel attempt"; the line
+-- of a retry ends with the delay in ms.  An entry has at most 100 lines, so that a bound on entries bounds the bytes.
 local happened = {}
 
 local function event(name, id, channel, attempt, again_in_ms)

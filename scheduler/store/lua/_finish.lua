@@ -1,13 +1,14 @@
--- Moving messages to where the finished ones are kept, and counting their bytes for retention.
--- 150: keys, set entry and hash overhead of a finished message without its texts (measured, rounded down).
+-- Move messages to the set of finished ones, and count their bytes for retention.
+
+-- Bytes of a finished message without its texts: key, set entry, hash overhead (measured, rounded down).
 local OVERHEAD = 150
 
--- What a message weighs, with so many bytes of evidence.
+-- Return the bytes of a message; `evidence`: bytes of its evidence.
 local function weight(key, evidence)
   return OVERHEAD + redis.call('HSTRLEN', key, 'p') + redis.call('HSTRLEN', key, 't') + (tonumber(evidence) or 0)
 end
 
--- ids: {score, id, score, id, ...}; bytes: of all of them.
+-- Add finished messages to their set.  ids: {score, id, score, id, ...}; bytes: of all of them together.
 local function keep(set, counter, ids, bytes)
   if #ids > 0 then
     in_slices(ids, function(...) redis.call('ZADD', set, ...) end)
@@ -15,7 +16,7 @@ local function keep(set, counter, ids, bytes)
   end
 end
 
--- Only the evidence of the last 20 attempts is kept.  The bytes that went.
+-- Delete the evidence that is older than the last 20 attempts; return the bytes that were freed.
 local function drop_old_evidence(key, n)
   if n <= 20 then
     return 0

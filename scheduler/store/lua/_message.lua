@@ -1,7 +1,7 @@
--- A message and, while it is scheduled, its due_at: the due set holds it then.
+-- Read a whole message.  The due_at of a scheduled message is its score in the due set.
 local STATE = {'s', 'q', 'd', 'n', 'y', 'j'}
 
--- {due_at, field, value, ...} or false when there is no such message.
+-- Return {due_at, {field, value, ...}}, or false when there is no such message.
 local function snapshot(id)
   local fields = redis.call('HGETALL', msg .. id)
   if #fields == 0 then

@@ -1,7 +1,7 @@
--- Positions in a sorted set: by score, then by id.  They hold when members come, move and go.
+-- A position in a sorted set is a score and an id.  It stays valid when members are added, moved or removed.
 
--- By bytes, as Redis orders members: Lua's own < goes by the locale that the server was started under, where 'a' may
--- come before 'B'.
+-- Compare by bytes, as Redis orders members.  Lua's own < follows the locale of the Redis server, where 'a' may come
+-- before 'B'.
 local function precedes(a, b)
   for i = 1, math.min(#a, #b) do
     local x, y = string.byte(a, i), string.byte(b, i)
@@ -12,7 +12,7 @@ local function precedes(a, b)
   return #a < #b
 end
 
--- How many members lie before (score, id) in the set's own order: by score, then by id.
+-- Return how many members come before (score, id); `inclusive` counts the member at that position too.
 local function rank_of(score, id, inclusive)
   local from = redis.call('ZCOUNT', set, '-inf', '(' .. score)
   local to = from + redis.call('ZCOUNT', set, score, score)

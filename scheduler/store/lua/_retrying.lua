@@ -1,5 +1,5 @@
--- How many scheduled messages have an attempt behind them.  No set holds just those, and a set of their own would cost
--- each of them 100 bytes: every move into and out of the due sets counts instead.
+-- Count the scheduled messages that have been attempted before.  A set of them would cost 100 bytes per message, so
+-- every script that moves such a message into or out of the due sets changes this counter instead.
 local function count_retrying(by)
   if by ~= 0 then
     redis.call('HINCRBY', meta, 'retrying', by)

@@ -1,5 +1,5 @@
--- A write with a list of any length, in slices: Lua's unpack fails above about 8,000 values, when half of a verb is done.
--- An even number, so that pairs stay together.
+-- Pass a list of any length to a command, in slices.  Lua's unpack fails above about 8,000 values, and the script would
+-- stop half-way.  SLICE is even, so that pairs stay together.
 local SLICE = 4000
 
 local function in_slices(list, write)

@@ -1,10 +1,10 @@
 --[[
-cancel: scheduled to cancelled.
+cancel: move a scheduled message to cancelled.
 KEYS     due lanes held msg done meta events
 ARGV     now wake_channel partition events_kept id
 INCLUDES moves clock due events message slices finish retrying
 RETURNS  {code, status, snapshot}
-CODES    0 cancelled; 1 no such message; 2 it is not scheduled (status says what it is)
+CODES    0 cancelled; 1 no such message; 2 not scheduled (see status)
 COST     O(log N)
 ]]
 local key = msg .. id

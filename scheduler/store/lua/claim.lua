@@ -1,15 +1,17 @@
 --[[
-claim: take up to `limit` due messages, each under a lock; of a lane the most urgent priority first, soonest first.
+claim: take up to `limit` due messages, each under a lock; within a lane by priority, then soonest first.
 KEYS     due lanes locks msg meta events
 ARGV     now wake_channel partition events_kept limit lock_ms token shared items...
-         items, 4 each: lane most own each; at most `most` of a lane; those beyond its first `own` need one of the
-         `shared` threads for each `each` of them; lanes that come first are served first
+         shared: free threads of the pool that several lanes share
+         items, 4 each, in the order in which lanes are served: lane most own each
+         most: messages of this lane at most; own: how many of them need no shared thread; each: how many of the
+         others one shared thread carries
 INCLUDES moves clock due events slices retrying
 RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane}, ...}
-         since: the moment that lateness counts from: due_at, or what it was before back-pressure put it off;
-         lane: where it is not what follows from channel and type
-         wait_us: the next message of a lane that may give more is due in this time; 0: it is due already;
-         -1: nothing waits there, or the service is paused
+         wait_us: time until the next message is due in a lane that has not reached `most`; 0: one is due already;
+         -1: nothing waits in those lanes, or the service is paused
+         since: lateness counts from here: due_at, or its value before back-pressure put the message off
+         lane: only when it differs from the one that channel and type imply
 CODES    none
 COST     O(limit log N + lanes)
 ]]
@@ -20,12 +22,12 @@ if redis.call('HGET', meta, 'paused') then
   return reply
 end
 
-local room = tonumber(limit)
+local left = tonumber(limit)
 local expiry = string.format('%.0f', now_ms + tonumber(lock_ms))
 local locked = {}
 local retried = 0
 
--- Take up to `most` due messages of one set; how many left it.
+-- Claim up to `most` due messages of one set; return how many ids left the set.
 local function take(set, most)
   local found = redis.call('ZRANGEBYSCORE', set, '-inf', now_text, 'WITHSCORES', 'LIMIT', 0, most)
   local taken = {}
@@ -34,7 +36,7 @@ local function take(set, most)
     local key = msg .. id
     local m = redis.call('HMGET', key, unpack(FIELDS))
     taken[#taken + 1] = id
-    -- A hash that somebody deleted by hand leaves an id without a message: it is dropped from the set.
+    -- An id without a hash (deleted by hand) is only removed from the set.
     if m[1] then
       local attempt = (tonumber(m[8]) or 0) + 1
       redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text)
@@ -66,16 +68,16 @@ for at = items, #ARGV, 4 do
     local most = math.min(tonumber(ARGV[at + 1]), own + threads * each)
     local taken = 0
     for _, priority in ipairs(PRIORITIES) do
-      local n = math.min(most - taken, room)
+      local n = math.min(most - taken, left)
       if n > 0 then
         n = take(due_set(lane, priority), n)
-        taken, room = taken + n, room - n
+        taken, left = taken + n, left - n
       end
     end
     if taken > own then
       threads = threads - math.ceil((taken - own) / each)
     end
-    -- A lane that gave all that it may is asked again when some of it has ended, and not before.
+    -- A lane that reached `most` does not count for wait_us: the server claims for it again when messages have ended.
     if taken < most then
       local soonest = earliest(lane)
       if not soonest then
@@ -98,7 +100,8 @@ end
 if next(waiting) then
   count_retrying(-retried)
 else
-  -- Where nothing waits, none is retried: what hashes that were deleted by hand left in the count ends here.
+  -- No message is scheduled, so none waits for a retry.  This corrects a count that is wrong because hashes were deleted
+  -- by hand.
   redis.call('HDEL', meta, 'retrying')
 end
 return reply

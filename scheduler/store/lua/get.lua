@@ -1,5 +1,5 @@
 --[[
-get: one message, whole.
+get: read one message with its attempts.
 KEYS     due lanes msg
 ARGV     id
 INCLUDES due message

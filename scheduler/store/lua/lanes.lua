@@ -1,9 +1,9 @@
 --[[
-lanes: the lanes in which something waits.
+lanes: list the due sets that hold a message.
 KEYS     due lanes
 ARGV
 INCLUDES due
-RETURNS  {lane, priority, lane, priority, ...}: each due set that holds a message
+RETURNS  {lane, priority, lane, priority, ...}
 CODES    none
 COST     O(lanes)
 ]]

@@ -1,9 +1,9 @@
 --[[
-match: the scheduled messages of a lane that are due at exactly one moment with exactly one payload.
+match: find the scheduled messages of a lane with exactly this due_at and this payload.
 KEYS     due lanes msg
 ARGV     lane priority due_at offset limit payload
 INCLUDES due
-RETURNS  {scanned, id, ...}; scanned < limit: there are no more at this moment
+RETURNS  {scanned, id, ...}; scanned < limit: no more messages have this due_at
 CODES    none
 COST     O(log N + limit)
 ]]

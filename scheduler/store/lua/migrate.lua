@@ -1,9 +1,9 @@
 --[[
-migrate: move waiting messages from the due sets of layout 1, one for each priority, into those of their lanes.
+migrate: move scheduled messages from the due sets of layout 1 (one per priority) into those of their lanes.
 KEYS     due lanes msg
 ARGV     wake_channel partition limit
 INCLUDES moves due
-RETURNS  how many were moved; less than `limit`: there are no more
+RETURNS  how many were moved; fewer than `limit`: none is left
 CODES    none
 COST     O(limit log N)
 ]]
@@ -14,7 +14,7 @@ for _, priority in ipairs(PRIORITIES) do
   for i = 1, #found, 2 do
     local id = found[i]
     local m = redis.call('HMGET', msg .. id, 'n', 'y', 'j')
-    -- Entered before it is removed: a script that Redis kills in between leaves it twice, never not at all.
+    -- Added before it is removed: if Redis kills the script in between, the message is in both sets, not in none.
     enter(id, lane_of(m[1], m[2], m[3]), priority, found[i + 1])
     redis.call('ZREM', old, id)
     moved = moved + 1

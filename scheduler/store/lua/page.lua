@@ -1,17 +1,18 @@
 --[[
-page: the messages of one set from a position on, those that pass the filters.
+page: list the messages of one set that pass the filters, from a position on.
 KEYS     set msg
 ARGV     reverse low high after_score after_id scan limit status channel priority type_ owner typed fields...
-         reverse '1': from the highest score down; low, high: bounds of the score; after_score, after_id: the position
-         after which to go on, '' for the start; scan: look at N members at most; typed '1': only those that have a
-         type; fields: what to return
+         reverse '1': from the highest score down; low, high: bounds of the score
+         after_score, after_id: continue after this position, '' for the start; scan: look at N members at most
+         typed '1': only messages with a type; fields: what to return of each
 INCLUDES position
 RETURNS  {more, last_score, last_id, {id, score, value, ...}, ...}
          more 1: the set goes on after last_score, last_id
 CODES    none
-COST     O(log² N + scan): the position is found by bisection, so that neither 100,000 messages of one millisecond nor a
-         message that moved away since the last page make it slow or make it skip
+COST     O(log² N + scan)
 ]]
+-- The position is found by bisection: 100,000 messages of the same millisecond do not make a page slow, and a message
+-- that moved away since the last page does not make it skip others.
 local down = reverse == '1'
 local count = redis.call('ZCARD', set)
 local first = redis.call('ZCOUNT', set, '-inf', '(' .. low)   -- rank of the first member within the bounds
@@ -50,7 +51,7 @@ while looked < tonumber(scan) and looked < total and found < tonumber(limit) do
     looked = looked + 1
     reply[2], reply[3] = members[i + 1], members[i]
     local m = redis.call('HMGET', msg .. members[i], unpack(wanted))
-    -- Without a payload it is an id whose hash somebody deleted by hand: no message.
+    -- A member without a payload is an id whose hash was deleted by hand.
     if m[5] and (status == '' or (m[1] or 'scheduled') == status) and (channel == '' or (m[2] or 'echo') == channel)
       and (type_ == '' or m[3] == type_) and (typed == '' or m[3]) and (owner == '' or m[4] == owner)
       and (priority == '' or (m[6] or 'normal') == priority) then

@@ -1,8 +1,8 @@
 --[[
-pause: nothing of this partition is claimed, or it is again.
+pause: stop or resume claiming in this partition.
 KEYS     meta msg
 ARGV     paused wake_channel partition
-         paused: '1', or '' to go on
+         paused: '1' to stop, '' to resume
 INCLUDES moves
 RETURNS  1
 CODES    none
@@ -10,7 +10,8 @@ COST     O(1)
 ]]
 if paused == '' then
   redis.call('HDEL', meta, 'paused')
-  -- No right to publish must not fail what is written: the dispatchers look again at their next poll.
+  -- pcall: the change is stored by now, so a missing right to publish must not fail the script.  The dispatchers claim
+  -- again at their next poll.
   redis.pcall('PUBLISH', wake_channel, partition .. ' 0')
 else
   redis.call('HSET', meta, 'paused', paused)

@@ -1,16 +1,16 @@
 --[[
-purge: remove the typed messages of a channel from one due set, from a position on, without a trace.
+purge: delete the messages of a channel that have a type from one due set, from a position on.
 KEYS     set held msg meta events
 ARGV     now events_kept wake_channel partition after_score after_id scan channel
-         after_score, after_id: the position after which to go on, '' for the start; scan: look at N members at most
+         after_score, after_id: continue after this position, '' for the start; scan: look at N members at most
 INCLUDES moves clock events retrying position
-RETURNS  {removed, more, last_score, last_id}; more 1: the set goes on after last_score, last_id
+RETURNS  {deleted, more, last_score, last_id}; more 1: the set goes on after last_score, last_id
 CODES    none
 COST     O(scan log N)
 ]]
 local first = after_score == '' and 0 or rank_of(after_score, after_id, true)
 local members = redis.call('ZRANGE', set, first, first + tonumber(scan) - 1, 'WITHSCORES')
-local removed, retried = 0, 0
+local deleted, retried = 0, 0
 local last_score, last_id = '', ''
 for i = 1, #members, 2 do
   last_id, last_score = members[i], members[i + 1]
@@ -23,7 +23,7 @@ for i = 1, #members, 2 do
       redis.call('ZREM', held, last_id)
     end
     event('cancelled', last_id, m[1], m[2])
-    removed = removed + 1
+    deleted = deleted + 1
     if (tonumber(m[2]) or 0) > 0 then
       retried = retried + 1
     end
@@ -31,4 +31,4 @@ for i = 1, #members, 2 do
 end
 count_retrying(-retried)
 emit()
-return {removed, #members == 2 * tonumber(scan) and 1 or 0, last_score, last_id}
+return {deleted, #members == 2 * tonumber(scan) and 1 or 0, last_score, last_id}

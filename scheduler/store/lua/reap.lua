@@ -2,13 +2,14 @@
 reap: return messages whose lock expired to `scheduled`, or to `dead` when their attempts are used up.
 KEYS     due lanes locks held msg dead meta events
 ARGV     now wake_channel partition events_kept limit max_attempts lost_limit not_after
-         max_attempts: for messages without a policy of their own, -1 is without limit; lost_limit: a message whose policy
-         is without limit is dead after so many expired locks, or it would kill process after process for ever;
-         not_after: ms, '' for none: when it is later than this, this call waited, and so did the owners' renewals
+         max_attempts: for messages without a policy of their own; -1: no limit
+         lost_limit: a message without a limit of attempts becomes dead after N expired locks in a row; otherwise a
+         message that crashes its server would crash one after another
+         not_after: ms, '' for none: do nothing when it is later, because Redis stalled and the owners could not renew
 INCLUDES moves clock due events slices finish retrying
 RETURNS  {to_scheduled, to_dead, wait_ms}
-         wait_ms: the next lock expires so much later; -1: nothing is in flight
-CODES    to_scheduled -1: it is later than not_after, nothing was done
+         wait_ms: time until the next lock expires; -1: nothing is in flight
+CODES    to_scheduled -1: it is later than not_after, and nothing was done
 COST     O(limit log N)
 ]]
 if not_after ~= '' and now_ms > tonumber(not_after) then

@@ -1,12 +1,12 @@
 --[[
-redrive: dead letters back to scheduled, due now, attempts reset, evidence kept.
+redrive: schedule dead letters again, due now, with attempts reset and evidence kept.
 KEYS     due lanes msg dead meta events
 ARGV     now wake_channel partition events_kept id offset scan limit channel dry_run
-         id: this one; '': up to `limit` of the `scan` oldest ones after the first `offset`; channel: '' for any;
-         dry_run '1': count only
+         id: redrive this message; '': skip the `offset` oldest dead letters, look at the next `scan`, and redrive up
+         to `limit` of them; channel: '' for any; dry_run '1': count only
 INCLUDES moves clock due events message slices finish
 RETURNS  {code, status, snapshot} with an id; {redriven, scanned} without one
-CODES    0 redriven; 1 no such message; 2 it is not dead (status says what it is)
+CODES    0 redriven; 1 no such message; 2 not dead (see status)
 COST     O(scan + limit log N)
 ]]
 local function redrive(one, m)
@@ -14,7 +14,7 @@ local function redrive(one, m)
   local attempts = (tonumber(m[4]) or 0) + (tonumber(m[5]) or 0)
   local size = tonumber(m[6]) or 0
   redis.call('HINCRBY', meta, 'dead_bytes', -size)
-  -- What is left of its weight is the evidence, which stays.
+  -- The evidence stays: its bytes are the stored total without payload, target and error.
   local evidence = math.max(0, size - weight(key, redis.call('HSTRLEN', key, 'e')))
   redis.call('HSET', key, 'o', attempts, 'u', now_text, 'z', evidence)
   redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k', 'b', 'm')

@@ -1,10 +1,10 @@
 --[[
-renew: push the expiry of locks in flight.
+renew: extend the locks of messages in flight.
 KEYS     locks msg
 ARGV     now lock_ms items...
          items, 2 each: id token
 INCLUDES moves clock slices
-RETURNS  {position, ...} of the items whose lock was lost, from 1
+RETURNS  {position, ...} of the items whose lock was lost, counted from 1
 CODES    none
 COST     O(n log N) for n locks
 ]]

@@ -2,19 +2,20 @@
 schedule: accept messages, all or none.
 KEYS     due lanes msg idem events
 ARGV     now wake_channel partition events_kept key fingerprint key_ttl items...
-         key: Idempotency-Key or ''; key_ttl: ms; items, 10 each: id payload due_at channel priority target type owner retry lane;
-         due_at: ms, 0 and below: so many ms from now; lane: where it is not what follows from channel and type;
-         '' stands for "not given"
+         key: Idempotency-Key or ''; key_ttl: ms
+         items, 10 each: id payload due_at channel priority target type owner retry lane; '' for a field not given
+         due_at: ms; 0 or less: -due_at ms from now
+         lane: only when it differs from the one that channel and type imply
 INCLUDES clock due events
 RETURNS  {code, now_ms, detail}
 CODES    0 stored
-         1 an id exists, or is given twice; detail: its position, from 1
-         2 the key was used with the same fingerprint; detail: "id due_at ..." of what was stored then
+         1 an id exists, or is given twice; detail: its position, counted from 1
+         2 the key was used with the same fingerprint; detail: "id due_at ..." of the messages stored then
          3 the key was used with another fingerprint
 COST     O(n log N) for n messages
 ]]
 local STRIDE = 10
--- Optional fields by their place in an item, and the value that is left out.
+-- {offset in an item, name of the field, value that is not stored because it is the default}
 local OPTIONAL = {{3, 'n', 'echo'}, {4, 'q', 'normal'}, {5, 't', ''}, {6, 'y', ''}, {7, 'w', ''}, {8, 'r', ''}, {9, 'j', ''}}
 
 if key ~= '' then

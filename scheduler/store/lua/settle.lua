@@ -1,12 +1,12 @@
 --[[
-settle: report the outcomes of claimed messages.  Who does not show the lock's token changes nothing.
+settle: record the outcomes of claimed messages; an outcome with a stale token changes nothing.
 KEYS     due lanes locks held msg dead done meta events
 ARGV     now wake_channel partition events_kept items...
          items, 7 each: id token kind delay_ms error evidence result
-         kind: ack | retry | dead | release; delay_ms: retry, release: due again so long from now, '' (release): at its
-         own moment; error, evidence, result: '' for none
+         kind: ack | retry | dead | release; error, evidence, result: '' for none
+         delay_ms: retry and release: due again in N ms; '' (release only): due_at stays as it was
 INCLUDES moves clock due events slices finish retrying
-RETURNS  {1 or 0, ...} per item: 0 where the lock was lost and nothing was changed
+RETURNS  {1 or 0, ...} per item; 0: the lock was lost and nothing was changed
 CODES    none
 COST     O(n log N) for n outcomes
 ]]
@@ -29,7 +29,7 @@ for at = items, #ARGV, STRIDE do
   local error, evidence, result = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   local key = msg .. id
   local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z', 'b', 'm', 'y', 'j')
-  -- An empty token is nobody's: finished messages hold one.
+  -- Finished messages hold an empty token; it matches no claim.
   if token == '' or m[1] ~= token then
     results[#results + 1] = 0
   else
@@ -37,12 +37,12 @@ for at = items, #ARGV, STRIDE do
     unlocked[#unlocked + 1] = id
     local attempt = tonumber(m[3])
     if kind == 'release' then
-      -- Given back unused: the attempt is not charged.
+      -- The message was not attempted, so the attempt is not charged.
       local due_at = tonumber(m[5])
       local hash = {'a', attempt - 1, 'u', now_text}
       if delay_ms ~= '' then
         due_at = now_ms + tonumber(delay_ms)
-        -- Lateness and age count from the moment before the first delay, or back-pressure would hide them.
+        -- Lateness and age count from due_at before the first delay; otherwise back-pressure would hide them.
         if not m[8] then
           hash[#hash + 1], hash[#hash + 2] = 'b', m[5]
           put_off[#put_off + 1], put_off[#put_off + 2] = m[5], id
@@ -73,8 +73,8 @@ for at = items, #ARGV, STRIDE do
           hash[#hash + 1], hash[#hash + 2] = 'm', m[8] or m[5]
         end
         redis.call('HSET', key, unpack(hash))
-        -- This attempt was reported: locks are lost in a row, or a message without limit would be dead after five
-        -- servers that died in a year.
+        -- A reported attempt resets the count of expired locks.  Without this, a message with unlimited attempts would
+        -- become dead after five servers that crashed in the course of a year.
         redis.call('HDEL', key, 'l', 'b')
         reschedule(id, m, now_ms + tonumber(delay_ms))
         retrying = retrying + 1
@@ -82,7 +82,7 @@ for at = items, #ARGV, STRIDE do
       else
         local size = weight(key, kept) + #error + #result
         hash[4] = size
-        -- An empty token is nobody's: one write less than deleting the field.
+        -- The token is emptied and not deleted: one write less, and no claim can match it.
         redis.call('HSET', key, 's', NAMES[kind], 'f', now_text, 'k', '', unpack(hash))
         local set = finished[kind]
         set[#set + 1], set[#set + 2] = now_text, id

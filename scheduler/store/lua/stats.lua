@@ -1,14 +1,15 @@
 --[[
-stats: how many messages are where.
+stats: count the messages by status, lane and priority.
 KEYS     due lanes locks held msg dead done meta
 ARGV     now
 INCLUDES clock due
 RETURNS  {now_ms, processing, dead, done, done_bytes, paused, retrying, held_back, oldest_held,
           {lane, high, normal, low, due_of_high, due_of_normal, due_of_low, oldest, next}, ...}
-         retrying: those that are scheduled with an attempt behind them; a row for each lane in which something waits
-         held_back: those that back-pressure put off, scheduled or in flight; oldest_held: the first moment that one
-         of them was put off from, '' for none
-         oldest: due_at of the first message that is due, next: of the first that is not; '' for none
+         retrying: scheduled messages that have been attempted before
+         held_back: messages that back-pressure put off, scheduled or in flight
+         oldest_held: the earliest due_at that one of them had before it was put off; '' for none
+         a row for each lane in which a message waits; oldest: due_at of the first message that is due; next: of the
+         first that is not due yet; '' for none
 CODES    none
 COST     O(lanes log N)
 ]]
@@ -38,8 +39,8 @@ local function row_of(lane)
   }
 end
 
--- What a server of an older version settled, or somebody deleted by hand, is still in the set: it is dropped here, or it
--- would look late for ever.
+-- The set may still hold messages that a server of an older version settled, or that were deleted by hand.  They are
+-- removed here; otherwise they would look late for ever.
 local first_held
 repeat
   first_held = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')

@@ -1,10 +1,10 @@
 --[[
-undo: delete the messages that a batch stored here when another partition refuses its part.
+undo: delete the messages of a batch here, because another partition refused its part.
 KEYS     due lanes msg idem events
 ARGV     now wake_channel partition events_kept key created_at items...
-         key: of the batch, '' for none; created_at: ms, when it stored them; items, 1 each: id
+         key: Idempotency-Key of the batch, '' for none; created_at: ms, when the batch was stored; items, 1 each: id
 INCLUDES moves clock due events
-RETURNS  how many were deleted; those that are claimed already stay
+RETURNS  how many were deleted; messages that are claimed already stay
 CODES    none
 COST     O(n log N) for n messages
 ]]

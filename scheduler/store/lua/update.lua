@@ -2,10 +2,10 @@
 update: change a scheduled message.
 KEYS     due lanes held msg events
 ARGV     now wake_channel partition events_kept id due_at payload target priority retry
-         '' leaves a field as it is; due_at: ms, 0 and below: so many ms from now
+         '' leaves a field as it is; due_at: ms; 0 or less: -due_at ms from now
 INCLUDES clock due events message
 RETURNS  {code, status, snapshot}
-CODES    0 changed; 1 no such message; 2 it is not scheduled (status says what it is)
+CODES    0 changed; 1 no such message; 2 not scheduled (see status)
 COST     O(log N)
 ]]
 local key = msg .. id
@@ -32,7 +32,7 @@ for field, value in pairs({p = payload, t = target, r = retry}) do
 end
 redis.call('HSET', key, unpack(changed))
 if due_at ~= '' then
-  -- Another moment is asked for, which replaces the one asked for before.
+  -- The new due_at replaces the moment that was asked for before, and with it the traces of retries and back-pressure.
   redis.call('HDEL', key, 'b', 'm')
   redis.call('ZREM', held, id)
 end
