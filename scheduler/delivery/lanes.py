@@ -33,12 +33,15 @@ class Lane:
         self.name = spec.name
         self.shares = shares
         self.held = 0
-        """Claims that were not reported on yet."""
+        """Claims that were not reported on yet; of quick work those whose thread has not come back: until then what it
+        reported is being settled, and what is claimed beyond it is what a crash would repeat.
+        """
         self.running = 0
         """Slices that were handed to the threads and have not ended."""
         self.size = 1
         """Messages per slice, as it was when the last budget was made: what was claimed by it is cut by it."""
         self._spec = spec
+        self._quick = not shares and spec.most is None
         self._batch = batch
         self._size_now = size
         self._finished = 0
@@ -58,8 +61,15 @@ class Lane:
 
     def reported(self, ended: int, given_back: int) -> None:
         """Attempts that ended, and claims that were given back."""
-        self.held -= ended + given_back
+        if not self._quick:
+            self.held -= ended + given_back
         self._finished += ended
+
+    def slice_ended(self, claims: int) -> None:
+        """A thread is free again that had so many."""
+        self.running -= 1
+        if self._quick:
+            self.held -= claims
 
     def _room(self, now: float) -> int:
         if self._spec.most is None:
@@ -137,10 +147,10 @@ class Lanes:
             lane.running += len(parts)
             return parts
 
-    def slice_ended(self, name: str) -> None:
-        """A thread is free again."""
+    def slice_ended(self, name: str, claims: int) -> None:
+        """A thread is free again that had so many claims."""
         with self._lock:
-            self._lanes[name].running -= 1
+            self._lanes[name].slice_ended(claims)
 
     def reported(self, name: str, ended: int, given_back: int) -> None:
         """Attempts of a lane that ended, and claims of it that were given back."""

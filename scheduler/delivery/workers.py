@@ -124,7 +124,7 @@ class Workers:
 
     def _slice_done(self, future: Future[None]) -> None:
         claims = self._slices.pop(future)
-        self.lanes.slice_ended(claims[0].lane)
+        self.lanes.slice_ended(claims[0].lane, len(claims))
         self._freed()
 
     def _run(self, channel: Channel, claims: Sequence[Claim]) -> None:
