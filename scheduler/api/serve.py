@@ -10,6 +10,7 @@ import atexit
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 
 from flask import Flask
@@ -25,7 +26,7 @@ from scheduler.clock import SystemClock
 from scheduler.config.reading import Settings, secrets_of
 from scheduler.jobs import load
 from scheduler.logs import sinks as logs
-from scheduler.process.signals import on_signal
+from scheduler.process.signals import on_signals
 from scheduler.redis_server.connections import connect
 from scheduler.store import store_for
 
@@ -56,10 +57,33 @@ def create_worker() -> Flask:
     clock = SystemClock()
     client = connect(settings.redis.connection_string, socket_timeout=settings.redis.socket_timeout_seconds)
     runtime = ApiRuntime(settings, store_for(settings, client, clock), clock, log)
-    on_signal(DRAIN_SIGNAL, runtime.services.stopping.set)
-    runtime.start()
+    application = runtime.create_app()
+    _report_until_told_to_stop(runtime)
+    return application
+
+
+def _report_until_told_to_stop(runtime: ApiRuntime) -> None:
+    """Start to report, and sign off at the end, whenever SIGTERM comes.
+
+    Granian listens for SIGTERM only after ``create_worker``: until then the signal would end this process at once, and
+    the others would take it for alive until its heartbeat is too old.
+    """
+    asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    on_signals({DRAIN_SIGNAL: runtime.services.stopping.set, signal.SIGTERM: lambda: _end_in_time(runtime)})
     atexit.register(runtime.stop)
-    return runtime.create_app()
+    runtime.start()
+    # No sooner: an exception in the middle of starting a thread would leave one behind that nobody stops.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if asked.is_set():
+        sys.exit(0)
+
+
+def _end_in_time(runtime: ApiRuntime) -> None:
+    """End a worker that has not ended by itself, as with a request that hangs, before Granian kills it unsigned."""
+    threading.Event().wait(_WORKER_GRACE_SECONDS - 1)
+    runtime.stop()
+    os._exit(1)
 
 
 def _set_up_log(settings: Settings, role: str) -> logs.ServiceLog:

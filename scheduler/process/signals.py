@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 _AT_ONCE = b"Stopped at once: messages in flight are delivered again when their locks expire.\n"
@@ -53,19 +53,24 @@ def listen_for_signals() -> StopSignals:
     return signals
 
 
-def on_signal(number: int, call: Callable[[], None]) -> None:
-    """Call it, in a thread, when this process gets the signal for the first time."""
-    next_signal = _pipe_of({number})
+def on_signals(calls: Mapping[int, Callable[[], None]]) -> None:
+    """Call, in one thread, what belongs to each signal that this process gets from now on.
+
+    The handlers that stand, and those that are set later, run as well: they do not take a signal away from this thread.
+    At most one call per process: the pipe that Python writes signals to exists once.
+    """
+    next_signal = _pipe_of({number for number in calls if signal.getsignal(number) is signal.SIG_DFL})
 
     def listen() -> None:
-        while next_signal() != number:
-            pass
-        call()
+        while True:
+            call = calls.get(next_signal())
+            if call is not None:
+                call()
 
     threading.Thread(target=listen, name="signals", daemon=True).start()
 
 
-def _pipe_of(numbers: set[int] | set[signal.Signals]) -> Callable[[], int]:
+def _pipe_of(numbers: Iterable[int]) -> Callable[[], int]:
     """What waits for the next signal of this process, once these no longer end it."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
