@@ -232,6 +232,7 @@ class _Delivery:
             job_threads=settings.jobs.workers,
             serves=plan.served,
             batch_size=plan.batch_size,
+            release_seconds=settings.redis.socket_timeout_seconds,
             retry=settings.retry.policy(),
             clock=clock,
             log=log,

@@ -6,7 +6,7 @@ import os
 import socket
 from contextlib import suppress
 
-PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3}
+PRIORITIES = {"INFO": 6, "WARNING": 4, "ERROR": 3}
 """syslog's number of each level."""
 
 

@@ -23,9 +23,6 @@ from scheduler.retry import RetryPolicy, after_failure
 from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
 
-RELEASE_SECONDS = 5.0
-"""How long the last settling may take at a stop: Redis's own time limit (Redis.SocketTimeoutSeconds)."""
-
 STOP_MARGIN_SECONDS = 5.0
 """How much longer than its grace a channel may take to stop before the stop goes on without it."""
 
@@ -41,6 +38,7 @@ class Workers:
         threads: int,
         job_threads: int,
         batch_size: int,
+        release_seconds: float,
         serves: Sequence[str] = (),
         retry: RetryPolicy,
         clock: Clock,
@@ -52,6 +50,7 @@ class Workers:
     ) -> None:
         """``job_threads``: for each lane of a slow channel, one of its own and the others shared by all.
 
+        ``release_seconds``: how long a stop waits at most for Redis to take back what did not finish.
         ``serves``: the lanes of this server (``Scheduler.Serves``).  ``retry``: for messages without a policy of their
         own.  ``freed`` is called when there is room again.  ``in_flight``: shared with the renewer, which must know
         which locks this process holds.  ``outage``: what all threads of a process share; None for one of its own.
@@ -70,6 +69,7 @@ class Workers:
             threads=job_threads,
             monotonic=clock.monotonic,
         )
+        self._release_seconds = release_seconds
         self._retry = retry
         self._clock = clock
         self._log = log
@@ -202,7 +202,7 @@ class Workers:
             self._log.error(f"{len(left)} messages did not finish in {grace:g} s and are given back: they run again")
             self._report([cut_short(claim) for claim in left])
             # Another thread may have them in hand, and Redis is closed after us.
-            self.in_flight.wait_empty(self._clock, RELEASE_SECONDS)
+            self.in_flight.wait_empty(self._clock, self._release_seconds)
 
     def _stop_channels(self, grace: float) -> None:
         """Tell all channels at once, and return when all have stopped: each has the whole grace.

@@ -61,8 +61,6 @@ class Logger(Protocol):
 class ServiceLog(Protocol):
     """What the service itself logs to.  No call raises."""
 
-    def debug(self, message: str, /) -> None: ...
-
     def info(self, message: str, /) -> None: ...
 
     def warning(self, message: str, /) -> None: ...
@@ -145,9 +143,6 @@ class ServiceLogger:
         self._mask = masker
         self._lock = lock
         self._console_attempts = console_attempts
-
-    def debug(self, message: str, /) -> None:
-        self._write("DEBUG", message)
 
     def info(self, message: str, /) -> None:
         self._write("INFO", message)
@@ -334,19 +329,14 @@ def adapt(logger: Logger, secrets: Iterable[str] = ()) -> ServiceLog:
 
 
 class _Adapted:
-    """Uses ``debug`` and ``warning`` where the logger has them; else drops the one and logs the other as an error."""
+    """Uses ``warning`` where the logger has it, and logs an error where it has not."""
 
     def __init__(self, logger: Logger, masker: Masker) -> None:
         self._info = logger.info
         self._error = logger.error
         self._warning: Callable[[str], object] = getattr(logger, "warning", logger.error)
-        self._debug: Callable[[str], object] | None = getattr(logger, "debug", None)
         self._mask = masker
         self.lost = 0
-
-    def debug(self, message: str, /) -> None:
-        if self._debug:
-            self._call(self._debug, message)
 
     def info(self, message: str, /) -> None:
         self._call(self._info, message)

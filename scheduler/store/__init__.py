@@ -31,7 +31,13 @@ __all__ = [
 
 
 class MessageStore(Accepting, Reading, Changing, Flight, Registry):
-    """Every verb, over one Redis client."""
+    """All verbs, over one Redis client.
+
+    One object, whose methods lie in five files by what they are for: ``accepting`` (schedule), ``reading`` (get, page,
+    counts), ``changing`` (update, cancel, redrive, purge, pause), ``claiming`` (claim, settle, renew, reap, trim) and
+    ``registry`` (heartbeats of the servers).  The classes there are no roles and are never used alone; what they share,
+    the client and the way to a script, is ``base.Base``.
+    """
 
 
 def store_for(settings: Settings, client: Redis, clock: Clock) -> MessageStore:

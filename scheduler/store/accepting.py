@@ -109,6 +109,7 @@ class Accepting(Base):
             key=key,
             fingerprint=fingerprint,
             key_ttl=self.idempotency_ms,
+            replicated=True,
         )
         match code:
             case 1:

@@ -25,10 +25,6 @@ SCAN = 1000
 WAIT_MS = 1000
 """How long replicas may take to confirm a write."""
 
-# The client is told that these writes are done, so replicas must have them: after a failover without them, a message
-# that was cancelled would be delivered.  A claim or an outcome does not wait: losing it repeats a delivery, no more.
-_CONFIRMED = frozenset({"schedule", "update", "cancel", "redrive", "purge", "pause"})
-
 
 @contextmanager
 def unavailable() -> Iterator[None]:
@@ -153,7 +149,7 @@ class Base:
         rounds = Rounds(self.silence)
         for partition in rounds.over(range(len(self.partitions))):
             with rounds.next(partition):
-                while self.run("migrate", partition, limit=SCAN, wake_channel=WAKE, partition=partition) == SCAN:
+                while self.run("migrate", partition, limit=SCAN) == SCAN:
                     pass
         if layout == "1":
             # The layout is written last: if this start is interrupted, the next one migrates the rest.  Only layout 1
@@ -176,19 +172,45 @@ class Base:
         """Return the time of a test's clock (ms); 0 in service, where scripts read Redis's clock."""
         return self._now_ms() if self._now_ms else 0
 
-    def run(self, verb: str, partition: int, items: Sequence[Argument] = (), /, **arguments: Argument) -> Reply:
-        """Call the script of a verb on one partition."""
-        return self.call(load(verb), self.partitions[partition], partition, items, **arguments)
+    def run(
+        self,
+        verb: str,
+        partition: int,
+        items: Sequence[Argument] = (),
+        /,
+        *,
+        replicated: bool = False,
+        **arguments: Argument,
+    ) -> Reply:
+        """Call the script of a verb on one partition; see ``call``."""
+        keys = self.partitions[partition]
+        return self.call(load(verb), keys, partition, items, replicated=replicated, **arguments)
 
     def call(
-        self, script: Script, keys: Keys, partition: int, items: Sequence[Argument] = (), /, **arguments: Argument
+        self,
+        script: Script,
+        keys: Keys,
+        partition: int,
+        items: Sequence[Argument] = (),
+        /,
+        *,
+        replicated: bool = False,
+        **arguments: Argument,
     ) -> Reply:
-        """Call a script with these keys; arguments that all scripts share are added."""
+        """Call a script with these keys, list and arguments.
+
+        ``replicated``: wait until ``Redis.WaitReplicas`` replicas have the write.  For writes that the client is told
+        are done: after a failover without them, a message that was cancelled would be delivered.  A claim or an outcome
+        does not wait: losing it repeats a delivery, no more.
+
+        ``now``, ``wake_channel``, ``events_kept`` and ``partition`` are added here for each script whose header names
+        them: they are the same for all verbs, and no caller passes them.
+        """
         if "now" in script.arguments:
             arguments["now"] = self.now()
         shared = {**self._context, "partition": partition}
         arguments.update({name: shared[name] for name in shared if name in script.arguments})
-        client = self._confirming if script.name in _CONFIRMED else self.client
+        client = self._confirming if replicated else self.client
         # Heartbeats belong to no partition: their node's silence must not count as this partition's.
         with self._noting_silence(partition) if isinstance(keys, PartitionKeys) else unavailable():
             return script.call(client, keys, items, **arguments)

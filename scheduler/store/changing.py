@@ -38,7 +38,7 @@ class Changing(Base):
 
     def _changed(self, verb: str, id: str, **arguments: Argument) -> Message:
         self.require(self.partition_of(id))
-        code, status, snapshot = self.run(verb, self.partition_of(id), id=id, **arguments)
+        code, status, snapshot = self.run(verb, self.partition_of(id), id=id, replicated=True, **arguments)
         if code == _MISSING:
             raise NotFound(f"There is no message {id!r}; it never was, or its retention has ended.")
         if code == _ELSEWHERE:
@@ -94,6 +94,7 @@ class Changing(Base):
                     limit=limit - redriven,
                     channel=channel or "",
                     dry_run=int(dry_run),
+                    replicated=True,
                 )
                 redriven += found
                 # Redriven messages have left the set, so the positions of the rest have moved up.
@@ -120,6 +121,7 @@ class Changing(Base):
                 after_id=position[1],
                 scan=SCAN,
                 channel=channel,
+                replicated=True,
             )
             deleted += gone
         return deleted
@@ -134,4 +136,4 @@ class Changing(Base):
 
     def _pause(self, paused: str) -> None:
         for partition in range(len(self.partitions)):
-            self.run("pause", partition, paused=paused)
+            self.run("pause", partition, paused=paused, replicated=True)

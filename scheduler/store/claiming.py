@@ -110,7 +110,7 @@ class Flight(Base):
         nothing and counts as away.  ``held``: partitions that are only asked whether they answer.  Raises
         ``StoreUnavailable`` when no partition answers.
         """
-        total = Reaped(0, 0, None)
+        total = Reaped(0, 0)
         rounds = Rounds(self.silence)
         for partition in rounds.over(range(len(self.partitions))):
             with rounds.next(partition):
@@ -124,7 +124,7 @@ class Flight(Base):
 
     def _reap(self, partition: int, limit: int, not_after: int | None, total: Reaped) -> Reaped:
         allowed = self.default_retry.max_attempts
-        scheduled, dead, wait = self.run(
+        scheduled, dead = self.run(
             "reap",
             partition,
             limit=limit,
@@ -134,8 +134,7 @@ class Flight(Base):
         )
         if scheduled < 0:
             raise StoreUnavailable("Redis answered late: locks may have expired while their owners could not renew")
-        waits = [w for w in (total.wait_ms, None if int(wait) < 0 else int(wait)) if w is not None]
-        return Reaped(total.scheduled + scheduled, total.dead + dead, min(waits, default=None))
+        return Reaped(total.scheduled + scheduled, total.dead + dead)
 
     def trim(self, which: Literal["done", "dead"], limits: Limits, limit: int) -> int:
         """Delete finished messages beyond the limits, oldest first, at most ``limit`` per partition; return how many.

@@ -86,7 +86,15 @@ class Reading(Base):
         keys = self.partitions[partition].using(set=name)
         score, id = (f"{after.score:.0f}", after.id) if after else ("", "")
         more, last_score, last_id, *rows = self.call(
-            load("page"), keys, partition, records.PAGE_FIELDS, after_score=score, after_id=id, limit=limit, **filters
+            load("page"),
+            keys,
+            partition,
+            records.PAGE_FIELDS,
+            replicated=False,
+            after_score=score,
+            after_id=id,
+            limit=limit,
+            **filters,
         )
         reached = paging.Position(float(last_score), last_id) if int(more) else None
         return paging.Part(

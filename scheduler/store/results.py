@@ -108,8 +108,6 @@ class Reaped(NamedTuple):
 
     scheduled: int
     dead: int
-    wait_ms: int | None
-    """Time until the next lock expires; None: nothing is in flight."""
     away: frozenset[int] = frozenset()
     """Partitions that did not answer; the others were reaped."""
     error: StoreUnavailable | None = None

@@ -49,9 +49,9 @@ MUTANTS = (
     ),
     Mutant(
         "cancel-unconfirmed",
-        "scheduler/store/base.py",
-        '"update", "cancel", "redrive"',
-        '"update", "redrive"',
+        "scheduler/store/changing.py",
+        "id=id, replicated=True, **arguments",
+        'id=id, replicated=verb != "cancel", **arguments',
         "a cancellation does not wait for replicas",
         "a message that was cancelled, and its sender told so, is delivered after a failover",
         ("tests/store/test_replicas.py",),

@@ -49,13 +49,21 @@ class FlakyStore(MessageStore):
         self.open()
 
     def call(
-        self, script: Script, keys: Keys, partition: int, items: Sequence[Argument] = (), /, **arguments: Argument
+        self,
+        script: Script,
+        keys: Keys,
+        partition: int,
+        items: Sequence[Argument] = (),
+        /,
+        *,
+        replicated: bool = False,
+        **arguments: Argument,
     ) -> Reply:
         self._check(script.name)
         if partition in self.away_partitions:
             raise StoreUnavailable("Redis does not answer: this node is away")
         self.calls.append(script.name)
-        return super().call(script, keys, partition, items, **arguments)
+        return super().call(script, keys, partition, items, replicated=replicated, **arguments)
 
     def plain(self, *command: Argument) -> Reply:
         self._check(str(command[0]))
@@ -192,6 +200,7 @@ class Pool:
             threads=threads,
             job_threads=threads,
             batch_size=batch_size,
+            release_seconds=5.0,
             retry=retry,
             clock=clock,
             log=adapt(self.log),

@@ -94,7 +94,6 @@ def test_an_entry_is_a_line_with_time_zone_and_level(start: Start, tmp_path: Pat
 
 def test_the_level_decides_what_is_written(start: Start, tmp_path: Path) -> None:
     log = start(level="WARNING")
-    log.debug("d")
     log.info("i")
     log.lines(["l"])
     log.warning("w")
@@ -504,14 +503,10 @@ class InjectedWithMore(Injected):
     def warning(self, message: str) -> None:
         self.seen.append(("warning", message))
 
-    def debug(self, message: str) -> None:
-        self.seen.append(("debug", message))
-
 
 def test_an_injected_logger_needs_info_and_error_only() -> None:
     injected = Injected()
     log = adapt(injected, [SECRET])
-    log.debug("d")
     log.info(f"i\n{SECRET}")
     log.warning("w")
     log.lines(["1", "2"])
@@ -522,9 +517,8 @@ def test_an_injected_logger_needs_info_and_error_only() -> None:
 def test_an_injected_logger_is_used_for_all_that_it_has() -> None:
     injected = InjectedWithMore()
     log = adapt(injected)
-    log.debug("d")
     log.warning("w")
-    assert injected.seen == [("debug", "d"), ("warning", "w")]
+    assert injected.seen == [("warning", "w")]
 
 
 def test_an_injected_logger_gets_the_traceback_with_the_error() -> None:

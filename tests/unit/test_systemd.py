@@ -46,19 +46,18 @@ def test_the_journal_gets_priorities_and_no_second_timestamp(
 ) -> None:
     stderr = os.fstat(2)
     monkeypatch.setenv("JOURNAL_STREAM", f"{stderr.st_dev}:{stderr.st_ino + (not mine)}")
-    settings = LogSettings(directory=str(tmp_path), level="DEBUG")
+    settings = LogSettings(directory=str(tmp_path), level="INFO")
     log = logs.setup(settings, "scheduler", console=True, clock=clock)
-    log.debug("fine")
     log.info("well")
     log.warning("hm")
     log.error("bad", exception=ValueError("why"))
     log.close()
     shown = capfd.readouterr().err.splitlines()
     if mine:
-        assert shown == ["<7>fine", "<6>well", "<4>hm", "<3>bad", "<3>    | ValueError: why"]
+        assert shown == ["<6>well", "<4>hm", "<3>bad", "<3>    | ValueError: why"]
     else:
         assert shown[0].startswith("20")
-        assert shown[0].endswith(" DEBUG   fine")
+        assert shown[0].endswith(" INFO    well")
     assert (tmp_path / "scheduler.log").read_text().startswith("20"), "the files have timestamps in any case"
 
 

@@ -43,7 +43,7 @@ def test_a_stop_has_the_time_that_it_takes_at_most() -> None:
         + processes.STOP_SECONDS
         + settings.scheduler.grace_seconds
         + workers.STOP_MARGIN_SECONDS
-        + workers.RELEASE_SECONDS
+        + settings.redis.socket_timeout_seconds
         + embedded.STOP_SECONDS
     )
     assert longest < float(values("TimeoutStopSec")[0])

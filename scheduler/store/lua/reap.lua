@@ -7,13 +7,12 @@ ARGV     now wake_channel partition events_kept limit max_attempts lost_limit no
          message that crashes its server would crash one after another
          not_after: ms, '' for none: do nothing when it is later, because Redis stalled and the owners could not renew
 INCLUDES moves clock due events slices finish retrying
-RETURNS  {to_scheduled, to_dead, wait_ms}
-         wait_ms: time until the next lock expires; -1: nothing is in flight
+RETURNS  {to_scheduled, to_dead}
 CODES    to_scheduled -1: it is later than not_after, and nothing was done
 COST     O(limit log N)
 ]]
 if not_after ~= '' and now_ms > tonumber(not_after) then
-  return {-1, 0, -1}
+  return {-1, 0}
 end
 local expired = redis.call('ZRANGEBYSCORE', locks, '-inf', now_ms, 'LIMIT', 0, limit)
 local returned, killed = 0, 0
@@ -55,9 +54,4 @@ if #expired > 0 then
   emit()
   wake()
 end
-local head = redis.call('ZRANGE', locks, 0, 0, 'WITHSCORES')
-local wait = -1
-if head[2] then
-  wait = math.max(0, tonumber(head[2]) - now_ms)
-end
-return {returned, killed, wait}
+return {returned, killed}
