@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -56,7 +57,11 @@ def markdown(rows: Sequence[tuple[str, Row]]) -> str:
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells
     ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    notes = [f"- **{name}**: {row.note}" for name, row in rows if row.note]
+    notes = [
+        textwrap.fill(f"- **{name}**: {row.note}", 120, subsequent_indent="  ", break_on_hyphens=False)
+        for name, row in rows
+        if row.note
+    ]
     return "\n".join([*lines, "", *notes])
 
 

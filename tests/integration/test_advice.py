@@ -110,7 +110,8 @@ def test_advice_on_a_redis_that_evicts(short_tmp: Path, binary: str) -> None:
 
 
 def entry(title: str) -> str:
-    return RUNBOOK.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    """What the runbook says under a title, on one line."""
+    return " ".join(RUNBOOK.split(f"\n## {title}\n")[1].split("\n## ")[0].split())
 
 
 def test_runbook_on_a_full_redis(short_tmp: Path) -> None:

@@ -44,6 +44,20 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert {str(page.relative_to(ROOT)) for page in PAGES} - {"README.md"} <= linked
 
 
+LONGEST_LINE, LONGEST_CELL = 120, 200
+WRITTEN = re.compile(r"^<!-- .*?written by.*?<!-- .*? end -->$", re.MULTILINE | re.DOTALL)
+"""What a command writes, tables with a sentence at most."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_and_cells_are_short_enough_to_read(page: Path) -> None:
+    for line in WRITTEN.sub("", prose(page)).splitlines():
+        if line.startswith("|"):
+            assert max(len(cell.strip()) for cell in re.split(r"(?<!\\)\|", line)) <= LONGEST_CELL, line
+        elif not line.startswith("!["):
+            assert len(line) <= LONGEST_LINE, line
+
+
 def glossary(title: str) -> list[list[str]]:
     page = (ROOT / "docs" / "glossary.md").read_text("utf-8")
     rows = re.findall(r"^\| (`.+|none.+) \|$", page.split(f"## {title}")[1], re.MULTILINE)
