@@ -53,7 +53,7 @@ class ApiProcesses:
         self._settings = settings
         self._redis_url = redis_url
         self._module = module
-        child = Child("The HTTP server", self._launch, self.answers, self._epitaph, START_SECONDS, STOP_SECONDS)
+        child = Child("The HTTP server", self._launch, self.answers, self._exit_message, START_SECONDS, STOP_SECONDS)
         self._clock = clock or SystemClock()
         self._supervisor = Supervisor(child, logger, self._clock)
 
@@ -107,7 +107,7 @@ class ApiProcesses:
             except (OSError, http.client.HTTPException):
                 return False
 
-    def _epitaph(self, code: int) -> str:
+    def _exit_message(self, code: int) -> str:
         return f"The HTTP server on {self.host}:{self.port} ended with code {code}; the lines above say why."
 
 

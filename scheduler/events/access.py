@@ -1,4 +1,4 @@
-"""Who may watch: the address, the page that asks, the token."""
+"""Decide who may watch live events, by the path, the browser's page and the token."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from scheduler.config.settings import Settings
 
 PATH: Final = EVENTS_PATH
 JOBS_PATH: Final = "/api/ws"
-"""Events of jobs, in the words of the clients of ``/api/jobs``."""
+"""Events of jobs, with the status names of ``/api/jobs``."""
 PROTOCOL: Final = Subprotocol("events.v1")
 BEARER: Final = "bearer."
-"""A browser cannot set headers: its token is a subprotocol, ``bearer.`` and the token in base64url."""
+"""Browsers cannot set headers here, so they send the token as a subprotocol: ``bearer.<base64url of the token>``."""
 
 
 class Refusal(NamedTuple):
-    """Why not."""
+    """The HTTP answer to a viewer that is refused."""
 
     status: HTTPStatus
     reason: str
 
 
 class Access:
-    """The rules, as the settings have them."""
+    """The rules of access, from the settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._tokens = Tokens(settings)
-        # The dashboard comes from the HTTP API's port, or with the events through one proxy.
+        # The dashboard is served from the API's port, or through the same proxy as the events.
         origins = settings.events.allowed_origins
         self._sites = Sites(settings, "Events.AllowedOrigins", origins, page_port=settings.server.port)
 
     def refuse(self, address: str, headers: Headers) -> Refusal | None:
-        """None for who may watch.  ``address``: path and query."""
+        """Return why this viewer is refused; None: it may watch.  ``address``: path and query."""
         if urlsplit(address).path not in (PATH, JOBS_PATH):
             return Refusal(HTTPStatus.NOT_FOUND, f"live events are at {PATH}, those of jobs also at {JOBS_PATH}")
         host, site = (next(iter(headers.get_all(name)), "") for name in ("Host", "Sec-Fetch-Site"))
@@ -57,12 +57,12 @@ class Access:
 
 
 def choose_protocol(_: object, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """The subprotocol that is answered: never the one that holds the token."""
+    """Return the subprotocol for the answer; never the one with the token, which would be echoed."""
     return PROTOCOL if PROTOCOL in offered else None
 
 
 def _tokens(headers: Headers) -> list[bytes]:
-    """Every token that the request shows."""
+    """Return every token of the request."""
     found = [token_of(text.encode("utf-8", "surrogateescape")) for text in headers.get_all("Authorization")]
     for text in ",".join(headers.get_all("Sec-WebSocket-Protocol")).split(","):
         name = text.strip()

@@ -1,4 +1,4 @@
-"""What a viewer asked for, and the frames that it gets: JSON arrays of events, made once for all who asked alike."""
+"""Read a viewer's request, and make its frames: JSON arrays of events, made once for all viewers with one filter."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ STATUS_AFTER: Final = {
     "redriven": Status.SCHEDULED,
     "reaped": Status.SCHEDULED,
 }
-"""What a message's status is after each event."""
+"""Event → the status of its message afterwards."""
 
 FRAME_EVENTS: Final = 500
-"""Events in one frame at most: 75 KB, which every WebSocket client takes."""
+"""Events in one frame at most: about 75 KB, which every WebSocket client accepts."""
 GAP: Final = b'{"type":"gap"}'
 _MOST_VALUES: Final = 100
 _PARAMETERS: Final = ("status", "channel", "id", "last_event_id")
@@ -47,18 +47,18 @@ JOB_STATUS_AFTER: Final = {
     "redriven": "queued",
     "reaped": "queued",
 }
-"""The same at ``/api/ws``, in the words of ``/api/jobs``."""
+"""The same for ``/api/ws``, with the status names of ``/api/jobs``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events are wanted, and in which words.  An empty set asks for all."""
+    """The events that a viewer wants.  An empty set means all."""
 
     statuses: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
     jobs_words: bool = False
-    """Those of ``/api/ws``: a JSON object for each event, and nothing else."""
+    """For ``/api/ws``: one JSON object per event, with the status names of ``/api/jobs``, and no other frames."""
 
     def wants(self, event: Event) -> bool:
         return (
@@ -70,17 +70,17 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A viewer's address, read."""
+    """The parameters of a viewer's request."""
 
     wanted: Filter
     cursor: Cursor | None
-    """The last event that the viewer has seen; None: from now on."""
+    """The last event that the viewer has seen; None: send only new events."""
 
     @classmethod
     def parse(cls, address: str, partitions: int) -> Request:
-        """``address``: path and query.  Raises ``InvalidInput``."""
+        """Read ``address`` (path and query).  Raises ``InvalidInput``."""
         if urlsplit(address).path == JOBS_PATH:
-            # The system that this path comes from took no question, and ignored any.
+            # The older system with this path ignored the query, and its clients rely on that.
             return cls(Filter(channels=frozenset({"job"}), jobs_words=True), None)
         try:
             given = parse_qs(urlsplit(address).query, keep_blank_values=True, max_num_fields=_MOST_VALUES)
@@ -111,7 +111,7 @@ def _check(values: dict[str, list[str]]) -> None:
 
 
 class Frames:
-    """A batch as text: each event is written once, whoever wants it."""
+    """A batch as JSON texts: each event is serialised once, for however many viewers."""
 
     def __init__(self, batch: Batch) -> None:
         self._events = batch.events
@@ -120,12 +120,13 @@ class Frames:
         self._by_id: dict[str, list[int]] | None = None
 
     def for_viewer(self, wanted: Filter) -> list[bytes]:
-        """The frames for a viewer who wants this; none when nothing is for it."""
+        """Return the frames for a filter; empty when no event passes it."""
         if wanted.jobs_words:
             return [orjson.dumps(_as_job(event)) for event in self._events if wanted.wants(event)]
         if wanted == Filter():
             return self._gap + _frames(self._texts)
-        # Hundreds of viewers of one message each: ask what there is of theirs, not what each event is to each.
+        # With hundreds of viewers of one message each, look up events by id instead of testing every event for every
+        # viewer.
         numbers = self._numbers_of(wanted.ids) if wanted.ids else range(len(self._events))
         return self._gap + _frames([self._texts[n] for n in numbers if wanted.wants(self._events[n])])
 
@@ -138,7 +139,7 @@ class Frames:
 
 
 def hello(server: str, wanted: Filter, *, resumed: bool) -> list[bytes]:
-    """The first frame, where there is one."""
+    """Return the first frame of a viewer; empty at ``/api/ws``, which has none."""
     return [] if wanted.jobs_words else [orjson.dumps({"type": "hello", "server": server, "resumed": resumed})]
 
 

@@ -1,4 +1,4 @@
-"""Who watches what, and the handing out.  Everything in here belongs to the event loop's thread."""
+"""Distribute events to the viewers.  Only the event loop's thread may call anything here."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from scheduler.events.stream import Batch, Positions
 
 
 class Hub:
-    """Hands each batch to all viewers without waiting for any of them."""
+    """Sends each batch to all viewers without waiting for any of them."""
 
     def __init__(self, buffer_bytes: int, wake: Callable[[], None], drop: Callable[[ServerConnection], None]) -> None:
-        """``wake``: somebody watches from now on.  ``drop``: this viewer is too slow."""
+        """``wake`` is called when events must be read, ``drop`` for a viewer that is too slow."""
         self.positions: Positions | None = None
-        """What the viewers have been sent; None while nobody reads."""
+        """The position up to which the viewers have been sent events; None while no events are read."""
         self.frames = 0
-        """Those that the last batch made, all viewers together."""
+        """Frames that were sent for the last batch, to all viewers together."""
         self._buffer_bytes = buffer_bytes
         self._wake = wake
         self._drop = drop
@@ -32,12 +32,12 @@ class Hub:
 
     @property
     def viewers(self) -> int:
-        """Connections, those included that are still catching up."""
+        """Return the number of connections, including viewers that still catch up."""
         return self._present
 
     @contextmanager
     def visit(self, wanted: Filter, viewer: ServerConnection) -> Iterator[None]:
-        """As long as this lasts, events are read for the viewer.  It gets them from ``join`` on."""
+        """Keep events being read for this viewer while the block runs; it gets them from ``join`` on."""
         self._present += 1
         try:
             yield
@@ -48,13 +48,13 @@ class Hub:
     def join(
         self, wanted: Filter, viewer: ServerConnection, first: Sequence[bytes] = (), *, seen: Positions | None = None
     ) -> bool:
-        """Send ``first`` to the viewer, and from now on what it wants of each batch.
+        """Send ``first`` to the viewer, and from now on the events of each batch that it wants.
 
-        Both happen in one step of the event loop: were the greeting awaited, a batch that is published meanwhile would
-        be lost to the viewer.
+        Both happen in one step of the event loop.  If sending ``first`` were awaited, the viewer would miss a batch
+        that is published meanwhile.
 
-        ``seen``: how far the viewer has read by itself.  False when that is not as far as everybody else: nothing was
-        done, and the viewer has to read on.
+        ``seen``: the position up to which the viewer caught up.  Returns False, and does nothing, when the other
+        viewers are at another position; the viewer has to read on.
         """
         if seen is not None and seen != self.positions:
             return False
@@ -64,14 +64,14 @@ class Hub:
         return True
 
     async def ready(self) -> Positions:
-        """What the viewers have been sent, once somebody reads.  Raises ``StoreUnavailable`` when nobody can."""
+        """Wait until events are read; return the position.  Raises ``StoreUnavailable`` when they cannot be read."""
         while self.positions is None:
             self._wake()
             await self.turn()
         return self.positions
 
     async def turn(self) -> None:
-        """Return after the next batch, which may be empty.  Raises ``StoreUnavailable`` when none can come."""
+        """Wait for the next batch, which may be empty.  Raises ``StoreUnavailable`` when none can come."""
         if self._closed is not None:
             raise StoreUnavailable(self._closed)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -79,7 +79,7 @@ class Hub:
         await future
 
     def publish(self, batch: Batch) -> bool:
-        """Send a batch to everybody; whether anybody is still there.  When not, whoever reads has to begin anew."""
+        """Send a batch to all viewers; return False when no viewer is left, so that reading stops."""
         self.frames = 0
         if self._groups and (batch.events or batch.gap):
             frames = Frames(batch)
@@ -93,16 +93,16 @@ class Hub:
         return self._present > 0
 
     def away(self, reason: str) -> None:
-        """Redis does not answer.  Viewers who are served already stay and wait."""
+        """Refuse new viewers, because Redis does not answer; viewers that are served already stay and wait."""
         self._release(StoreUnavailable(reason))
 
     def close(self, reason: str) -> None:
-        """Nobody reads any more: a viewer that waits for a batch would wait for ever, and the stop for the viewer."""
+        """End every wait for a batch, because none will come; otherwise a waiting viewer would block the stop."""
         self._closed = reason
         self._release(StoreUnavailable(reason))
 
     def _send(self, wanted: Filter, viewers: set[ServerConnection], texts: list[bytes]) -> None:
-        # What is unsent belongs to earlier batches: a viewer that keeps up is not blamed for the size of this one.
+        # Checked before this batch is sent, so that only unsent bytes of earlier batches count against a viewer.
         slow = [viewer for viewer in viewers if viewer.transport.get_write_buffer_size() > self._buffer_bytes]
         for viewer in slow:
             self._leave(wanted, viewer)

@@ -1,4 +1,4 @@
-"""The one reader of the event streams: a thread that sends nothing to Redis while nobody watches."""
+"""Read the event streams in one thread, which sends nothing to Redis while there are no viewers."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ from scheduler.logs.notices import Seldom
 from scheduler.logs.sinks import ServiceLog
 
 BLOCK_MS: Final = 500
-"""No read blocks longer: a stop is seen within this time."""
+"""The longest blocking read; a stop is noticed within this time."""
 RETRY_SECONDS: Final = 0.25
 REDIS_AWAY: Final = "Redis does not answer: try again"
 DEFECT: Final = "events cannot be read: try again"
 SHORTEST_PAUSE: Final = 0.02
 CLUSTER_POLL_SECONDS: Final = 0.1
 FRAMES_PER_SECOND: Final = 8_000
-"""To all viewers together: each is a system call of its own, and 1,000 of them take 30 ms of a core."""
+"""Limit for all viewers together: each frame is a system call, and 1,000 of them take 30 ms of a core."""
 EVENTS_PER_SECOND: Final = 10_000
-"""That are read: what happens beyond that is left out, and the viewers are told of the gap."""
+"""Limit for reading; events beyond it are skipped, and the viewers are told of the gap."""
 COPIES_PER_SECOND: Final = 2_000_000
-"""Events times viewers: 300 MB/s of JSON."""
+"""Limit for events times viewers: about 300 MB/s of JSON."""
 
 
 class Audience(Protocol):
-    """Where the events go.  Called from the listener's thread; each call returns when it is done."""
+    """The receiver of the events.  Called from the listener's thread; each call returns when it is done."""
 
     @property
     def viewers(self) -> int: ...
 
     @property
     def frames(self) -> int:
-        """Those that the last batch made."""
+        """Frames that were sent for the last batch."""
 
     def publish(self, batch: Batch) -> bool:
-        """Hand out; whether anybody watches."""
+        """Send the batch to the viewers; return whether there are any."""
 
     def away(self, reason: str) -> None:
-        """Nothing can be read now.  ``reason``: a sentence for those who have just come."""
+        """Note that events cannot be read now.  ``reason``: a sentence for new viewers, who are refused."""
 
 
 def pause_after(batch: Batch, viewers: int, frames: int) -> float:
-    """Seconds to wait before the next reading, so that no number of viewers or events takes delivery's processor
-    time.  What happens meanwhile comes in one batch.
+    """Return the seconds to wait before the next read; events that happen meanwhile come in one batch.
+
+    The pause keeps any number of viewers or events from taking processor time away from delivery.
     """
     if not batch.events:
         return 0.0
@@ -58,7 +59,7 @@ def pause_after(batch: Batch, viewers: int, frames: int) -> float:
 
 
 class Listener:
-    """Reads while somebody watches, and gets over any absence of Redis."""
+    """Reads events while there are viewers, and goes on after Redis was away."""
 
     def __init__(self, stream: EventStream, audience: Audience, clock: Clock, log: ServiceLog) -> None:
         self._stream = stream
@@ -66,7 +67,7 @@ class Listener:
         self._clock = clock
         self._seldom = Seldom(log, clock)
         self._gap = False
-        """Events were left out since the last reading, which the viewers have not been told yet."""
+        """Events were skipped since the last read, and the viewers have not been told yet."""
         self._wanted = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -76,14 +77,14 @@ class Listener:
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns within ``BLOCK_MS``, or Redis's socket timeout."""
+        """End the thread, within ``BLOCK_MS`` or Redis's socket timeout."""
         self._stopping.set()
         self._wanted.set()
         if self._thread is not None:
             self._thread.join()
 
     def wake(self) -> None:
-        """Somebody watches."""
+        """Begin to read, because there is a viewer."""
         self._wanted.set()
 
     def _loop(self) -> None:
@@ -97,12 +98,12 @@ class Listener:
                 self._audience.away(DEFECT)
                 self._gap = True
             if self._gap:
-                # Those who watch are still there: begin anew for them, after what could not be read.
+                # The viewers are still connected: begin again for them, after the events that could not be read.
                 self._wanted.set()
                 self._clock.wait(self._stopping, RETRY_SECONDS)
 
     def _read_on(self) -> None:
-        """Read as long as somebody watches."""
+        """Read as long as there are viewers."""
         positions = None if self._stopping.is_set() else self._begin()
         while positions is not None and not self._stopping.is_set():
             positions = self._step(positions)
@@ -117,14 +118,15 @@ class Listener:
         return batch.positions if self._audience.publish(batch) else None
 
     def _step(self, positions: Positions) -> Positions | None:
-        """Read once and hand out; where to go on, None when nobody watches any more."""
+        """Read once and publish; return the next position, None when no viewer is left."""
         try:
             batch = self._stream.read(positions, BLOCK_MS)
             if batch.gap:
-                # So far behind, the viewers are better off with what happens now.
+                # Too far behind: skip to the newest events.
                 batch = Batch([], self._stream.newest(), gap=True)
         except AWAY:
-            # The dispatcher says that Redis is away.  The places stay: nothing is lost to those who watch.
+            # Not logged here: the dispatcher reports that Redis is away.  The positions are kept, so that viewers miss
+            # nothing.
             self._audience.away(REDIS_AWAY)
             self._clock.wait(self._stopping, RETRY_SECONDS)
             return positions

@@ -31,26 +31,26 @@ from scheduler.events.stream import AWAY, Batch, EventStream, Positions
 from scheduler.logs.sinks import ServiceLog
 
 REBIND_SECONDS: Final = 5.0
-"""How often a port that another server holds is tried again."""
+"""Time between two tries to listen on a port that another process holds."""
 CLOSE_SECONDS: Final = 10.0
-"""How long a viewer that is closed may take to read what was sent before, the reason included."""
+"""How long a viewer that is being closed may take to read the rest, including the reason."""
 STOP_SECONDS: Final = 1.0
-"""How long all viewers may take when this server stops."""
+"""The same for all viewers when this server stops."""
 _CLIENT_BYTES: Final = 1024
-"""Largest message from a viewer, which has nothing to say."""
+"""Largest message from a viewer; viewers are not expected to send any."""
 _KERNEL_BYTES: Final = 128 * 1024
-"""Of a viewer's events that the kernel holds; it doubles this."""
+"""Send buffer of a connection in the kernel, which doubles this value."""
 _SPARE_FILES: Final = 64
 _STOPPING: Final = "this server stops"
 
 
 class EventServer:
-    """``ws://<Server.Host>:<Events.Port>/v1/events``.  Nothing runs before ``start``."""
+    """Serves ``ws://<Server.Host>:<Events.Port>/v1/events`` from ``start`` to ``stop``."""
 
     def __init__(self, settings: Settings, client: Redis, *, server: str, clock: Clock, log: ServiceLog) -> None:
         """``client`` must decode replies to str.  ``server``: this server's name."""
         self.port: int | None = None
-        """Where viewers connect; None while another server on this machine has the port."""
+        """The port in use; None while another process on this machine has it."""
         self._settings = settings
         self._server = server
         self._log = log
@@ -68,12 +68,14 @@ class EventServer:
 
     @property
     def viewers(self) -> int:
-        """Connections, those included that are still catching up."""
+        """Return the number of connections, including viewers that still catch up."""
         return self._hub.viewers
 
     def start(self) -> None:
-        """Listen.  A port that is taken is tried again until it is free: whoever has it may be another server of this
-        service, and one server shows the events of all.  Raises ``StartError`` for an address that cannot be used.
+        """Listen for viewers.  Raises ``StartError`` for an address that cannot be used.
+
+        When the port is taken, ``start`` returns and the port is tried again until it is free: another server of this
+        service may have it, and shows the events of all servers.
         """
         _allow_files(self._settings.events.max_viewers)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="events", daemon=True)
@@ -84,7 +86,7 @@ class EventServer:
             raise StartError(self._failure)
 
     def stop(self) -> None:
-        """Close all viewers (1001: they come back to another server).  May be called twice."""
+        """Close all viewers with code 1001, so that they connect to another server.  May be called twice."""
         if self._thread is None or not self._thread.is_alive():
             return
         if self._loop is not None and self._stop is not None:
@@ -95,7 +97,7 @@ class EventServer:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(self._complain)
+        self._loop.set_exception_handler(self._log_error)
         self._stop = asyncio.Event()
         self._listener = listener = Listener(self._stream, _FromThread(self._hub, self._loop), self._clock, self._log)
         try:
@@ -107,13 +109,13 @@ class EventServer:
         listener.start()
         await self._stop.wait()
         self.port = None
-        # The listener hands its last batch to this loop: only when it has ended may the loop end.
+        # The listener passes its last batch to this loop, so the loop must not end before it.
         await asyncio.to_thread(listener.stop)
         self._hub.close(_STOPPING)
         await _close(server)
 
     async def _listen(self) -> Server | None:
-        """The server, as soon as its port is free; None when it is stopped before, or cannot listen at all."""
+        """Return the server as soon as its port is free; None when stopped before, or it cannot listen at all."""
         host, port = self._settings.server.host, self._settings.events.port
         while not self._is_stopping():
             try:
@@ -127,8 +129,9 @@ class EventServer:
                     return None
                 if not self._started.is_set():
                     self._log.warning(
-                        f"{host}:{port} is taken: this server shows no live events until it is free. That is well when "
-                        "another server of this service has it, which shows the events of all; else set Events.Port."
+                        f"{host}:{port} is in use: this server shows no live events until the port is free. Nothing to "
+                        "do if another server of this service uses it, as that one shows the events of all; otherwise "
+                        "set Events.Port."
                     )
                 self._started.set()
                 await self._stopped_within(REBIND_SECONDS)
@@ -147,7 +150,7 @@ class EventServer:
             process_request=self._admit,
             select_subprotocol=choose_protocol,
             server_header=None,
-            # A frame goes to a thousand viewers: compressed for each it would cost as much processor time as delivery.
+            # No compression: done for each of a thousand viewers, it would cost as much processor time as delivery.
             compression=None,
             max_size=_CLIENT_BYTES,
             ping_interval=plan.ping_seconds,
@@ -156,12 +159,12 @@ class EventServer:
             logger=_silent(),
         )
         for listening in server.sockets:
-            # Inherited by each connection.  The kernel would take up to 4 MiB more of a slow viewer's events.
+            # Each connection inherits it.  Otherwise the kernel would buffer up to 4 MiB for a slow viewer.
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
         return server
 
     def _admit(self, _: ServerConnection, handshake: Handshake) -> Response | None:
-        """An answer for who may not watch, or asks for what there is not."""
+        """Return the HTTP answer to a handshake that is refused; None: it goes on."""
         if refusal := self._access.refuse(handshake.path, handshake.headers):
             return _answer(*refusal)
         try:
@@ -187,11 +190,11 @@ class EventServer:
                 return
             async for _ in connection:
                 if request.wanted.jobs_words:
-                    continue  # as the system did that the path comes from
+                    continue  # the older system with this path ignored messages too
                 await connection.close(CloseCode.POLICY_VIOLATION, "viewers only listen")
 
     async def _greet(self, connection: ServerConnection, request: Request) -> None:
-        """Say hello, and send what was missed; returns when the viewer gets what the others get."""
+        """Send the first frame and the missed events; return when the viewer gets new events like the others."""
         await self._hub.ready()
         if request.cursor is None:
             self._hub.join(request.wanted, connection, hello(self._server, request.wanted, resumed=False))
@@ -208,12 +211,12 @@ class EventServer:
         self._hub.join(request.wanted, connection, [GAP])
 
     async def _read_on(self, seen: Positions) -> Batch:
-        """What the others have been sent beyond ``seen``."""
-        # Not None: events are read as long as the viewer visits.
+        """Return the events after ``seen`` that the other viewers have been sent."""
+        # Positions are known: events are read while the viewer is in ``visit``.
         target = self._hub.positions or seen
         if any(place < target[partition] for partition, place in seen.items()):
             return await asyncio.to_thread(self._stream.read, seen, 0, target)
-        # Another server has shown this viewer more than the listener here has read by now.
+        # The viewer comes from another server, which had read further than the listener here.
         await self._hub.turn()
         return Batch([], seen)
 
@@ -237,13 +240,13 @@ class EventServer:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), seconds)
 
-    def _complain(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def _log_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         self._log.error(f"live events: {context.get('message')}: {error}", exception=error)
 
 
 class _FromThread:
-    """The hub, for the listener's thread."""
+    """The hub as the listener's thread may call it."""
 
     def __init__(self, hub: Hub, loop: asyncio.AbstractEventLoop) -> None:
         self._hub = hub
@@ -268,7 +271,7 @@ class _FromThread:
 
 
 async def _close(server: Server) -> None:
-    """Tell all viewers, and leave those who do not listen."""
+    """Close all viewers, and abort those that do not react in time."""
     server.close(code=CloseCode.GOING_AWAY, reason=_STOPPING)
     with suppress(TimeoutError):
         await asyncio.wait_for(asyncio.shield(server.wait_closed()), STOP_SECONDS)
@@ -293,14 +296,14 @@ def _answer(status: HTTPStatus, text: str) -> Response:
 
 
 def _silent() -> logging.Logger:
-    """websockets logs every handshake that fails, with its traceback: anybody could fill the disk with them."""
+    """Return a disabled logger: websockets logs a traceback per failed handshake, so anybody could fill the disk."""
     logger = logging.getLogger("scheduler.events.websockets")
     logger.disabled = True
     return logger
 
 
 def _allow_files(viewers: int) -> None:
-    """Each viewer is a file descriptor: room for them beside what this process was going to have."""
+    """Raise the limit of open files by the number of viewers, each of which needs one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY:
         wanted = soft + viewers + _SPARE_FILES

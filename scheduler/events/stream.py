@@ -1,4 +1,4 @@
-"""The event streams in Redis, all partitions' as one: reading on from a place, and knowing whether it still exists."""
+"""Read the event streams of all partitions as one, from a position, and detect events that Redis no longer has."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scheduler.redis_server.connections import cluster_of
 from scheduler.store.keys import PartitionKeys
 
 ENTRIES = 20
-"""Entries of all partitions together that one read asks for: at most 2,000 events."""
+"""Entries that one read asks for, over all partitions: at most 2,000 events."""
 ENOUGH = 1000
-"""Events after which a batch is not added to any more."""
+"""A batch with this many events is not extended any more."""
 CLUSTER_SKEW_MS = 1000
 """How far the clocks of a Redis Cluster's nodes may be apart."""
 AWAY = (RedisError, RedisClusterException, OSError)
-"""What reading raises while Redis is away, starting, or failing over."""
+"""The errors of a read while Redis is away, starting, or failing over."""
 _LAST_SEQ = 2**64 - 1
 
 
@@ -28,7 +28,7 @@ class StreamId(NamedTuple):
     """The id of a stream entry."""
 
     ms: int
-    """By Redis's clock, when it was written."""
+    """When it was written, by Redis's clock."""
     seq: int
 
     @classmethod
@@ -37,7 +37,7 @@ class StreamId(NamedTuple):
         return cls(int(ms), int(seq))
 
     def before(self) -> StreamId:
-        """The place that a read has to go on from to get this entry first."""
+        """Return the position from which a read returns this entry first."""
         return StreamId(self.ms, self.seq - 1) if self.seq else StreamId(max(0, self.ms - 1), _LAST_SEQ)
 
     def __str__(self) -> str:
@@ -47,11 +47,11 @@ class StreamId(NamedTuple):
 START = StreamId(0, 0)
 _NEVER = StreamId(2**63, 0)
 Positions = Mapping[int, StreamId]
-"""How far each partition has been read."""
+"""Partition → the last entry that was read."""
 
 
 class Cursor(NamedTuple):
-    """The place of one event: its ``event_id``."""
+    """The position of one event; its text is the ``event_id``."""
 
     partition: int
     entry: StreamId
@@ -59,7 +59,7 @@ class Cursor(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, partitions: int) -> Cursor:
-        """The opposite of ``str``.  Raises ``InvalidInput`` for what is no event id of this service."""
+        """Read the text of a cursor.  Raises ``InvalidInput`` when it is not an event id of this service."""
         parts = text.split("-")
         if len(parts) == 4 and all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
             partition, ms, seq, line = map(int, parts)
@@ -82,21 +82,21 @@ class Event(NamedTuple):
     at: int
     """ms"""
     again_in_ms: int | None = None
-    """retried: when the next attempt is due, from ``at`` on."""
+    """For ``retried``: time from ``at`` to the next attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one reading came to."""
+    """The result of one read."""
 
     events: list[Event]
     """In the order of their time."""
     positions: Positions
-    """Where the next reading goes on."""
+    """Where the next read continues."""
     full: bool = False
-    """There is more already."""
+    """More events are there already."""
     gap: bool = False
-    """Redis did not keep everything since the positions that this was read from."""
+    """Redis has dropped events after the positions from which this was read."""
 
 
 class EventStream:
@@ -113,7 +113,7 @@ class EventStream:
 
     @property
     def blocks(self) -> bool:
-        """Whether ``read`` can wait for something to come.  One connection cannot wait for several cluster nodes."""
+        """Return whether ``read`` can wait for events; in a cluster, one call cannot wait for several nodes."""
         return not self._clustered
 
     @property
@@ -121,12 +121,13 @@ class EventStream:
         return len(self._keys)
 
     def newest(self) -> Positions:
-        """The end of every stream, as of now."""
+        """Return the current end of every stream."""
         return {partition: self._info(partition).last for partition in self._keys}
 
     def read(self, positions: Positions, block_ms: int = 0, until: Positions | None = None) -> Batch:
-        """What came after ``positions``, and not after ``until``: some ``ENOUGH`` events, or fewer when there are no
-        more.  Waits up to ``block_ms`` for the first one.
+        """Return events after ``positions`` and up to ``until``: about ``ENOUGH``, or all that there are.
+
+        Waits up to ``block_ms`` for the first one.
         """
         batch = self._read(positions, block_ms, until)
         events, gap = batch.events, batch.gap
@@ -136,11 +137,10 @@ class EventStream:
         return Batch(events, batch.positions, batch.full, gap)
 
     def after(self, cursor: Cursor) -> Batch:
-        """Where to read on from to get what followed this event; the rest of the event's own entry is in it already.
-        ``gap``: Redis has not kept all that followed.
+        """Return a batch from which ``read`` continues after this event.
 
-        With several partitions, the others are read again from the same millisecond on: who came first within one is
-        not known.
+        It holds the later events of the event's own stream entry.  ``gap``: Redis has dropped events that followed.
+        Other partitions are read again from the same millisecond on, because the order within it is not known.
         """
         skew = CLUSTER_SKEW_MS if self._clustered else 0
         others = StreamId(max(0, cursor.entry.ms - skew), 0).before()
@@ -150,8 +150,8 @@ class EventStream:
             info = self._info(partition)
             mine = partition == cursor.partition
             positions[partition] = min(cursor.entry if mine else others, info.last)
-            # Where the entry itself is gone, its successors may be gone as well.
-            gap = gap or ((info.first or _NEVER) > cursor.entry if mine else self._forgot(info, others))
+            # If the entry itself is gone, entries after it may be gone too.
+            gap = gap or ((info.first or _NEVER) > cursor.entry if mine else self._dropped(info, others))
         return Batch(self._rest_of(cursor), positions, gap=gap)
 
     def _rest_of(self, cursor: Cursor) -> list[Event]:
@@ -165,7 +165,8 @@ class EventStream:
         if until is not None:
             found = {p: [entry for entry in entries if entry[0] <= until[p]] for p, entries in found.items()}
         full = [partition for partition, entries in found.items() if len(entries) == self._entries]
-        # Beyond the end of a reading that was cut off, other partitions' events would overtake what is still to come.
+        # When a partition has more entries than were read, events of other partitions after its last one must wait, or
+        # they would overtake the rest.
         horizon = min((found[partition][-1][0] for partition in full), default=None)
         reached = dict(positions)
         taken: list[tuple[StreamId, int, dict[str, str]]] = []
@@ -178,8 +179,8 @@ class EventStream:
             reached = {partition: max(place, until[partition]) for partition, place in reached.items()}
         taken.sort(key=lambda each: each[:2])
         events = [event for entry, partition, fields in taken for event in _events(partition, entry, fields)]
-        # Only who is far behind can have lost anything: the streams keep more entries than one reading takes.
-        gap = any(self._forgot(self._info(partition), positions[partition]) for partition in full)
+        # Streams keep more entries than one read returns, so only a full read can be so far behind that some are lost.
+        gap = any(self._dropped(self._info(partition), positions[partition]) for partition in full)
         return Batch(events, reached, bool(full), gap)
 
     def _fetch(self, positions: Positions, block_ms: int) -> list[tuple[int, list[tuple[StreamId, dict[str, str]]]]]:
@@ -197,8 +198,8 @@ class EventStream:
             for key, entries in replies
         ]
 
-    def _forgot(self, info: _Info, place: StreamId) -> bool:
-        """Whether entries after ``place`` may have been dropped.  A stream that was never full has dropped none."""
+    def _dropped(self, info: _Info, place: StreamId) -> bool:
+        """Return whether entries after ``place`` may be gone; a stream that was never full has dropped none."""
         return info.first is not None and info.first > place and info.length >= self._kept
 
     def _info(self, partition: int) -> _Info:
@@ -213,7 +214,7 @@ class EventStream:
 
 
 class _Info(NamedTuple):
-    """What Redis says of one stream."""
+    """The state of one stream."""
 
     length: int
     first: StreamId | None

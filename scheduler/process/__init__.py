@@ -1,1 +1,1 @@
-"""What the operating system offers a process: child processes and signals."""
+"""Child processes and signals."""

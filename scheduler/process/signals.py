@@ -13,39 +13,40 @@ _AT_ONCE = b"Stopped at once: messages in flight are delivered again when their 
 
 
 class StopSignals:
-    """``asked`` is set by the first signal; a second SIGTERM or SIGINT ends the process where it stands."""
+    """``asked`` is set by the first signal; a second SIGTERM or SIGINT ends the process at once."""
 
     def __init__(self) -> None:
         self.asked = threading.Event()
         self.name = ""
-        """Of the first signal."""
+        """The name of the first signal, for example ``SIGTERM``."""
 
     def note(self, number: int) -> None:
-        """The first signal has arrived."""
+        """Record the first signal."""
         self.name = signal.Signals(number).name
         self.asked.set()
 
 
 def listen_for_signals() -> StopSignals:
-    """SIGTERM, SIGINT and SIGHUP (the terminal was closed) ask for a stop from now on.
+    """Make SIGTERM, SIGINT and SIGHUP (the terminal was closed) ask for a stop.
 
-    A thread reads them from a pipe.  Python runs handlers in the main thread alone, which sleeps on, in a queue or a
-    join, when the kernel has interrupted another thread: one SIGTERM in twenty was not heard on a busy machine.
+    A thread reads the signals from a pipe.  Python runs signal handlers in the main thread only.  When the kernel
+    interrupts another thread, the main thread goes on sleeping in a queue or a join: on a busy machine, one SIGTERM in
+    twenty had no effect.
     """
     signals = StopSignals()
     stopping = {signal.SIGTERM, signal.SIGINT}
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: it is meant to outlive its terminal
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup, which must outlive its terminal
         stopping.add(signal.SIGHUP)
     next_signal = _pipe_of(stopping)
 
     def listen() -> None:
         signals.note(next_signal())
-        # A terminal that closes may send SIGHUP twice, through its shell and by itself.
+        # A closing terminal may send SIGHUP twice: once itself, once through its shell.
         while next_signal() == signal.SIGHUP:
             pass
-        # The children notice: HTTP by its closed stdin, the private Redis by the kernel's signal.
+        # The children end too: the HTTP server when its stdin closes, the private Redis by the kernel's signal.
         with suppress(OSError):
-            if select.select([], [2], [], 0)[1]:  # nobody may be reading it
+            if select.select([], [2], [], 0)[1]:  # a write would block if nobody reads stderr
                 os.write(2, _AT_ONCE)
         os._exit(1)
 
@@ -54,10 +55,10 @@ def listen_for_signals() -> StopSignals:
 
 
 def on_signals(calls: Mapping[int, Callable[[], None]]) -> None:
-    """Call, in one thread, what belongs to each signal that this process gets from now on.
+    """Run the function of each signal, in one thread, whenever this process gets that signal.
 
-    The handlers that stand, and those that are set later, run as well: they do not take a signal away from this thread.
-    At most one call per process: the pipe that Python writes signals to exists once.
+    Signal handlers that are set already or later run as well.  May be called once per process, because Python writes
+    signals to a single pipe.
     """
     next_signal = _pipe_of({number for number in calls if signal.getsignal(number) is signal.SIG_DFL})
 
@@ -71,7 +72,7 @@ def on_signals(calls: Mapping[int, Callable[[], None]]) -> None:
 
 
 def _pipe_of(numbers: Iterable[int]) -> Callable[[], int]:
-    """What waits for the next signal of this process, once these no longer end it."""
+    """Keep these signals from ending the process; return a function that waits for the next one."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing)

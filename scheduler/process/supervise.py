@@ -1,4 +1,4 @@
-"""Keeping a child process alive: start it, wait until it answers, start it again when it ends, stop it in order."""
+"""Keep a child process running: start it, wait until it answers, start it again when it ends, stop it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from scheduler.logs.sinks import Logger
 
 POLL_SECONDS: Final = 0.02
 CANCEL_SECONDS: Final = 0.1
-"""How soon a start that is waiting notices that it is not wanted any more."""
+"""How soon a start that is waiting notices that it was cancelled."""
 SHORTEST_BACKOFF: Final = 0.5
 LONGEST_BACKOFF: Final = 30.0
 STABLE_SECONDS: Final = 60.0
-"""A child that lived so long is started again at once when it ends."""
+"""A child that ran for longer is started again without a pause when it ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """What a supervisor must know of the process that it keeps."""
+    """The process that a supervisor keeps running."""
 
     name: str
-    """For the log and the thread."""
+    """Used in log lines and for the thread."""
     launch: Callable[[threading.Event], subprocess.Popen[bytes]]
-    """Start the process as leader of a session of its own.  Raises ``StartError`` or ``OSError``; may give up when the
+    """Starts the process as leader of its own session.  Raises ``StartError`` or ``OSError``; may give up when the
     event is set."""
     answers: Callable[[], bool]
-    """Whether it does its work by now; asked every ``POLL_SECONDS``."""
-    epitaph: Callable[[int], str]
-    """Exit code to the sentences that say why it ended and what to do."""
+    """Returns whether the process is ready; called every ``POLL_SECONDS``."""
+    exit_message: Callable[[int], str]
+    """Returns the sentences for an exit code: why the process ended and what to do."""
     start_seconds: float
-    """How long it may take to answer."""
+    """Time until it must answer."""
     stop_seconds: float
-    """How long it may take to end after SIGTERM, before it is killed."""
+    """Time to end after SIGTERM, before it is killed."""
 
 
 class Supervisor:
@@ -58,12 +58,14 @@ class Supervisor:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that runs, or ran last."""
+        """Return the id of the process that runs, or ran last."""
         return self._process.pid if self._process else None
 
     def start(self, cancel: threading.Event | None = None) -> None:
-        """Return when the child answers.  Raises ``StartError`` with its epitaph when it ends or takes too long,
-        ``StartCancelled`` as soon as ``cancel`` is set; the child is ended then.
+        """Start the child, and return when it answers.
+
+        Raises ``StartError`` with its exit message when it ends or takes too long, and ``StartCancelled`` as soon as
+        ``cancel`` is set.  In both cases the child is ended.
         """
         self._thread = threading.Thread(target=self._keep, name=f"keeps {self._child.name}", daemon=True)
         self._thread.start()
@@ -92,7 +94,10 @@ class Supervisor:
             self._thread = None
 
     def _keep(self) -> None:
-        """The thread: every start happens in it, because Linux can end a child with the very thread that started it."""
+        """Start the child, again and again: the thread's loop.
+
+        Every start happens in this thread, because Linux may end a child together with the thread that started it.
+        """
         backoff = 0.0
         while not self._stopping.is_set():
             began = self._clock.monotonic()
@@ -110,7 +115,7 @@ class Supervisor:
         self._started.set()
 
     def _run_once(self) -> str:
-        """Start the child and return, in words, why it is gone."""
+        """Start the child, wait for its end, and return a sentence that says why it ended."""
         try:
             process = self._process = self._child.launch(self._stopping)
         except StartError as error:
@@ -126,11 +131,11 @@ class Supervisor:
         if process.stdin:
             process.stdin.close()
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # what it started itself and left behind
-        return self._child.epitaph(code)
+            os.killpg(process.pid, signal.SIGKILL)  # processes that the child started and left running
+        return self._child.exit_message(code)
 
     def _wait_for_answer(self, process: subprocess.Popen[bytes]) -> bool:
-        """False when it ended, took too long or is no longer wanted."""
+        """Return whether it answers; False when it ended, took too long, or the start was cancelled."""
         deadline = self._clock.monotonic() + self._child.start_seconds
         while process.poll() is None and self._clock.monotonic() < deadline and not self._stopping.is_set():
             if self._child.answers():

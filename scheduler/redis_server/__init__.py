@@ -1,1 +1,1 @@
-"""Redis itself: connections to it, the sentinels, the private server and its file."""
+"""Redis itself: connections, sentinels, the meaning of its errors, and the private server with its files."""

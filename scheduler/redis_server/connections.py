@@ -1,4 +1,4 @@
-"""From a connection string to a Redis client, and the checks that a Redis must pass before the service trusts it."""
+"""Make a Redis client from a connection string, and check that this Redis can serve."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _KEEP: Final = (
     "(or set appendonly yes in redis.conf). Not in redis.conf alone: the next restart would begin with an empty file."
 )
 LOADING_SECONDS: Final = 300.0
-"""How long a Redis that reads its data from disk is waited for."""
+"""How long to wait for a Redis that reads its data from disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where Redis is.  Everything but ``str(target)`` may hold a secret."""
+    """The address of Redis.  Only ``str(target)`` is free of secrets."""
 
     kind: str
     """``embedded``, ``tcp``, ``tls``, ``unix``, ``sentinel`` or ``cluster``."""
@@ -51,14 +51,14 @@ class Target:
     options: dict[str, str] = field(default_factory=dict)
     """``TLS_OPTIONS`` for ``tls``."""
     of_sentinels: dict[str, str] = field(default_factory=dict, repr=False)
-    """``username`` and ``password`` of the sentinels themselves."""
+    """``username`` and ``password`` for the sentinels, which are not those for Redis."""
     hosts: tuple[tuple[str, int], ...] = ()
     """``sentinel``: the sentinels; ``cluster``: some of its nodes."""
     service: str = ""
-    """``sentinel``: the name that the sentinels watch the primary under."""
+    """``sentinel``: the sentinels' name for the primary."""
 
     def __str__(self) -> str:
-        """The address with its secrets masked, for people to read."""
+        """Return the address with its secrets masked."""
         if self.kind == "embedded":
             return "embedded"
         user = f"{self.username or ''}:***@" if self.password else ""
@@ -72,7 +72,7 @@ class Target:
 
 
 def parse(connection_string: str) -> Target:
-    """The target that a connection string names.  Raises ``ConfigError`` that says what is accepted."""
+    """Read a connection string.  Raises ``ConfigError`` that lists the accepted forms."""
     text = connection_string.strip()
     if text.lower() == "embedded":
         return Target("embedded")
@@ -97,7 +97,7 @@ def _address(host: str, port: int) -> str:
 
 
 def _parse_several(url: str, kind: str) -> Target:
-    """``sentinel://user:password@one:26379,two:26379/service/db``, ``cluster://user:password@one:6379,two:6379``."""
+    """Read ``sentinel://user:password@one:26379,two:26379/service/db`` or ``cluster://user:password@one,two:6379``."""
     _require_printable(url)
     rest = url.partition("://")[2]
     credentials, _, rest = rest.rpartition("@")
@@ -140,7 +140,7 @@ def _parse_url(url: str, kind: str) -> Target:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     db = options.pop("db", None)
     allowed = TLS_OPTIONS if kind == "tls" else frozenset()
-    # No part of the string is repeated in an error: a password whose / or ? is not encoded may end up anywhere in it.
+    # Errors never repeat a part of the string: a password with an unencoded / or ? may end up in any part.
     if not allowed.issuperset(options):
         raise ValueError(f"it has an option other than {', '.join(sorted(allowed | {'db'}))}")
     common: dict[str, Any] = {
@@ -161,16 +161,16 @@ def _parse_url(url: str, kind: str) -> Target:
 def _split(url: str) -> SplitResult:
     try:
         return urlsplit(url)
-    except ValueError:  # repeats what it did not like, which may be the password
+    except ValueError:  # its text repeats the part it could not read, which may be the password
         raise ValueError("its host is malformed (write / ? # @ [ ] in a password as %2F %3F %23 %40 %5B %5D)") from None
 
 
 def _host(parts: SplitResult) -> str:
     host = parts.hostname or ""
     try:
-        host.encode("idna")  # as every connection will
+        host.encode("idna")  # fails here instead of at every connection
     except UnicodeError:
-        raise ValueError("its host cannot be the name of one") from None
+        raise ValueError("its host is not a valid host name") from None
     return host
 
 
@@ -193,7 +193,7 @@ def _database(text: str | None) -> int:
 
 
 def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connections: int | None = None) -> redis.Redis:
-    """A client with a pool of connections, text in and text out; nothing is sent yet.
+    """Make a client with a pool of connections that reads and writes text.  Nothing is sent yet.
 
     ``socket_timeout`` (seconds) bounds every connect, read and write.  Threads may share the client.  Raises
     ``ConfigError`` for a string that ``parse`` refuses and for ``embedded``, which has no address before it is started.
@@ -208,9 +208,9 @@ def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connection
         "decode_responses": True,
         "client_name": "message-scheduler",
         "max_connections": max_connections,
-        # RESP2: with RESP3 the pool no longer notices, when it hands out a connection, that Redis has closed it.
+        # RESP2: with RESP3 the pool hands out connections that Redis has closed, without noticing.
         "protocol": 2,
-        # A script that was sent may have run: only its caller knows whether sending it again is harmless.
+        # No retry: a script that was sent may have run, and only the caller knows whether it may run twice.
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 15,
     }
@@ -234,26 +234,26 @@ def connect(target: Target | str, *, socket_timeout: float = 5.0, max_connection
 
 
 def cluster_of(client: object) -> RedisCluster | None:
-    """The client when it is one of a cluster: commands without a key need to be told where to go."""
+    """Return the client if it is one of a cluster, where commands without a key need a target node; else None."""
     return client if isinstance(client, RedisCluster) else None
 
 
 def _to_cluster(target: Target, socket_timeout: float, arguments: dict[str, Any]) -> redis.Redis:
-    """A client that knows which node holds which partition, and learns anew when one has moved."""
+    """Make a client that sends each command to the node of its key, and follows partitions that move."""
     unused = {"db", "client_name", "max_connections"}
     try:
         cluster = RedisCluster(
             startup_nodes=[ClusterNode(*address) for address in target.hosts],  # type: ignore[no-untyped-call]
             socket_connect_timeout=socket_timeout,
             socket_keepalive=True,
-            # Other partitions are served while one has no primary.
+            # False: while one partition has no primary, the others are served.
             require_full_coverage=False,
             **{name: value for name, value in arguments.items() if name not in unused},
         )
-    # Unlike the other clients this one asks who is there when it is made; its error is then no RedisError.
+    # This client connects while it is made, and its error may not be a RedisError.
     except (redis.RedisError, RedisClusterException) as error:
         raise _no_answer(error) from error
-    # What the service uses of a client, both have: execute_command, pubsub, close.
+    # The service uses only methods that both classes have: execute_command, pubsub, close.
     return cast(redis.Redis, cluster)
 
 
@@ -266,23 +266,23 @@ def _tls_arguments(target: Target) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ServerReport:
-    """What ``check_server`` found."""
+    """The result of ``check_server``."""
 
     product: str
     """``Redis`` or ``Valkey``."""
     version: str
     persistence: str
-    """In words: ``append-only file``, ``snapshots``, ``no persistence`` or ``persistence unknown``."""
+    """``append-only file``, ``snapshots``, ``no persistence`` or ``persistence unknown``."""
     warnings: list[str] = field(default_factory=list)
-    """What can lose messages, each with what to do about it."""
+    """Sentences about settings that can lose messages, each with its remedy."""
     notices: list[str] = field(default_factory=list)
-    """What could not be found out."""
+    """Sentences about properties that could not be checked."""
 
 
 def check_server(
     client: redis.Redis, *, clock: Clock | None = None, cancel: threading.Event | None = None
 ) -> ServerReport:
-    """Make sure that this Redis can serve, and report what its operator should know.
+    """Check that this Redis can serve, and report what its operator should know.
 
     Waits up to ``LOADING_SECONDS`` for a Redis that still loads its data, until ``cancel`` is set.  Raises
     ``RedisAway`` when Redis does not answer, ``StartError`` when it refuses the password, is older than 6.2 or is a
@@ -292,7 +292,7 @@ def check_server(
         info = _info_when_loaded(client, clock or SystemClock(), cancel or threading.Event())
     except redis.AuthenticationError as error:
         raise StartError(f"Redis refused the user or password ({error}): correct it in REDIS_URL.") from error
-    except redis.ResponseError as error:  # the connection is refused: no such database, protected mode, no rights
+    except redis.ResponseError as error:  # for example: no such database, protected mode, no rights
         refused = RedisAway if reason_of(error) in PASSING else StartError
         raise refused(
             f"{reason_of(error)}: {error}. Correct that Redis, or Redis.ConnectionString (env REDIS_URL)."
@@ -331,17 +331,17 @@ def _hidden(command: str, what: str) -> str:
 
 
 def _info_when_loaded(client: redis.Redis, clock: Clock, cancel: threading.Event) -> dict[str, Any] | None:
-    """Redis's INFO once it has loaded its data; None when this user may not ask for it."""
+    """Return INFO once Redis has loaded its data; None when this user may not ask for it."""
     deadline = clock.monotonic() + LOADING_SECONDS
     while True:
         with suppress(redis.BusyLoadingError):
             _ping(client)
             try:
                 found = _every_info(client)
-            except redis.ResponseError:  # forbidden, renamed or switched off by who runs this Redis
+            except redis.ResponseError:  # the operator forbade, renamed or disabled INFO
                 return None
             if not any(int(info.get("loading", 0)) for info in found):
-                # Of a cluster: what is oldest and least durable decides.
+                # In a cluster, the oldest node decides, and among those the least durable one.
                 return min(found, key=lambda info: (_compatible(info), int(info.get("aof_enabled", 0))))
         if clock.monotonic() >= deadline:
             raise RedisAway(f"Redis has been loading its data for {LOADING_SECONDS:.0f} s: see its own log.")
@@ -350,13 +350,13 @@ def _info_when_loaded(client: redis.Redis, clock: Clock, cancel: threading.Event
 
 
 def _ping(client: redis.Redis) -> None:
-    """Raises what keeps this user from connecting at all: it must not be taken for a missing right to INFO."""
+    """Raise the error of a user that cannot connect at all; else it would look like a missing right to INFO."""
     where: dict[str, Any] = {"target_nodes": RedisCluster.RANDOM} if cluster_of(client) else {}
     client.execute_command("PING", **where)  # type: ignore[no-untyped-call]
 
 
 def _every_info(client: redis.Redis) -> list[dict[str, Any]]:
-    """The INFO of the server, or of each primary of a cluster."""
+    """Return INFO of the server, or of each primary of a cluster."""
     if cluster := cluster_of(client):
         found: dict[str, dict[str, Any]] = cluster.info(target_nodes=RedisCluster.PRIMARIES)
         return list(found.values()) if all(isinstance(info, dict) for info in found.values()) else [found]
@@ -368,9 +368,9 @@ def _compatible(info: dict[str, Any]) -> tuple[int, ...]:
 
 
 def _require_usable(info: dict[str, Any]) -> str:
-    """The version, when this Redis can be written to and knows every command that the scripts use."""
+    """Return the version.  Raises ``StartError`` when it is too old for the scripts, or Redis is a replica."""
     version = str(info.get("valkey_version") or info.get("redis_version", "0"))
-    # Valkey numbers its own releases from 7.2 on and reports the Redis it is compatible with beside that.
+    # Valkey has version numbers of its own; redis_version is the Redis that it is compatible with.
     if _compatible(info) < OLDEST:
         raise StartError(f"Redis {version} is too old: 6.2 or newer is needed. Upgrade it, or use another one.")
     if info.get("role") == "slave":

@@ -1,9 +1,9 @@
-"""The private Redis's append-only file, synced to disk once a second, by us and not by Redis.
+"""Sync the append-only file of the private Redis to disk once a second, in place of Redis.
 
-With ``appendfsync everysec`` Redis puts a write off while its own background sync is under way, and answers all the
-same: killed in that moment it forgets what it accepted (39 of 1,519 messages in one of eight kills on a busy disk,
-make chaos). With ``appendfsync no`` it always writes before it answers, so that killing any process loses nothing;
-this thread bounds what a power cut may cost, as everysec would.
+With ``appendfsync everysec``, Redis postpones a write while its own background sync runs, and answers the client before
+the write.  If it is killed then, accepted messages are lost (39 of 1,519 in one of eight kills on a busy disk, make
+chaos).  With ``appendfsync no``, Redis always writes before it answers, so killing any process loses nothing.  This
+thread then limits the loss after a power cut to about a second, as everysec would.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EVERY_SECONDS = 1.0
 
 
 class DiskSync:
-    """``start``, ``stop``; in between, what was written is on disk a second later."""
+    """A thread that syncs the files every second from ``start`` to ``stop``."""
 
     def __init__(self, directory: Path, logger: Logger, clock: Clock) -> None:
         """``directory``: Redis's data folder."""
@@ -42,8 +42,8 @@ class DiskSync:
             self._thread = None
 
     def tick(self) -> int:
-        """Sync the files that have changed; how many."""
-        # Redis 7 keeps its parts in a folder of their own, Redis 6 one file.
+        """Sync the files that have changed; return how many."""
+        # Redis 7 keeps several files in a folder, Redis 6 a single file.
         files = [*self._directory.glob("appendonlydir/*.aof"), *self._directory.glob("appendonly.aof")]
         return sum(self._sync(file) for file in files)
 
@@ -58,7 +58,7 @@ class DiskSync:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-        except FileNotFoundError:  # rewritten meanwhile: Redis syncs what replaces it
+        except FileNotFoundError:  # Redis has rewritten the file, and syncs the new one itself
             self._synced.pop(file, None)
             return False
         self._synced[file] = seen
@@ -72,4 +72,7 @@ class DiskSync:
             except OSError as error:
                 if not self._failing:
                     self._failing = True
-                    self._logger.error(f"cannot sync {self._directory} to disk, trying on: {error}")
+                    self._logger.error(
+                        f"cannot sync {self._directory} to disk: {error}. A power cut may lose messages that were "
+                        f"accepted since. It is tried again every {EVERY_SECONDS:g} s."
+                    )

@@ -1,9 +1,9 @@
-"""A private redis-server for one machine: what ``Redis.ConnectionString`` = ``embedded`` starts.
+"""Run a private redis-server for one machine: ``Redis.ConnectionString`` = ``embedded``.
 
-It listens on a unix socket only, keeps an append-only file under the data directory, is started again when it dies and
-stops with the service.  Two locks guard the directory.  Both belong to the kernel and vanish with their holder, however
-it dies: ``service.lock`` is held by the service, ``redis.lock`` by the redis-server itself, so that a new service can
-tell that the redis-server of a killed one still writes to the files.
+It listens on a unix socket only, keeps an append-only file in the data directory, is started again when it dies, and
+stops with the service.  Two file locks guard the directory; the kernel releases them when their holder dies.  The
+service holds ``service.lock``, the redis-server ``redis.lock``.  A new service can therefore tell that the redis-server
+of a killed service still writes to the files.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ POLL_SECONDS: Final = 0.02
 TAIL_LINES: Final = 8
 LARGEST_LOG: Final = 1_000_000
 
-# The kernel ends redis-server when the thread that started it ends, which the kill -9 of the service does too.  Set by
-# the child on itself: preexec_fn may deadlock in a process that has threads.
+# prctl(PR_SET_PDEATHSIG): the kernel ends redis-server when the thread that started it ends, also after a kill -9 of
+# the service.  The child sets it on itself, because preexec_fn may deadlock in a process that has threads.
 _LAUNCHER: Final = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); "
     "os.getppid() == int(sys.argv[1]) or sys.exit(); os.execv(sys.argv[2], sys.argv[2:])"
@@ -50,7 +50,7 @@ _LAUNCHER: Final = (
 
 
 def socket_path(directory: Path) -> Path:
-    """Where the socket goes: into the data directory, or, when that path is too long, into a folder of its own."""
+    """Return the path of the socket: in the data directory, or in a temporary folder when that path is too long."""
     path = directory / "redis.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return path
@@ -59,7 +59,7 @@ def socket_path(directory: Path) -> Path:
 
 
 class EmbeddedRedis:
-    """A redis-server whose files are in ``directory``.  ``start``, ``stop``; in between it is kept running."""
+    """A redis-server with its files in ``directory``, kept running from ``start`` to ``stop``."""
 
     def __init__(self, directory: Path, logger: Logger, *, clock: Clock | None = None) -> None:
         self.directory = directory.absolute()
@@ -68,18 +68,18 @@ class EmbeddedRedis:
         self._clock = clock or SystemClock()
         self._service_lock: int | None = None
         self._server: Server | None = None
-        child = Child("redis-server", self._launch, self._answers, self._epitaph, START_SECONDS, STOP_SECONDS)
+        child = Child("redis-server", self._launch, self._answers, self._exit_message, START_SECONDS, STOP_SECONDS)
         self._supervisor = Supervisor(child, logger, self._clock)
         self._disk_sync = DiskSync(self.directory, logger, self._clock)
 
     @property
     def url(self) -> str:
-        """The connection string of this server, for ``connect`` and for child processes."""
+        """Return the connection string of this server, for ``connect`` and for child processes."""
         return f"unix://{quote(str(self.socket))}"
 
     @property
     def pid(self) -> int | None:
-        """Process id of the redis-server that runs, or ran last."""
+        """Return the process id of the redis-server that runs, or ran last."""
         return self._supervisor.pid
 
     def start(self, cancel: threading.Event | None = None) -> None:
@@ -98,8 +98,8 @@ class EmbeddedRedis:
         self._disk_sync.start()
 
     def stop(self) -> None:
-        """Let it write its file and end; killed when that takes longer than ``STOP_SECONDS``.  May be called twice."""
-        # Redis syncs its file itself when it ends.
+        """Ask it to write its file and end; kill it after ``STOP_SECONDS``.  May be called twice."""
+        # Before the sync thread: Redis syncs its file itself when it ends.
         self._supervisor.stop()
         self._disk_sync.stop()
         if self._service_lock is not None:
@@ -132,7 +132,7 @@ class EmbeddedRedis:
             log.replace(log.with_suffix(".log.1"))
 
     def _lock_for_service(self) -> int:
-        """Hold ``service.lock`` and write our process id into it; the lock goes with the process."""
+        """Take ``service.lock`` and write this process's id into it; the kernel releases it with the process."""
         try:
             lock = os.open(self.directory / "service.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
@@ -154,7 +154,7 @@ class EmbeddedRedis:
         return lock
 
     def _lock_for_redis(self, stopping: threading.Event) -> int:
-        """Hold ``redis.lock``, after a redis-server of an earlier run that still has it was told to end."""
+        """Take ``redis.lock``; a redis-server of an earlier run that still holds it is asked to end."""
         lock = os.open(self.directory / "redis.lock", os.O_RDWR | os.O_CREAT, 0o600)
         deadline = self._clock.monotonic() + STOP_SECONDS
         told = False
@@ -175,13 +175,13 @@ class EmbeddedRedis:
             self._clock.wait(stopping, POLL_SECONDS)
 
     def _shut_down_orphan(self) -> bool:
-        """SHUTDOWN over its socket, which proves that it is ours; its append-only file is complete afterwards."""
+        """Send SHUTDOWN over the socket in our directory, which proves that the server is ours; it saves its file."""
         try:
             with self._client() as client:
                 client.ping()
                 client.shutdown()
         except redis.ConnectionError:
-            return False  # ending already, or only its rewriting child is left
+            return False  # it is ending already, or only the child that rewrites its file is left
         except redis.RedisError as error:
             self._logger.error(f"The redis-server of an earlier run refuses to end: {error}")
             return False
@@ -198,7 +198,7 @@ class EmbeddedRedis:
         lock = self._lock_for_redis(stopping)
         try:
             self._mend_files()
-            # A session of its own: Ctrl-C in the terminal reaches us, and we stop Redis last.
+            # In its own session, Ctrl-C in the terminal reaches only the service, which stops Redis last.
             return subprocess.Popen(
                 command,
                 env=os.environ | server.environment,
@@ -230,13 +230,13 @@ class EmbeddedRedis:
             "databases": 1,
             "save": "",
             "appendonly": "yes",
-            "appendfsync": "no",  # disk_sync.py does it
+            "appendfsync": "no",  # disk_sync.py syncs
             "aof-load-truncated": "yes",
             "auto-aof-rewrite-percentage": 100,
             "auto-aof-rewrite-min-size": "64mb",
             "maxmemory-policy": "noeviction",
-            # A message with a payload of up to 1 KiB stays in one compact block.  The option's older name, which
-            # every version still takes.
+            # Messages with a payload of up to 1 KiB stay in the compact encoding.  Every version accepts this older
+            # name of hash-max-listpack-value.
             "hash-max-ziplist-value": 1024,
         }
         return [part for name, value in options.items() for part in (f"--{name}", str(value))]
@@ -252,7 +252,7 @@ class EmbeddedRedis:
         never_again = Retry(NoBackoff(), 0)  # PING is repeated above; SHUTDOWN is answered by a closed connection
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, protocol=2, retry=never_again)
 
-    def _epitaph(self, code: int) -> str:
+    def _exit_message(self, code: int) -> str:
         log, tail = self.directory / "redis.log", self._tail()
         advice = way_out(self.directory, self._server.path if self._server else "redis-server", tail)
         return f"redis-server ended with code {code}. The last lines of {log}:\n{tail}{advice}"

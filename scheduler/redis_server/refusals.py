@@ -1,7 +1,7 @@
-"""What an error of Redis means: one sentence per kind, on every version and whatever stands between.
+"""Tell what an error of Redis means: one sentence per kind, for all versions and for proxies in front of Redis.
 
-An error that is not known counts as "Redis is away": the caller gets 503 and tries again, and outcomes are kept.  The
-other reading, "a defect of ours", would give up the outcome of a message that was delivered, which then runs twice.
+An unknown error counts as "Redis is away": the client gets 503 and tries again, and outcomes are kept.  If it counted
+as a defect of the service, the outcome of a delivered message would be given up, and the message delivered twice.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from redis import exceptions
 from scheduler.errors import StoreUnavailable
 
 ERRORS = (exceptions.RedisError, exceptions.RedisClusterException)
-"""Whatever a client of Redis raises; the second is no subclass of the first."""
+"""The base classes of all errors of a Redis client; the second is not a subclass of the first."""
 
 
 class _Kind(NamedTuple):
     pattern: re.Pattern[str]
-    """Sought in the whole text, code included: a script wraps the errors of its commands, each version in another way,
-    and proxies add words of their own."""
+    """Searched in the whole text with its code: each version wraps the errors of a script's commands in another way,
+    and proxies add their own words."""
     reason: str
 
 
@@ -39,7 +39,7 @@ _CLUSTER_MOVES = "The Redis Cluster is moving its data"
 _BUSY = "Redis is busy with a script"
 
 PASSING = frozenset({_LOADING, _NO_PRIMARY, _CLUSTER_DOWN, _CLUSTER_MOVES, _BUSY})
-"""Reasons that pass by themselves: a start waits, where it fails at once for wrong settings."""
+"""Reasons that pass by themselves: a start waits for them, and fails at once for others."""
 
 _KINDS = (
     _kind(r"\bOOM\b|used memory > 'maxmemory'", FULL),
@@ -60,11 +60,11 @@ _KINDS = (
     _kind(r"\bTRYAGAIN\b|\bMOVED\b|\bASK\b", _CLUSTER_MOVES),
     _kind(r"\bBUSY\b", _BUSY),
 )
-# These say in their texts what went wrong on the way, or nothing: no answer of Redis is quoted.
+# Errors of the connection: their texts quote no answer of Redis.
 _NO_ANSWER = (exceptions.ConnectionError, exceptions.TimeoutError)
 
-# Lua's own words for a fault in the text of a script, and redis-py's for a value that it cannot send.  The same call
-# fails for ever: tried again, it would hold up everything that waits behind it.
+# Lua's messages about a fault in a script.  The same call would fail for ever, and trying it again would block
+# everything that waits behind it.
 _DEFECT = re.compile(
     r"attempt to (index|call|compare|concatenate|perform)|bad argument #|nonexistent global|too many results to unpack"
     r"|error compiling script",
@@ -73,13 +73,13 @@ _DEFECT = re.compile(
 
 
 def is_defect(error: Exception) -> bool:
-    """The fault lies in this service's own code, and no other try can succeed."""
+    """Return whether the fault lies in this service's own code, so that trying again cannot help."""
     return isinstance(error, exceptions.DataError) or bool(_DEFECT.search(str(error)))
 
 
 def reason_of(error: Exception) -> str:
-    """What is the matter with Redis, as the beginning of a sentence without its full stop."""
-    # redis-py takes the code off the text of those errors that it has a class for.
+    """Return what is wrong with Redis, as the beginning of a sentence without a full stop."""
+    # redis-py removes the code from the text of errors that it has a class for.
     text = f"{getattr(error, 'status_code', None) or ''} {error}"
     for kind in _KINDS:
         if kind.pattern.search(text):
@@ -88,6 +88,6 @@ def reason_of(error: Exception) -> str:
 
 
 def unavailable(error: Exception) -> StoreUnavailable:
-    """An error of Redis as this service's own."""
+    """Convert an error of Redis to ``StoreUnavailable``."""
     reason = reason_of(error)
     return StoreUnavailable(f"{reason}: {error}", reason=reason)

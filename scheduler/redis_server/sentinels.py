@@ -1,4 +1,4 @@
-"""Redis behind sentinels: a client that finds the primary, and a watch that keeps it there."""
+"""Redis behind sentinels: a client that finds the primary, and a check that it still is the primary."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def through_sentinels(
     credentials: Mapping[str, str],
     **arguments: Any,
 ) -> redis.Redis:
-    """A client that asks the sentinels for the primary whenever it connects, so that a failover heals by itself.
+    """Make a client that asks the sentinels for the primary at each connect, so that it follows a failover.
 
-    ``socket_timeout`` in seconds; ``credentials``: ``username`` and ``password`` of the sentinels, or nothing;
-    ``arguments``: of the connections to Redis.
+    ``socket_timeout``: seconds.  ``credentials``: ``username`` and ``password`` of the sentinels, or empty.
+    ``arguments``: for the connections to Redis.
     """
     manager = Sentinel(  # type: ignore[no-untyped-call]
         sentinels,
         sentinel_kwargs={
             "socket_timeout": socket_timeout,
             "socket_connect_timeout": socket_timeout,
-            # One that is gone is not asked again: redis-py would wait for seconds, and the next one knows.
+            # No retry: redis-py would spend seconds on a sentinel that is gone before it asks the next one.
             "retry": Retry(NoBackoff(), 0),
-            # Not those of Redis: a sentinel without a password refuses whoever shows one.
+            # Never those of Redis: a sentinel without a password refuses a client that sends one.
             **credentials,
         },
     )
@@ -51,7 +51,7 @@ def through_sentinels(
 
 
 def refused_by_sentinels(error: Exception) -> StartError | None:
-    """The error of a start when the sentinels ask for a password, or for another one."""
+    """Return the error of a start when the sentinels refuse the password or the lack of one; else None."""
     if not isinstance(error, MasterNotFoundError) or reason_of(error) != NOT_LET_IN:
         return None
     return StartError(
@@ -61,8 +61,10 @@ def refused_by_sentinels(error: Exception) -> StartError | None:
 
 
 class _ToPrimary(SentinelManagedConnection):
-    """Ends when its Redis has lost its replicas (``min-replicas-to-write``): the sentinels may have promoted another
-    one, and leave the old one, with its connections, as it is for ten seconds more.
+    """A connection that ends when its Redis has lost its replicas (``min-replicas-to-write``).
+
+    The sentinels may have promoted another server by then, and they leave the old primary and its connections open for
+    ten more seconds.
     """
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
@@ -77,13 +79,13 @@ class _ToPrimary(SentinelManagedConnection):
 
 
 class PrimaryWatch:
-    """Asks the sentinels who the primary is, and ends the connections to another one: a ``maintenance.Task``.
+    """Close connections to a server that is no longer the primary: a ``maintenance.Task``.
 
-    After an orderly failover nothing else does so for ten seconds.  The old primary goes on to accept, and what it
-    accepts is thrown away when it becomes a replica: 4,770 of 5,884 messages in three failovers, and with
-    this 869 of 5,716.
+    Without it, an orderly failover leaves these connections open for ten seconds.  The old primary goes on to accept
+    messages, and drops them when it becomes a replica: 4,770 of 5,884 messages in three failovers, and with this task
+    869 of 5,716.
 
-    For a thread of its own: a sentinel that does not answer must not hold up the renewal of locks.
+    It needs its own thread, so that a sentinel that does not answer cannot delay the renewal of locks.
     """
 
     name = "ask the sentinels"
@@ -92,9 +94,9 @@ class PrimaryWatch:
         self._pool = pool
 
     def tick(self) -> float:
-        """Ask once.  Seconds until the next time.  Raises ``StoreUnavailable`` when no sentinel knows."""
+        """Ask once; return the seconds until the next time.  Raises ``StoreUnavailable`` when no sentinel knows."""
         try:
-            # A connection in use ends when it is given back.
+            # The pool disconnects when the address changes; connections in use end when they are given back.
             self._pool.get_master_address()  # type: ignore[no-untyped-call]
         except MasterNotFoundError as error:
             raise StoreUnavailable(f"no sentinel names a primary: {error}") from error
@@ -102,6 +104,6 @@ class PrimaryWatch:
 
 
 def watches_of(client: redis.Redis) -> list[PrimaryWatch]:
-    """What watches this client's primary: nothing, unless it goes through sentinels."""
+    """Return the tasks that watch this client's primary; empty unless it goes through sentinels."""
     pool = getattr(client, "connection_pool", None)
     return [PrimaryWatch(pool)] if isinstance(pool, SentinelConnectionPool) else []

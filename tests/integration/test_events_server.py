@@ -314,7 +314,7 @@ class TestPort:
             Live(redis_url, "second", events={"port": port}) as second,
         ):
             assert (first.server.port, second.server.port) == (port, None)
-            second.log.wait_for("is taken")
+            second.log.wait_for("is in use")
             first.server.stop()
             wait_for("the second one has it", lambda: second.server.port == port)
             with second.connect() as viewer:
