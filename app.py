@@ -1,4 +1,4 @@
-"""Starts the service: settings → logs → runtime → HTTP; stops it in the opposite order.
+"""Starts the service: settings → logs → runtime → HTTP.  ``stop`` shows the order in which it stops.
 
 Exit codes: 0 stopped as asked; 1 could not start, or stopped at once by a second signal; 2 unusable settings.
 """
@@ -39,9 +39,10 @@ def main() -> int:
 
 
 def run(settings: Settings, log: logs.ServiceLogger, signals: StopSignals) -> int:
-    """Start, wait for a signal, stop: HTTP first, so that nothing is accepted that nobody delivers any more."""
+    """Start, wait for a signal, stop."""
     runtime = Runtime(settings, logger=log)
     api = None
+    drain_seconds: float | None = None
     try:
         runtime.start(signals.asked)
         if settings.server.role != "worker":
@@ -57,8 +58,7 @@ def run(settings: Settings, log: logs.ServiceLogger, signals: StopSignals) -> in
         wait_for_stop(runtime, api, signals)
         systemd.notify("STOPPING=1")
         log.info(f"{signals.name}: stopping. A second signal stops at once.")
-        if api:
-            api.drain(settings.server.drain_seconds)
+        drain_seconds = settings.server.drain_seconds
     except StartCancelled as cancelled:
         log.info(f"{signals.name}: {cancelled}")
     except ConfigError as error:
@@ -66,11 +66,25 @@ def run(settings: Settings, log: logs.ServiceLogger, signals: StopSignals) -> in
     except ServiceError as error:
         return refuse([str(error)], 1)
     finally:
-        if api:
-            api.stop()
-        runtime.stop()
+        stop(runtime, api, drain_seconds)
     log.info("Stopped.")
     return 0
+
+
+def stop(runtime: Runtime, api: ApiProcesses | None, drain_seconds: float | None) -> None:
+    """Stop in the order that loses nothing.  Steps of what was not started do nothing.
+
+    ``api``: None without HTTP.  ``drain_seconds``: for how long balancers are told first; None: nobody was served yet.
+    """
+    if api and drain_seconds is not None:
+        api.drain(drain_seconds)  # /health answers 503 and connections are closed: balancers and clients go elsewhere
+    if api:
+        api.stop()  # nothing is accepted any more that nobody delivers
+    runtime.stop_claiming()
+    runtime.finish_deliveries()  # renewal goes on meanwhile, or other servers would take what runs; the rest goes back
+    runtime.stop_maintenance()
+    runtime.close_redis()
+    runtime.stop_private_redis()  # last: everything above still reports to it
 
 
 def wait_for_stop(runtime: Runtime, api: ApiProcesses | None, signals: StopSignals) -> None:

@@ -1,4 +1,4 @@
-"""Builds the scheduler side of a server, and holds the order in which it starts and stops.
+"""Builds the scheduler side of a server, and offers the steps of its stop; app.py shows their order.
 
 Usable as a library: ``Runtime(settings, logger=…)`` delivers from your own process, and prints with your logger.
 """
@@ -89,7 +89,7 @@ class Runtime:
         try:
             self._open_redis(cancel or threading.Event())
             if self.settings.server.role != "api":
-                self._delivery = _Delivery(self)
+                self._delivery = self._new_delivery()
                 self._delivery.start()
         except BaseException:
             self.stop()
@@ -98,15 +98,40 @@ class Runtime:
     def stop(self) -> None:
         """Stop claiming, finish what runs, release the rest, close Redis.  Safe to call at any time, and twice.
 
-        Maintenance ends after the workers: while they finish, their locks must be renewed.  The private Redis ends
-        last: everything before still reports to it.
+        The steps of ``app.stop`` without HTTP, for whoever delivers from a process of their own.
         """
+        self.stop_claiming()
+        self.finish_deliveries()
+        self.stop_maintenance()
+        self.close_redis()
+        self.stop_private_redis()
+
+    # -- the steps of a stop: nothing happens where nothing was started ---------------------------------------------
+
+    def stop_claiming(self) -> None:
+        """Take no more messages from Redis; live events end."""
         if self._delivery:
-            self._delivery.stop()
+            self._delivery.stop_claiming()
+
+    def finish_deliveries(self) -> None:
+        """Let workers finish, at most ``Scheduler.GraceSeconds``, while locks are renewed; give back what is left."""
+        if self._delivery:
+            self._delivery.finish()
+
+    def stop_maintenance(self) -> None:
+        """End renewal, reaping and the other tasks, and sign off."""
+        if self._delivery:
+            self._delivery.stop_maintenance()
             self._delivery = None
+
+    def close_redis(self) -> None:
+        """Close the connections."""
         if self._opened:
             self.store.close()
             self._opened = False
+
+    def stop_private_redis(self) -> None:
+        """End the Redis of an ``embedded`` connection."""
         if self._embedded:
             self._embedded.stop()
             self._embedded = None
@@ -156,7 +181,21 @@ class Runtime:
         self.store, self._opened = store, True
         return report
 
-    # -- for _Delivery ---------------------------------------------------------------------------------------------
+    # -- what delivers ---------------------------------------------------------------------------------------------
+
+    def _new_delivery(self) -> _Delivery:
+        redis_time, in_flight = RedisTime(self._clock), InFlight()
+        return _Delivery(
+            self.settings,
+            self.server,
+            self.store,
+            self._renewal_store(),
+            self.channels(redis_time, in_flight),
+            redis_time=redis_time,
+            in_flight=in_flight,
+            clock=self._clock,
+            log=self._log,
+        )
 
     def channels(self, redis_time: RedisTime, in_flight: InFlight) -> dict[str, Channel]:
         """The ways out that this server has, by name."""
@@ -181,7 +220,7 @@ class Runtime:
         )
         return {"echo": echo, "webhook": webhooks, "job": jobs}
 
-    def renewal_store(self) -> MessageStore:
+    def _renewal_store(self) -> MessageStore:
         """The store over connections of their own, for the renewal of locks alone."""
         wait = renewal_timeout(self.settings.redis.socket_timeout_seconds, self.settings.scheduler.lock_seconds)
         return store_for(self.settings, connect(self.redis_url, socket_timeout=wait), self._clock)
@@ -196,32 +235,35 @@ class Runtime:
         except StoreUnavailable:
             return False
 
-    @property
-    def clock(self) -> Clock:
-        return self._clock
-
-    @property
-    def log(self) -> ServiceLog:
-        return self._log
-
 
 class _Delivery:
     """Everything that runs in a scheduler process."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        settings, store, clock, log = runtime.settings, runtime.store, runtime.clock, runtime.log
+    def __init__(
+        self,
+        settings: Settings,
+        server: str,
+        store: MessageStore,
+        renewal_store: MessageStore,
+        channels: Mapping[str, Channel],
+        *,
+        redis_time: RedisTime,
+        in_flight: InFlight,
+        clock: Clock,
+        log: ServiceLog,
+    ) -> None:
+        """``renewal_store``: the store over connections of their own, closed at the end.  ``redis_time`` and
+        ``in_flight``: shared with the channels.
+        """
         plan = settings.scheduler
         self._log = log
         self._store = store
         self._grace = plan.grace_seconds
         self._longest_turn = plan.poll_seconds + 2 * settings.redis.socket_timeout_seconds + _TURN_MARGIN_SECONDS
-        self._process = f"{runtime.server}/scheduler"
+        self._process = f"{server}/scheduler"
         self._started_at = clock.now_ms()
         self._stopping = False
-        redis_time = RedisTime(clock)
         telemetry = Telemetry(clock, redis_time.now_ms)
-        in_flight = InFlight()
-        channels = runtime.channels(redis_time, in_flight)
         telemetry.start_at_zero(channels, "scheduler")
         self._held_back = HeldBack(telemetry, clock, log)
         outage = Outage(log, clock)
@@ -244,7 +286,7 @@ class _Delivery:
         self.dispatcher = Dispatcher(
             store,
             self.workers,
-            owner=runtime.server,
+            owner=server,
             batch_size=plan.batch_size,
             lock_seconds=plan.lock_seconds,
             poll_seconds=plan.poll_seconds,
@@ -253,7 +295,7 @@ class _Delivery:
             log=log,
             outage=outage,
         )
-        self._renewal_store = runtime.renewal_store()
+        self._renewal_store = renewal_store
         renewer = Renewer(self._renewal_store, in_flight, plan.lock_seconds, log, telemetry)
         self._renewal = renewal(renewer, plan.lock_seconds, clock, log, outage)
         reaper = Reaper(
@@ -292,7 +334,7 @@ class _Delivery:
         self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log)
         self._events: EventServer | None = None
         if settings.events.enabled:
-            self._events = EventServer(settings, store.client, server=runtime.server, clock=clock, log=log)
+            self._events = EventServer(settings, store.client, server=server, clock=clock, log=log)
 
     def _freed(self) -> None:
         # The dispatcher is built after the workers that wake it.
@@ -309,13 +351,17 @@ class _Delivery:
         if self._events:
             self._events.start()
 
-    def stop(self) -> None:
+    def stop_claiming(self) -> None:
         self._stopping = True
         if self._events:
             self._events.stop()
         self.dispatcher.stop()
         self._wake.stop()
+
+    def finish(self) -> None:
         self.workers.stop(self._grace)
+
+    def stop_maintenance(self) -> None:
         self._renewal.stop()
         self.maintenance.stop()
         self._reaping.stop()

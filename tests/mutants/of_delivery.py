@@ -274,7 +274,7 @@ MUTANTS = (
     Mutant(
         "maintenance-stops-first",
         "scheduler/runtime.py",
-        "        self.workers.stop(self._grace)\n        self._renewal.stop()\n",
+        "        self.workers.stop(self._grace)\n",
         "        self._renewal.stop()\n        self.workers.stop(self._grace)\n",
         "renewal stops before the workers have finished",
         "what runs during a stop loses its lock and is delivered twice",
@@ -283,8 +283,8 @@ MUTANTS = (
     Mutant(
         "http-stops-last",
         "app.py",
-        "        if api:\n            api.stop()\n        runtime.stop()\n",
-        "        runtime.stop()\n        if api:\n            api.stop()\n",
+        "    if api:\n        api.stop()  #",
+        "    runtime.stop()\n    if api:\n        api.stop()  #",
         "HTTP is stopped after delivery and Redis",
         "requests during a stop are answered 503 by a service that said it is there",
         ("tests/unit/test_app.py",),

@@ -17,7 +17,16 @@ from scheduler import systemd
 from scheduler.config.reading import DEFAULT_PATH, Settings
 from scheduler.errors import ConfigError, StartCancelled, StartError
 from scheduler.process.signals import StopSignals
+from scheduler.runtime import Runtime
 from tests.support.logger import RecordingLogger
+
+STOP = [
+    "runtime.stop_claiming",
+    "runtime.finish_deliveries",
+    "runtime.stop_maintenance",
+    "runtime.close_redis",
+    "runtime.stop_private_redis",
+]
 
 
 class Log(RecordingLogger):
@@ -59,6 +68,9 @@ class Parts:
             def stop(self) -> None:
                 parts.calls.append(f"{name}.stop")
 
+            def __getattr__(self, step: str) -> Any:
+                return lambda: parts.calls.append(f"{name}.{step}")
+
         return Part
 
 
@@ -79,14 +91,23 @@ def run(
 def test_http_starts_last_and_stops_first(monkeypatch: pytest.MonkeyPatch) -> None:
     code, calls, log = run(monkeypatch)
     assert code == 0
-    assert calls == ["runtime.start", "api.start", "api.drain 0.5", "api.stop", "runtime.stop"]
+    assert calls == ["runtime.start", "api.start", "api.drain 0.5", "api.stop", *STOP]
     assert log.infos[-1] == "Stopped."
+
+
+def test_a_runtime_that_is_stopped_by_itself_takes_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for step in vars(Runtime):
+        if step.startswith(("stop_", "finish_", "close_")):
+            monkeypatch.setattr(Runtime, step, lambda _, step=step: calls.append(f"runtime.{step}"))
+    Runtime(Settings()).stop()
+    assert calls == STOP
 
 
 def test_a_worker_has_no_http(monkeypatch: pytest.MonkeyPatch) -> None:
     code, calls, log = run(monkeypatch, role="worker")
     assert code == 0
-    assert calls == ["runtime.start", "runtime.stop"]
+    assert calls == ["runtime.start", *STOP]
     assert not log.count("HTTP:")
 
 
@@ -94,7 +115,7 @@ def test_a_worker_has_no_http(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_signal_during_the_start_is_a_clean_stop(monkeypatch: pytest.MonkeyPatch, waiting: str) -> None:
     code, calls, log = run(monkeypatch, {waiting: StartCancelled()})
     assert code == 0
-    assert calls[-1] == "runtime.stop"
+    assert calls[-5:] == STOP
     assert not any("drain" in call for call in calls)
     assert log.infos[-2:] == ["SIGTERM: The start was given up, as asked.", "Stopped."]
 
@@ -144,7 +165,7 @@ def test_a_start_that_fails_is_one_sentence_and_undone(
     code, calls, _ = run(monkeypatch, {broken: StartError("The port is taken.")})
     assert code == 1
     assert capsys.readouterr().err == "The port is taken.\n"
-    assert calls[-1] == "runtime.stop"
+    assert calls[-5:] == STOP
 
 
 def test_settings_that_turn_out_wrong_are_listed(
