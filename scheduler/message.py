@@ -60,6 +60,10 @@ def lane_of(channel: str, type: str | None) -> str:
     return f"job:{type or ''}" if channel == "job" else channel
 
 
+ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
+"""What the id of a message and the name of a job type may look like."""
+
+
 class NewMessage(NamedTuple):
     """A message as it is accepted.  The store adds ``created_at`` by Redis's clock.
 

@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scheduler import __version__
-from scheduler.channels.base import Channel
-from scheduler.channels.echo.channel import EchoChannel
-from scheduler.channels.job import JobChannel
-from scheduler.channels.webhook import WebhookChannel
+from scheduler.channels.base import Channel, Surroundings
+from scheduler.channels.registry import CHANNELS
 from scheduler.clock import Clock, RedisTime, SystemClock
 from scheduler.config.reading import Settings, secrets_of
 from scheduler.delivery.dispatcher import Dispatcher
@@ -200,25 +198,17 @@ class Runtime:
     def channels(self, redis_time: RedisTime, in_flight: InFlight) -> dict[str, Channel]:
         """The ways out that this server has, by name."""
         console = ConsoleWriter()
-        if self._own_console:
-            echo = EchoChannel(console.write, redis_time.now_ms, console.unread_seconds)
-        else:
-            echo = EchoChannel(self._print, redis_time.now_ms)
-        jobs = JobChannel(
+        surroundings = Surroundings(
+            settings=self.settings,
             clock=self._clock,
             now_ms=redis_time.now_ms,
+            log=self._log,
+            print_lines=console.write if self._own_console else self._print,
+            unread_seconds=console.unread_seconds if self._own_console else lambda: 0.0,
             holds=in_flight.holds,
             renew=self._renew,
-            log=self._log,
         )
-        webhooks = WebhookChannel(
-            self.settings.webhook,
-            clock=self._clock,
-            now_ms=redis_time.now_ms,
-            api_token=next(iter(self.settings.api.tokens), ""),
-            log=self._log,
-        )
-        return {"echo": echo, "webhook": webhooks, "job": jobs}
+        return {name: kind.build(surroundings) for name, kind in CHANNELS.items()}
 
     def _renewal_store(self) -> MessageStore:
         """The store over connections of their own, for the renewal of locks alone."""

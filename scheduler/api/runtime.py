@@ -15,7 +15,7 @@ from scheduler.api.http.app import create_app
 from scheduler.api.http.services import Services
 from scheduler.api.http.slow_clients import SlowClients
 from scheduler.api.ops.last_reports import LastReports
-from scheduler.api.v1.models import CHANNELS
+from scheduler.channels.registry import CHANNELS
 from scheduler.clock import Clock, RedisTime
 from scheduler.config.reading import Settings
 from scheduler.delivery.heartbeat import Heartbeat

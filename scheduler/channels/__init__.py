@@ -1,1 +1,1 @@
-"""The ways out: one module per channel behind the ``Channel`` protocol of base.py."""
+"""The ways out: one folder per channel, each listed in registry.py; base.py says what a channel is."""

@@ -1,11 +1,19 @@
-"""What a channel is: the way a claimed message leaves the service."""
+"""What a channel is: what its messages bring (``ChannelKind``), and how they leave the service (``Channel``)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
-from scheduler.message import Claim, Outcome
+from pydantic import BaseModel, WithJsonSchema
+
+from scheduler.clock import Clock
+from scheduler.config.settings import Settings
+from scheduler.logs.sinks import ServiceLog
+from scheduler.message import Claim, Message, Outcome
+
+Json = Annotated[Any, WithJsonSchema({"description": "Any JSON value."})]
 
 Report = Callable[[Sequence[Outcome]], None]
 """Takes outcomes, from any thread, at any time; each claim is reported once."""
@@ -69,3 +77,64 @@ class Channel(Protocol):
         """Finish what is in flight within ``grace`` seconds, stop threads.  The rest is reported: ``cut_short`` what
         had begun, ``release`` what had not.  All channels are stopped at the same time, each in a thread of its own.
         """
+
+
+class Address(NamedTuple):
+    """Where a new message goes, as the store keeps it."""
+
+    target: str | None = None
+    type: str | None = None
+    lane: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the process that delivers gives its channels."""
+
+    settings: Settings
+    clock: Clock
+    now_ms: Callable[[], float]
+    """Redis's clock."""
+    log: ServiceLog
+    print_lines: Callable[[Sequence[str]], int]
+    """Prints lines whole and returns how many it could."""
+    unread_seconds: Callable[[], float]
+    """For how long nobody has read what is printed."""
+    holds: Callable[[Claim], bool]
+    """Whether this process has the claim's lock, as far as it knows."""
+    renew: Callable[[Claim], bool]
+    """Pushes the lock's expiry now; False when it was lost, or Redis does not answer."""
+
+
+class ChannelKind:
+    """What the API and the runtime must know of a channel.  The defaults are those of one that takes no options."""
+
+    name: ClassVar[str]
+    """Also the field of a message that holds the channel's options."""
+    options: ClassVar[type[BaseModel] | None] = None
+    """The object in that field."""
+    options_text: ClassVar[str] = ""
+    """Describes the field in ``/openapi.json``."""
+    change_text: ClassVar[str] = ""
+    """Describes the field of a PATCH that replaces the options; empty: they cannot be replaced."""
+    answer_fields: ClassVar[Mapping[str, Any]] = {}
+    """What its messages show beside the fields of every message: name → ``(annotation, FieldInfo)``."""
+
+    def address(self, options: Any, payload: str, settings: Settings) -> Address:  # noqa: ARG002
+        """Check what a client sent and return the stored form.  Raises ``InvalidInput``, which names the field.
+
+        ``options``: an instance of ``self.options``.  ``payload``: the message, JSON text.
+        """
+        return Address()
+
+    def replace(self, stored: Message, target: str) -> str:  # noqa: ARG002
+        """The stored form for a message whose options are replaced by ``target``, which ``address`` made."""
+        return target
+
+    def shown(self, message: Message) -> dict[str, Any]:  # noqa: ARG002
+        """The values of ``answer_fields``, secrets masked; ``orjson.dumps`` writes them."""
+        return {}
+
+    def build(self, surroundings: Surroundings) -> Channel:
+        """The channel of one process that delivers; nothing is started yet."""
+        raise NotImplementedError

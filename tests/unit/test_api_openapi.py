@@ -11,7 +11,7 @@ import schemathesis
 from scheduler.api.http import docs
 from scheduler.api.http.openapi import OPERATIONS, documented
 from scheduler.api.v1 import answers
-from scheduler.api.v1.models import CHANNELS
+from scheduler.channels.registry import CHANNELS
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 from tests.support.service import ROOT

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from functools import lru_cache
 from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qsl
@@ -23,9 +24,8 @@ from scheduler.api.http.services import services
 from scheduler.errors import InvalidInput
 
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
-_MOST_DIGITS = 4300
+_MOST_DIGITS = sys.int_info.default_max_str_digits
 """Python converts no longer integers, as that takes a time that grows with the square of their length."""
-_TOO_LONG_FOR_PYTHON = re.compile(rf"[0-9]{{{_MOST_DIGITS}}}")
 _STAND_IN = "\ud800"
 """A lone surrogate: no text that ``parse_json`` returns holds one."""
 _TOO_DEEP = "nested too deeply"
@@ -174,18 +174,6 @@ def to_json(value: Any) -> bytes:
             return _dumps(value, ensure_ascii=False).encode()
         except RecursionError:
             raise InvalidInput.of("message", _TOO_DEEP) from None
-
-
-def for_handler(payload: str, field: str) -> str:
-    """Return ``payload``, which ``to_json`` wrote.  Raises ``InvalidInput`` when a handler in Python cannot take it."""
-    if _TOO_LONG_FOR_PYTHON.search(payload):  # maybe inside a text, which is well
-        try:
-            json.loads(payload)
-        except ValueError:
-            raise InvalidInput.of(
-                field, f"holds an integer of {_MOST_DIGITS} digits or more, which a handler in Python cannot take"
-            ) from None
-    return payload
 
 
 def _dumps(value: Any, **options: Any) -> str:

@@ -20,7 +20,8 @@ from scheduler.api.http.auth import is_open
 from scheduler.api.http.idempotency import HEADER, LONGEST
 from scheduler.api.kept.job_models import JobError
 from scheduler.api.v1.answers import MessageError, PlainError, Problem, Unauthorized
-from scheduler.api.v1.models import ID_PATTERN, TASK_KEY_PATTERN
+from scheduler.api.v1.models import TASK_KEY_PATTERN
+from scheduler.message import ID_PATTERN
 
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., Any])

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
-from scheduler.api.v1.models import CHANNELS, JobTarget, MessageIn, RetryIn
-from scheduler.channels.webhook import WebhookTarget
+from scheduler.api.v1.models import MessageIn, RetryIn
+from scheduler.channels.registry import CHANNELS
 from scheduler.errors import FieldError, InvalidInput
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -26,8 +26,7 @@ _VALUE_BEGINS = re.compile(r"[:=\s]")
 _NESTED: dict[str, type[BaseModel]] = {
     "messages": MessageIn,
     "retry": RetryIn,
-    "webhook": WebhookTarget,
-    "job": JobTarget,
+    **{name: kind.options for name, kind in CHANNELS.items() if kind.options is not None},
 }
 _WORDS = {
     "missing": "is required",

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
-from scheduler.api.v1.answers import Json, Moment
-from scheduler.api.v1.models import MAX_PAGE, AnyJson, Time, TypeName, name_the_known, whole_number
+from scheduler.api.v1.answers import Moment
+from scheduler.api.v1.models import MAX_PAGE, AnyJson, Time, whole_number
+from scheduler.channels.base import Json
+from scheduler.channels.job.kind import TypeName, name_the_known
 
 USER_ID_LENGTH = 256
 

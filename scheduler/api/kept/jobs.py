@@ -16,17 +16,17 @@ from flask import Blueprint, Response, request
 
 from scheduler.api.http import idempotency, rate_limits
 from scheduler.api.http.accept import accept, new_ids, stored_message
-from scheduler.api.http.body import for_handler, read_json, to_json
+from scheduler.api.http.body import read_json, to_json
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
 from scheduler.api.http.services import services
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.kept.job_models import JobDone, JobIn, JobOut, JobQuery, JobsOut, JobStatsOut
-from scheduler.api.v1.convert import NOW, due_at, known_type
-from scheduler.api.v1.models import ID_PATTERN, MAX_PAGE
+from scheduler.api.v1.convert import NOW, due_at
+from scheduler.api.v1.models import MAX_PAGE
+from scheduler.channels.job.kind import address_of, check_payload
 from scheduler.errors import Conflict, FieldError, InvalidInput, NotFound
-from scheduler.jobs import REGISTRY
-from scheduler.message import Message, NewMessage, Priority, Status
+from scheduler.message import ID_PATTERN, Message, NewMessage, Priority, Status
 from scheduler.retry import UNLIMITED
 from scheduler.store import Changes
 from scheduler.when import format_ms
@@ -99,16 +99,18 @@ def create() -> Response:
     body = read_json(request, "json or nothing")
     data = validate(JobIn, body)
     once = idempotency.of_request(request, body)
-    type, moment = known_type(data.type, "type"), _moment(data.scheduled_at)
+    address, moment = address_of(data.type, "type"), _moment(data.scheduled_at)
     rate_limits.count_job(data.user_id)
+    payload = to_json(data.payload).decode()
+    check_payload(payload, "payload")
     message = NewMessage(
         id=new_ids(1, once)[0],
-        payload=for_handler(to_json(data.payload).decode(), "payload"),
+        payload=payload,
         due_at=moment,
         channel="job",
         priority=_PRIORITIES[data.priority],
-        type=type,
-        lane=REGISTRY.lane_of(type),
+        type=address.type,
+        lane=address.lane,
         owner=data.user_id,
         retry=here.settings.jobs.policy(here.settings.retry),
     )

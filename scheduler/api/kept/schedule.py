@@ -25,9 +25,9 @@ from scheduler.api.http.respond import answer
 from scheduler.api.http.services import Services, services
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.v1.answers import TaskOut, TasksOut, TaskStatsOut, TextOut
-from scheduler.api.v1.convert import check_target
 from scheduler.api.v1.models import TaskIn, TaskPatch, TaskQuery, TaskTypeQuery
-from scheduler.channels.webhook import WebhookTarget
+from scheduler.channels.webhook.kind import check_target
+from scheduler.channels.webhook.target import WebhookTarget, ttl_of, with_ttl
 from scheduler.errors import InvalidInput, NotFound
 from scheduler.message import Message, NewMessage, Status
 from scheduler.retry import UNLIMITED, RetryPolicy
@@ -67,22 +67,6 @@ def _id_of(key: str) -> tuple[str, str]:
     return type, id
 
 
-def _ttl_of(message: Message) -> float | None:
-    """The seconds of a task; None for a message that is none."""
-    ttl = orjson.loads(message.target or "{}").get("ttl")
-    return float(ttl) if ttl is not None else None
-
-
-def keep_ttl(message: Message, target: str) -> str:
-    """``target``, a new webhook for ``message``, with the seconds of the old one: a task stays a task."""
-    ttl = _ttl_of(message)
-    return target if ttl is None else _with_ttl(target, ttl)
-
-
-def _with_ttl(target: str, ttl: float) -> str:
-    return to_json({**orjson.loads(target), "ttl": ttl}).decode()
-
-
 def _find(key: str) -> Message:
     """The task that is still to be delivered.  Raises ``NotFound``."""
     type, id = _id_of(key)
@@ -90,7 +74,7 @@ def _find(key: str) -> Message:
         message = services().store.get(id)
     except NotFound:
         raise NotFound(NOT_FOUND) from None
-    if message.status not in _OPEN or (message.type or DEFAULT_TYPE) != type or _ttl_of(message) is None:
+    if message.status not in _OPEN or (message.type or DEFAULT_TYPE) != type or ttl_of(message.target) is None:
         raise NotFound(NOT_FOUND)
     return message
 
@@ -99,11 +83,11 @@ def _target(url: str, ttl: float, before: WebhookTarget | None = None) -> str:
     """The stored form of a task's webhook; ``before``: what it replaces, of which all but the URL stays."""
     check_target(url, services().settings, "webhook")
     webhook = before.model_copy(update={"url": url}) if before else WebhookTarget(url=url)
-    return _with_ttl(webhook.encode(), ttl)
+    return with_ttl(webhook.encode(), ttl)
 
 
 def _shown(message: Message) -> dict[str, Any]:
-    ttl = _ttl_of(message) or 0.0
+    ttl = ttl_of(message.target) or 0.0
     return {
         "info": {
             "key": f"{PREFIX}{message.type or DEFAULT_TYPE}:{message.id}",
@@ -207,7 +191,7 @@ def change(key: str) -> Response:
     here = services()
     data = validate(TaskPatch, read_json(request, "anything"))
     message = _find(key)
-    ttl = data.ttl or _ttl_of(message) or 0.0
+    ttl = data.ttl or ttl_of(message.target) or 0.0
     stored = WebhookTarget.decode(message.target or "")
     here.store.update(
         message.id,

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
 from scheduler.api.v1.models import PriorityName, StatusName
+from scheduler.channels.base import Json
+from scheduler.channels.registry import CHANNELS
 
 Moment = Annotated[
     str, WithJsonSchema({"type": "string", "format": "date-time", "description": "ISO 8601, UTC, milliseconds."})
 ]
-Json = Annotated[Any, WithJsonSchema({"description": "Any JSON value."})]
 
 
 class _Answer(BaseModel):
@@ -30,24 +31,7 @@ class AttemptOut(BaseModel):
     outcome: str
 
 
-class WebhookOut(_Answer):
-    """Where a message is sent; credentials are masked."""
-
-    url: str
-    method: str
-    headers: dict[str, str]
-    timeout: float | None = None
-
-
-class JobTargetOut(_Answer):
-    """The handler that runs a job."""
-
-    type: str
-
-
-class MessageOut(_Answer):
-    """A message."""
-
+class _Shown(_Answer):
     id: str
     status: StatusName
     channel: str
@@ -65,9 +49,14 @@ class MessageOut(_Answer):
     last_error: str | None = Field(
         description="Of the last attempt that failed; null once delivered.  The attempts keep what went wrong before."
     )
-    webhook: WebhookOut | None = None
-    job: JobTargetOut | None = None
-    result: Json = Field(default=None, description="What the handler returned; only of a job, null until it succeeds.")
+
+
+_of_channels: dict[str, Any] = {name: field for kind in CHANNELS.values() for name, field in kind.answer_fields.items()}
+_WithChannels: Any = create_model("_WithChannels", __base__=_Shown, **_of_channels)
+
+
+class MessageOut(_WithChannels):  # type: ignore[misc]  # mypy cannot see the fields that the channels add
+    """A message."""
 
 
 class MessageDetail(MessageOut):

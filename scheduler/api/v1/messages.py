@@ -16,12 +16,11 @@ from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
 from scheduler.api.http.services import services
 from scheduler.api.http.validate import check_channel, validate, validate_query
-from scheduler.api.kept import schedule as tasks
 from scheduler.api.v1.answers import BatchOut, MessageDetail, MessageOut, PageOut
-from scheduler.api.v1.convert import NOW, changes, message_answer, new_message, new_messages
-from scheduler.api.v1.models import ID_PATTERN, BatchIn, ListQuery, MessageIn, MessagePatch
+from scheduler.api.v1.convert import NOW, changes, kind_changed, message_answer, new_message, new_messages
+from scheduler.api.v1.models import BatchIn, ListQuery, MessageIn, MessagePatch
 from scheduler.errors import FieldError, InvalidInput, NotFound
-from scheduler.message import Message, Status
+from scheduler.message import ID_PATTERN, Message, Status
 from scheduler.store import Changes
 from scheduler.when import format_ms
 
@@ -145,11 +144,11 @@ def change(id: str) -> Response:
     here = services()
     data = validate(MessagePatch, read_json(request))
     wanted = changes(data, here.now_ms(), here.settings)
-    if wanted.target is not None:
+    if (kind := kind_changed(data)) is not None and wanted.target is not None:
         stored = here.store.get(checked_id(id))
-        if stored.channel != "webhook":
-            raise InvalidInput.of("webhook", "can only be changed of a message that has one")
-        wanted = replace(wanted, target=tasks.keep_ttl(stored, wanted.target))
+        if stored.channel != kind.name:
+            raise InvalidInput.of(kind.name, "can only be changed of a message that has one")
+        wanted = replace(wanted, target=kind.replace(stored, wanted.target))
     return _without_attempts(here.store.update(checked_id(id), wanted))
 
 

@@ -6,28 +6,33 @@ Null stands for "not given" in every field but ``message``, where it is a value 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+)
 from pydantic.config import JsonDict
 
-from scheduler.channels.webhook import WebhookTarget
+from scheduler.channels.registry import CHANNELS
 from scheduler.errors import InvalidInput
-from scheduler.jobs import REGISTRY
-from scheduler.message import Priority
+from scheduler.message import ID_PATTERN, Priority
 from scheduler.retry import UNLIMITED, RetryPolicy
 from scheduler.when import LEAST_EPOCH, MAX_MS, parse_time, parse_timezone
-
-CHANNELS: tuple[str, ...] = ("echo", "webhook", "job")
-"""docs/architecture.md lists all places that a further channel needs."""
 
 MAX_BATCH = 1000
 MAX_PAGE = 500
 MAX_REDRIVE = 10_000
 MAX_TYPE = 128
 _TYPE = r"^[^\x00-\x1f\x7f]*$"
-ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
 
 _DAY = 86_400.0
 _LONGEST_MOMENT = 100
@@ -153,33 +158,36 @@ class _When(_Input):
     retry: RetryIn | None = None
 
 
-TypeName = Annotated[str, Field(strict=True, pattern=ID_PATTERN)]
-
-
-def name_the_known(schema: JsonDict) -> None:
-    """List the registered handlers in the schema of a field that takes one; with a fallback any type is accepted."""
-    if (names := REGISTRY.names()) and not REGISTRY.fallback:
-        schema["enum"] = [*names]
-        schema["example"] = names[0]
-
-
-class JobTarget(_Input):
-    """The handler that runs a job."""
-
-    type: TypeName = Field(description="The name of a registered handler.", json_schema_extra=name_the_known)
-
-
-class MessageIn(_When):
-    """A message to be delivered at ``time``, after ``delay``, or now."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_MOMENT)
-
+class _Addressed(_When):
     message: AnyJson
     channel: ChannelName | None = Field(
         default=None, description="Where the message goes; follows from webhook or job, else echo."
     )
-    webhook: WebhookTarget | None = Field(default=None, description="The HTTP endpoint that the message is sent to.")
-    job: JobTarget | None = Field(default=None, description="The handler that gets the message.")
+
+
+class _Changed(_When):
+    message: AnyJson = None
+
+
+def _with_options(base: type[BaseModel], texts: Mapping[str, str]) -> type[BaseModel]:
+    """``base`` with a field for the options of each channel that ``texts`` describes."""
+    fields: dict[str, Any] = {
+        name: (CHANNELS[name].options | None, Field(default=None, description=text))  # type: ignore[operator]
+        for name, text in texts.items()
+        if text
+    }
+    return create_model("_WithOptions", __base__=base, **fields)
+
+
+_Message: Any = _with_options(_Addressed, {name: kind.options_text for name, kind in CHANNELS.items()})
+_Change: Any = _with_options(_Changed, {name: kind.change_text for name, kind in CHANNELS.items()})
+
+
+class MessageIn(_Message):  # type: ignore[misc]  # mypy cannot see the fields that the channels add
+    """A message to be delivered at ``time``, after ``delay``, or now."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_MOMENT)
+
     id: OwnId | None = Field(default=None, description="Your own id; refused with 409 when it exists.")
 
 
@@ -189,15 +197,10 @@ class BatchIn(_Input):
     messages: Annotated[list[MessageIn], Field(min_length=1, max_length=MAX_BATCH)]
 
 
-class MessagePatch(_When):
+class MessagePatch(_Change):  # type: ignore[misc]
     """What to change of a scheduled message; fields left out stay as they are."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_MOMENT | {"minProperties": 1})
-
-    message: AnyJson = None
-    webhook: WebhookTarget | None = Field(
-        default=None, description="Replaces the whole webhook; only for a message that has one."
-    )
 
 
 class PreviewIn(_Input):

@@ -3,6 +3,6 @@
 from scheduler.channels.webhook.channel import WebhookChannel
 from scheduler.channels.webhook.ssrf import AddressPolicy, check_url
 from scheduler.channels.webhook.target import WebhookTarget
-from scheduler.channels.webhook.urls import MASK, is_masked, mask_url
+from scheduler.channels.webhook.urls import is_masked, mask_url
 
-__all__ = ["MASK", "AddressPolicy", "WebhookChannel", "WebhookTarget", "check_url", "is_masked", "mask_url"]
+__all__ = ["AddressPolicy", "WebhookChannel", "WebhookTarget", "check_url", "is_masked", "mask_url"]

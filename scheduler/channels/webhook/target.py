@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, Literal, Self
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from scheduler.channels.webhook.urls import MASK, SECRET_NAME, mask_url, parse_url
+from scheduler.channels.webhook.urls import SECRET_NAME, mask_url, parse_url
+from scheduler.masking import MASK
 
 MAX_HEADERS = 50
 MAX_HEADER_BYTES = 8192
@@ -93,6 +95,17 @@ class StoredTarget(WebhookTarget):
 
     ttl: float | None = None
     """Seconds; only a task of ``/schedule`` has them.  For tasks 307 and 308 are followed, as they always were."""
+
+
+def ttl_of(target: str | None) -> float | None:
+    """The seconds that a stored target keeps; None for a message that is no task."""
+    ttl = orjson.loads(target or "{}").get("ttl")
+    return float(ttl) if ttl is not None else None
+
+
+def with_ttl(target: str, ttl: float) -> str:
+    """A stored target that keeps these seconds."""
+    return orjson.dumps({**orjson.loads(target), "ttl": ttl}).decode()
 
 
 def _check_header(name: str, value: str) -> None:

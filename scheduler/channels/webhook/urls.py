@@ -15,9 +15,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 import idna
 
+from scheduler.masking import MASK
+
 MAX_URL_LENGTH = 2048
 
-MASK = "***"
 SECRET_NAME = re.compile(r"auth|token|secret|key|cookie|password|signature|credential|^sig$", re.IGNORECASE)
 """Names of headers and query parameters whose values nobody is shown."""
 

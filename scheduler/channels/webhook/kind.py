@@ -1,0 +1,89 @@
+"""webhook, as the API sees it: an endpoint that may be called, and what answers show of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from scheduler.channels.base import Address, ChannelKind, Surroundings
+from scheduler.channels.webhook.channel import WebhookChannel
+from scheduler.channels.webhook.ssrf import AddressPolicy, check_url
+from scheduler.channels.webhook.target import WebhookTarget, ttl_of, with_ttl
+from scheduler.channels.webhook.urls import is_masked
+from scheduler.config.settings import Settings, WebhookSettings
+from scheduler.errors import FieldError, InvalidInput
+from scheduler.masking import MASK
+from scheduler.message import Message
+
+_MASKED = f"{MASK} is what answers show in place of a secret; give the secret itself"
+"""Whoever sends back what an answer showed would have it sent to the endpoint."""
+
+
+class WebhookOut(BaseModel):
+    """Where a message is sent; credentials are masked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str
+    method: str
+    headers: dict[str, str]
+    timeout: float | None = None
+
+
+class WebhookKind(ChannelKind):
+    """Sent to an HTTP endpoint."""
+
+    name = "webhook"
+    options = WebhookTarget
+    options_text = "The HTTP endpoint that the message is sent to."
+    change_text = "Replaces the whole webhook; only for a message that has one."
+    answer_fields: ClassVar[Mapping[str, Any]] = {"webhook": (WebhookOut | None, None)}
+
+    def address(self, options: WebhookTarget, payload: str, settings: Settings) -> Address:  # noqa: ARG002
+        """See ``ChannelKind``."""
+        check_target(options.url, settings, "webhook.url")
+        masked = [name for name, value in options.secret_headers().items() if value == MASK]
+        if masked:
+            raise InvalidInput([FieldError(f"webhook.headers.{name}", _MASKED) for name in masked])
+        return Address(options.encode())
+
+    def replace(self, stored: Message, target: str) -> str:
+        """With the seconds of the old one, if it has any: a task of ``/schedule`` stays one."""
+        ttl = ttl_of(stored.target)
+        return target if ttl is None else with_ttl(target, ttl)
+
+    def shown(self, message: Message) -> dict[str, Any]:
+        """See ``ChannelKind``."""
+        if message.target is None:
+            return {}
+        try:
+            return {"webhook": WebhookTarget.decode(message.target).masked()}
+        except ValueError:
+            # Stored by other means than this API.  Its delivery makes it a dead letter, which people must be able to
+            # see.
+            return {"webhook": None}
+
+    def build(self, surroundings: Surroundings) -> WebhookChannel:
+        """See ``ChannelKind``."""
+        return WebhookChannel(
+            surroundings.settings.webhook,
+            clock=surroundings.clock,
+            now_ms=surroundings.now_ms,
+            api_token=next(iter(surroundings.settings.api.tokens), ""),
+            log=surroundings.log,
+        )
+
+
+@lru_cache(maxsize=8)
+def _address_policy(settings: WebhookSettings) -> AddressPolicy:
+    return AddressPolicy.from_settings(settings)
+
+
+def check_target(url: str, settings: Settings, field: str) -> None:
+    """Raises ``InvalidInput`` for an address that may not be called, as far as that can be known now."""
+    check_url(url, _address_policy(settings.webhook), field)
+    if is_masked(url):
+        raise InvalidInput.of(field, _MASKED)
