@@ -14,11 +14,11 @@ from pathlib import Path
 from scheduler import __version__, systemd
 from scheduler.access import is_loopback
 from scheduler.api.processes import ANY_ADDRESS, ApiProcesses
+from scheduler.config.connection_string import parse
 from scheduler.config.reading import DEFAULT_PATH, Settings, ignored_variables, load_settings, secrets_of
 from scheduler.errors import ConfigError, ServiceError, StartCancelled
 from scheduler.logs import sinks as logs
 from scheduler.process.signals import StopSignals, listen_for_signals
-from scheduler.redis_server.connections import parse
 from scheduler.runtime import Runtime
 
 

@@ -11,7 +11,7 @@ import sys
 from typing import Final
 
 from scheduler.config.reading import load_settings
-from scheduler.config.settings import ServerSettings
+from scheduler.config.sections import ServerSettings
 from scheduler.errors import ConfigError
 
 SECONDS: Final = 4.0

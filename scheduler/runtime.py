@@ -18,6 +18,7 @@ from scheduler import __version__
 from scheduler.channels.base import Channel, Surroundings
 from scheduler.channels.registry import CHANNELS
 from scheduler.clock import Clock, RedisTime, SystemClock
+from scheduler.config.connection_string import parse
 from scheduler.config.reading import Settings, secrets_of
 from scheduler.delivery.dispatcher import Dispatcher
 from scheduler.delivery.heartbeat import Heartbeat
@@ -37,7 +38,7 @@ from scheduler.logs.notices import Outage
 from scheduler.logs.outlet import ConsoleWriter
 from scheduler.logs.sinks import Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.message import Claim
-from scheduler.redis_server.connections import ServerReport, check_server, connect, parse
+from scheduler.redis_server.connections import ServerReport, check_server, connect
 from scheduler.redis_server.private import EmbeddedRedis
 from scheduler.redis_server.sentinels import watches_of
 from scheduler.store import Limits, MessageStore, store_for

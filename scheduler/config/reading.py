@@ -15,40 +15,11 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from pydantic import ValidationError
 
-from scheduler.config.settings import (
-    ApiSettings,
-    LogSettings,
-    RedisSettings,
-    RetentionSettings,
-    RetrySettings,
-    SchedulerSettings,
-    ServerSettings,
-    Setting,
-    Settings,
-    WebhookSettings,
-    every_setting,
-    masked,
-    secrets_of,
-)
+from scheduler.config.settings import Setting, Settings, every_setting, secrets_of
 from scheduler.errors import ConfigError
 from scheduler.masking import escape
 
-__all__ = [
-    "DEFAULT_PATH",
-    "ApiSettings",
-    "LogSettings",
-    "RedisSettings",
-    "RetentionSettings",
-    "RetrySettings",
-    "SchedulerSettings",
-    "ServerSettings",
-    "Settings",
-    "WebhookSettings",
-    "ignored_variables",
-    "load_settings",
-    "masked",
-    "secrets_of",
-]
+__all__ = ["DEFAULT_PATH", "Settings", "ignored_variables", "load_settings", "secrets_of"]
 
 DEFAULT_PATH: Final = Path(__file__).resolve().parents[2] / "config" / "appsettings.json"
 

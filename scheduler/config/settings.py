@@ -1,424 +1,36 @@
-"""Settings: typed, checked as a whole before anything starts, each with one place where its default stands.
+"""All settings as one: typed, checked as a whole before anything starts.
 
-A setting is one line with a docstring in a section below.  Its key in config/appsettings.json is the same in PascalCase
-(``Scheduler.BatchSize``), its environment variable ``SCHEDULER__BATCH_SIZE`` or ``SCHEDULER__BATCHSIZE``.
-docs/configuration.md explains every one; a test compares the three.  scheduler/config/reading.py reads them.
+A setting is one line with a docstring in a section of sections.py.  Its key in config/appsettings.json is the same in
+PascalCase (``Scheduler.BatchSize``), its environment variable ``SCHEDULER__BATCH_SIZE`` or ``SCHEDULER__BATCHSIZE``.
+docs/configuration.md explains every one; a test compares the three.  reading.py reads them.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from ipaddress import ip_network
-from typing import Any, Final, Literal, Self, get_args, get_origin
-from urllib.parse import unquote
+from typing import Literal, Self, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic.alias_generators import to_pascal
 from pydantic.fields import FieldInfo
 
-from scheduler.masking import MASK, mask
-from scheduler.retry import UNLIMITED, RetryPolicy
-
-_PORT: Final = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?"
-_ADDRESS: Final = rf"([\w][\w.-]*|\[[0-9a-f:.]+(%\w+)?\]){_PORT}"
-_CONNECTION: Final = (
-    rf"(?i)^(embedded|{_ADDRESS}|rediss?://(\S*@)?({_ADDRESS})?(/\d*)?(\?\S*)?|unix://(\S*@)?/\S+"
-    rf"|sentinel://(\S*@)?{_ADDRESS}(,{_ADDRESS})*/\S+|cluster://(\S*@)?{_ADDRESS}(,{_ADDRESS})*(/\d*)?(\?\S*)?)$"
+from scheduler.config import connection_string
+from scheduler.config.fields import Section, plain
+from scheduler.config.sections import (
+    ApiSettings,
+    EventsSettings,
+    JobsSettings,
+    LogSettings,
+    RedisSettings,
+    RetentionSettings,
+    RetrySettings,
+    SchedulerSettings,
+    ServerSettings,
+    TaskSettings,
+    WebhookSettings,
 )
-_SIGNING_FORM: Final = r"whsec_[A-Za-z0-9+/]{32,86}={0,2}"
-_ORIGIN: Final = rf"https?://{_ADDRESS}"
-_RATE: Final = r"(?i)^([1-9]\d{0,8}/(second|minute|hour|day))?$"
-_RATE_ACCEPTED: Final = "a number per time like 600/minute (second, minute, hour or day); empty for no limit"
-_DAY: Final = 86_400.0
-_PRINTABLE: Final = r"[!-+\--~]+"
-_YEARS: Final = 3_650 * _DAY
-_PIB: Final = 2**50
-
-
-def _whole(default: int, low: int, high: int) -> Any:
-    return Field(default, ge=low, le=high)
-
-
-def _number(default: float, low: float, high: float) -> Any:
-    return Field(default, ge=low, le=high, allow_inf_nan=False)
-
-
-def _text(default: str, pattern: str, accepted: str, *, secret: bool = False) -> Any:
-    return Field(default, pattern=pattern, json_schema_extra={"accepted": accepted, "secret": secret})
-
-
-def _commas(value: object) -> object:
-    """A list of texts, or one with commas or white space in between, as one with commas."""
-    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
-        value = ",".join(value)
-    return ",".join(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
-
-
-def _token_list(value: object) -> object:
-    """A list of tokens as one text with commas.  Blanks part no tokens: a passphrase must not become short words."""
-    if isinstance(value, list) and all(isinstance(entry, str) and "," not in entry for entry in value):
-        value = ",".join(value)
-    return re.sub(r"\s*,\s*", ",", value.strip()) if isinstance(value, str) else value
-
-
-class Section(BaseModel):
-    """What the sections share.  Values may be given by field name or by key, so that JSON of either kind comes back."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_pascal,
-        validate_by_name=True,
-        validate_by_alias=True,
-        use_attribute_docstrings=True,
-    )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _as_meant(cls, value: object, info: ValidationInfo) -> object:
-        annotation = cls.model_fields[info.field_name or ""].annotation
-        if isinstance(value, bool) and annotation is not bool:
-            raise ValueError("true and false are no numbers here")
-        if get_origin(annotation) is Literal and isinstance(value, str):
-            return next((choice for choice in get_args(annotation) if choice.lower() == value.strip().lower()), value)
-        return value
-
-
-class RedisSettings(Section):
-    connection_string: str = _text(
-        "embedded",
-        _CONNECTION,
-        "embedded, localhost, host, host:port, [IPv6 address]:port, redis://[user:password@]host[:port][/db], "
-        "rediss://… (TLS), unix:///path/to/redis.sock, sentinel://[user:password@]host[:port],…/service[/db]"
-        "[?sentinel_username=…&sentinel_password=…] or cluster://[user:password@]host[:port],…",
-    )
-    """Where Redis is; `embedded` starts a private one for this machine."""
-    partitions: int = _whole(1, 1, 1024)
-    """Parts that the messages are spread over, for a Redis Cluster. Written to Redis at the first start and fixed from
-    then on."""
-    data_directory: str = _text("data", r"^[^\x00-\x1f]+$", "the path of a folder")
-    """Folder of the embedded Redis: its append-only files and its socket."""
-    wait_replicas: int = _whole(0, 0, 16)
-    """Replicas that must have what a client is told: a message accepted, changed, cancelled, redriven or purged, a
-    pause; 0 for none. With as many as there are a failover forgets nothing of it."""
-    socket_timeout_seconds: float = _number(5.0, 0.05, 300)
-    """Longest wait for Redis to connect or to answer; at most `Scheduler.LockSeconds`. Locks are renewed on connections
-    of their own, which wait a quarter of a lock's life at most."""
-    wait_at_start: bool = True
-    """A start waits for a Redis that does not answer, with one line a minute. With false it fails at once, as it always
-    does for wrong settings."""
-
-
-class ServerSettings(Section):
-    host: str = _text("127.0.0.1", r"^[A-Za-z0-9_.:%\[\]-]+$", "a host name or an IP address")
-    """Address that the HTTP API listens on; `0.0.0.0` is every one of this machine."""
-    port: int = _whole(3000, 0, 65_535)
-    """TCP port of the HTTP API; 0 takes any free one."""
-    role: Literal["all", "api", "worker"] = "all"
-    """What this server runs: the HTTP API, the delivery, or both."""
-    api_processes: int = _whole(1, 1, 64)
-    """Processes that answer HTTP requests."""
-    api_threads: int = _whole(32, 1, 1024)
-    """HTTP requests that one API process works on at the same time."""
-    name: str = _text("", r"^[A-Za-z0-9_.:-]{0,100}$", "up to 100 letters, digits and _ . : -")
-    """Name of this server among its peers, also in `/metrics`; empty for host name and port, or process id where no
-    HTTP is served."""
-    drain_seconds: float = _number(0.5, 0, 3600)
-    """Time between the signal to stop and the end of HTTP: `/health` answers 503 meanwhile, and every answer closes its
-    connection. Behind a balancer that asks `/health`: longer than it takes to notice."""
-    public_url: str = _text(
-        "",
-        rf"(?i)^(https?://{_ADDRESS}(/[\w.~%-]+)*)?$",
-        "an address like https://ops.example.com/scheduler, with a path or without; empty for none",
-    )
-    """Where browsers and clients find this service behind a proxy. Addresses in answers (`Location`, `Link`,
-    `events_url`) begin with it, and its pages may use the API and watch live events."""
-
-    @field_validator("public_url", mode="before")
-    @classmethod
-    def _as_browsers_write_it(cls, value: object) -> object:
-        if isinstance(value, str) and (parts := re.fullmatch(r"(\w+://[^/]*)(.*)", value.strip().rstrip("/"))):
-            return parts[1].lower() + parts[2]
-        return value
-
-    @model_validator(mode="after")
-    def _one_process_on_a_free_port(self) -> Self:
-        if self.port == 0 and self.api_processes > 1:
-            raise ValueError("Server.Port: 0 would give each API process a port of its own; accepted: a port from 1 on")
-        return self
-
-
-class SchedulerSettings(Section):
-    batch_size: int = _whole(100, 1, 1000)
-    """Messages that are claimed at once."""
-    workers: int = _whole(10, 1, 1000)
-    """Threads that deliver messages; job handlers have their own (Jobs.Workers)."""
-    serves: str = _text(
-        "",
-        r"^((echo|webhook|job(:[A-Za-z0-9_.:-]{1,128})?)(,(echo|webhook|job(:[A-Za-z0-9_.:-]{1,128})?))*)?$",
-        "echo, webhook, job or job:<type>, several as a list or separated by commas; empty: everything",
-    )
-    """What this server delivers: echo and webhook messages, all jobs, or jobs of certain types. Empty: everything.
-    Servers for what is slow can be kept apart from those for what is quick."""
-    poll_seconds: float = _number(1.0, 0.01, 3600)
-    """Longest sleep of the scheduler: the safety net for a wake-up that was lost."""
-    lock_seconds: float = _number(5.0, 0.05, 3600)
-    """Life of a lock on a message in flight, renewed at a third of it; the messages of a server that crashed run again
-    after it."""
-    reap_seconds: float = _number(1.0, 0.01, 3600)
-    """Time between two searches for expired locks."""
-    heartbeat_seconds: float = _number(1.0, 0.05, 10)
-    """Time between two signs of life of this server. After three that are missing it counts as gone."""
-    grace_seconds: float = _number(10.0, 0, 3600)
-    """Time that deliveries in flight get to finish when the service stops; what is left then is given back."""
-    past: Literal["deliver", "reject"] = "deliver"
-    """What becomes of a message whose moment has passed when it is scheduled: delivered at once, or refused."""
-
-    @field_validator("serves", mode="before")
-    @classmethod
-    def _one_text(cls, value: object) -> object:
-        return _commas(value)
-
-    @property
-    def served(self) -> list[str]:
-        """``serves`` as a list."""
-        return self.serves.split(",") if self.serves else []
-
-
-class RetrySettings(Section):
-    max_attempts: int = Field(
-        default=5, ge=-1, le=1_000_000, json_schema_extra={"accepted": "-1, or a whole number from 1 to 1000000"}
-    )
-    """Attempts to deliver a message, the first included; -1 is without limit. A message may bring its own."""
-    base_seconds: float = _number(1.0, 0, _DAY)
-    """Backoff after the first failed attempt."""
-    factor: float = _number(2.0, 1, 1000)
-    """Growth of the backoff from one attempt to the next."""
-    cap_seconds: float = _number(300.0, 0, _YEARS)
-    """The longest backoff."""
-    jitter: bool = True
-    """Draw each delay evenly between 0 and the backoff, so that what failed together does not come back together."""
-
-    @field_validator("max_attempts")
-    @classmethod
-    def _not_zero(cls, value: int) -> int:
-        if value == 0:
-            raise ValueError("a message is tried at least once")
-        return value
-
-    @model_validator(mode="after")
-    def _cap_above_base(self) -> Self:
-        if self.cap_seconds < self.base_seconds:
-            raise ValueError(
-                f"Retry.CapSeconds: {_plain(self.cap_seconds)} is less than Retry.BaseSeconds, "
-                f"{_plain(self.base_seconds)}; accepted: a cap that is not below the base"
-            )
-        return self
-
-    def policy(self) -> RetryPolicy:
-        """The policy of every message that brings none of its own."""
-        return RetryPolicy(self.max_attempts, self.base_seconds, self.factor, self.cap_seconds, self.jitter)
-
-
-class RetentionSettings(Section):
-    max_count: int = _whole(10_000, 0, 1_000_000_000)
-    """Delivered and cancelled messages that are kept."""
-    max_age_seconds: float = _number(7 * _DAY, 0, _YEARS)
-    """How long delivered and cancelled messages are kept."""
-    max_bytes: int = _whole(64 * 2**20, 0, _PIB)
-    """Memory in Redis that delivered and cancelled messages may take."""
-    dead_max_count: int = _whole(100_000, 0, 1_000_000_000)
-    """Dead letters that are kept."""
-    dead_max_age_seconds: float = _number(30 * _DAY, 0, _YEARS)
-    """How long dead letters are kept."""
-    dead_max_bytes: int = _whole(256 * 2**20, 0, _PIB)
-    """Memory in Redis that dead letters may take."""
-    trim_seconds: float = _number(1.0, 0.01, 3600)
-    """Time between two removals of what is no longer kept."""
-
-
-class ApiSettings(Section):
-    auth_token: str = _text(
-        "",
-        rf"^({_PRINTABLE}(,{_PRINTABLE})*)?$",
-        "printable ASCII characters without spaces and commas; several as a list or separated by commas",
-        secret=True,
-    )
-    """Token that requests must bring as `Authorization`; of several any one, so that one can be replaced while clients
-    still use the other. Empty for none."""
-    max_body_bytes: int = _whole(2**20, 1, 2**30)
-    """Largest body of a request."""
-    idempotency_seconds: float = _number(_DAY, 1, _YEARS)
-    """How long an `Idempotency-Key` is remembered."""
-    rate_limit: str = _text("", _RATE, _RATE_ACCEPTED)
-    """Writing requests (all but GET) that one client may send. A client is an address, and where tokens are set an
-    address with a token. A client beyond the limit gets 429."""
-    trusted_proxies: str = _text(
-        "",
-        r"^([0-9A-Fa-f:./]+(,[0-9A-Fa-f:./]+)*)?$",
-        "addresses and networks like 10.0.0.0/8, several as a list or separated by commas",
-    )
-    """Proxies whose `X-Forwarded-For` is believed when clients are counted. Empty: none, and a client's address is that
-    of its connection."""
-    cors_origins: str = _text(
-        "",
-        rf"(?i)^({_ORIGIN}(,{_ORIGIN})*|\*)?$",
-        "origins like https://ops.example.com:8443, several as a list or separated by commas; or * for every one",
-    )
-    """Pages of other origins that may use this API, and whose scripts browsers let do so. Empty: none."""
-
-    echo_answers: Literal["json", "text"] = "json"
-    """Form of the answers of `/echoAtTime` to clients that do not choose one: JSON, or plain text as one of the systems
-    before this one answered. A client chooses with `Accept: application/json` or `Accept: text/plain`."""
-
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
-    @classmethod
-    def _one_text(cls, value: object) -> object:
-        return _commas(value)
-
-    @field_validator("auth_token", mode="before")
-    @classmethod
-    def _one_text_of_tokens(cls, value: object) -> object:
-        return _token_list(value)
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, value: str) -> str:
-        for network in value.split(",") if value else ():
-            ip_network(network, strict=False)
-        return value
-
-    @property
-    def tokens(self) -> list[str]:
-        return self.auth_token.split(",") if self.auth_token else []
-
-
-class WebhookSettings(Section):
-    timeout_seconds: float = _number(30.0, 0.1, 3600)
-    """Time for a whole attempt, unless the message brings its own."""
-    connect_timeout_seconds: float = _number(10.0, 0.1, 300)
-    """Time for the name to resolve, and again for the connection with its TLS handshake."""
-    max_in_flight: int = _whole(1000, 1, 50_000)
-    """Messages that one process sends at once, those that wait for their destination included."""
-    max_in_flight_per_host: int = _whole(100, 1, 50_000)
-    """Transfers at once to one destination: scheme, host and port."""
-    secrets: str = _text(
-        "",
-        rf"^({_SIGNING_FORM}(,{_SIGNING_FORM})*)?$",
-        "whsec_ and the base64 of 24 to 64 bytes; several as a list or separated by commas",
-        secret=True,
-    )
-    """Secrets that requests are signed with (Standard Webhooks). Each request carries a signature by every one, so that
-    one can be replaced while the other still holds; empty for no signatures."""
-    send_api_token: bool = False
-    """Send `Api.AuthToken` (of several the first) as `Authorization` to every target, as one of the systems before this
-    one did. Only where all targets are your own."""
-    allow_private_networks: bool = False
-    """Allow targets in private, loopback and carrier-grade NAT networks. Metadata, link-local and reserved addresses
-    stay refused."""
-    allowed_networks: str = _text(
-        "",
-        r"^([\w.:/\[\]-]+(,[\w.:/\[\]-]+)*)?$",
-        "host names, addresses and networks like 10.0.0.0/8; several as a list or separated by commas",
-    )
-    """Targets that are allowed in any case. A host name is allowed whatever it resolves to."""
-    client_errors_final: bool = False
-    """A 4xx other than 408, 425 and 429 makes a dead letter at once instead of being tried again."""
-    retry_after_cap_seconds: float = _number(3600.0, 0, _YEARS)
-    """The longest `Retry-After` of an endpoint that is followed."""
-
-    @field_validator("secrets", "allowed_networks", mode="before")
-    @classmethod
-    def _one_text(cls, value: object) -> object:
-        return _commas(value)
-
-
-class TaskSettings(Section):
-    retries: int = _whole(5, -1, 1_000_000)
-    """How often a task of `/schedule` is tried again after it failed; -1 is without limit."""
-    retry_seconds: float = _number(60.0, 0, _YEARS)
-    """Time between two tries of a task of `/schedule`."""
-
-
-class JobsSettings(Section):
-    modules: str = _text(
-        "scheduler.jobs.examples",
-        r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*(,[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)*)?$",
-        "names of Python modules, several as a list or separated by commas",
-    )
-    """Modules that register job handlers. They are imported from the folder of app.py or from the environment of
-    Python, by every process of a server."""
-    fallback: str = _text("", r"^[A-Za-z0-9_.:-]{0,128}$", "the name of a registered handler; empty for none")
-    """Handler of the jobs whose type has none of its own; it sees the type as `context.type`. Empty: such jobs are
-    refused."""
-    workers: int = _whole(10, 1, 1000)
-    """Jobs of one type that run at once, at most. One of these threads belongs to the type, so that it never waits for
-    the jobs of another; all types share the others."""
-    rate_limit_per_user: str = _text("60/minute", _RATE, _RATE_ACCEPTED)
-    """Jobs that one `user_id` may submit to `POST /api/jobs`. Jobs beyond the limit get 429."""
-    max_retries: int = _whole(3, -1, 1_000_000)
-    """How often a job of `/api/jobs` is tried again after it failed; -1 is without limit. The backoff is that of the
-    section Retry."""
-
-    @field_validator("modules", mode="before")
-    @classmethod
-    def _one_text(cls, value: object) -> object:
-        return _commas(value)
-
-    def policy(self, retry: RetrySettings) -> RetryPolicy:
-        """The policy of every job of `/api/jobs`: `MaxRetries`, with the backoff of ``retry``."""
-        return replace(retry.policy(), max_attempts=UNLIMITED if self.max_retries < 0 else self.max_retries + 1)
-
-    @property
-    def module_names(self) -> list[str]:
-        return self.modules.split(",") if self.modules else []
-
-
-class EventsSettings(Section):
-    enabled: bool = True
-    """Record what happens to messages in Redis, and show it to viewers (WebSocket). With false there are no events."""
-    port: int = _whole(3001, 0, 65_535)
-    """TCP port of the live events, on the address of `Server.Host`; 0 takes any free one. Only a server that delivers
-    has it."""
-    kept: int = _whole(2000, 100, 1_000_000)
-    """Entries of each partition's event stream that Redis keeps, to go on from after a disconnect. One entry is one
-    script call and holds up to 100 events; 2000 full ones take 7 MB."""
-    ping_seconds: float = _number(20.0, 1, 3600)
-    """Time between two pings to a viewer; one that has not answered by the next is gone."""
-    buffer_bytes: int = _whole(2**20, 1024, 2**30)
-    """Events that one viewer may be behind; a slower one is closed, with a reason, and can go on where it was."""
-    max_viewers: int = _whole(1000, 1, 100_000)
-    """Viewers at the same time."""
-    allowed_origins: str = _text(
-        "",
-        rf"(?i)^({_ORIGIN}(,{_ORIGIN})*|\*)?$",
-        "origins like https://ops.example.com:8443, several as a list or separated by commas; or * for every one",
-    )
-    """Pages that may watch, besides those of this service itself: the ones on the host name that the viewer calls, at
-    `Server.Port` or at the port that it calls."""
-
-    @field_validator("allowed_origins", mode="before")
-    @classmethod
-    def _one_text(cls, value: object) -> object:
-        return _commas(value)
-
-
-class LogSettings(Section):
-    directory: str = _text("logs", r"^[^\x00-\x1f]+$", "the path of a folder")
-    """Folder of the log files."""
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """The least that is logged."""
-    max_bytes: int = _whole(100 * 2**20, 1024, _PIB)
-    """Size at which a log file is rotated, besides every midnight of the server's zone (`TZ`)."""
-    keep: int = _whole(14, 1, 10_000)
-    """Archives kept of each log file, the newest; a day with more than `Logs.MaxBytes` has several."""
-    console: bool = True
-    """Show on stderr what the service logs about itself. Messages to the `echo` channel are on stdout either way."""
-    console_attempts: bool = False
-    """Show each attempt of a webhook or job on stderr too: delivered, or tried again. Needs `Logs.Console`."""
 
 
 class Settings(Section):
@@ -441,7 +53,7 @@ class Settings(Section):
         wait, lock = self.redis.socket_timeout_seconds, self.scheduler.lock_seconds
         if wait > lock:
             raise ValueError(
-                f"Redis.SocketTimeoutSeconds: {_plain(wait)} is more than Scheduler.LockSeconds, {_plain(lock)}: "
+                f"Redis.SocketTimeoutSeconds: {plain(wait)} is more than Scheduler.LockSeconds, {plain(lock)}: "
                 "a claim could be answered when its locks have expired; accepted: at most Scheduler.LockSeconds"
             )
         return self
@@ -506,7 +118,7 @@ class Setting:
         low = next(bound.ge for bound in self.field.metadata if isinstance(bound, Ge))
         high = next(bound.le for bound in self.field.metadata if isinstance(bound, Le))
         kind = ("a whole number" if annotation is int else "a number") + (f" of {self.unit}" if self.unit else "")
-        return f"{kind} from {_plain(low)} to {_plain(high)}"
+        return f"{kind} from {plain(low)} to {plain(high)}"
 
 
 @cache
@@ -520,29 +132,11 @@ def every_setting() -> tuple[Setting, ...]:
     )
 
 
-def masked(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Section → key → value, in PascalCase, with secrets masked: for the start-up summary."""
-    shown: dict[str, dict[str, Any]] = {}
-    for setting in every_setting():
-        value = getattr(getattr(settings, setting.section), setting.name)
-        if isinstance(value, str):
-            value = MASK if setting.secret and value else mask(value)
-        shown.setdefault(to_pascal(setting.section), {})[to_pascal(setting.name)] = value
-    return shown
-
-
 def secrets_of(settings: Settings) -> list[str]:
     """The literal secrets among the values, for ``safetext.Masker``: tokens, and the password inside Redis's URL."""
     values = [
         getattr(getattr(settings, setting.section), setting.name) for setting in every_setting() if setting.secret
     ]
     found = [secret for value in values for secret in value.split(",")]
-    in_url = r"://[^/:@]*:([^/]*)@|[?&](?:sentinel_)?password=([^&]*)"
-    for before_host, in_query in re.findall(in_url, settings.redis.connection_string):
-        password = before_host or in_query
-        found += [password, unquote(password)]
+    found += connection_string.secrets_in(settings.redis.connection_string)
     return [secret for secret in found if secret]
-
-
-def _plain(number: Any) -> str:
-    return str(int(number)) if number == int(number) else str(number)

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from scheduler import when
 from scheduler.api.http import body
+from scheduler.config import connection_string
 from scheduler.config.reading import Settings, load_settings
 from scheduler.config.settings import every_setting
 from scheduler.errors import ConfigError, InvalidInput
 from scheduler.masking import escape
-from scheduler.redis_server import connections as connect
 from scheduler.store import scripts
 
 NOW = 1_800_000_000_000
@@ -189,16 +189,16 @@ SPECIAL = st.text(st.sampled_from("/?#@:[]% \u2100\0") | st.characters(), max_si
 @given(CONNECTIONS)
 def connection(text: str) -> None:
     try:
-        target = connect.parse(text)
+        target = connection_string.parse(text)
     except ConfigError as error:
         (line,) = error.problems
         assert line.startswith("Redis.ConnectionString (env REDIS_URL): ")
-        assert connect.ACCEPTED in line
+        assert connection_string.ACCEPTED in line
         assert line.isprintable()
         return
     assert str(target).isprintable() or target.kind == "unix"
     if target.kind != "unix" and target.password is None and target.username is None and not target.options:
-        assert connect.parse(str(target)) == target
+        assert connection_string.parse(str(target)) == target
 
 
 @given(
@@ -210,7 +210,7 @@ def connection(text: str) -> None:
 )
 def password(form: str, before: str, after: str) -> None:
     try:
-        target = connect.parse(form.format(f"{before}{PLANTED}{after}"))
+        target = connection_string.parse(form.format(f"{before}{PLANTED}{after}"))
         shown = f"{target} {target!r}"
     except ConfigError as error:
         shown = str(error)

@@ -14,8 +14,9 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.config.connection_string import Target, parse
 from scheduler.errors import ConfigError, RedisAway, StartCancelled, StartError
-from scheduler.redis_server.connections import Target, check_server, connect, parse
+from scheduler.redis_server.connections import check_server, connect
 from tests.support.clock import FakeClock
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import free_port, wait_for

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from scheduler.config.reading import LogSettings
+from scheduler.config.sections import LogSettings
 from scheduler.config.settings import every_setting
 from scheduler.logs import sinks as logs
 from scheduler.message import Claim, Outcome, Priority

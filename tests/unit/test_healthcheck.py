@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler import healthcheck
-from scheduler.config.settings import ServerSettings
+from scheduler.config.sections import ServerSettings
 
 
 @pytest.mark.parametrize(

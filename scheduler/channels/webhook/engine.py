@@ -34,7 +34,7 @@ from scheduler.channels.webhook.ssrf import AddressPolicy
 from scheduler.channels.webhook.transfer import Delivery, Progress, Transfer
 from scheduler.channels.webhook.urls import Url
 from scheduler.clock import Clock
-from scheduler.config.settings import WebhookSettings
+from scheduler.config.sections import WebhookSettings
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Outcome
 from scheduler.telemetry.lateness import lateness_ms

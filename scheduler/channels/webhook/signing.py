@@ -7,7 +7,7 @@ import binascii
 import hmac
 from collections.abc import Iterable
 
-from scheduler.config.settings import WebhookSettings
+from scheduler.config.sections import WebhookSettings
 from scheduler.errors import ConfigError
 
 _PREFIX = "whsec_"

@@ -1,0 +1,68 @@
+"""What the settings are made of: the base of their sections, and fields whose bounds and words stand in one line."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic.alias_generators import to_pascal
+
+
+def whole(default: int, low: int, high: int) -> Any:
+    return Field(default, ge=low, le=high)
+
+
+def number(default: float, low: float, high: float) -> Any:
+    return Field(default, ge=low, le=high, allow_inf_nan=False)
+
+
+def text(default: str, pattern: str, accepted: str, *, secret: bool = False) -> Any:
+    return Field(default, pattern=pattern, json_schema_extra={"accepted": accepted, "secret": secret})
+
+
+def checked(default: str, accepted: str) -> Any:
+    """A text that a validator of its section checks."""
+    return Field(default, json_schema_extra={"accepted": accepted})
+
+
+def commas(value: object) -> object:
+    """A list of texts, or one with commas or white space in between, as one with commas."""
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        value = ",".join(value)
+    return ",".join(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
+
+
+def token_list(value: object) -> object:
+    """A list of tokens as one text with commas.  Blanks part no tokens: a passphrase must not become short words."""
+    if isinstance(value, list) and all(isinstance(entry, str) and "," not in entry for entry in value):
+        value = ",".join(value)
+    return re.sub(r"\s*,\s*", ",", value.strip()) if isinstance(value, str) else value
+
+
+def plain(number: Any) -> str:
+    """A number as people write it: 30, not 30.0."""
+    return str(int(number)) if number == int(number) else str(number)
+
+
+class Section(BaseModel):
+    """What the sections share.  Values may be given by field name or by key, so that JSON of either kind comes back."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_pascal,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_meant(cls, value: object, info: ValidationInfo) -> object:
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and annotation is not bool:
+            raise ValueError("true and false are no numbers here")
+        if get_origin(annotation) is Literal and isinstance(value, str):
+            return next((choice for choice in get_args(annotation) if choice.lower() == value.strip().lower()), value)
+        return value
