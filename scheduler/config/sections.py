@@ -9,8 +9,8 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from scheduler.config import connection_string
 from scheduler.config.fields import Section, checked, commas, number, plain, text, token_list, whole
+from scheduler.config.reading import connection_string
 from scheduler.retry import UNLIMITED, RetryPolicy
 
 _PORT: Final = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?"

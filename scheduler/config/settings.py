@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 from pydantic.alias_generators import to_pascal
 from pydantic.fields import FieldInfo
 
-from scheduler.config import connection_string
 from scheduler.config.fields import Section, plain
+from scheduler.config.reading import connection_string
 from scheduler.config.sections import (
     ApiSettings,
     EventsSettings,

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from scheduler import when
 from scheduler.api.http import body
-from scheduler.config import connection_string
-from scheduler.config.reading import Settings, load_settings
+from scheduler.config.reading import Settings, connection_string, load_settings
 from scheduler.config.settings import every_setting
 from scheduler.errors import ConfigError, InvalidInput
 from scheduler.masking import escape
