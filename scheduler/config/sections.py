@@ -9,8 +9,8 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from scheduler.config.connection_string import ACCEPTED, target_of
 from scheduler.config.fields import Section, checked, commas, number, plain, text, token_list, whole
-from scheduler.config.reading import connection_string
 from scheduler.retry import UNLIMITED, RetryPolicy
 
 _PORT: Final = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?"
@@ -26,7 +26,7 @@ _PIB: Final = 2**50
 
 
 class RedisSettings(Section):
-    connection_string: str = checked("embedded", connection_string.ACCEPTED)
+    connection_string: str = checked("embedded", ACCEPTED)
     """Where Redis is; `embedded` starts a private one for this machine."""
     partitions: int = whole(1, 1, 1024)
     """Parts that the messages are spread over, for a Redis Cluster. Written to Redis at the first start and fixed from
@@ -46,7 +46,7 @@ class RedisSettings(Section):
     @field_validator("connection_string")
     @classmethod
     def _names_a_redis(cls, value: str) -> str:
-        connection_string.target_of(value)
+        target_of(value)
         return value
 
 

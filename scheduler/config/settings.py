@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 from pydantic.alias_generators import to_pascal
 from pydantic.fields import FieldInfo
 
+from scheduler.config.connection_string import secrets_in
 from scheduler.config.fields import Section, plain
-from scheduler.config.reading import connection_string
 from scheduler.config.sections import (
     ApiSettings,
     EventsSettings,
@@ -138,5 +138,5 @@ def secrets_of(settings: Settings) -> list[str]:
         getattr(getattr(settings, setting.section), setting.name) for setting in every_setting() if setting.secret
     ]
     found = [secret for value in values for secret in value.split(",")]
-    found += connection_string.secrets_in(settings.redis.connection_string)
+    found += secrets_in(settings.redis.connection_string)
     return [secret for secret in found if secret]

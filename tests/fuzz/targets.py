@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from scheduler import when
 from scheduler.api.http import body
-from scheduler.config.reading import Settings, connection_string, load_settings
+from scheduler.config.reading import Settings, load_settings
 from scheduler.config.settings import every_setting
 from scheduler.errors import ConfigError, InvalidInput
 from scheduler.masking import escape
@@ -188,16 +188,16 @@ SPECIAL = st.text(st.sampled_from("/?#@:[]% \u2100\0") | st.characters(), max_si
 @given(CONNECTIONS)
 def connection(text: str) -> None:
     try:
-        target = connection_string.parse(text)
+        target = parse(text)
     except ConfigError as error:
         (line,) = error.problems
         assert line.startswith("Redis.ConnectionString (env REDIS_URL): ")
-        assert connection_string.ACCEPTED in line
+        assert ACCEPTED in line
         assert line.isprintable()
         return
     assert str(target).isprintable() or target.kind == "unix"
     if target.kind != "unix" and target.password is None and target.username is None and not target.options:
-        assert connection_string.parse(str(target)) == target
+        assert parse(str(target)) == target
 
 
 @given(
@@ -209,7 +209,7 @@ def connection(text: str) -> None:
 )
 def password(form: str, before: str, after: str) -> None:
     try:
-        target = connection_string.parse(form.format(f"{before}{PLANTED}{after}"))
+        target = parse(form.format(f"{before}{PLANTED}{after}"))
         shown = f"{target} {target!r}"
     except ConfigError as error:
         shown = str(error)
