@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from scheduler import when
 from scheduler.api.http import body
+from scheduler.config.connection_string import ACCEPTED, parse
 from scheduler.config.reading import Settings, load_settings
 from scheduler.config.settings import every_setting
 from scheduler.errors import ConfigError, InvalidInput
