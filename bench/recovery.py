@@ -54,7 +54,7 @@ def _kill_one(
     survivor: Service, console: PipeConsole, path: Path, phase: float, first: int, settings: dict[str, str]
 ) -> tuple[float, int]:
     """Seconds until the messages of the killed server ran, and how many it had."""
-    doing = {"JOBS__MODULES": "bench.holding", "SCHEDULER__WORKERS": str(WORKERS)}
+    doing = {"JOBS__MODULES": "bench.holding", "JOBS__WORKERS": str(WORKERS)}
     with Service(path, console, role="worker", redis_url=survivor.redis_url, **doing, **settings) as doomed:
         now = clock.now_ms()
         # Both servers are awake and claim in turns; the doomed one keeps what it takes.

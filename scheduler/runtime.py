@@ -33,7 +33,7 @@ from scheduler.delivery.served import ServedWatch
 from scheduler.delivery.workers import Workers
 from scheduler.errors import RedisAway, StartCancelled, StoreUnavailable
 from scheduler.events import EventServer
-from scheduler.jobs import load
+from scheduler.jobs import REGISTRY, load
 from scheduler.logs.notices import Outage
 from scheduler.logs.outlet import ConsoleWriter
 from scheduler.logs.sinks import Logger, ServiceLog, ServiceLogger, adapt
@@ -313,7 +313,7 @@ class _Delivery:
                 ),
                 self._held_back,
                 MemoryWatch(store, log),
-                ServedWatch(store, log, heartbeat_seconds=plan.heartbeat_seconds),
+                ServedWatch(store, log, heartbeat_seconds=plan.heartbeat_seconds, instead=self._instead),
             ],
             clock,
             log,
@@ -326,6 +326,12 @@ class _Delivery:
         self._events: EventServer | None = None
         if settings.events.enabled:
             self._events = EventServer(settings, store.client, server=server, clock=clock, log=log)
+
+    def _instead(self, lane: str) -> str | None:
+        """The lane of ``Jobs.Fallback``, for a job type that has no handler here."""
+        channel, _, type = lane.partition(":")
+        found = REGISTRY.lane_of(type) if channel == "job" else None
+        return found if found in self.workers.lanes.names else None
 
     def _freed(self) -> None:
         # The dispatcher is built after the workers that wake it.

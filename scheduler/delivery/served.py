@@ -6,7 +6,7 @@ until a server comes that serves it.  That is no failure, but somebody has to be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from scheduler.logs.sinks import ServiceLog
@@ -78,25 +78,39 @@ class ServedWatch:
 
     name = "look for lanes that nobody serves"
 
-    def __init__(self, store: MessageStore, log: ServiceLog, *, heartbeat_seconds: float) -> None:
+    def __init__(
+        self,
+        store: MessageStore,
+        log: ServiceLog,
+        *,
+        heartbeat_seconds: float,
+        instead: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        """``instead``: the lane of this server that takes what waits in another lane (``Jobs.Fallback``); None: none
+        does.
+        """
         self._store = store
+        self._instead = instead
         self._log = log
         self._silent_ms = SILENT_BEATS * heartbeat_seconds * 1000
         self._seen: set[str] = set()
         self._said: set[str] = set()
 
     def tick(self) -> float:
-        """Ask once.  A line for each lane that was found twice in a row: a server that restarts is none to speak of."""
+        """Ask once; seconds until the next time.  Only what is found twice in a row counts: a server may restart."""
         counts = self._store.counts()
         living = [report for report in self._store.servers().values() if report["age_ms"] <= self._silent_ms]
         waiting = {lane.name: lane for lane in shown_lanes(counts, living) if lane.counts.due and not lane.served}
-        for lane in self._new(waiting):
-            self._log.warning(f"{_sentence(lane, counts.redis_ms)} See the runbook, Messages that nobody serves.")
-        return _EVERY_SECONDS
-
-    def _new(self, waiting: Mapping[str, ShownLane]) -> Iterator[ShownLane]:
         again = self._seen & waiting.keys()
-        new = sorted(again - self._said)[:MOST_NAMED]
+        for name in sorted(again):
+            if (lane := self._instead(name)) is not None:
+                moved = self._store.adopt(name, lane)
+                self._log.info(f"No living server serves the lane {name}: {moved} messages of it were moved to {lane}.")
+                del waiting[name]
+        for name in sorted((again & waiting.keys()) - self._said)[:MOST_NAMED]:
+            self._said.add(name)
+            text = _sentence(waiting[name], counts.redis_ms)
+            self._log.warning(f"{text} See the runbook, Messages that nobody serves.")
         self._seen = set(waiting)
-        self._said = (self._said & waiting.keys()) | set(new)
-        return (waiting[name] for name in new)
+        self._said &= self._seen
+        return _EVERY_SECONDS

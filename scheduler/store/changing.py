@@ -14,7 +14,7 @@ _MISSING, _ELSEWHERE = 1, 2
 
 
 class Changing(Base):
-    """Verbs: update, cancel, redrive, purge, pause."""
+    """Verbs: update, cancel, redrive, purge, adopt, pause."""
 
     def update(self, id: str, changes: Changes) -> Message:
         """Change a scheduled message.  Raises ``NotFound``, ``Conflict`` (in flight or finished)."""
@@ -125,6 +125,16 @@ class Changing(Base):
             )
             deleted += gone
         return deleted
+
+    def adopt(self, source: str, lane: str) -> int:
+        """Move the scheduled messages of the lane ``source`` into ``lane``; return how many."""
+        moved = 0
+        for partition in range(len(self.partitions)):
+            more = SCAN
+            while more == SCAN:
+                more = int(self.run("adopt", partition, source=source, lane=lane, limit=SCAN))
+                moved += more
+        return moved
 
     def pause(self) -> None:
         """Stop claiming on all servers; messages are still accepted."""

@@ -61,7 +61,7 @@ def test_the_work_of_a_server_that_is_killed_runs_elsewhere_within_eight_seconds
     short_tmp: Path, redis_server: RedisServer, store: MessageStore
 ) -> None:
     """The doomed one's handlers never end: its work stays in flight, its locks renewed, until it is killed."""
-    stubborn = {"JOBS__MODULES": "tests.support.stubborn_jobs", "SCHEDULER__WORKERS": "30"}
+    stubborn = {"JOBS__MODULES": "tests.support.stubborn_jobs", "JOBS__WORKERS": "30"}
     with worker(short_tmp / "a", redis_server, **stubborn) as doomed:
         ids = [NewMessage(id=id, payload="{}", due_at=0, channel="job", type="hold") for id in store.new_ids(30)]
         store.schedule(ids)

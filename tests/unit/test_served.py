@@ -8,11 +8,12 @@ import pytest
 
 from scheduler.delivery.served import ServedWatch, is_served, shown_lanes, warnings
 from scheduler.logs.sinks import adapt
+from scheduler.message import Outcome, Priority
 from scheduler.store import Counts, LaneCounts, MessageStore
 from tests.support.api import memory_store
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
-from tests.support.store import message
+from tests.support.store import message, take
 
 
 def beat(**more: Any) -> dict[str, Any]:
@@ -83,6 +84,25 @@ class TestWatch:
         for _ in range(2):
             watch.tick()
         assert len(log.errors) == 2
+
+    def test_what_waits_without_a_handler_goes_to_the_fallback(self, store: MessageStore, clock: FakeClock) -> None:
+        log = RecordingLogger()
+        lanes = {"job:old": "job:any"}
+        watch = ServedWatch(store, adapt(log), heartbeat_seconds=1, instead=lanes.get)
+        late = message("late", -60_000, channel="job", type="old", priority=Priority.HIGH)
+        store.schedule([message("a", 0, channel="job", type="old"), message("b", 0, channel="job", type="new"), late])
+        store.beat("here", beat(lanes=["job:any"]))
+        watch.tick()
+        assert set(store.counts().lanes) == {"job:old", "job:new"}
+        watch.tick()
+        assert {name: lane.scheduled for name, lane in store.counts().lanes.items()} == {"job:any": 2, "job:new": 1}
+        (moved,) = log.infos
+        assert moved == "No living server serves the lane job:old: 2 messages of it were moved to job:any."
+        assert [line[:42] for line in log.errors] == ["1 message is due in the lane job:new, the "]
+        (claim,) = take(store, 10, 1000, lanes=["job:any"]).claims
+        assert (claim.id, claim.lane, claim.type) == ("a", "job:any", "old")
+        store.settle([Outcome(claim, "retry", delay_ms=0)])
+        assert [again.id for again in take(store, 10, 1000, lanes=["job:any"]).claims] == ["a"], "and stays there"
 
     def test_a_server_that_serves_it_is_enough(self, store: MessageStore) -> None:
         watch, log = self.watch(store)
