@@ -1,4 +1,4 @@
-"""Who may use the service: the token, the site of a browser's page, the name that a browser called.
+"""Decide who may use the service, by the token, the site of a browser's page and the host name of the request.
 
 The HTTP API and the live events share these rules.  They are computed once, at the start.
 """
@@ -33,27 +33,27 @@ class Tokens:
         return bool(self._accepted)
 
     def accept(self, given: bytes) -> bool:
-        """True when ``given`` is one of them, in a time that does not tell how much of a wrong one is right."""
+        """Return whether ``given`` is one of them, in a time that does not reveal how much of it is right."""
         return any(hmac.compare_digest(given, token) for token in self._accepted)
 
 
 def token_of(authorization: bytes) -> bytes:
-    """The token of an ``Authorization`` header: bare, or after ``Bearer`` and any number of blanks."""
+    """Return the token of an ``Authorization`` header: the whole value, or the part after ``Bearer``."""
     scheme, _, rest = authorization.partition(b" ")
     return rest.strip() if scheme.lower() == b"bearer" else authorization
 
 
 class Sites:
-    """Which pages may use the service, and under which names a browser may call it.
+    """The web pages that may use the service, and the host names under which browsers may call it.
 
-    Any page can make its visitor's browser send requests to the visitor's own machine and network.  The browser says
-    where the page is from (``Origin``, ``Sec-Fetch-Site``), and a page cannot forge that.  Programs send neither.
+    Any page can make its visitor's browser send requests to the visitor's own machine and network.  The browser sends
+    the page's site (``Origin``, ``Sec-Fetch-Site``), which a page cannot forge.  Other programs send neither.
     """
 
     def __init__(self, settings: Settings, setting: str, origins: str, *, page_port: int | None = None) -> None:
-        """``origins``: the value of ``setting``, which names the pages of other sites that may use the service.
+        """``origins``: the value of ``setting``, a list of other sites whose pages may use the service.
 
-        ``page_port``: where this service's own page is, if not at the port that is called; 0 for any port.
+        ``page_port``: the port of this service's own page when it is not the port that is called; 0: any port.
         """
         self._setting = setting
         self._page_port = page_port
@@ -64,13 +64,13 @@ class Sites:
             self._named.add(normal(f"{public.scheme}://{public.netloc}"))
         self._named_hosts = {_split(origin).hostname for origin in self._named}
         self.checks_hosts = is_loopback(settings.server.host) and not settings.api.tokens and not self._any
-        """Only this machine reaches the service and no token is asked for: then the name that is called must be known.
+        """Whether the ``Host`` of requests is checked: on a loopback address without a token.
 
-        A foreign page's host name can be made to resolve to 127.0.0.1 (DNS rebinding).  To the browser the service is
-        then that page's own site, and no rule about origins holds it off.
+        An attacker can make the host name of a page resolve to 127.0.0.1 (DNS rebinding).  For the browser, the service
+        then belongs to the page's own site, and rules about origins do not apply.
         """
         self.host_refusal = lru_cache(_REMEMBERED_HOSTS)(self._host_refusal)
-        """Why the service may not be called by this ``Host`` (None: it may).  Remembered, as few names are in use."""
+        """Returns why a request with this ``Host`` is refused; None: it is not.  Cached, as few names are in use."""
 
     def _host_refusal(self, host: str) -> str | None:
         if not self.checks_hosts or not host:  # no browser leaves Host out
@@ -84,9 +84,9 @@ class Sites:
         )
 
     def refusal(self, host: str, origins: Sequence[str], site: str) -> str | None:
-        """Why a page may not use the service (None: it may), from ``Host``, ``Origin`` and ``Sec-Fetch-Site``.
+        """Return why a page may not use the service, from ``Host``, ``Origin`` and ``Sec-Fetch-Site``; None: it may.
 
-        What the request does not bring is empty.
+        A header that the request lacks is empty.
         """
         if self._any or site in _OWN_SITE:
             return None
@@ -108,7 +108,7 @@ class Sites:
 
 
 def is_loopback(host: str) -> bool:
-    """True when only this machine can reach the host: a name or an address, of IPv6 with or without brackets."""
+    """Return whether only this machine can reach the host, a name or an address (IPv6 also in brackets)."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -116,7 +116,7 @@ def is_loopback(host: str) -> bool:
 
 
 def normal(origin: str) -> str:
-    """An origin as browsers write it: lower case, without the scheme's own port."""
+    """Return an origin as browsers write it: in lower case, without the default port of the scheme."""
     origin = origin.strip().lower()
     parts = _split(origin)
     if parts.scheme in _DEFAULT_PORTS and parts.netloc.endswith(f":{_DEFAULT_PORTS[parts.scheme]}"):
@@ -127,7 +127,7 @@ def normal(origin: str) -> str:
 def _split(text: str) -> SplitResult:
     try:
         return urlsplit(text)
-    except ValueError:  # brackets that are no IPv6 address
+    except ValueError:  # for example brackets around something that is not an IPv6 address
         return SplitResult("", "", "", "", "")
 
 

@@ -1,4 +1,4 @@
-"""The only place where time is read or spent.  Everything else is handed a ``Clock``, so that tests own the time."""
+"""Read the time and wait.  All other modules get a ``Clock``, so that tests control the time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Clock(Protocol):
         """Seconds on a clock that never jumps; only differences mean anything."""
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Sleep until the event is set or so many seconds have passed; True when it is set."""
+        """Wait for the event, at most this long; return whether it is set."""
 
 
 class SystemClock:
@@ -40,13 +40,13 @@ class RedisTime:
         self._clock = clock
         self._offset = float(clock.now_ms()) - clock.monotonic() * 1000
         self.known = False
-        """False until Redis was heard: then it is this machine's own wall clock."""
+        """False until the first ``synchronise``; until then this is the machine's own wall clock."""
 
-    def heard(self, redis_ms: float) -> None:
-        """Redis said what time it is (ms), just now."""
+    def synchronise(self, redis_ms: float) -> None:
+        """Take over the time (ms) that Redis has just told."""
         self._offset = redis_ms - self._clock.monotonic() * 1000
         self.known = True
 
     def now_ms(self) -> float:
-        """ms with fractions.  For measuring lateness; never decides whether a message is due."""
+        """Return Redis's time (ms, with fractions), to measure lateness; never decides whether a message is due."""
         return self._clock.monotonic() * 1000 + self._offset

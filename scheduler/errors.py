@@ -1,7 +1,7 @@
 """Every error that this service raises on purpose.
 
-Each one carries a sentence that says what is wrong and, where there is one, the way out.  The HTTP layer maps a class
-to a status code once (api/problems.py); nothing else looks at the text.
+The text of each is a sentence that says what is wrong and, if possible, what to do.  The HTTP layer maps the classes to
+status codes (api/http/problems.py); no code reads the text.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class StoreUnavailable(ServiceError):
     def __init__(self, message: str, retry_after: float = 1.0, reason: str = "Redis does not answer") -> None:
         super().__init__(message)
         self.reason = reason
-        """What is the matter, for clients: without addresses and full stop."""
+        """The cause in words for clients, without addresses and without a full stop."""
         self.retry_after = retry_after
         """Seconds after which another try makes sense."""
 
@@ -59,9 +59,7 @@ class LayoutError(ServiceError):
 
 
 class ConfigError(ServiceError):
-    """Settings that cannot be used.  ``problems`` holds one line per setting, each with its key and what is
-    accepted.
-    """
+    """Settings that cannot be used.  ``problems``: a line per setting with its key and the accepted values."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))

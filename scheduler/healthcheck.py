@@ -1,7 +1,6 @@
-"""``python -m scheduler.healthcheck``: ask the service of this machine for its health, for a container's HEALTHCHECK.
+"""``python -m scheduler.healthcheck``: check the service of this machine, for a container's HEALTHCHECK.
 
-It reads the settings that the service reads, so that it asks at the port where the service listens.  Exit code 0 means
-healthy.
+It reads the same settings as the service, so it knows the port.  Exit code 0 means healthy.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # 
 
 
 def unhealthy(server: ServerSettings) -> str | None:
-    """Return what is wrong in words; None when the service is healthy, or is a worker, which has no HTTP to ask."""
+    """Return what is wrong; None when the service is healthy, or is a worker, which has no HTTP API."""
     if server.role == "worker":
         return None
     host = _EVERY_ADDRESS.get(server.host, server.host).strip("[]")
-    # No urllib: it would send the question to the proxy that a container's environment may name.
+    # Not urllib: it would send the request to a proxy that the container's environment may name.
     connection = http.client.HTTPConnection(host, server.port, timeout=SECONDS)
     try:
         connection.request("GET", "/health")
@@ -36,7 +35,7 @@ def unhealthy(server: ServerSettings) -> str | None:
 
 
 def main() -> int:
-    """Return the exit code, after the reason on stderr when it is not 0."""
+    """Return the exit code; when it is not 0, write the reason to stderr."""
     try:
         reason = unhealthy(load_settings().server)
     except ConfigError as error:

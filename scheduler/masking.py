@@ -1,4 +1,4 @@
-"""Text that is safe to show: it cannot forge a log line or drive a terminal, and it holds no secrets.  Pure."""
+"""Make text safe to show: without secrets, and unable to forge a log line or control a terminal.  Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 MASK: Final = "***"
 
 _SHORTEST_SECRET: Final = 4
-"""Masking anything shorter would blank out half of every line, and protects nothing that could not be guessed."""
+"""Shorter secrets are not masked: they can be guessed anyway, and occur by chance in half of all lines."""
 
-# C0 and C1 controls (newline, escape, DEL …), the line separators of Unicode, what reorders text on a screen
-# (bidirectional controls), and lone surrogates, which no UTF-8 file can hold.
+# C0 and C1 controls (newline, escape, DEL …), the line separators of Unicode, bidirectional controls, which reorder
+# text on a screen, and lone surrogates, which UTF-8 cannot encode.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -25,14 +25,14 @@ _URL_QUERY_PASSWORD = re.compile(r"([?&](?:sentinel_)?password=)[^\s&]*", re.IGN
 
 
 def escape(text: str) -> str:
-    """The text on one line: control characters, line separators and direction marks written as ``\\n`` or ``\\x1b``."""
-    # isprintable is one fast loop in C, and true for nearly everything that is ever logged.
+    """Return the text on one line, with control characters and the like written as ``\\n`` or ``\\x1b``."""
+    # isprintable is a fast loop in C, and true for nearly every text that is logged.
     return text if text.isprintable() else _UNSAFE.sub(_written_out, text)
 
 
 def mask(text: str) -> str:
-    """The text without what looks like a secret: Authorization values, ``whsec_`` secrets, passwords in URLs."""
-    # Plain substring searches first: they cost a tenth of what the patterns cost.
+    """Return the text with Authorization values, ``whsec_`` secrets and passwords in URLs masked."""
+    # Substring searches first: they take a tenth of the time of the patterns.
     if "whsec_" in text:
         text = _WEBHOOK_SECRET.sub("whsec_" + MASK, text)
     if "://" in text:
@@ -44,7 +44,7 @@ def mask(text: str) -> str:
 
 
 class Masker:
-    """``mask``, and besides it the very secrets of this service."""
+    """Masks the given secrets, and everything that ``mask`` does."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {form for secret in secrets for form in (secret, escape(secret)) if len(secret) >= _SHORTEST_SECRET}

@@ -1,7 +1,6 @@
-"""The words of the domain as types: a message, its states, a claim on it and the outcome of an attempt.
+"""The types of the domain: a message, its states, a claim on it, the outcome of an attempt.  Pure, no I/O.
 
-Nothing in here talks to anything.  ``docs/glossary.md`` explains the words, ``docs/state_machine.md`` draws
-``TRANSITIONS`` and a test compares the two.
+``docs/glossary.md`` explains the words.  ``docs/state_machine.md`` draws ``TRANSITIONS``, and a test compares them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from scheduler.retry import RetryPolicy
 
 
 class Status(StrEnum):
-    """Where a message is in its life."""
+    """The state of a message."""
 
     SCHEDULED = "scheduled"
     PROCESSING = "processing"
@@ -52,11 +51,11 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(Status.SCHEDULED, Status.CANCELLED, "cancel"),
     Transition(Status.DEAD, Status.SCHEDULED, "redrive"),
 )
-"""Every legal move.  A verb that finds its message elsewhere changes nothing and says so."""
+"""Every legal transition.  A verb that finds its message in another state changes nothing and reports it."""
 
 
 def lane_of(channel: str, type: str | None) -> str:
-    """The lane in which a message waits: its channel, and for a job its type too."""
+    """Return the lane of a message: its channel, and for a job also its type."""
     return f"job:{type or ''}" if channel == "job" else channel
 
 
@@ -65,43 +64,43 @@ ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
 
 
 class NewMessage(NamedTuple):
-    """A message as it is accepted.  The store adds ``created_at`` by Redis's clock.
+    """A message before it is stored.  The store adds ``created_at`` by Redis's clock.
 
-    A NamedTuple and not a frozen dataclass: a batch makes 1,000 of them, and each takes a third of the time.
+    A NamedTuple takes a third of the time of a frozen dataclass, and a batch makes 1,000 of them.
     """
 
     id: str
     payload: str
     """The message as JSON text, exactly as it will be delivered."""
     due_at: int
-    """Milliseconds since the epoch, UTC.  0 and below: so many ms from now, by Redis's clock."""
+    """Milliseconds since the epoch, UTC.  0 or less: -due_at ms from now, by Redis's clock."""
     channel: str = "echo"
     priority: Priority = Priority.NORMAL
     target: str | None = None
     """The channel's own options (webhook URL, job type …) as JSON text; opaque to the store."""
     type: str | None = None
-    """What lists can be filtered by: the job type, or the ``type`` of a webhook task."""
+    """The job type, or the ``type`` of a webhook task; lists can be filtered by it."""
     owner: str | None = None
-    """Who asked for it (``user_id`` of the jobs API)."""
+    """The user for whom it was submitted (``user_id`` of the jobs API)."""
     retry: RetryPolicy | None = None
-    """None: the settings in force when an attempt fails."""
+    """None: the settings at the time when an attempt fails."""
     lane: str | None = None
-    """Where it waits; None: the lane that follows from channel and type (``lane_of``)."""
+    """None: the lane that channel and type imply (``lane_of``)."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Message:
-    """A stored message as the outside sees it."""
+    """A stored message."""
 
     id: str
     status: Status
     channel: str
     payload: str
     due_at: int
-    """ms.  The moment of the next attempt, or, once claimed, of the attempt that was last made."""
+    """ms: when the next attempt is due; once claimed, when the last attempt was due."""
     priority: Priority
     attempt: int
-    """Attempts made so far, the one in flight included."""
+    """Attempts made so far, including one in flight."""
     created_at: int
     updated_at: int
     target: str | None = None
@@ -111,9 +110,9 @@ class Message:
     started_at: int | None = None
     """ms: when the last attempt was claimed."""
     finished_at: int | None = None
-    """ms: when it was delivered, cancelled or given up."""
+    """ms: when it became delivered, cancelled or dead."""
     last_error: str | None = None
-    """Of the last attempt that failed; None once delivered."""
+    """The error of the last failed attempt; None once delivered."""
     result: str | None = None
     """JSON text that a job handler returned."""
     attempts: list[dict[str, Any]] | None = None
@@ -123,25 +122,26 @@ class Message:
 
     @property
     def scheduled_for(self) -> int:
-        """The moment that was asked for, ms.  Neither a retry nor back-pressure moves it; a change of the moment and a
-        redrive ask anew.
+        """Return the moment that was asked for (ms).
+
+        Retries and back-pressure do not change it; an update of ``due_at`` and a redrive do.
         """
         return self.due_at if self.moved_from is None else self.moved_from
 
 
 class Claim(NamedTuple):
-    """A message in flight: what a channel needs to deliver it, and the lock that proves who may report on it.
+    """A message in flight: the data for its delivery, and the token of its lock.
 
-    A NamedTuple and not a dataclass: 20,000 of them are made per second, straight from the script's reply.
+    A NamedTuple, because up to 20,000 of them are made per second from the script's reply.
     """
 
     id: str
     token: str
-    """Owner token.  Every write about this message must show it."""
+    """Every write about this message must carry it; the store ignores writes with another token."""
     attempt: int
     """1 for the first try."""
     due_at: int
-    """ms, UTC: when this attempt was due first, before back-pressure put it off.  Lateness counts from it."""
+    """ms, UTC: when this attempt was due, before back-pressure put it off.  Lateness counts from it."""
     channel: str
     payload: str
     target: str | None
@@ -157,7 +157,7 @@ OutcomeKind = Literal["ack", "retry", "dead", "release"]
 
 
 class Outcome(NamedTuple):
-    """What became of one attempt; ``settle`` reports it to the store."""
+    """The result of one attempt; ``settle`` records it in the store."""
 
     claim: Claim
     kind: OutcomeKind
@@ -169,20 +169,20 @@ class Outcome(NamedTuple):
     error: str | None = None
     """One line, no secrets."""
     evidence: dict[str, Any] | None = None
-    """More to keep with the attempt: ``status_code``, ``response``, ``traceback`` … (JSON-able, at most a few KiB)."""
+    """More fields to keep with the attempt: ``status_code``, ``response``, ``traceback`` … (JSON, a few KiB)."""
     result: str | None = None
     """ack: JSON text that a job handler returned."""
     detail: str | None = None
     """ack: a text for the attempt's log line (the echo channel's message)."""
     destination: str | None = None
-    """``host:port`` that it was for, where the channel has such; release: that had no room for it."""
+    """``host:port`` of a webhook; for a release, the destination that had no free slot."""
     cut_short: bool = False
-    """retry: this server's stop ended the attempt.  It is charged, and is never the message's last one."""
+    """retry: the stop of this server ended the attempt, which is charged but never the last one of the message."""
 
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ENDINGS = [first + second for first in _ALPHABET for second in _ALPHABET]
-"""Every pair of characters that an id can end in, in their order."""
+"""Every pair of characters that an id can end in, sorted."""
 _PAIRS = 8
 _RANDOM_BITS = 53
 _STEP = 2**20 - 1
@@ -190,11 +190,11 @@ _POOL = 512
 
 
 class IdGenerator:
-    """Ids of 16 letters and digits that sort in the order they were made: 42 bits of milliseconds, 53 bits of chance.
+    """Makes ids of 16 letters and digits that sort in the order in which they were made.
 
-    In ASCII order, which is Redis's order among equal scores: messages due at the same millisecond are claimed first
-    in, first out.  16 characters and not the 26 of a ULID: 32 bytes less Redis memory per pending message
-    (docs/why.md).
+    They hold 42 bits of milliseconds and 53 random bits, and sort in ASCII order as Redis does for equal scores:
+    messages that are due in the same millisecond are claimed first in, first out.  A ULID has 26 characters and takes
+    32 bytes more of Redis's memory per pending message (docs/why.md).
     """
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
@@ -209,13 +209,15 @@ class IdGenerator:
         return _written(number, _PAIRS)
 
     def ending(self, choose: Callable[[str, int], str | None]) -> str:
-        """Make an id whose last two characters are chosen: ``choose`` gets the first 14 and the place among
-        ``ENDINGS`` where to begin, and returns None when no ending suits.
+        """Make an id whose last two characters ``choose`` picks.
+
+        ``choose`` gets the first 14 characters and the index in ``ENDINGS`` at which to begin, and returns None when no
+        ending suits.
         """
         with self._lock:
             while True:
                 head, chance = divmod(self._next(), len(ENDINGS))
-                # At most one id of each beginning, so that the order is kept whichever ending is chosen.
+                # Each beginning is used once, so that ids stay in order whatever ending is chosen.
                 head = max(head, self._last // len(ENDINGS) + 1)
                 self._last = (head + 1) * len(ENDINGS) - 1
                 start = _written(head, _PAIRS - 1)
@@ -225,12 +227,13 @@ class IdGenerator:
 
     def _next(self) -> int:
         number = self._now_ms() << _RANDOM_BITS | self._chance()
-        # The same millisecond, or a clock set back: go on from the last one, so that the order stays.
+        # In the same millisecond, or after the clock was set back, count on from the last id to keep the order.
         return number if number > self._last else self._last + 1 + (self._chance() & _STEP)
 
     def _chance(self) -> int:
-        """``_RANDOM_BITS`` of the system's randomness, fetched for many ids at a time: a call per id would give the
-        interpreter away to another thread while this one holds the lock.
+        """Return ``_RANDOM_BITS`` random bits of the system, which are read for many ids at a time.
+
+        Each system call releases the interpreter to another thread while this thread holds the lock.
         """
         if not self._pool:
             self._pool.frombytes(os.urandom(_POOL * self._pool.itemsize))
@@ -238,7 +241,7 @@ class IdGenerator:
 
 
 def _written(number: int, pairs: int) -> str:
-    """The number in base 62, two digits at a time."""
+    """Return the number in base 62, made of pairs of digits."""
     found = []
     for _ in range(pairs):
         number, pair = divmod(number, len(ENDINGS))

@@ -1,7 +1,7 @@
-"""The written forms of a moment: ISO 8601, RFC 2822, and what JavaScript's ``Date`` writes and reads.
+"""Read the written forms of a moment: ISO 8601, RFC 2822, and those of JavaScript's ``Date``.  Pure.
 
-Pure.  In every pattern each part starts with a character that the part before it cannot take: matching is linear in
-the length of the input.
+Matching takes time linear in the length of the text, because in every pattern each part begins with a character that
+the part before it cannot match.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OURS: Final = ("1970", "2199")
-"""The years that digits without separators are taken for."""
+"""First and last year for which digits without separators are read as a date."""
 _FLAGS: Final = re.IGNORECASE | re.ASCII
 
 _ISO = re.compile(
@@ -50,11 +50,12 @@ _ZONES: Final = {
 
 
 def read(text: str, zone: ZoneInfo | None, *, american: bool) -> int | None:
-    """Milliseconds since the epoch, UTC; None when the text has none of the forms.
+    """Return the milliseconds since the epoch, UTC; None when the text has none of the forms.
 
-    A local time is taken in ``zone``, or in UTC without one.  ``american``: 1/2/2027 is 2 January; without it such a
-    date is refused, as it is 1 February to most people.
-    Raises ValueError with the reason for what has a form and is no moment, OverflowError beyond the year 9999.
+    A local time is read in ``zone``, or in UTC without one.  ``american``: 1/2/2027 is 2 January; without it such a
+    date is refused, because to most people it is 1 February.
+    Raises ValueError with the reason when the form is right and the moment does not exist, and OverflowError beyond the
+    year 9999.
     """
     if match := _ISO.fullmatch(text):
         return _iso(match, zone)
@@ -69,12 +70,12 @@ def read(text: str, zone: ZoneInfo | None, *, american: bool) -> int | None:
 
 
 def is_date(digits: str) -> bool:
-    """True for ``YYYY`` and ``YYYYMMDD`` of these centuries: 3600 is more probably an hour than a year."""
+    """Return whether the digits are ``YYYY`` or ``YYYYMMDD`` from 1970 to 2199; 3600 is rather an hour than a year."""
     return len(digits) in (4, 8) and digits.isdigit() and _OURS[0] <= digits[:4] <= _OURS[1]
 
 
 def is_date_and_time(digits: str) -> bool:
-    """True for ``YYYYMMDDhhmm`` and ``YYYYMMDDhhmmss`` of these centuries."""
+    """Return whether the digits are ``YYYYMMDDhhmm`` or ``YYYYMMDDhhmmss`` from 1970 to 2199."""
     if len(digits) not in (12, 14) or not _OURS[0] <= digits[:4] <= _OURS[1]:
         return False
     try:
@@ -85,7 +86,7 @@ def is_date_and_time(digits: str) -> bool:
 
 
 def _iso(match: re.Match[str], zone: ZoneInfo | None) -> int:
-    """ISO 8601.  The fraction is ours (any length, comma or point), the rest is the standard library's."""
+    """Read ISO 8601: the standard library reads all but the fraction, which may have any length here."""
     day, clock, fraction = match["date"].upper(), match["clock"], match["fraction"] or ""
     next_day = 0
     if clock is None:
@@ -156,8 +157,11 @@ def _zone(name: str) -> fixed_offset:
 
 
 def _utc_ms(moment: datetime, zone: ZoneInfo | None) -> int:
-    """Whole ms.  ``fold`` is 0: a local time that occurs twice means the first occurrence; one in a gap takes the
-    offset before the gap, which is the same as moving it forward by the gap."""
+    """Return whole ms since the epoch.
+
+    When the clock is set back, a local time that occurs twice means the first occurrence (``fold`` is 0).  A time that
+    the clock skips is moved forward by the gap.
+    """
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone or UTC)
     return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -1,4 +1,4 @@
-"""What systemd is told (sd_notify), and what it says of itself.  Outside of systemd nothing happens."""
+"""Talk to systemd: notifications (sd_notify), watchdog, journal.  Does nothing when systemd did not start us."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PRIORITIES = {"INFO": 6, "WARNING": 4, "ERROR": 3}
 
 
 def reads_stderr() -> bool:
-    """Whether stderr goes to systemd's journal, which says which stream it reads."""
+    """Return whether stderr goes to systemd's journal."""
     with suppress(OSError):
         stream = os.fstat(2)
         return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
@@ -25,14 +25,14 @@ def notify(state: str) -> None:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]  # an abstract socket
-    # systemd that does not listen any more is no reason to stop.
+    # The service goes on when systemd does not listen any more.
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.connect(address)
         sender.send(state.encode())
 
 
 def watchdog_seconds() -> float | None:
-    """How soon systemd restarts this process when it hears nothing of it; None when it does not watch."""
+    """Return the time after which systemd restarts a process that does not notify it; None: no watchdog."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     watched = os.environ.get("WATCHDOG_PID", "")
     if not microseconds.isdigit() or watched not in ("", str(os.getpid())):

@@ -1,11 +1,11 @@
-"""When a message is due: every accepted form of ``time``, ``delay`` and ``timezone``, turned into milliseconds UTC.
+"""Read when a message is due: every accepted form of ``time``, ``delay`` and ``timezone``, as milliseconds UTC.
 
-Pure.  Fractions of a millisecond round up everywhere, because a message is never early.  In every pattern each part
-starts with a character that the part before it cannot take: matching is linear in the length of the input.
+Pure.  Fractions of a millisecond are rounded up, because a message is never early.  Matching takes time linear in the
+length of the text, because in every pattern each part begins with a character that the part before it cannot match.
 
-Refused, on purpose, is what can be taken for a moment far from the one that was meant: numbers that as epoch seconds
-lie before 3 March 1973 (2099 is a year, 60 a delay, 20990613 a date), and numbers of 12 or 14 digits that read as a
-date and time (20990613120000).  As text, 4 digits from 1970 to 2199 are a year, and 8 that begin so a date.
+Ambiguous numbers are refused, because they could mean a moment far from the intended one: numbers that as epoch seconds
+lie before 3 March 1973 (2099 may be a year, 60 a delay, 20990613 a date), and numbers of 12 or 14 digits that read as a
+date and time (20990613120000).  As text, 4 digits from 1970 to 2199 are a year, and 8 digits that begin so are a date.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_MS: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z, the last moment that ISO 8601 can write with four digits of year."""
 
 LEAST_EPOCH: Final = 100_000_000
-"""The smallest number that is taken for epoch seconds: 3 March 1973."""
+"""The smallest number that is read as epoch seconds: 3 March 1973."""
 
 TIME_FORMS: Final = (
     "epoch seconds or milliseconds (1798761600), ISO 8601 (2027-01-01T09:00:00+01:00), "
@@ -58,10 +58,9 @@ _DURATION_DATE = re.compile(r"P[0-9.,YMWD]+")
 
 
 def parse_when(time: object, delay: object, timezone: object, now_ms: int, *, american: bool = False) -> int:
-    """The moment (ms UTC, at least 1) that one of ``time`` and ``delay`` says; ``now_ms`` (ms UTC) when both are None.
+    """Return the moment (ms UTC, at least 1) of ``time`` or ``delay``; ``now_ms`` (ms UTC) when both are None.
 
-    ``timezone`` (or None) only decides about a ``time`` that says no offset of its own; ``american``: see
-    ``parse_time``.
+    ``timezone`` (or None) applies to a ``time`` without an offset.  ``american``: see ``parse_time``.
     Raises InvalidInput that names ``time``, ``delay`` or ``timezone``.
     """
     zone = parse_timezone(timezone)
@@ -72,15 +71,15 @@ def parse_when(time: object, delay: object, timezone: object, now_ms: int, *, am
         if moment > MAX_MS:
             raise InvalidInput.of("delay", f"{_shown(delay)} from now lies beyond the year 9999")
         return moment
-    # 0 is the store's word for "now, by Redis's clock", and nobody's moment in time.
+    # Not 0: to the store, 0 means "now, by Redis's clock".
     return now_ms if time is None else max(1, parse_time(time, zone, american=american))
 
 
 def parse_time(value: object, zone: ZoneInfo | None = None, *, american: bool = False) -> int:
-    """Milliseconds since the epoch, UTC.  A local time is taken in ``zone``, or in UTC without one.
+    """Return the milliseconds since the epoch, UTC.  A local time is read in ``zone``, or in UTC without one.
 
-    In ``zone``, a local time that the clocks skip moves forward by the gap, and one that they show twice is the first.
-    ``american``: accept dates like 1/2/2027, month first.
+    When the clock of ``zone`` is set back, a time that occurs twice means the first occurrence; a time that the clock
+    skips is moved forward by the gap.  ``american``: accept dates like 1/2/2027, month first.
     Raises InvalidInput that names ``time``.
     """
     moment = _moment(value, zone, american)
@@ -92,7 +91,7 @@ def parse_time(value: object, zone: ZoneInfo | None = None, *, american: bool = 
 
 
 def parse_delay(value: object) -> int:
-    """Milliseconds of a delay: seconds as number or numeric string, ``1d2h30m45s``, or ISO 8601 ``P1DT2H``.
+    """Return the milliseconds of a delay: seconds as number or text, ``1d2h30m45s``, or ISO 8601 ``P1DT2H``.
 
     Raises InvalidInput that names ``delay``.
     """
@@ -103,7 +102,7 @@ def parse_delay(value: object) -> int:
 
 
 def parse_timezone(value: object) -> ZoneInfo | None:
-    """The time zone of an IANA name, or None for None.  Raises InvalidInput that names ``timezone``."""
+    """Return the time zone of an IANA name; None for None.  Raises InvalidInput that names ``timezone``."""
     if value is None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_ZONE:
@@ -117,8 +116,9 @@ def parse_timezone(value: object) -> ZoneInfo | None:
 
 
 def format_local(moment: int, zone: ZoneInfo | None) -> str | None:
-    """``2027-01-01T09:00:00.000+01:00``: the moment (ms UTC) as the clocks of the zone show it, of UTC without one;
-    None where they show a year beyond 9999.
+    """Return a moment (ms UTC) as local time of the zone, or of UTC: ``2027-01-01T09:00:00.000+01:00``.
+
+    None when its local year is beyond 9999.
     """
     try:
         return (_EPOCH + timedelta(milliseconds=moment)).astimezone(zone or UTC).isoformat(timespec="milliseconds")
@@ -127,7 +127,7 @@ def format_local(moment: int, zone: ZoneInfo | None) -> str | None:
 
 
 def format_ms(moment: int) -> str:
-    """``2027-01-01T09:00:00.000Z`` for milliseconds since the epoch: ISO 8601, and RFC 3339 as well."""
+    """Return milliseconds since the epoch as ISO 8601 and RFC 3339: ``2027-01-01T09:00:00.000Z``."""
     seconds, milliseconds = divmod(moment, 1000)
     return f"{_format_second(seconds)}.{milliseconds:03d}Z"
 
@@ -161,7 +161,7 @@ def _moment(value: object, zone: ZoneInfo | None, american: bool) -> int:
 
 
 def _epoch(value: object, number: Fraction | int) -> int:
-    """``number`` as seconds or milliseconds.  Raises InvalidInput for one that was hardly meant as either."""
+    """Read a number as epoch seconds or milliseconds.  Raises InvalidInput for an ambiguous one."""
     if 0 <= number < LEAST_EPOCH:
         raise InvalidInput.of(
             "time",
@@ -178,15 +178,15 @@ def _epoch(value: object, number: Fraction | int) -> int:
 
 
 def _finite(value: object, field: str, accepted: str) -> Fraction | int:
-    # bool is an int to Python, and nobody's moment.
+    # bool is a subclass of int, and not a valid number here.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInput.of(field, f"{_shown(value)} is neither text nor a number; accepted: {accepted}")
     if isinstance(value, int):
-        return value  # exact as it is, and ten times as fast as a Fraction
+        return value  # an int is exact, and ten times as fast as a Fraction
     if not math.isfinite(value):
         raise InvalidInput.of(field, f"{value} is not a finite number; accepted: {accepted}")
-    # By way of the shortest decimal form: 0.1 means a tenth, and not the 0.1000000000000000055 that a float holds,
-    # which would round up to one millisecond too many.
+    # The shortest decimal form of the float: 0.1 means a tenth.  Its exact value 0.1000000000000000055 would round up
+    # to one millisecond too many.
     return Fraction(repr(value))
 
 
@@ -230,12 +230,12 @@ def _suggestion(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _zone_names() -> dict[str, str]:
-    # Read from disk once: only for a name that was not found.
+    # Cached, because it reads the disk; only needed for a name that was not found.
     return {name.lower(): name for name in available_timezones()}
 
 
 def _shown(value: object) -> str:
-    """The value for an error text: short, one line, ASCII, whatever it is."""
+    """Return any value as short text for an error: one line, ASCII."""
     if isinstance(value, str):
         return ascii(value if len(value) <= _MAX_TEXT else value[: _MAX_TEXT - 1] + "…")
     if value is None or isinstance(value, bool):

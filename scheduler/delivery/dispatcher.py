@@ -75,7 +75,7 @@ class Dispatcher:
         except StoreUnavailable as error:
             return self._redis_away(error)
         longest = self._redis_away(claimed.error) if claimed.error else self._redis_answers()
-        self._redis_time.heard(claimed.redis_ms)
+        self._redis_time.synchronise(claimed.redis_ms)
         lanes.took(wanted, claimed.claims)
         claims = claimed.claims
         if claims and (self._clock.monotonic() - asked) * 1000 > self._lock_ms / 3:

@@ -1,9 +1,9 @@
-"""The reports of all processes as Prometheus metrics.
+"""Convert the reports of all processes to Prometheus metrics.
 
-Every sample says of which server (``server``, its name) and of which kind of process (``process``: ``scheduler`` or
-``api``) it is.  Both are the same after a restart, so that a series goes on; the API processes of a server are added
-up.  A process that went silent keeps its counters, and its progress ages, until it is forgotten or another one takes
-its place: an alert needs a series to look at.
+Every sample has the labels ``server`` (its name) and ``process`` (``scheduler`` or ``api``).  Both are the same after a
+restart, so that a series continues; the API processes of a server are added up.  A process that stopped reporting keeps
+its counters, and its progress age grows, until its report is deleted or another process replaces it: an alert needs a
+series to watch.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from scheduler.telemetry.histograms import BOUNDS_MS, Histogram
 
 COUNTERS = {
     "scheduler_attempts": "Attempts that ended, by channel and outcome (ack, retry, dead, release).",
-    "scheduler_held_back": "Times a message was put off because its destination had no room, by destination.",
+    "scheduler_held_back": "Times a message was put off because its destination was full, by destination.",
     "scheduler_locks_lost": "Attempts whose lock was lost before they ended: their outcome was not recorded.",
     "scheduler_reaped": "Messages taken back from servers that stopped answering, by where they went.",
-    "scheduler_trimmed": "Finished messages forgotten by retention, by set.",
+    "scheduler_trimmed": "Finished messages deleted by retention, by set.",
     "scheduler_accepted": "Messages accepted, by channel.",
     "scheduler_http_requests": "HTTP requests answered, by route, method and status.",
     "scheduler_redis_clock_steps": "Times that Redis's clock was set forward or back by more than a second.",
@@ -44,7 +44,7 @@ Reports = Mapping[str, Mapping[str, Any]]
 
 
 class _Group(NamedTuple):
-    """Processes that are one to Prometheus."""
+    """Processes that share one series."""
 
     labels: dict[str, str]
     reports: Sequence[Mapping[str, Any]]
@@ -74,7 +74,7 @@ def _groups(reports: Reports, silent_ms: float) -> list[_Group]:
     groups = []
     for (server, process), members in found.items():
         living = [report for report in members if report.get("age_ms", 0) <= silent_ms]
-        # Of those that went silent only the last one is told of: the others were replaced by it.
+        # When none of them is alive, show the latest: it had replaced the others.
         shown = living or [min(members, key=lambda report: report["age_ms"])]
         groups.append(_Group({"server": server, "process": process}, shown, bool(living)))
     return groups
@@ -103,7 +103,7 @@ def _histogram(name: str, text: str, groups: Sequence[_Group]) -> Metric:
     for group in groups:
         total: dict[Key, Histogram] = {}
         for report in group.reports:
-            # A report without bounds is of a version before these, whose buckets nobody knows any more.
+            # A report without bounds comes from an older version, whose buckets are unknown.
             bounds = report.get("bounds", ())
             for measured, labels, counts, sum_ms in report.get("histograms", ()):
                 if measured == name and len(counts) == len(bounds) + 1:

@@ -1,9 +1,9 @@
-"""What a process measures of itself, and how the figures of all processes are put together.
+"""Measure what a process does, and merge the figures of all processes.
 
-Each process keeps plain numbers and reports them with its heartbeat (``store.beat``); whoever answers ``/metrics`` or
-``/v1/stats`` reads the reports of all.  Not prometheus-client's own multi-process mode: its files would be one more
-thing that processes share beside Redis, and two memory-mapped histograms cost 5 µs per message where these cost 1
-(measured; docs/why.md).  exposition.py turns the reports into what Prometheus reads.
+Each process keeps plain numbers and reports them with its heartbeat (``store.beat``).  The process that answers
+``/metrics`` or ``/v1/stats`` reads the reports of all.  The multi-process mode of prometheus-client is not used: it
+shares files between processes, and its two histograms cost 5 µs per message instead of 1 (docs/why.md).  exposition.py
+converts the reports for Prometheus.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ SLOTS = 90
 """The history: 90 slots of 10 s are 15 minutes."""
 
 RECENT = 6
-"""Slots that "now" means in throughput and lateness: the last minute."""
+"""Slots of the last minute, over which current throughput and lateness are measured."""
 
 NAMED_DESTINATIONS = 100
-"""Destinations that a process counts by name, so that no sender can make endless series; the rest is ``other``."""
+"""Destinations that a process counts by name; the rest is ``other``, so that senders cannot create endless series."""
 SHOWN_DESTINATIONS = 20
-"""Destinations that a report of the last minute names, those that put off most."""
+"""Destinations in a report of the last minute: those with the most messages put off."""
 
 Labels = tuple[tuple[str, str], ...]
 Key = tuple[str, Labels]
 
 
 class Released(NamedTuple):
-    """Messages that were given back unused, for one reason."""
+    """Messages that were released for the same cause."""
 
     n: int
     since: int
-    """ms: when the first of them was due before it was put off."""
+    """ms: the earliest due_at of them, before they were put off."""
 
     def and_more(self, n: int, since: int) -> Released:
         return Released(self.n + n, min(self.since, since))
 
 
 class Cause(NamedTuple):
-    """Why messages were given back."""
+    """Why messages were released."""
 
     channel: str
     destination: str
-    """``host:port`` of a webhook; empty where there is none."""
+    """``host:port`` of a webhook, else empty."""
     put_off: bool
-    """Due again later, because the destination had no room.  False: at once, because this server stops or is slow."""
+    """True: due again later, because the destination was full.  False: due at once, as this server stops or is slow."""
 
 
 class _Slot:
@@ -66,7 +66,7 @@ class _Slot:
         self.held_back: dict[str, Released] = {}
 
     def encode(self) -> list[Any]:
-        """``[at_ms, accepted, delivered, failed, {bucket: count}]``: most buckets are empty."""
+        """Return ``[at_ms, accepted, delivered, failed, {bucket: count}]``, without empty buckets."""
         return [self.at, self.accepted, self.delivered, self.failed, self.lateness.encode()]
 
 
@@ -74,7 +74,7 @@ class Telemetry:
     """The figures of one process.  Thread-safe."""
 
     def __init__(self, clock: Clock, now_ms: Callable[[], float] | None = None) -> None:
-        """``now_ms``: Redis's clock, so that the slots of servers whose clocks are wrong still add up."""
+        """``now_ms``: Redis's clock, so that the slots of all servers begin at the same moments."""
         self._now_ms = now_ms or clock.now_ms
         self._lock = threading.Lock()
         self._counters: dict[Key, int] = {}
@@ -84,8 +84,9 @@ class Telemetry:
         self._destinations: set[str] = set()
 
     def start_at_zero(self, channels: Iterable[str], role: str) -> None:
-        """Let the series of these channels exist before anything happens: Prometheus's ``increase`` does not see the
-        first of what comes into being with it.  ``role``: ``scheduler`` or ``api``.
+        """Create the series of these channels with the value 0.  ``role``: ``scheduler`` or ``api``.
+
+        The ``increase`` of Prometheus misses the first event of a series that begins with it.
         """
         for channel in channels:
             if role == "api":
@@ -112,13 +113,13 @@ class Telemetry:
         self._counters[key] = self._counters.get(key, 0) + n
 
     def accepted(self, channel: str, n: int) -> None:
-        """N messages were accepted."""
+        """Count N accepted messages."""
         self.count("scheduler_accepted", n, channel=channel)
         with self._lock:
             self._slot().accepted += n
 
     def attempts(self, outcomes: Iterable[Outcome]) -> None:
-        """These attempts ended."""
+        """Count attempts that ended."""
         with self._lock:
             slot = self._slot()
             for outcome in outcomes:
@@ -148,13 +149,13 @@ class Telemetry:
             self._add(("scheduler_held_back", (("channel", cause.channel), ("destination", name))), 1)
 
     def take_released(self) -> dict[Cause, Released]:
-        """What was given back since this was last asked."""
+        """Return the releases since the last call."""
         with self._lock:
             taken, self._released = self._released, {}
         return taken
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything since the start, and the slots of the last minute; JSON-able."""
+        """Return all figures since the start, and the slots of the last minute, ready for JSON."""
         with self._lock:
             self._slot()
             recent = list(self._slots)[-RECENT - 1 :]
@@ -167,7 +168,7 @@ class Telemetry:
             }
 
     def history(self) -> list[list[Any]]:
-        """The slots of the last 15 minutes that are complete."""
+        """Return the complete slots of the last 15 minutes."""
         with self._lock:
             self._slot()
             return [slot.encode() for slot in list(self._slots)[:-1]]
@@ -190,7 +191,7 @@ class Telemetry:
 
 
 def _add_up(parts: Iterable[tuple[str, int, int]]) -> dict[str, Released]:
-    """``destination, n, since`` of many, by destination."""
+    """Add up entries ``(destination, n, since)`` by destination."""
     total: dict[str, Released] = {}
     for destination, n, since in parts:
         total[destination] = total.get(destination, Released(0, since)).and_more(n, since)
@@ -214,7 +215,7 @@ class Point(NamedTuple):
 
 
 def merge_slots(histories: Iterable[Iterable[list[Any]]]) -> list[Point]:
-    """The slots of many processes, added up by time, oldest first."""
+    """Add up the slots of many processes by time; oldest first."""
     points: dict[int, Point] = {}
     for history in histories:
         for at, accepted, delivered, failed, buckets, *_ in history:
@@ -232,12 +233,12 @@ def _last_minute(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> lis
 
 
 def ended_lately(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> int:
-    """How many attempts ended within the last minute, over all processes."""
+    """Return how many attempts ended within the last minute, over all processes."""
     return sum(p.delivered + p.failed for p in _last_minute(snapshots, now_ms))
 
 
 def summary(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> dict[str, Any]:
-    """Throughput per second and lateness (ms) of the last minute, over all processes."""
+    """Return throughput per second and lateness (ms) of the last minute, over all processes."""
     points = _last_minute(snapshots, now_ms)
     seconds = max(1.0, (now_ms - (now_ms // SLOT_MS - RECENT) * SLOT_MS) / 1000)
     lateness = together(point.lateness for point in points)
@@ -252,7 +253,7 @@ def summary(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> dict[str
 
 
 def destinations(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> list[dict[str, Any]]:
-    """Where messages were put off within the last minute, over all processes, those that put off most first."""
+    """Return the destinations with messages put off within the last minute, over all processes, most first."""
     total = _add_up((*entry,) for snapshot in snapshots.values() for entry in snapshot.get("held_back", ()))
     most = sorted(total.items(), key=lambda item: -item[1].n)[:SHOWN_DESTINATIONS]
     return [
@@ -262,9 +263,7 @@ def destinations(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> lis
 
 
 def history_points(histories: Iterable[Iterable[list[Any]]], now_ms: int) -> list[dict[str, Any]]:
-    """The last 15 minutes as ``{at, accepted, delivered, failed, p50, p99}``, oldest first; quiet slots are left
-    out.
-    """
+    """Return the last 15 minutes as ``{at, accepted, delivered, failed, p50, p99}``, oldest first, no empty slots."""
     return [
         {
             "at": p.at,

@@ -10,10 +10,10 @@ BOUNDS_MS = (
     0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 35, 60, 100, 200, 350, 600, 1000, 2000, 3500, 6000, 10_000, 20_000, 35_000,
     60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000,
 )  # fmt: skip
-"""Upper bounds of a histogram's buckets, ms; one more is without bound."""
+"""Upper bounds of a histogram's buckets, ms; a last bucket has no bound."""
 
 _RATIO = 1.05
-"""Between the bounds of a spread: its quantiles are right within 2.5 %."""
+"""Ratio of the bounds of a spread's buckets, which makes its quantiles right within 2.5 %."""
 _LEAST_MS = 0.01
 
 
@@ -31,8 +31,9 @@ class Histogram:
         self.total += value
 
     def add(self, bounds: Sequence[float], counts: Sequence[int], total: float) -> None:
-        """Add another histogram.  One of other bounds (a process of another version made it) is sorted into these: a
-        bucket that lies across two of ours counts in the higher one.
+        """Add another histogram, whose bounds may differ (a process of another version).
+
+        A bucket that overlaps two of ours counts in the higher one.
         """
         for bound, n in zip((*bounds, math.inf), counts, strict=False):
             self.counts[bisect_left(BOUNDS_MS, bound)] += n
@@ -40,7 +41,7 @@ class Histogram:
 
 
 class Spread:
-    """Counts in buckets 5 % wide, only those that hold something: small in a report and right within 2.5 %."""
+    """Counts in buckets that are 5 % wide; empty ones are not kept, so that reports stay small."""
 
     __slots__ = ("counts",)
 
@@ -52,7 +53,7 @@ class Spread:
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
 
     def encode(self) -> dict[str, int]:
-        """JSON-able."""
+        """Return the counts, ready for JSON."""
         return {str(bucket): n for bucket, n in self.counts.items()}
 
     def add(self, encoded: Mapping[str, int]) -> None:
@@ -60,7 +61,7 @@ class Spread:
             self.counts[int(bucket)] = self.counts.get(int(bucket), 0) + n
 
     def quantile(self, q: float) -> float | None:
-        """The value in ms below which a share ``q`` lies; None without any value."""
+        """Return the value (ms) below which the share ``q`` of the values lies; None without values."""
         rank = q * sum(self.counts.values())
         seen = 0
         for bucket in sorted(self.counts):
@@ -73,7 +74,7 @@ class Spread:
 
 
 def together(spreads: Iterable[Spread]) -> Spread:
-    """All values of these in one."""
+    """Merge several spreads into one."""
     total = Spread()
     for spread in spreads:
         for bucket, n in spread.counts.items():

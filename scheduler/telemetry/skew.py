@@ -1,7 +1,7 @@
-"""Compares clocks: this machine's with Redis's, and Redis's with itself.
+"""Compare this machine's clock with Redis's, and notice when Redis's clock is set.
 
-Redis's clock decides what is due.  This machine's stamps log lines; where it is wrong they mislead, and whoever reads
-them should know.  When Redis's clock is set, messages come early or late by as much, and nothing else tells why.
+Redis's clock decides which messages are due.  This machine's clock stamps log lines, and misleads their readers when it
+is wrong.  When Redis's clock is set, messages come early or late by as much, and nothing else would explain it.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from scheduler.logs.sinks import ServiceLog
 from scheduler.telemetry.figures import Telemetry
 
 LIMIT_MS = 1000.0
-"""Below this a difference is no news: heartbeats take time, and NTP keeps machines within a few ms."""
+"""Smaller differences are not reported: heartbeats take time, and NTP keeps machines within a few ms."""
 
 
 class ClockWatch:
-    """Is told Redis's time now and then; warns once when something is wrong, and again when it is well."""
+    """Checks the clocks at each heartbeat; logs once when they differ, and once when they agree again."""
 
     def __init__(self, clock: Clock, telemetry: Telemetry, log: ServiceLog) -> None:
         self._clock = clock
         self._telemetry = telemetry
         self._log = log
         self.skew_ms: float | None = None
-        """So far this machine's clock is ahead of Redis's; None until Redis was heard."""
+        """How far this machine's clock is ahead of Redis's; None before the first check."""
         self._skewed = False
         self._offset_ms: float | None = None
         telemetry.count("scheduler_redis_clock_steps", 0, direction="forward")
         telemetry.count("scheduler_redis_clock_steps", 0, direction="back")
 
-    def heard(self, redis_ms: float, asked_at: float) -> None:
-        """Redis said what time it is, in answer to a question of ``asked_at`` (monotonic seconds)."""
+    def check(self, redis_ms: float, asked_at: float) -> None:
+        """Check Redis's time ``redis_ms``, which answers a call of ``asked_at`` (monotonic seconds)."""
         answered_at = self._clock.monotonic()
         took_ms = (answered_at - asked_at) * 1000
         if took_ms > LIMIT_MS:
-            return  # nobody knows when in this time Redis looked at its clock
+            return  # the call took too long: it is unknown when Redis read its clock
         middle = (asked_at + answered_at) / 2 * 1000
         self._step(redis_ms - middle)
         self.skew_ms = self._clock.now_ms() - took_ms / 2 - redis_ms

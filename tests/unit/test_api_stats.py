@@ -264,7 +264,7 @@ class TestPreview:
         assert stats(api)["scheduled"]["total"] == 0
 
     def test_goes_by_the_clock_of_redis(self, api: Api, clock: FakeClock) -> None:
-        api.redis_time.heard(clock.now_ms() - 3_600_000)
+        api.redis_time.synchronise(clock.now_ms() - 3_600_000)
         assert api.post("/v1/preview", {"delay": 60}).json["due_at"] == "2027-01-15T07:01:00.000Z"
 
     def test_is_what_a_message_would_get(self, api: Api) -> None:

@@ -14,7 +14,7 @@ def claim(id: str, token: str = "t1") -> Claim:
 
 def test_redis_time_goes_on_from_the_last_reading(clock: FakeClock) -> None:
     time = RedisTime(clock)
-    time.heard(5_000.25)
+    time.synchronise(5_000.25)
     assert time.now_ms() == 5_000.25
     clock.advance(1.5)
     assert time.now_ms() == 6_500.25
@@ -29,9 +29,9 @@ def test_a_later_reading_corrects_an_earlier_one(clock: FakeClock) -> None:
     """A machine whose clock is an hour off still measures lateness by Redis's."""
     time = RedisTime(clock)
     hour_ago = clock.now_ms() - 3_600_000
-    time.heard(hour_ago)
+    time.synchronise(hour_ago)
     clock.advance(1)
-    time.heard(hour_ago + 1_002)
+    time.synchronise(hour_ago + 1_002)
     assert time.now_ms() == hour_ago + 1_002
 
 

@@ -175,7 +175,7 @@ def test_a_message_claimed_again_is_not_taken_for_the_one_that_was_refused(
 @pytest.fixture
 def reaper(store: FlakyStore, clock: FakeClock, log: RecordingLogger, telemetry: Telemetry) -> Reaper:
     time = RedisTime(clock)
-    time.heard(clock.now_ms())
+    time.synchronise(clock.now_ms())
     return Reaper(store, every=1, lock_seconds=LOCK, clock=clock, redis_time=time, log=adapt(log), telemetry=telemetry)
 
 
@@ -253,10 +253,10 @@ def test_a_call_that_redis_held_up_reaps_nothing(
         store, every=1, lock_seconds=LOCK, clock=clock, redis_time=time, log=adapt(log), telemetry=telemetry
     )
     clock.advance(LOCK * 2)
-    time.heard(clock.now_ms() - LOCK_MS)
+    time.synchronise(clock.now_ms() - LOCK_MS)
     with pytest.raises(StoreUnavailable, match="late"):
         reaper.tick()
-    time.heard(clock.now_ms())
+    time.synchronise(clock.now_ms())
     reaper.tick()
     assert store.settle([Outcome(claim, "ack")]) == [True]
     assert store.message(id).status is Status.DELIVERED

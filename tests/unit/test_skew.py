@@ -26,7 +26,7 @@ class Watched:
         self.clock.advance(took / 2)
         redis_ms = self.clock.now_ms() + self.ahead_ms
         self.clock.advance(took / 2)
-        self.watch.heard(redis_ms, asked_at)
+        self.watch.check(redis_ms, asked_at)
         self.clock.advance(1)
 
     def steps(self) -> dict[str, int]:
