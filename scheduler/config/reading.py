@@ -94,7 +94,7 @@ def _from_file(path: Path | None, problems: list[str]) -> list[_Given]:
             problems.append(f"{section}: unknown section; {_nearest(section, _sections().values())}")
         elif not isinstance(members, dict):
             problems.append(
-                f"{section}: {_shown(members)} is not accepted; accepted: an object with the section's settings"
+                f"{section}: {_excerpt(members)} is not accepted; accepted: an object with the section's settings"
             )
         else:
             for name, value in members.items():
@@ -126,7 +126,7 @@ def _read(path: Path | None, problems: list[str]) -> dict[str, Any]:
     else:
         if isinstance(content, dict):
             return content
-        problems.append(f"{file}: {_shown(content)} is not accepted; accepted: an object with one member per section")
+        problems.append(f"{file}: {_excerpt(content)} is not accepted; accepted: an object with one member per section")
     return {}
 
 
@@ -135,7 +135,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{_shown(twice)} is there twice in one object; accepted: each key once")
+        raise ValueError(f"{_excerpt(twice)} is there twice in one object; accepted: each key once")
     return members
 
 
@@ -176,7 +176,7 @@ def _in_words(error: ValidationError, given: Mapping[str, _Given]) -> list[str]:
     for detail in error.errors(include_url=False):
         section, name = ([_folded(str(part)) for part in detail["loc"]] + ["", ""])[:2]
         if entry := by_place.get((section, name)):
-            shown = "the value" if entry.setting.secret or "://" in str(entry.value) else _shown(entry.value)
+            shown = "the value" if entry.setting.secret or "://" in str(entry.value) else _excerpt(entry.value)
             lines.append(f"{entry.written}: {shown} is not accepted; accepted: {entry.setting.accepted}")
         else:
             lines.append(_spelled_as_given(str(detail["ctx"]["error"]), given))
@@ -205,7 +205,7 @@ def _folded(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     text = json.dumps(value)

@@ -13,7 +13,7 @@ from scheduler.store.accepting import Accepting
 from scheduler.store.changing import Changing
 from scheduler.store.claiming import Flight
 from scheduler.store.reading import Reading
-from scheduler.store.registry import Registry
+from scheduler.store.registry import ServerRegistry
 from scheduler.store.results import Changes, Claimed, Counts, LaneCounts, Limits, Page, Reaped, Scheduled
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-class MessageStore(Accepting, Reading, Changing, Flight, Registry):
+class MessageStore(Accepting, Reading, Changing, Flight, ServerRegistry):
     """All verbs, over one Redis client.
 
     One object, whose methods lie in five files by what they are for: ``accepting`` (schedule), ``reading`` (get, page,

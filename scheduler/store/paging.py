@@ -39,7 +39,7 @@ class Part(NamedTuple):
     """The last position that was read; None: the set was read to its end."""
 
 
-class Cursor(NamedTuple):
+class PageCursor(NamedTuple):
     section: int
     after: Position | None
 
@@ -48,7 +48,7 @@ class Cursor(NamedTuple):
         return base64.urlsafe_b64encode(f"{self.section} {after}".encode()).decode().rstrip("=")
 
     @classmethod
-    def decode(cls, text: str) -> Cursor:
+    def decode(cls, text: str) -> PageCursor:
         """Raises ``InvalidInput``."""
         try:
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
@@ -99,8 +99,8 @@ def merge(parts: Sequence[Part], limit: int, down: bool) -> tuple[list[Message],
 
 
 def collect(
-    read: Callable[[int, Position | None, int], Sequence[Part]], sections: range, limit: int, cursor: Cursor | None
-) -> tuple[list[Message], Cursor | None]:
+    read: Callable[[int, Position | None, int], Sequence[Part]], sections: range, limit: int, cursor: PageCursor | None
+) -> tuple[list[Message], PageCursor | None]:
     """Fill a page section by section.  ``read(section, after, limit)`` returns one ``Part`` per set."""
     found: list[Message] = []
     section, after = (cursor.section, cursor.after) if cursor else (sections.start, None)
@@ -108,8 +108,8 @@ def collect(
         part, more = merge(read(section, after, limit - len(found)), limit - len(found), SECTIONS[section][1])
         found += part
         if more is not None:
-            return found, Cursor(section, more)
+            return found, PageCursor(section, more)
         section, after = section + 1, None
         if len(found) == limit and section in sections:
-            return found, Cursor(section, None)
+            return found, PageCursor(section, None)
     return found, None

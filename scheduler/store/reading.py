@@ -67,7 +67,7 @@ class Reading(Base):
                 for kept in (self._due_sets(partition, channel, priority) if name == "scheduled" else (name,))
             ]
 
-        position = paging.Cursor.decode(cursor) if cursor else None
+        position = paging.PageCursor.decode(cursor) if cursor else None
         found, more = paging.collect(read, paging.sections_of(status), limit, position)
         return Page(found, more.encode() if more else None)
 

@@ -48,7 +48,7 @@ def _is_full(memory: dict[str, Any]) -> bool:
     return limit > 0 and used > limit - min(2**20, limit // 100)
 
 
-class Registry(Base):
+class ServerRegistry(Base):
     """Verbs: beat, servers, history; and Redis's own figures."""
 
     def beat(self, process: str, snapshot: dict[str, Any], history: list[Any] | None = None) -> int:

@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 import hypothesis.strategies as st
 import schemathesis
 
-from scheduler.store.paging import Cursor, Position
+from scheduler.store.paging import PageCursor, Position
 
 ENDPOINT = "https://93.184.215.14/hook"
 """Public, so that it is accepted, and no name to be looked up; nothing delivers while the API is tested."""
@@ -23,7 +23,9 @@ POSITIONS = st.builds(Position, st.integers(0, 2**53), st.from_regex("[0-9A-Za-z
 
 schemathesis.openapi.format("date-time", MOMENTS)
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones())))
-schemathesis.openapi.format("cursor", st.builds(Cursor, st.integers(0, 3), POSITIONS | st.none()).map(Cursor.encode))
+schemathesis.openapi.format(
+    "cursor", st.builds(PageCursor, st.integers(0, 3), POSITIONS | st.none()).map(PageCursor.encode)
+)
 
 
 @schemathesis.hook

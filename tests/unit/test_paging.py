@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scheduler.errors import InvalidInput
 from scheduler.message import Message, Priority, Status
-from scheduler.store.paging import SECTIONS, Cursor, Part, Position, collect, merge, sections_of
+from scheduler.store.paging import SECTIONS, PageCursor, Part, Position, collect, merge, sections_of
 
 
 def listed(id: str) -> Message:
@@ -54,7 +54,7 @@ def test_pages_of_merged_sets_join_without_gap_or_repeat(
 @given(st.lists(ROWS, min_size=4, max_size=4), st.integers(1, 5))
 def test_sections_follow_each_other_in_their_own_direction(sections: list[list[Position]], limit: int) -> None:
     found: list[str] = []
-    cursor: Cursor | None = None
+    cursor: PageCursor | None = None
     while True:
         page, cursor = collect(
             lambda section, after, rows: [read(sections[section], after, rows, 2, SECTIONS[section][1])],
@@ -64,7 +64,7 @@ def test_sections_follow_each_other_in_their_own_direction(sections: list[list[P
         found += [message.id for message in page]
         if cursor is None:
             break
-        cursor = Cursor.decode(cursor.encode())
+        cursor = PageCursor.decode(cursor.encode())
     assert found == [
         m.id for n, members in enumerate(sections) for m in sorted(members, reverse=SECTIONS[n][1])
     ]  # fmt: skip
@@ -72,9 +72,9 @@ def test_sections_follow_each_other_in_their_own_direction(sections: list[list[P
 
 @given(st.integers(0, 3), st.none() | st.builds(Position, st.integers(-(2**53), 2**53).map(float), st.text(min_size=1)))
 def test_a_cursor_survives_the_way_out_and_back(section: int, after: Position | None) -> None:
-    cursor = Cursor(section, after)
+    cursor = PageCursor(section, after)
     text = cursor.encode()
-    assert Cursor.decode(text) == cursor
+    assert PageCursor.decode(text) == cursor
     assert text.isascii()
     assert not set(text) & set("+/=&?#% "), "it stands in a URL as it is"
 
@@ -93,13 +93,13 @@ def encoded(text: str) -> str:
 )  # fmt: skip
 def test_what_is_no_cursor_is_refused_as_bad_input(text: str) -> None:
     with pytest.raises(InvalidInput, match=r"^cursor: is not a cursor of this service"):
-        Cursor.decode(text)
+        PageCursor.decode(text)
 
 
 @given(st.text())
 def test_any_text_is_a_cursor_or_bad_input(text: str) -> None:
     with suppress(InvalidInput):
-        assert Cursor.decode(text).section in range(4)
+        assert PageCursor.decode(text).section in range(4)
 
 
 @pytest.mark.parametrize(

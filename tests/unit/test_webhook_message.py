@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from standardwebhooks.webhooks import Webhook
 
 from scheduler.channels.webhook import AddressPolicy, WebhookTarget
-from scheduler.channels.webhook.request import Request, RequestBuilder
+from scheduler.channels.webhook.request import RequestBuilder, WebhookRequest
 from scheduler.channels.webhook.signing import Signer
 from scheduler.config.sections import WebhookSettings
 from scheduler.errors import ConfigError
@@ -36,7 +36,7 @@ def request_for(
     )
     target = WebhookTarget.model_validate({"url": "https://example.com/", **webhook}).encode()
     claim = Claim(message_id, "t", 3, START_MS + 7, "webhook", payload, target, None, None, Priority.NORMAL, 0, 0)
-    request: Request = builder.build(claim, builder.prepare(target))
+    request: WebhookRequest = builder.build(claim, builder.prepare(target))
     pairs = [line.partition(":") for line in request.headers]
     return {name.lower(): value.strip() for name, _, value in pairs}, request.body
 

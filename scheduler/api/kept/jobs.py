@@ -116,7 +116,7 @@ def create() -> Response:
     )
     stored = accept(message, once)
     return answer(
-        _shown(stored_message(message, stored)),
+        _job_answer(stored_message(message, stored)),
         HTTPStatus.CREATED,
         {"Location": here.address(f"/api/jobs/{stored.id}")},
     )
@@ -149,14 +149,14 @@ def list_jobs() -> Response:
         # One that moves on meanwhile is met twice.
         found.update((message.id, message) for message in page.messages)
     newest = sorted(found.values(), key=lambda message: (message.created_at, message.id), reverse=True)
-    return answer([_shown(message) for message in newest[: query.limit]])
+    return answer([_job_answer(message) for message in newest[: query.limit]])
 
 
 @blueprint.get("/jobs/<id>")
 @operation("Read a job", tag="jobs", answer=JobOut, errors=(400, 404))
 def read(id: str) -> Response:
     """One job."""
-    return answer(_shown(_job(id)))
+    return answer(_job_answer(_job(id)))
 
 
 @blueprint.post("/jobs/<id>/retry")
@@ -220,7 +220,7 @@ def _job(id: str) -> Message:
     return message
 
 
-def _shown(message: Message) -> dict[str, Any]:
+def _job_answer(message: Message) -> dict[str, Any]:
     settings = services().settings
     attempts = message.retry.max_attempts if message.retry is not None else settings.retry.max_attempts
     return {

@@ -86,7 +86,7 @@ def _target(url: str, ttl: float, before: WebhookTarget | None = None) -> str:
     return with_ttl(webhook.encode(), ttl)
 
 
-def _shown(message: Message) -> dict[str, Any]:
+def _task_answer(message: Message) -> dict[str, Any]:
     ttl = ttl_of(message.target) or 0.0
     return {
         "info": {
@@ -152,7 +152,7 @@ def _warn_once_of_the_token(here: Services) -> None:
 @operation("Read a webhook task", tag="tasks", answer=TaskOut, errors=(404,))
 def read(key: str) -> Response:
     """A task that is still to be delivered."""
-    return _done(_shown(_find(key)))
+    return _done(_task_answer(_find(key)))
 
 
 @blueprint.get("/schedules")
@@ -172,7 +172,7 @@ def list_tasks() -> Response:
             limit=min(PAGE, wanted - len(found)),
             cursor=cursor,
         )
-        found += [_shown(message) for message in page.messages]
+        found += [_task_answer(message) for message in page.messages]
         cursor = page.next_cursor
         if cursor is None or len(found) >= wanted:
             break

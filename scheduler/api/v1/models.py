@@ -286,7 +286,7 @@ def whole_number(text: Any) -> int:
     raise ValueError("must be a whole number")
 
 
-Cursor = Annotated[str, Field(max_length=1024, json_schema_extra={"format": "cursor"})]
+CursorText = Annotated[str, Field(max_length=1024, json_schema_extra={"format": "cursor"})]
 
 
 _LOST_PLUS = re.compile(
@@ -335,7 +335,7 @@ class ListQuery(_Input):
     since: Bound | None = Field(default=None, description="Not before: of the time that the list is ordered by.")
     until: Bound | None = Field(default=None, description="Not after: of the time that the list is ordered by.")
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(whole_number)] = 50
-    cursor: Cursor | None = Field(default=None, description="next_cursor of the page before.")
+    cursor: CursorText | None = Field(default=None, description="next_cursor of the page before.")
 
     def priority_or_none(self) -> Priority | None:
         """The priority as the store's word for it."""
@@ -348,4 +348,4 @@ class TaskQuery(TaskTypeQuery):
     limit: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(whole_number)] | None = Field(
         default=None, description="Default: all, at most 10,000."
     )
-    cursor: Cursor | None = Field(default=None, description="From the Link header of the page before.")
+    cursor: CursorText | None = Field(default=None, description="From the Link header of the page before.")

@@ -25,7 +25,7 @@ from scheduler.channels.webhook.response import (
     NAMELESS,
     REFUSED,
     Answer,
-    Verdict,
+    AnswerVerdict,
     judge,
     one_line,
     readable,
@@ -220,7 +220,7 @@ class Engine:
         try:
             onward = next_send(transfer, answer, self._builder)
         except ValueError as error:
-            verdict = Verdict("retry", one_line(f"HTTP {answer.status}: the redirect was not followed: {error}"))
+            verdict = AnswerVerdict("retry", one_line(f"HTTP {answer.status}: the redirect was not followed: {error}"))
             self._settle(delivery, self._outcome(transfer, answer, verdict))
         else:
             if onward:
@@ -241,16 +241,16 @@ class Engine:
         self._queued[key] = destination
         self._pump(key)
 
-    def _verdict(self, transfer: Transfer, answer: Answer, code: int, message: str) -> Verdict:
+    def _verdict(self, transfer: Transfer, answer: Answer, code: int, message: str) -> AnswerVerdict:
         if transfer.stopped:
-            return Verdict("retry", REFUSED if transfer.untouched else LOST)
+            return AnswerVerdict("retry", REFUSED if transfer.untouched else LOST)
         if code and not transfer.cut:
             if code in _UNREACHABLE:
                 self._resolver.doubt(transfer.destination.host)
             error = one_line(message) or NAMELESS.get(code, f"libcurl error {code}")
-            return Verdict("retry", transfer.refusal or error)
+            return AnswerVerdict("retry", transfer.refusal or error)
         if not transfer.complete:
-            return Verdict("retry", BROKEN_OFF)
+            return AnswerVerdict("retry", BROKEN_OFF)
         return judge(
             answer,
             client_errors_final=self._settings.client_errors_final,
@@ -259,7 +259,7 @@ class Engine:
             follows=transfer.delivery.prepared.follows,
         )
 
-    def _outcome(self, transfer: Transfer, answer: Answer, verdict: Verdict) -> Outcome:
+    def _outcome(self, transfer: Transfer, answer: Answer, verdict: AnswerVerdict) -> Outcome:
         evidence = None
         if answer.status:
             response = transfer.delivery.prepared.masked(readable(bytes(transfer.body)))

@@ -40,7 +40,7 @@ class Prepared(NamedTuple):
     """Takes out of a text what this request shows to nobody but its endpoint, which may repeat it in its answer."""
 
 
-class Request(NamedTuple):
+class WebhookRequest(NamedTuple):
     headers: list[str]
     """Lines ``Name: value``, without line ends."""
     body: bytes | None
@@ -125,7 +125,7 @@ class RequestBuilder:
             lines.append(f"Authorization: Basic {basic}")
         return prepared._replace(url=url, headers=tuple(lines), secrets=tuple(secrets), masked=Masker(secrets))
 
-    def build(self, claim: Claim, prepared: Prepared) -> Request:
+    def build(self, claim: Claim, prepared: Prepared) -> WebhookRequest:
         """The request of one attempt, signed for this very second."""
         body = _body(claim.payload, prepared)
         timestamp = int(self._now_ms() // 1000)
@@ -141,7 +141,7 @@ class RequestBuilder:
         signature = self._signer.sign(message_id, timestamp, body or b"")
         if signature:
             headers.append(f"webhook-signature: {signature}")
-        return Request(headers, body)
+        return WebhookRequest(headers, body)
 
 
 def _name(line: str) -> str:

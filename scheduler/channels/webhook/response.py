@@ -41,7 +41,7 @@ NAMELESS = {
 REFUSED = "the endpoint refused the request on each of several new connections (HTTP/2)"
 
 
-class Verdict(NamedTuple):
+class AnswerVerdict(NamedTuple):
     kind: OutcomeKind
     error: str | None = None
     delay_ms: int | None = None
@@ -60,26 +60,26 @@ class Answer(NamedTuple):
 
 def judge(
     answer: Answer, *, client_errors_final: bool, retry_after_cap: float, now_ms: float, follows: bool
-) -> Verdict:
+) -> AnswerVerdict:
     """The rules of docs/webhooks.md for a response that arrived.  ``retry_after_cap`` is in seconds.
 
     ``follows``: 307 and 308 are followed for this message, so that they do not come here.
     """
     status = answer.status
     if 200 <= status < 300:
-        return Verdict("ack")
+        return AnswerVerdict("ack")
     error = f"HTTP {status}"
     if answer.no_retry:
-        return Verdict("dead", f"{error} with Scheduler-No-Retry")
+        return AnswerVerdict("dead", f"{error} with Scheduler-No-Retry")
     if status == 410:
-        return Verdict("dead", f"{error}: the endpoint is gone")
+        return AnswerVerdict("dead", f"{error}: the endpoint is gone")
     if status in _REDIRECTS:
         rule = "of redirects only 307 and 308 are followed" if follows else "redirects are not followed"
-        return Verdict("retry", f"{error}: {rule}{_shown(answer.location)}")
+        return AnswerVerdict("retry", f"{error}: {rule}{_origin_of(answer.location)}")
     if 400 <= status < 500 and status not in _PASSING and client_errors_final:
-        return Verdict("dead", f"{error} is final (Webhook.ClientErrorsFinal)")
+        return AnswerVerdict("dead", f"{error} is final (Webhook.ClientErrorsFinal)")
     seconds = _retry_after(answer.retry_after, now_ms)
-    return Verdict("retry", error, None if seconds is None else round(min(seconds, retry_after_cap) * 1000))
+    return AnswerVerdict("retry", error, None if seconds is None else round(min(seconds, retry_after_cap) * 1000))
 
 
 def readable(body: bytes) -> str:
@@ -109,7 +109,7 @@ def _retry_after(value: str | None, now_ms: float) -> float | None:
     return seconds if seconds > 0 else None
 
 
-def _shown(location: str | None) -> str:
+def _origin_of(location: str | None) -> str:
     """Scheme and host only: the rest of a redirect may carry a token."""
     try:
         parts = urlsplit(location or "")

@@ -12,7 +12,7 @@ import pycurl
 
 from scheduler.channels.base import Report
 from scheduler.channels.webhook.destination import Destination
-from scheduler.channels.webhook.request import Prepared, Request
+from scheduler.channels.webhook.request import Prepared, WebhookRequest
 from scheduler.channels.webhook.response import KEPT_BYTES, Answer
 from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy
 from scheduler.config.sections import WebhookSettings
@@ -125,7 +125,9 @@ class Transfer:
         curl.setopt(pycurl.HEADERFUNCTION, self._header)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
 
-    def begin(self, prepared: Prepared, request: Request, addresses: tuple[str, ...], spent: float = 0.0) -> None:
+    def begin(
+        self, prepared: Prepared, request: WebhookRequest, addresses: tuple[str, ...], spent: float = 0.0
+    ) -> None:
         """Set the handle up for a request; the caller adds it to the multi handle.
 
         ``addresses`` are what the host resolved to; none for a URL whose host is an address.  ``spent``: seconds of the
