@@ -1,4 +1,4 @@
-"""What a module with job handlers needs (docs/jobs.md):
+"""The names that a module with job handlers imports (docs/jobs.md):
 
     from scheduler.jobs import Dead, JobContext, Retry, handler
 

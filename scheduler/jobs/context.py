@@ -1,4 +1,4 @@
-"""What a handler is told about the attempt that it is."""
+"""The second argument of a handler: the attempt that it carries out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _always() -> bool:
 
 
 class JobContext:
-    """One attempt of one job.  A test of a handler makes its own: ``JobContext("id", attempt=1)``."""
+    """One attempt of one job.  Tests of handlers can make one: ``JobContext("id", attempt=1)``."""
 
     __slots__ = ("_cancelled", "_renewed", "attempt", "due_at", "id", "type")
 
@@ -29,26 +29,28 @@ class JobContext:
         renewed: Callable[[], bool] = _always,
     ) -> None:
         self.id = id
-        """The message's id: the same over all attempts, so what a repeat can be recognised by."""
+        """The message's id.  It is the same for all attempts, so a handler can recognise a repeat by it."""
         self.attempt = attempt
         """1 for the first one."""
         self.due_at = due_at
-        """ms since the epoch, UTC: the moment of this attempt."""
+        """ms since the epoch, UTC: when this attempt was due."""
         self.type = type
-        """The job's type as it was submitted: what the handler of ``Jobs.Fallback`` tells its jobs apart by."""
+        """The job's type as it was submitted; the handler of ``Jobs.Fallback`` gets jobs of many types."""
         self._cancelled = cancelled
         self._renewed = renewed
 
     def cancelled(self) -> bool:
-        """True when it makes sense to stop: the lock was lost (another server may run the job by now), the time limit
-        has passed, or the service is stopping.  Costs a look into memory: ask as often as you like.
+        """Return True when the handler should stop.
+
+        The lock was lost (another server may run the job by now), the time limit has passed, or the service is
+        stopping.  It only reads memory, so it may be called often.
         """
         return self._cancelled()
 
     def renewed(self) -> bool:
-        """Push the lock's expiry in Redis now; True when the lock was still ours.
+        """Extend the lock in Redis now; return True when the handler still holds it.
 
-        One round trip.  Locks in flight are renewed without it: it is for the moment before a step that must not
-        happen twice.  False also when Redis does not answer, for then nobody knows.
+        Locks are renewed without this call.  Use it before a step that must not happen twice; it takes one round trip.
+        It also returns False when Redis does not answer, because then the lock may be lost.
         """
         return self._renewed()

@@ -1,4 +1,4 @@
-"""How a handler ends its attempt other than by returning."""
+"""Exceptions with which a handler ends its attempt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LONGEST = 3650 * 86_400.0
 
 
 class Retry(Exception):
-    """Raised by a handler: this attempt failed, try again.  Counts as an attempt, and is dead when it was the last."""
+    """Raised by a handler: this attempt failed, try again.  After the last attempt, the message becomes dead."""
 
     def __init__(self, why: str = "the handler asks to be tried again", *, after: float | None = None) -> None:
         """``after``: seconds until the next attempt; None leaves it to the message's retry policy."""
@@ -23,8 +23,9 @@ class Dead(Exception):
 
 
 class TimeLimitExceeded(BaseException):
-    """Raised inside a handler, at whatever line it is, when its time limit has passed.
+    """Raised inside a handler, at the line that it executes, when its time limit has passed.
 
-    No ``Exception``, so that a handler's own ``except Exception`` does not hold it up.  Clean up in ``finally``, or
-    catch it and raise it again: a handler that is still running a second later is left behind.
+    It is not an ``Exception``, so that an ``except Exception`` in a handler does not catch it.  Clean up in
+    ``finally``, or catch it and raise it again.  A handler that still runs a second later is left behind: its attempt
+    fails, and its thread goes on.
     """

@@ -26,10 +26,10 @@ _SLICE_SECONDS = 0.1
 def send_email(payload: Any, context: JobContext) -> Any:
     """Send ``{"to": "a@b.c" or [...], "subject": str, "text": str, "html"?: str, "from"?: str, "reply_to"?: str}``.
 
-    Through the server that the environment names: ``SMTP_URL`` = ``smtp://user:password@host:587`` (with STARTTLS
-    where the server offers it) or ``smtps://…``, sender ``MAIL_FROM``.  Returns ``{"message_id", "refused"}``, the
-    latter with the recipients that the server did not take.  The Message-ID is made of the job's id: a repeat of the
-    same job is a duplicate that mail programs recognise.
+    The environment names the server: ``SMTP_URL`` = ``smtp://user:password@host:587`` (with STARTTLS if the server
+    offers it) or ``smtps://…``, and the sender: ``MAIL_FROM``.  Returns ``{"message_id", "refused"}``; ``refused``
+    lists the recipients that the server did not accept.  The Message-ID is made from the job's id, so that mail
+    programs recognise the mail of a repeated job as a duplicate.
     """
     mail = _mail_of(payload, context.id)
     url = urlsplit(os.environ.get("SMTP_URL", ""))
@@ -52,7 +52,7 @@ def send_email(payload: Any, context: JobContext) -> Any:
 
 
 def _mail_of(payload: Any, id: str) -> EmailMessage:
-    """The mail.  Raises ``Dead``: a payload that is no mail today is none tomorrow."""
+    """Make the mail.  Raises ``Dead`` for an invalid payload, because trying again cannot help."""
     if not isinstance(payload, dict) or not payload.keys() <= _FIELDS:
         raise Dead(f"the payload must be an object with no fields but {', '.join(sorted(_FIELDS))}")
     to = payload.get("to")
@@ -91,7 +91,7 @@ def _connected(scheme: str, host: str, port: int | None) -> Iterator[smtplib.SMT
         if scheme == "smtp" and server.has_extn("starttls"):
             server.starttls(context=tls)
         yield server
-        # The mail is taken: a goodbye that goes wrong must not send it again.
+        # The server has accepted the mail; an error of QUIT must not send it again.
         with suppress(smtplib.SMTPException, OSError):
             server.quit()
     finally:
@@ -99,7 +99,7 @@ def _connected(scheme: str, host: str, port: int | None) -> Iterator[smtplib.SMT
 
 
 def _judge(answers: Mapping[str, tuple[int, bytes | str]]) -> None:
-    """Raises ``Dead`` when every answer is final (5xx), ``Retry`` when the server says later (4xx)."""
+    """Raise ``Dead`` when every answer is final (5xx), ``Retry`` when one asks to try later (4xx)."""
     text = "; ".join(f"{who} {code} {_text(words)}".strip() for who, (code, words) in answers.items())
     if all(500 <= code < 600 for code, _ in answers.values()):
         raise Dead(f"the mail server refused: {text}")
@@ -113,9 +113,9 @@ def _text(words: bytes | str) -> str:
 
 @handler("wait", time_limit=3600)
 def wait(payload: Any, context: JobContext) -> Any:
-    """Wait ``{"seconds": number}`` and return how long it was: to try out long jobs, renewal and stopping.
+    """Wait ``{"seconds": number}`` and return how long it took; for trying out long jobs, renewal and stopping.
 
-    Shows how a long handler gives way: it looks at ``context.cancelled()`` between its steps.
+    It shows how a long handler stops early: it checks ``context.cancelled()`` between its steps.
     """
     seconds = payload.get("seconds") if isinstance(payload, dict) else None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 3600:

@@ -1,4 +1,4 @@
-"""Job types by name, and the modules that bring them."""
+"""Register job types by name, and load the modules that do so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scheduler.errors import ConfigError
 from scheduler.jobs.context import JobContext
 
 Handler = Callable[[Any, JobContext], Any]
-"""(payload, context) to a JSON value."""
+"""Takes (payload, context) and returns a JSON value."""
 
 Function = TypeVar("Function", bound=Handler)
 
@@ -48,11 +48,11 @@ class Registry:
     ) -> Callable[[Function], Function]:
         """Register the decorated function, ``handler(payload, context)``, as job type ``name``.
 
-        ``time_limit``: seconds an attempt may take; None is without limit.  ``concurrency``: how many messages of this
-        type a server may have in flight at once; those beyond it wait in Redis, where another server can take them.
-        None: as many as it has threads for jobs.  The function stays what it is, and can be called by a test.
+        ``time_limit``: seconds that an attempt may take; None: no limit.  ``concurrency``: messages of this type that a
+        server may have in flight at once; None: as many as it has threads for jobs.  The others wait in Redis, where
+        another server can claim them.  The function is not changed, so tests can call it directly.
 
-        Raises ValueError for a name that is none or is taken, and TypeError for a coroutine.
+        Raises ValueError for a name that is invalid or registered already, and TypeError for a coroutine function.
         """
         if not NAME.fullmatch(name):
             raise ValueError(f"job type {name!r}: accepted are 1 to 128 letters, digits and _ . : -")
@@ -66,7 +66,7 @@ class Registry:
                 raise TypeError(f"job type {name!r}: a handler is a plain function, not a coroutine")
             with self._lock:
                 other = self._types.get(name)
-                # The same function again is its module being imported anew.
+                # The same function again: its module was imported a second time.
                 if other is not None and _origin(other.run) != _origin(function):
                     raise ValueError(f"job type {name!r}: {_origin(other.run)} has this name already")
                 self._types[name] = JobType(name, function, time_limit, concurrency)
@@ -75,24 +75,24 @@ class Registry:
         return register
 
     def get(self, name: str | None) -> JobType | None:
-        """The type that runs jobs of this name: its own, else the fallback; None when there is neither."""
+        """Return the type of this name, else the fallback; None when there is neither."""
         return self._types.get(name or "") or self._types.get(self.fallback)
 
     def lane_of(self, name: str) -> str | None:
-        """The lane of a job that the fallback runs: that of the fallback.  None: the one that follows from its type."""
+        """Return the fallback's lane for a job that the fallback runs; None: the lane that its own type implies."""
         found = self.get(name)
         return None if found is None or found.name == name else f"job:{found.name}"
 
     def __iter__(self) -> Iterator[JobType]:
-        """All types, by name."""
+        """Iterate over all types, sorted by name."""
         return iter([self._types[name] for name in self.names()])
 
     def names(self) -> list[str]:
-        """All types, sorted."""
+        """Return the names of all types, sorted."""
         return sorted(self._types)
 
     def unknown(self, name: str | None) -> str:
-        """The sentence that refuses a type, naming those that are known."""
+        """Return the error text for an unknown type, with the known ones."""
         known = ", ".join(self.names()) or "none (Jobs.Modules)"
         return (
             f"no handler is registered for the job type {(name or '')[:128]!r}; known: {known}; "
@@ -109,16 +109,16 @@ REGISTRY = Registry()
 
 
 def load(modules: Iterable[str], fallback: str = "") -> None:
-    """Import modules for the handlers that they register.
+    """Import modules, which register their handlers.
 
-    ``fallback``: the handler of types without one.  Raises ``ConfigError`` that names every module that fails, and a
-    fallback that none of them registers.
+    ``fallback``: the name of the handler for types without one.  Raises ``ConfigError`` that lists every module that
+    fails, and a fallback that no module registers.
     """
     problems: list[str] = []
     for name in modules:
         try:
             importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - whatever a user's module raises, the user must be told
+        except Exception as error:  # noqa: BLE001 - a user's module may raise anything, and the user must be told
             problems.append(
                 f"Jobs.Modules: {name} cannot be imported ({type(error).__name__}: {error}); accepted: modules that "
                 "Python finds from the folder of app.py or in its environment"

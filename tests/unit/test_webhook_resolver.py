@@ -129,10 +129,10 @@ def test_an_address_where_nobody_answers_is_looked_up_again_at_once(
 ) -> None:
     resolver.resolve("a.example")
     settle(resolver, names, "a.example", "192.0.2.1")
-    resolver.doubt("a.example")
+    resolver.refresh("a.example")
     assert names.asked.qsize() == 1, "it was looked up a moment ago"
     clock.advance(FAILED_SECONDS)
-    resolver.doubt("a.example")
+    resolver.refresh("a.example")
     known = settle(resolver, names, "a.example", "192.0.2.2")
     assert known is not None
     assert known.addresses == ("192.0.2.2",)

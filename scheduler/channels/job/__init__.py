@@ -1,4 +1,4 @@
-"""job: a registered Python function is called with the message."""
+"""The ``job`` channel: call a registered Python function with the message."""
 
 from scheduler.channels.job.channel import JobChannel
 

@@ -1,7 +1,7 @@
-"""One attempt of one job, and a slice of them: what the thread that runs it and the worker that watches it share.
+"""The data that a runner's thread and the worker that watches it share: attempts, and slices of them.
 
-Every field is written by one side only, and each claim is reported by the worker alone; so there is no lock, and an
-exception that is thrown into the running thread at any line can leave nothing half-done that matters.
+No lock is needed: each field is written by one side only, and only the worker reports claims.  The runner's thread may
+therefore be interrupted by an exception at any line without leaving the data inconsistent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scheduler.message import Claim, Outcome
 
 
 class Attempt:
-    """A claim on its way through a handler."""
+    """A claim that a handler works on."""
 
     __slots__ = ("begun", "claim", "expired", "lost", "outcome", "type")
 
@@ -30,7 +30,7 @@ class Attempt:
         self.expired = False
         """Its time limit has passed.  Set by the worker."""
         self.lost = False
-        """Redis said that the lock is another's.  Set by the runner."""
+        """The lock was lost, according to Redis.  Set by the runner."""
 
     @property
     def limit(self) -> float | None:
@@ -45,21 +45,21 @@ class Slice:
         self.attempts = attempts
         self._todo = deque(attempts)
         self.ended = False
-        """The runner has let go of it."""
+        """The runner has finished with it."""
         self.changed = threading.Event()
-        """Set when it has ended, and when the worker must look up for another reason."""
+        """Set when it has ended, and when the service stops, to wake the worker."""
 
     def next(self) -> Attempt | None:
-        """The next one to run, which is the caller's from now on."""
+        """Remove and return the next attempt to run; None when none is left."""
         try:
             return self._todo.popleft()
         except IndexError:
             return None
 
     def take_back(self) -> list[Attempt]:
-        """Those that were not begun, in their order; the runner gets no more.
+        """Remove and return the attempts that have not begun, in their order; the runner gets no more of them.
 
-        Taken from the end: the runner may take its next one meanwhile, and must get the most urgent of those left.
+        They are taken from the end, because the runner may take one meanwhile and must get the most urgent of the rest.
         """
         rest: deque[Attempt] = deque()
         with suppress(IndexError):

@@ -1,7 +1,7 @@
-"""The ``job`` channel: a worker hands a slice to a runner, watches it, and reports.
+"""The ``job`` channel: a worker passes a slice of messages to a runner, watches it, and reports the outcomes.
 
-A slice amortises the hand-over while handlers are quick.  As soon as one is not, what waits behind it is given back,
-and slices shrink to one message until handlers are quick again.
+While handlers are quick, a slice of several messages saves switches between threads.  When a handler is slow, the
+messages behind it are released, and slices of its lane hold one message until its handler is quick again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from scheduler.telemetry.lateness import lateness_ms
 MOST = 100
 """Messages per slice when handlers are quick."""
 SLICE_SECONDS = 0.02
-"""What a slice should take: a worker that is free waits so long at most for another's messages."""
+"""How long a slice should take, judged by the handler's recent durations."""
 PATIENCE_SECONDS = 0.1
-"""What waits behind a slice that takes longer is given back, uncharged, for other workers and servers."""
+"""When a slice takes longer, its messages that have not begun are released for other workers and servers."""
 INTERRUPT_SECONDS = 1.0
-"""A handler that was interrupted has so long to clean up and end."""
+"""Time for a handler to clean up and end after it was interrupted."""
 
 _UNLIMITED_SECONDS = 3600.0
 _STOP_MARGIN = 1.0
@@ -50,8 +50,8 @@ class JobChannel:
         log: ServiceLog,
         registry: Registry = REGISTRY,
     ) -> None:
-        """``now_ms``: Redis's clock, for lateness.  ``holds``: whether this process has the claim's lock, as far as it
-        knows.  ``renew``: push the lock's expiry now; False when it was lost, or Redis does not answer.
+        """``now_ms``: Redis's clock, for lateness.  ``holds``: returns whether this process holds the claim's lock, as
+        far as it knows.  ``renew``: extends the lock; returns False when it was lost or Redis does not answer.
         """
         self._clock = clock
         self._now_ms = now_ms
@@ -66,24 +66,24 @@ class JobChannel:
         self._given_up = False
         self._runners = 0
         self._left_behind = 0
-        # Until something is known a slice is one message: what waits behind a slow one is more urgent than what other
-        # workers, or this one, would run meanwhile.
+        # A slice holds one message until the handler's duration is known: an urgent message must not wait behind a slow
+        # one.
         self._seconds_each: dict[str, float] = {}
-        """Lane → seconds that its handler took lately."""
+        """Lane → recent duration of its handler, seconds."""
 
     def lanes(self) -> Sequence[LaneSpec]:
-        """One for each type that has a handler, so that no type waits for another."""
+        """Return a lane for each type with a handler, so that no type waits for another."""
         return [LaneSpec(lane_of(self.name, type.name), type.concurrency) for type in self._registry]
 
     def slice_size(self, lane: str) -> int:
-        """As many as take ``SLICE_SECONDS`` by what the handler took lately: 1 to ``MOST``; 1 until that is known."""
+        """Return how many messages take ``SLICE_SECONDS`` by recent durations, 1 to ``MOST``; 1 until one is known."""
         return max(1, min(MOST, int(SLICE_SECONDS / max(self._seconds_each.get(lane, SLICE_SECONDS), 1e-6))))
 
     def start(self) -> None:
-        """Nothing to start: runners come with the work."""
+        """Do nothing: runners are started when there is work."""
 
     def deliver(self, claims: Sequence[Claim], report: Report) -> None:
-        """Run the handlers of a slice, one after the other, and report; returns when this worker is free again."""
+        """Run the handlers of a slice one after the other, and report; return when this worker is free again."""
         work = Slice([Attempt(claim, self._registry.get(claim.type)) for claim in claims])
         if not self._watch(work):
             report([Outcome(claim, "release") for claim in claims])
@@ -100,7 +100,7 @@ class JobChannel:
                 runner.retire()
 
     def stop(self, grace: float) -> None:
-        """``cancelled()`` turns true everywhere; after ``grace`` seconds what still runs is reported as cut short."""
+        """Make ``cancelled()`` true for all handlers; after ``grace`` seconds, report the rest as cut short."""
         self._calls.stopping = True
         with self._lock:
             for work in self._watched:
@@ -121,11 +121,12 @@ class JobChannel:
         self._clock.wait(work.changed, PATIENCE_SECONDS)
         if work.ended:
             done = [_outcome(attempt) for attempt in work.attempts]
-            # The middle one: a duration holds the time that a thread waited for the interpreter, now and then.
+            # The median, because some durations include time that the thread waited for the interpreter.
             self._learn(lane, sorted(outcome.duration_ms for outcome in done)[len(done) // 2] / 1000)
             report(done)
             return
-        # Slow is believed at once and forgotten slowly: the price of a wrong guess is a message that waits.
+        # One slow slice makes the lane count as slow at once, and only many quick ones undo it: a wrong guess the other
+        # way makes messages wait.
         self._seconds_each[lane] = PATIENCE_SECONDS
         rest = work.take_back()
         begun = work.attempts[: len(work.attempts) - len(rest)]
@@ -141,7 +142,7 @@ class JobChannel:
         self._seconds_each[lane] = known + (seconds - known) * 0.1
 
     def _outcome_of_last(self, work: Slice, attempt: Attempt, runner: Runner) -> Outcome:
-        """Wait for the one that is running, as long as it may take."""
+        """Wait for the running handler until its time limit, and return its outcome."""
         while True:
             work.changed.clear()
             left = self._left(attempt)
@@ -161,7 +162,7 @@ class JobChannel:
         if attempt.outcome is not None:
             return attempt.outcome
         if work.ended:
-            # Struck between the handler's end and the keeping of what it returned.
+            # The interrupt came after the handler's end and before its result was stored.
             return self._outcome_by_worker(attempt, outcomes.timed_out(attempt.limit))
         stack = runner.stack()
         self._left_behind += 1
@@ -172,24 +173,24 @@ class JobChannel:
         return self._outcome_by_worker(attempt, outcomes.timed_out(attempt.limit, stack, left_behind=True))
 
     def _left(self, attempt: Attempt) -> float:
-        """Seconds until the time limit."""
+        """Return the seconds until the time limit."""
         if attempt.limit is None:
             return _UNLIMITED_SECONDS
         now = self._clock.monotonic()
         return attempt.limit - (now - (now if attempt.begun is None else attempt.begun))
 
     def _outcome_by_worker(self, attempt: Attempt, verdict: outcomes.Verdict) -> Outcome:
-        """For a handler that has not ended: its own outcome, if it comes, is not read any more."""
+        """Return an outcome for a handler that has not ended; if it ends later, its own outcome is ignored."""
         took, late = self._times(attempt)
         return Outcome(attempt.claim, verdict.kind, took, late, error=verdict.error, evidence=verdict.evidence)
 
     def _times(self, attempt: Attempt) -> tuple[float, float]:
-        """Duration and lateness, ms, of a handler that has not ended."""
+        """Return duration and lateness (ms) of a handler that has not ended."""
         now = self._clock.monotonic()
         took = (now - (now if attempt.begun is None else attempt.begun)) * 1000
         return took, lateness_ms(attempt.claim, self._now_ms() - took)
 
-    # -- who is at work --------------------------------------------------------------------------------------------
+    # -- runners and slices in progress ----------------------------------------------------------------------------
 
     def _runner(self) -> Runner:
         try:
@@ -199,7 +200,7 @@ class JobChannel:
             return Runner(self._calls, f"job-{self._runners}")
 
     def _watch(self, work: Slice) -> bool:
-        """False when the service is stopping: nothing new is begun."""
+        """Note a slice that begins; return False when the service is stopping, and it must not begin."""
         with self._lock:
             if self._calls.stopping:
                 return False

@@ -1,4 +1,4 @@
-"""What a handler's return value or exception means for the message.  Pure."""
+"""Decide the outcome of an attempt from the handler's return value or exception.  Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from scheduler.masking import escape, mask
 from scheduler.message import OutcomeKind
 
 KEPT_TRACEBACK = 4096
-"""Characters of a traceback that are kept; its end says the most."""
+"""Characters of a traceback that are kept, from its end, which says the most."""
 LARGEST_RESULT = 65_536
-"""Bytes.  A result stays in Redis until retention forgets it."""
+"""Bytes.  A result stays in Redis until retention deletes its message."""
 _LONGEST_ERROR = 500
 
 
@@ -29,7 +29,7 @@ class Verdict(NamedTuple):
 
 
 def of_result(value: Any) -> Verdict:
-    """The handler returned.  What is no JSON is dead: running again would repeat work that was done."""
+    """Judge a return value.  One that is not JSON makes the message dead: a retry would repeat work that was done."""
     if value is None:
         return Verdict("ack")
     try:
@@ -43,13 +43,13 @@ def of_result(value: Any) -> Verdict:
 
 
 def of_error(error: BaseException, limit: float | None, stopping: bool) -> Verdict:
-    """The handler raised.  ``limit``: its time limit, seconds.  ``stopping``: the service is."""
+    """Judge an exception.  ``limit``: the handler's time limit, seconds.  ``stopping``: the service is stopping."""
     if isinstance(error, Dead):
         return Verdict("dead", _one_line(str(error) or "the handler gave up"))
     if isinstance(error, Retry):
         delay_ms = None if error.after is None else round(error.after * 1000)
         if stopping:
-            # It gave way because it was asked to: that is no failed attempt.
+            # The handler stopped because the service asked it to, so the attempt did not fail.
             return Verdict("release", delay_ms=delay_ms)
         return Verdict("retry", _one_line(str(error)), delay_ms)
     if isinstance(error, TimeLimitExceeded):
@@ -63,7 +63,7 @@ def of_error(error: BaseException, limit: float | None, stopping: bool) -> Verdi
 
 
 def timed_out(limit: float | None, stack: str = "", *, left_behind: bool = False) -> Verdict:
-    """The handler took longer than it may."""
+    """Judge a handler that exceeded its time limit."""
     text = f"timed out after {limit or 0:g} s"
     if left_behind:
         text += "; the handler did not stop, and its thread was left behind"
@@ -71,12 +71,12 @@ def timed_out(limit: float | None, stack: str = "", *, left_behind: bool = False
 
 
 def stack_of(frame: FrameType | None) -> str:
-    """Where a thread is right now."""
+    """Return the stack of a thread as text."""
     return "".join(traceback.format_stack(frame)) if frame is not None else ""
 
 
 def _of_exception(error: BaseException) -> str:
-    # The first frame is this service's own.  Locals are not captured: they hold what payloads hold.
+    # Without the first frame, which is this service's own, and without locals, which may hold parts of payloads.
     inside = error.__traceback__.tb_next if error.__traceback__ is not None else None
     return "".join(traceback.TracebackException(type(error), error, inside, compact=True).format())
 
@@ -85,7 +85,7 @@ def _evidence(text: str) -> dict[str, Any]:
     text = mask(text)
     if len(text) > KEPT_TRACEBACK:
         text = "…" + text[1 - KEPT_TRACEBACK :]
-    # A lone surrogate can be printed by no one and stored by nobody.
+    # A lone surrogate can be neither printed nor stored.
     return {"traceback": text.encode(errors="replace").decode()}
 
 

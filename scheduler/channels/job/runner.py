@@ -1,7 +1,7 @@
-"""The threads in which handlers run.
+"""The threads in which handlers run, which are not those of the workers.
 
-Not the workers' own: a worker watches its handler, and a thread that cannot be stopped is left behind and replaced.
-They are daemons, so that such a thread does not keep the process from ending either.
+A worker watches its handler.  A handler that cannot be stopped is left behind in its thread, and another thread takes
+over.  The threads are daemons, so that one that is left behind does not keep the process from ending.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from scheduler.telemetry.lateness import lateness_ms
 
 
 class Calls:
-    """What it takes to run one attempt: the service around the handlers, the same for all runners."""
+    """Runs attempts; the same object for all runners."""
 
     def __init__(
         self,
@@ -42,8 +42,9 @@ class Calls:
         self._renew = renew
 
     def run(self, attempt: Attempt) -> None:
-        """Call the handler; the attempt has its outcome afterwards.  Only ``TimeLimitExceeded`` may come out, when it
-        strikes outside of the handler.
+        """Call the handler, and set the attempt's outcome.
+
+        Only ``TimeLimitExceeded`` may be raised, when the interrupt comes outside of the handler.
         """
         claim = attempt.claim
         begun = self._now_ms()
@@ -89,7 +90,7 @@ class Runner:
     def __init__(self, calls: Calls, name: str) -> None:
         self._calls = calls
         self.interrupted = False
-        """It may still be struck by an exception at any line, and must not be used again."""
+        """Its thread may still get an exception at any line, so it must not be used again."""
         self._inbox: queue.SimpleQueue[Slice | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._thread.start()
@@ -103,8 +104,9 @@ class Runner:
         self._inbox.put(None)
 
     def interrupt(self) -> None:
-        """Raise ``TimeLimitExceeded`` in the thread.  It is felt at the next line of Python: a call that waits inside
-        of C (a socket without a timeout, a lock, a library's long computation) is not interrupted, but followed by it.
+        """Raise ``TimeLimitExceeded`` in the thread, at its next line of Python.
+
+        A call that waits inside of C code (a socket without a timeout, a lock, a long computation) ends first.
         """
         self.interrupted = True
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -112,12 +114,12 @@ class Runner:
         )
 
     def stack(self) -> str:
-        """Where the thread is right now."""
+        """Return the current stack of the thread as text."""
         frames = sys._current_frames()  # noqa: SLF001 - documented for this very use
         return outcomes.stack_of(frames.get(self._thread.ident or 0))
 
     def _main(self) -> None:
-        # An interrupt may strike outside of the handler, when that has just ended.
+        # An interrupt may come outside of the handler, when the handler has just ended.
         with suppress(TimeLimitExceeded):
             while (work := self._inbox.get()) is not None:
                 try:

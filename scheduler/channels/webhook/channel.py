@@ -1,4 +1,4 @@
-"""The ``webhook`` channel: messages to HTTP endpoints."""
+"""The ``webhook`` channel: send messages to HTTP endpoints."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Outcome
 
 _SPARE_FILES = 256
-"""File descriptors for everything that is not a webhook."""
+"""File descriptors for everything but webhooks."""
 _STOP_MARGIN = 1.0
-_WELCOME_WHEN_STUCK = 100
-"""Claimed beyond ``Webhook.MaxInFlight`` while hardly any transfer ends: messages for endpoints that answer are among
-them, and the others are released.
+_OVERFLOW = 100
+"""Messages that are claimed beyond ``Webhook.MaxInFlight`` while hardly any transfer ends.  Some of them may be for
+endpoints that answer; the others are released.
 """
 _DEAD_RELEASE_MS = 5_000
-"""What a server without a transfer thread claims is due again so much later: it must not claim it at once."""
+"""Delay of messages that a server releases because its transfer thread has died, so that it does not claim them again
+at once."""
 
 
 class WebhookChannel:
-    """Delivers over HTTP from one thread of its own; ``deliver`` never waits for an endpoint."""
+    """Delivers over HTTP from one transfer thread; ``deliver`` never waits for an endpoint."""
 
     name = "webhook"
     slow = False
@@ -50,10 +51,10 @@ class WebhookChannel:
         api_token: str = "",
         lookup: Lookup = socket.getaddrinfo,
     ) -> None:
-        """``now_ms``: Redis's clock, for everything an endpoint or a reader is told; ``clock`` only measures durations.
+        """``now_ms``: Redis's clock, for every time that is sent or stored; ``clock`` only measures durations.
 
-        ``api_token``: the service's own, only sent when the settings say so.
-        ``lookup``: resolves names.  Raises ConfigError for secrets or allowed networks that cannot be used.
+        ``api_token``: the token of this service, only sent when the settings say so.  ``lookup``: resolves host names.
+        Raises ConfigError for secrets or allowed networks that cannot be used.
         """
         self._settings = settings
         self._clock = clock
@@ -95,22 +96,23 @@ class WebhookChannel:
         self._thread.start()
 
     def lanes(self) -> Sequence[LaneSpec]:
-        """One, bounded by ``Webhook.MaxInFlight``."""
-        return [LaneSpec(self.name, most=self._settings.max_in_flight, overflow=_WELCOME_WHEN_STUCK)]
+        """Return the single lane, bounded by ``Webhook.MaxInFlight``."""
+        return [LaneSpec(self.name, most=self._settings.max_in_flight, overflow=_OVERFLOW)]
 
     def slice_size(self, lane: str) -> int:  # noqa: ARG002
-        """A slice only passes through the worker."""
+        """Return 100: the worker only passes a slice on."""
         return 100
 
     @property
     def failure(self) -> BaseException | None:
-        """What ended the transfer thread, when it ended by itself: this process cannot send webhooks any more."""
+        """Return the error that ended the transfer thread, after which this process cannot send webhooks; else None."""
         return self._failure
 
     def deliver(self, claims: Sequence[Claim], report: Report) -> None:
-        """Hand claims to the transfer thread.  Outcomes are reported from there, grouped.
+        """Pass claims to the transfer thread, which reports their outcomes in groups.
 
-        After ``stop``, and when that thread has died, they are reported as ``release``: other servers can deliver them.
+        After ``stop``, and when that thread has died, they are reported as ``release``, so that other servers deliver
+        them.
         """
         deliveries: list[Delivery] = []
         refused: list[Outcome] = []
@@ -151,7 +153,7 @@ class WebhookChannel:
             while self._open:
                 engine.turn(self._take(), None)
             self._drain(engine)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, health must show it
+        except BaseException as error:  # noqa: BLE001 - /health must show any failure
             self._failure = error
             self._log.error("the webhook thread has died: this server must be restarted", exception=error)
         finally:
@@ -167,14 +169,14 @@ class WebhookChannel:
         return taken
 
     def _drain(self, engine: Engine) -> None:
-        """The end: let go of what waits, and give transfers in flight the time that is left."""
+        """Release the messages that wait, and give transfers in flight the rest of the grace period."""
         engine.release_waiting()
         while engine.in_flight and (left := self._deadline - self._clock.monotonic()) > 0:
             engine.turn((), left)
 
 
 def _raise_file_limit(connections: int, log: ServiceLog) -> None:
-    """Every connection is a file descriptor, and the usual soft limit is 1024."""
+    """Raise the limit of open files, usually 1024: every connection needs one."""
     needed = connections + _SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:

@@ -1,16 +1,15 @@
-"""One destination (scheme, host, port): how much of the channel it may hold, and when to come back with the rest.
+"""One destination (scheme, host, port): how many messages it may hold here, and when the others are due again.
 
-No destination can be judged in advance, so the room is shared by two rules that need no configuration:
+The speed of a destination is unknown at first, so two rules share the channel's slots without configuration:
 
-- What a destination works off in ``QUICK_SECONDS`` at its observed rate, it may always hold.  A fast endpoint that has
-  all the traffic gets all the room, and the channel's ``capacity`` slows the dispatcher down instead of messages being
-  claimed and given back.
-- Beyond that it may hold no more than is still free, and than it works off in ``PATIENT_SECONDS``.  However many dead
-  endpoints share the room, as much as each of them holds stays free for the next one, and for the good ones (dynamic
-  thresholds, as switches share their buffers: Choudhury and Hahne, 1998).
+- A destination may always hold the messages that it takes within ``QUICK_SECONDS`` at its observed rate.  A fast
+  endpoint with all the traffic may therefore use all slots.
+- Beyond that, it may hold no more messages than there are free slots, and no more than it takes within
+  ``PATIENT_SECONDS``.  Each dead endpoint leaves as many slots free as it holds, for other endpoints.  (Switches share
+  their buffers by the same rule: dynamic thresholds, Choudhury and Hahne, 1998.)
 
-A message that finds no room is given back until its turn: each one takes the next slot on the destination's own time
-line, so that a backlog comes back at the rate the destination can take and not all at once.
+A message without a slot is released and due again later.  Each release takes the next moment on the destination's time
+line, so that a backlog comes back at the rate of the destination and not all at once.
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Destination(Generic[T]):
-    """What is known of one destination.  Times are seconds on the monotonic clock."""
+    """The state of one destination.  Times are seconds on the monotonic clock."""
 
     host: str
     limit: int
-    """Transfers at once."""
+    """Transfers at once, at most."""
     progress_at: float = 0.0
-    """When something last moved: a message came to wait where none was held, a first transfer began, one ended."""
+    """When the first message arrived, the first transfer began, or a transfer ended, whichever was last."""
     waiting: deque[T] = field(default_factory=deque)
     in_flight: int = 0
     http2: bool | None = None
-    """Whether its last answer came by HTTP/2; None while none has come."""
+    """Whether its last answer came by HTTP/2; None before the first answer."""
     _mean: float | None = None
-    """Seconds that a transfer takes, smoothed; None while none has ended."""
+    """Seconds that a transfer takes, smoothed; None before the first one ended."""
     _next_slot: float = 0.0
     _full_since: float | None = None
 
@@ -55,13 +54,13 @@ class Destination(Generic[T]):
         return self.in_flight + len(self.waiting)
 
     def rate(self, now: float) -> float:
-        """Messages per second that it takes when it is given all it may have (Little's law)."""
-        # The mean only moves when transfers end; a destination that hangs shows by what has not happened.
+        """Return how many messages per second it takes with ``limit`` transfers at once (Little's law)."""
+        # The mean only changes when transfers end, so a destination that hangs is judged by the time without progress.
         stuck = self.in_flight >= self.limit or (self.waiting and not self.in_flight)
         return self.limit / max(self._mean or _FIRST_GUESS_SECONDS, now - self.progress_at if stuck else 0.0)
 
     def may_hold(self, free: int, now: float) -> bool:
-        """Whether one more message is welcome, with room for ``free`` more in the whole channel."""
+        """Return whether it may hold one more message, when the whole channel has ``free`` slots."""
         if free <= 0:
             return False
         if not self.held:
@@ -80,27 +79,27 @@ class Destination(Generic[T]):
             self.waiting.append(delivery)
 
     def begun(self, now: float) -> None:
-        """The transfer of a message that was taken from ``waiting`` has begun."""
+        """Note that the transfer of a message from ``waiting`` has begun."""
         if not self.in_flight:
             self.progress_at = now
         self.in_flight += 1
 
     def ended(self, seconds: float, now: float) -> None:
-        """A transfer that took so long is over, however it ended."""
+        """Note that a transfer is over, after this many seconds, however it ended."""
         self.in_flight -= 1
         self.progress_at = now
         self._mean = seconds if self._mean is None else self._mean + _SMOOTHING * (seconds - self._mean)
         if not self.waiting:
-            # It has caught up: what it could not take from here on starts a time line of its own.
+            # It has caught up, so later releases begin a new time line.
             self._next_slot = 0.0
             self._full_since = None
 
     def release_delay_ms(self, now: float, uniform: Callable[[float, float], float]) -> int:
-        """Milliseconds after which a message that found no room shall be due again."""
+        """Return the delay (ms) of a message that is released because there was no slot for it."""
         if self._full_since is None:
             self._full_since = now
-        # A rate measured in the first moments may be far off, and who was sent away cannot be called back: plan no
-        # further ahead than the destination has been full for.
+        # An early measurement of the rate may be far off, and a released message cannot be called back.  Delays are
+        # therefore bounded by twice the time for which the destination has been full.
         horizon = min(max(MIN_RELEASE_SECONDS, 2 * (now - self._full_since)), MAX_RELEASE_SECONDS)
         self._next_slot = max(self._next_slot + 1 / self.rate(now), now)
         delay = self._next_slot - now

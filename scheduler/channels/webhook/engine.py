@@ -1,7 +1,7 @@
-"""The thread that carries out all transfers, as turns: take in, wait, carry out, report.
+"""The work of the transfer thread, in turns: take new deliveries, wait for sockets, finish transfers, report.
 
-One thread, because a transfer is almost only waiting: what limits it is the CPU, and a second thread would share that
-under the GIL.  Figures are in docs/benchmarks.md.
+One thread is enough, because transfers mostly wait.  The limit is CPU time, and the GIL keeps a second thread from
+using more of it.  Figures: docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from scheduler.message import Outcome
 from scheduler.telemetry.lateness import lateness_ms
 
 SWEEP_SECONDS = 0.1
-"""How often each queue is compared with what its destination may hold."""
+"""How often each queue is compared with the number of messages that its destination may hold."""
 MAX_DESTINATIONS = 10_000
-"""Destinations that are remembered while nothing is going on with them."""
+"""Destinations whose state is kept while they hold no message."""
 
 _UNREACHABLE = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDOUT, pycurl.E_PEER_FAILED_VERIFICATION})
-"""libcurl's codes where nobody, or somebody else, was at the address."""
+"""libcurl's codes when no server, or another one, was at the address."""
 
 Key = tuple[str, str, int]
 
@@ -55,7 +55,7 @@ def _key(url: Url) -> Key:
 
 
 class Engine:
-    """Everything that the transfer thread owns.  Only ``wake`` and reads of the counters may come from another one."""
+    """The state of the transfer thread.  Other threads may only call ``wake`` and read the counters."""
 
     def __init__(
         self,
@@ -78,11 +78,11 @@ class Engine:
         self._log = log
         self._reporter = reporter
         self._held: dict[int, Delivery] = {}
-        """Everything that was taken in and not reported, by identity: in flight, or waiting for its destination."""
+        """Deliveries that are not reported yet, by identity: in flight, or waiting for their destination."""
         self._incoming: deque[Delivery] = deque()
         self._destinations: dict[Key, Destination[Delivery]] = {}
         self._queued: dict[Key, Destination[Delivery]] = {}
-        """Those with something waiting."""
+        """Destinations with waiting deliveries."""
         self._idle: list[Transfer] = []
         self._running: dict[pycurl.Curl, Transfer] = {}
         self._outcomes: defaultdict[Report, list[Outcome]] = defaultdict(list)
@@ -96,9 +96,9 @@ class Engine:
         return len(self._running)
 
     def turn(self, deliveries: Iterable[Delivery], max_wait: float | None) -> None:
-        """Take in new deliveries, wait until something happens, carry it out and report what is finished.
+        """Take new deliveries, wait until something happens, and report the deliveries that are finished.
 
-        ``max_wait`` is in seconds; None waits for the next event however long it takes.
+        ``max_wait``: seconds; None: no limit.
         """
         self._incoming.extend(deliveries)
         while self._incoming:
@@ -117,7 +117,7 @@ class Engine:
         self._flush()
 
     def release_waiting(self) -> None:
-        """Give back what is not in flight."""
+        """Release every delivery that is not in flight."""
         for destination in self._queued.values():
             while destination.waiting:
                 self._release(destination.waiting.popleft(), None)
@@ -125,7 +125,7 @@ class Engine:
         self._flush()
 
     def close(self) -> None:
-        """Report everything, transfers in flight as cut short, and let go of all sockets."""
+        """Report all deliveries, those in flight as cut short, and close all sockets."""
         now = self._clock.monotonic()
         for transfer in self._running.values():
             took = (now - transfer.progress.started) * 1000
@@ -156,7 +156,7 @@ class Engine:
         self._pump(key)
 
     def _free(self) -> int:
-        """Room for so many claims, were the one that is being looked at not here."""
+        """Return how many claims fit if the one at hand is not counted."""
         return self._settings.max_in_flight - len(self._held) + 1
 
     def _destination(self, key: Key) -> Destination[Delivery]:
@@ -169,7 +169,7 @@ class Engine:
         return destination
 
     def _pump(self, key: Key) -> None:
-        """Begin what a destination may have in flight."""
+        """Begin waiting transfers of a destination, up to its limit."""
         destination = self._queued[key]
         while destination.waiting and destination.in_flight < destination.limit:
             addresses: tuple[str, ...] = ()
@@ -194,7 +194,7 @@ class Engine:
             request = self._builder.build(delivery.claim, delivery.prepared)
             transfer.begin(delivery.prepared, request, addresses, spent)
             self._poller.multi.add_handle(transfer.curl)
-        except Exception as error:  # noqa: BLE001 - a message that cannot be sent must not take the others along
+        except Exception as error:  # noqa: BLE001 - a message that cannot be sent must not end the thread
             self._log.error(f"message {delivery.claim.id} could not be sent: {error}", exception=error)
             transfer.close()
             self._settle(delivery, Outcome(delivery.claim, "retry", error=f"could not be sent: {type(error).__name__}"))
@@ -205,7 +205,7 @@ class Engine:
         destination.begun(transfer.started)
 
     def _new_transfer(self) -> Transfer:
-        return Transfer(self._settings, self._policy, self._poller.forget_dropped)
+        return Transfer(self._settings, self._policy, self._poller.unwatch_dropped)
 
     # ------------------------------------------------------------------------------------------------ way out
 
@@ -232,7 +232,7 @@ class Engine:
             self._pump(key)
 
     def _send_on(self, delivery: Delivery, onward: Delivery) -> None:
-        """Let an attempt go on with its next transfer, before everything that waits for that destination."""
+        """Continue an attempt with its next transfer, ahead of the deliveries that wait for that destination."""
         del self._held[id(delivery)]
         self._held[id(onward)] = onward
         key = _key(onward.prepared.url)
@@ -246,7 +246,7 @@ class Engine:
             return AnswerVerdict("retry", REFUSED if transfer.untouched else LOST)
         if code and not transfer.cut:
             if code in _UNREACHABLE:
-                self._resolver.doubt(transfer.destination.host)
+                self._resolver.refresh(transfer.destination.host)
             error = one_line(message) or NAMELESS.get(code, f"libcurl error {code}")
             return AnswerVerdict("retry", transfer.refusal or error)
         if not transfer.complete:
@@ -284,7 +284,7 @@ class Engine:
         self._outcomes[delivery.report].append(outcome._replace(destination=delivery.prepared.url.destination))
 
     def _flush(self) -> None:
-        """Report together what was settled together: the store takes a hundred outcomes in one round trip."""
+        """Report the outcomes of this turn together: the store settles a hundred of them in one round trip."""
         if not self._outcomes:
             return
         outcomes, self._outcomes = self._outcomes, defaultdict(list)
@@ -292,7 +292,7 @@ class Engine:
             self._reporter.put(report, group)
 
     def _sweep(self) -> None:
-        """Give back what waits for a destination that turned out to be slow, fail what waits for a silent resolver."""
+        """Release deliveries that wait for a slow destination; fail those whose host cannot be resolved in time."""
         self._swept_at = now = self._clock.monotonic()
         for key, destination in list(self._queued.items()):
             patience = self._settings.connect_timeout_seconds

@@ -1,4 +1,4 @@
-"""Whether an attempt sends once more: to a new connection, or to where a redirect points."""
+"""Decide whether an attempt sends its request again: on a new connection, or to the target of a redirect."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from scheduler.channels.webhook.response import FOLLOWED, Answer
 from scheduler.channels.webhook.transfer import Delivery, Transfer
 
 MAX_REFUSALS = 5
-"""How often a request that the endpoint refused to begin with is sent again before the attempt counts as failed."""
+"""How often an attempt sends a request again that the endpoint refused before it did anything with it."""
 MAX_REDIRECTS = 3
 
 
 def next_send(transfer: Transfer, answer: Answer, builder: RequestBuilder) -> Delivery | None:
-    """Return what the attempt of a transfer that is over sends next, or None when the attempt is over too.
+    """Return what the attempt sends after this transfer; None when the attempt is over.
 
-    Raises ValueError, which says why, for a redirect that should be followed and cannot be.
+    Raises ValueError with the reason when a redirect should be followed and cannot be.
     """
     delivery, progress = transfer.delivery, transfer.progress
     if transfer.untouched and progress.refusals < MAX_REFUSALS:

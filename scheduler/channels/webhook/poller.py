@@ -1,7 +1,7 @@
-"""libcurl's multi handle and the sockets it wants watched, in one wait.
+"""Wait for all sockets of libcurl's multi handle at once.
 
-``socket_action`` with epoll and not ``perform`` with ``select``: select ends at file descriptor 1023, and perform looks
-at every transfer each time something happens to one.
+It uses ``socket_action`` with epoll.  ``perform`` with ``select`` fails above file descriptor 1023, and looks at every
+transfer each time something happens to one.
 """
 
 from __future__ import annotations
@@ -42,29 +42,30 @@ class Poller:
         self.multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
 
     def wake(self) -> None:
-        """End the wait that is going on, or the next one.  From any thread."""
+        """End the current wait, or else the next one.  May be called from any thread."""
         if not self._wake_sent:
             self._wake_sent = True
-            # Closed: the engine has ended, and nobody waits.
+            # The socket is closed when the engine has ended, and then no thread waits.
             with contextlib.suppress(OSError):
                 self._waker.send(b"\0")
 
     def poll(self, max_wait: float | None) -> None:
-        """Wait at most ``max_wait`` seconds (None: for ever) and hand everything that is ready to libcurl."""
+        """Wait at most ``max_wait`` seconds (None: no limit), and let libcurl work on the sockets that are ready."""
         if self._timer_at is not None and self._timer_at <= self._clock.monotonic():
-            # Before the call, which may set the next one.
+            # Cleared before the call, which may set the next timer.
             self._timer_at = None
             self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-            # That may have finished transfers, and somebody is waiting to hear of them.
+            # Transfers may have ended, so do not wait.
             max_wait = 0
-        self.forget_dropped()
+        self.unwatch_dropped()
         if self._timer_at is not None:
             timer = max(0.0, self._timer_at - self._clock.monotonic())
             max_wait = timer if max_wait is None else min(max_wait, timer)
         for key, events in self._selector.select(max_wait):
             if key.fd == self._woken.fileno():
                 self._woken.recv(64)
-                # After the read: the other way round a byte sent in between would be swallowed with its flag still set.
+                # Cleared after the read.  In the other order, a byte that is sent in between would be read here while
+                # the flag stays set, and later wake-ups would be lost.
                 self._wake_sent = False
                 continue
             mask = (pycurl.CSELECT_IN if events & selectors.EVENT_READ else 0) | (
@@ -72,19 +73,19 @@ class Poller:
             )
             self.multi.socket_action(key.fd, mask)
 
-    def forget_dropped(self) -> None:
-        """Stop watching what libcurl let go of.
+    def unwatch_dropped(self) -> None:
+        """Stop watching the sockets that libcurl has dropped.
 
-        Not at once: a kept connection is let go of and taken up again for each message, and under load both happen
-        between two waits, which saves two system calls (6 % of its CPU time).  But before a socket is opened, which may
-        get the number of one that was closed: the kernel has forgotten that one, and the selector has not.
+        This is delayed: for each message, libcurl drops a kept connection and takes it up again.  Under load both
+        happen between two waits, which saves two system calls (6 % of the CPU time).  It must happen before a socket is
+        opened, because the new socket may get the number of one that was closed, which the selector still knows.
         """
         for fd in self._dropped:
             self._selector.unregister(fd)
         self._dropped.clear()
 
     def finished(self) -> Iterator[tuple[pycurl.Curl, int, str]]:
-        """The transfers that are over: handle, libcurl's code (0 for none) and its message."""
+        """Yield the transfers that are over: handle, libcurl's error code (0: none) and its message."""
         left = 1
         while left:
             left, succeeded, failed = self.multi.info_read()

@@ -1,4 +1,4 @@
-"""Outcomes on their way back, in a thread of their own: who takes them may wait for Redis, the transfers must not."""
+"""Report outcomes from a separate thread: settling may wait for Redis, and transfers must not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scheduler.message import Outcome
 
 
 class Reporter:
-    """Hands outcomes on in groups: what came in while the last group was being settled is the next one."""
+    """Reports outcomes in groups; outcomes that arrive while one group is settled form the next group."""
 
     def __init__(self, log: ServiceLog) -> None:
         self._log = log
@@ -25,11 +25,11 @@ class Reporter:
         self._thread.start()
 
     def put(self, report: Report, outcomes: Sequence[Outcome]) -> None:
-        """Report these soon.  From any thread; never waits."""
+        """Queue outcomes for the next group.  May be called from any thread; never waits."""
         self._queue.put((report, outcomes))
 
     def stop(self, timeout: float) -> None:
-        """Report what is left; waits at most ``timeout`` seconds."""
+        """Report the rest; wait at most ``timeout`` seconds."""
         self._queue.put(None)
         self._thread.join(timeout)
 
@@ -38,7 +38,7 @@ class Reporter:
             pass
 
     def _report_group(self) -> bool:
-        """Wait for outcomes and report all that are there; False at the end."""
+        """Wait for outcomes and report all that are queued; return False after ``stop``."""
         entries = [self._queue.get()]
         with contextlib.suppress(queue.Empty):
             while True:
@@ -50,6 +50,6 @@ class Reporter:
         for report, outcomes in groups.items():
             try:
                 report(outcomes)
-            except Exception as error:  # noqa: BLE001 - the locks of these expire; those of the next ones need not
+            except Exception as error:  # noqa: BLE001 - later groups must still be reported
                 self._log.error(f"{len(outcomes)} webhook outcomes could not be reported: {error}", exception=error)
         return None not in entries

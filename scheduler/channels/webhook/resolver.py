@@ -1,9 +1,8 @@
-"""Host names to addresses, in threads of our own.
+"""Resolve host names in threads of this service instead of libcurl's.
 
-libcurl has a resolver, but which one depends on how it was built, and the threaded one of the wheel serves a fixed
-number of look-ups at a time, one per transfer: 100 transfers to a name whose server is silent would keep every other
-name waiting.  Here each name is looked up once at a time, whoever asks for it, and a name that is known goes on being
-used while it is looked up again.
+The resolver of libcurl depends on how it was built.  The one in the wheel makes a look-up per transfer, a fixed number
+at a time: 100 transfers to a name whose name server is silent would delay all other names.  Here, a name is looked up
+once for all transfers that wait for it, and a known address is used while its name is looked up again.
 """
 
 from __future__ import annotations
@@ -20,39 +19,39 @@ from scheduler.clock import Clock
 
 FRESH_SECONDS = 60.0
 USABLE_SECONDS = 300.0
-"""An older answer is not used: the name may have moved."""
+"""Older addresses are not used, as the name may have moved."""
 FAILED_SECONDS = 2.0
-"""A name whose look-up failed is not looked up again sooner."""
+"""Time between look-ups of a name whose look-up failed."""
 MAX_NAMES = 10_000
 MAX_THREADS = 64
-"""Names that hang at once before another new name has to wait; a thread is only made when it is needed."""
+"""Look-ups at the same time; threads are started when they are needed."""
 
 Lookup = Callable[..., list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a name resolved to: addresses, or an error."""
+    """The result of looking up a name: addresses, or an error."""
 
     addresses: tuple[str, ...]
     error: str | None
     at: float
-    """Monotonic seconds: when this was found out."""
+    """Monotonic seconds: when the addresses were found."""
     checked_at: float
-    """Monotonic seconds of the last look-up: later than ``at`` when that one failed and the addresses were kept."""
+    """Monotonic seconds of the last look-up; later than ``at`` when it failed and the addresses were kept."""
 
     def usable(self, now: float) -> bool:
-        """Whether messages may go to its addresses while it is looked up again."""
+        """Return whether its addresses may be used while the name is looked up again."""
         return not self.error and now < self.at + USABLE_SECONDS
 
     def settled(self, now: float) -> bool:
-        """Whether it need not be looked up again yet."""
+        """Return whether no new look-up is needed yet."""
         failed = self.error or self.checked_at > self.at
         return now < self.checked_at + (FAILED_SECONDS if failed else FRESH_SECONDS)
 
 
 class Resolver:
-    """Looks names up without ever making the caller wait.  Used by one thread; ``wake`` is called from others."""
+    """Looks names up without blocking the caller.  For use by one thread; ``wake`` is called from others."""
 
     def __init__(self, clock: Clock, wake: Callable[[], None], lookup: Lookup = socket.getaddrinfo) -> None:
         self._clock = clock
@@ -65,22 +64,22 @@ class Resolver:
         self._answered: queue.SimpleQueue[tuple[str, Resolved]] = queue.SimpleQueue()
 
     def resolve(self, host: str) -> Resolved | None:
-        """What the name is known to be; None while that is being found out (``wake`` is called when it is)."""
+        """Return the result for a name; None while it is being looked up.  ``wake`` is called when it is known."""
         known, now = self._known.get(host), self._clock.monotonic()
         if known and known.settled(now):
             return known
         self._ask(host)
         return known if known and known.usable(now) else None
 
-    def doubt(self, host: str) -> None:
-        """Look the name up again now: no connection could be made to its addresses, so it may have moved."""
+    def refresh(self, host: str) -> None:
+        """Look the name up again, because its addresses cannot be reached and it may have moved."""
         known = self._known.get(host)
-        # An endpoint that is down would else cost a look-up for each message.
+        # At most every FAILED_SECONDS: an endpoint that is down must not cost a look-up for each message.
         if known and self._clock.monotonic() >= known.checked_at + FAILED_SECONDS:
             self._ask(host)
 
     def collect(self) -> list[str]:
-        """Take in what was found out since the last call; the names it concerns."""
+        """Take over the results since the last call; return their names."""
         hosts = []
         with contextlib.suppress(queue.Empty):
             while True:
@@ -95,12 +94,12 @@ class Resolver:
     def _learn(self, host: str, resolved: Resolved) -> None:
         before = self._known.pop(host, None)
         if resolved.error and before and before.usable(resolved.at):
-            # A name server that is away for a moment would else fail all messages for a name that was known.
+            # Keep the known addresses: a name server that is away for a moment must not fail all messages for the name.
             resolved = replace(before, checked_at=resolved.at)
         self._known[host] = resolved
 
     def stop(self) -> None:
-        """Let the threads end.  One that hangs in a look-up is a daemon and holds nobody up."""
+        """End the threads, without waiting: one that hangs in a look-up is a daemon thread."""
         for _ in self._threads:
             self._asked.put(None)
 

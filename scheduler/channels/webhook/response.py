@@ -1,4 +1,4 @@
-"""What an endpoint's answer, or the lack of one, means for the message."""
+"""Decide the outcome of an attempt from the endpoint's answer, or the lack of one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from scheduler.masking import escape, mask
 from scheduler.message import OutcomeKind
 
 KEPT_BYTES = 1024
-"""So much of a response is kept as evidence."""
+"""Bytes of a response that are kept as evidence."""
 
 
 FOLLOWED = (307, 308)
-"""The redirects that keep method and body, and are followed for tasks of ``/schedule``."""
+"""Redirects that keep method and body; they are followed for tasks of ``/schedule``."""
 
 _REDIRECTS = (301, 302, 303, *FOLLOWED)
 _PASSING = (408, 425, 429)
-"""4xx that say "later": too slow, too early, too many.  Balancers send 408 on a connection that was idle."""
+"""4xx that ask to try later.  Load balancers send 408 on a connection that was idle."""
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
-"""HTTP knows whole seconds only; some rate limits are told with a fraction."""
+"""HTTP allows whole seconds only, but some rate limiters send a fraction."""
 
 _TOO_LARGE = 100
 """CURLE_TOO_LARGE, which pycurl has no name for."""
@@ -37,7 +37,7 @@ NAMELESS = {
     pycurl.E_RECV_ERROR: "the connection was lost before the answer was complete",
     _TOO_LARGE: "the headers of the answer are too long",
 }
-"""Codes that libcurl ends a transfer with and says nothing about."""
+"""Texts for error codes that libcurl has no message for."""
 REFUSED = "the endpoint refused the request on each of several new connections (HTTP/2)"
 
 
@@ -48,22 +48,22 @@ class AnswerVerdict(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The part of a response that matters."""
+    """The parts of a response that decide the outcome."""
 
     status: int
     retry_after: str | None = None
     no_retry: bool = False
-    """It carried ``Scheduler-No-Retry: true``."""
+    """Whether it had ``Scheduler-No-Retry: true``."""
     location: str | None = None
-    """Where a redirect points to."""
+    """The target of a redirect."""
 
 
 def judge(
     answer: Answer, *, client_errors_final: bool, retry_after_cap: float, now_ms: float, follows: bool
 ) -> AnswerVerdict:
-    """The rules of docs/webhooks.md for a response that arrived.  ``retry_after_cap`` is in seconds.
+    """Judge a response by the rules of docs/webhooks.md.  ``retry_after_cap``: seconds.
 
-    ``follows``: 307 and 308 are followed for this message, so that they do not come here.
+    ``follows``: 307 and 308 are followed for this message (and are not judged here).
     """
     status = answer.status
     if 200 <= status < 300:
@@ -83,18 +83,18 @@ def judge(
 
 
 def readable(body: bytes) -> str:
-    """The start of a response as text that is safe to show, whatever the bytes; only its line ends stay as they are."""
+    """Return the start of a response as text that is safe to show; its line ends are kept."""
     text = body[:KEPT_BYTES].decode(errors="replace")
     return "\n".join(escape(line) for line in text.split("\n"))[:KEPT_BYTES]
 
 
 def one_line(text: str) -> str:
-    """An error text of libcurl or the system, fit for a log line."""
+    """Make an error text of libcurl or the system safe for a log line."""
     return mask(escape(text))[:300]
 
 
 def _retry_after(value: str | None, now_ms: float) -> float | None:
-    """Seconds, or None when there is nothing to follow: absent, unreadable, zero or past."""
+    """Return the seconds to wait; None when the header is absent, unreadable, zero or in the past."""
     if value is None:
         return None
     if _SECONDS.fullmatch(value):
@@ -102,7 +102,7 @@ def _retry_after(value: str | None, now_ms: float) -> float | None:
     else:
         try:
             moment = parsedate_to_datetime(value)
-            # The form of asctime names no zone, and HTTP's dates are all UTC (RFC 9110, 5.6.7).
+            # The asctime form has no zone; all dates of HTTP are UTC (RFC 9110, 5.6.7).
             seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now_ms / 1000
         except (ValueError, OverflowError):
             return None
@@ -110,7 +110,7 @@ def _retry_after(value: str | None, now_ms: float) -> float | None:
 
 
 def _origin_of(location: str | None) -> str:
-    """Scheme and host only: the rest of a redirect may carry a token."""
+    """Return only scheme and host: the rest of a redirect's target may hold a token."""
     try:
         parts = urlsplit(location or "")
         host = parts.hostname

@@ -1,4 +1,4 @@
-"""Signatures by Standard Webhooks 1.0: what proves to an endpoint that a request is ours and was not changed."""
+"""Sign requests by Standard Webhooks 1.0, so that endpoints can verify where they come from."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MIN_BYTES, _MAX_BYTES = 24, 64
 
 
 class Signer:
-    """Signs requests with every secret in force: two of them while a secret is being rotated."""
+    """Signs requests with every configured secret; there are two while a secret is rotated."""
 
     @classmethod
     def from_settings(cls, settings: WebhookSettings) -> Signer:
-        """Raises ConfigError for a secret that is none."""
+        """Raises ConfigError for an invalid secret."""
         try:
             return cls(filter(None, settings.secrets.split(",")))
         except ValueError as error:
@@ -30,9 +30,9 @@ class Signer:
         self._keys = [_decode(secret, number) for number, secret in enumerate(secrets, 1)]
 
     def sign(self, message_id: str, timestamp: int, body: bytes) -> str | None:
-        """The value of ``webhook-signature``: one ``v1,<base64>`` per secret, space separated; None without a secret.
+        """Return the value of ``webhook-signature``: a ``v1,<base64>`` per secret, space separated; None without one.
 
-        ``timestamp`` is in seconds since the epoch; ``body`` must be what is sent, byte by byte.
+        ``timestamp``: seconds since the epoch.  ``body``: exactly the bytes that are sent.
         """
         if not self._keys:
             return None

@@ -1,8 +1,8 @@
-"""Which addresses a webhook may reach, so that nobody uses this service to call into the network it runs in.
+"""Decide which addresses a webhook may reach, so that senders cannot call into the network of this service.
 
-The rule is applied twice: to what a URL says, when a message is submitted (``check_url``: a clear error while somebody
-reads it), and to the very address of each connection just before it is opened (transfer.py), which is the one that
-counts: a name may resolve to something else by then.
+The rules are applied twice.  ``check_url`` checks the URL when a message is submitted, so that the sender gets a clear
+error.  transfer.py checks the address of each connection just before it is opened, because a name may resolve to
+another address by then.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class _Rule(NamedTuple):
     network: Network
     reason: str
     private: bool
-    """``Webhook.AllowPrivateNetworks`` opens it; the others open only when they are listed one by one."""
+    """Whether ``Webhook.AllowPrivateNetworks`` allows it; the others must be listed one by one."""
 
 
 def _rules(*rows: tuple[str, str, bool]) -> tuple[_Rule, ...]:
     return tuple(_Rule(ipaddress.ip_network(text), reason, private) for text, reason, private in rows)
 
 
-# The registries of special-purpose addresses (RFC 6890), written out: what ipaddress.is_global says differs between the
-# versions of Python that we support.
+# The registries of special-purpose addresses (RFC 6890).  ipaddress.is_global is not used: its result differs between
+# the supported versions of Python.
 _RULES_4 = _rules(
     ("10.0.0.0/8", "a private address", True),
     ("172.16.0.0/12", "a private address", True),
@@ -75,10 +75,10 @@ _PRIVATE_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """Which addresses webhooks may be sent to.  One per process, the same for every connection that is kept."""
+    """The addresses that webhooks may be sent to; one policy per process."""
 
     allow_private: bool = False
-    """Private, loopback and shared addresses too.  Metadata, link-local and reserved ones stay refused."""
+    """Also allow private, loopback and shared addresses.  Metadata, link-local and reserved ones stay refused."""
     networks: tuple[Network, ...] = ()
     """Always allowed."""
     hosts: frozenset[str] = frozenset()
@@ -86,7 +86,7 @@ class AddressPolicy:
 
     @classmethod
     def from_settings(cls, settings: WebhookSettings) -> AddressPolicy:
-        """Raises ConfigError for an entry of ``Webhook.AllowedNetworks`` that means nothing."""
+        """Raises ConfigError for an invalid entry of ``Webhook.AllowedNetworks``."""
         try:
             return cls.of(
                 allow_private=settings.allow_private_networks,
@@ -111,7 +111,7 @@ class AddressPolicy:
         return cls(allow_private, tuple(networks), frozenset(hosts))
 
     def refusal(self, host: str, address: str) -> str | None:
-        """Why a connection to this address is not allowed, or None.  ``host`` is what the URL said."""
+        """Return why a connection to this address is not allowed; None: it is.  ``host``: the host of the URL."""
         if host in self.hosts:
             return None
         raw = ipaddress.ip_address(address.partition("%")[0])
@@ -124,7 +124,7 @@ class AddressPolicy:
         return f"{address} is {rule.reason}"
 
     def refusal_of_name(self, host: str) -> str | None:
-        """Why a host name is not allowed, where that is known without resolving it."""
+        """Return why a host name is not allowed, as far as that is known without resolving it."""
         if self.allow_private or host in self.hosts:
             return None
         if any(host == name or host.endswith("." + name) for name in _PRIVATE_NAMES):
@@ -133,9 +133,9 @@ class AddressPolicy:
 
 
 def check_url(url: str, policy: AddressPolicy, field: str = "webhook.url") -> None:
-    """Refuse at submission what can be known then: a URL we cannot use, or an address or name that is not allowed.
+    """Check a URL at submission.  Raises InvalidInput that names the field.
 
-    Raises InvalidInput that names the field.  A name that resolves to a forbidden address is found at delivery.
+    A name that resolves to a forbidden address is only found at delivery.
     """
     try:
         parsed = parse_url(url)
@@ -147,11 +147,11 @@ def check_url(url: str, policy: AddressPolicy, field: str = "webhook.url") -> No
 
 
 WAY_OUT = "(see Webhook.AllowPrivateNetworks and Webhook.AllowedNetworks)"
-"""What every refusal points to."""
+"""The end of every refusal: the settings that allow more."""
 
 
 def refusal_of_url(url: Url, policy: AddressPolicy) -> str | None:
-    """Why the URL itself is not allowed, or None."""
+    """Return why the URL itself is not allowed; None: it is."""
     return policy.refusal(url.host, url.host) if url.is_address else policy.refusal_of_name(url.host)
 
 
@@ -165,7 +165,7 @@ def _host_name(entry: str) -> str:
 
 
 def _embedded(address: Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 one reaches in the end, for the forms that are in use."""
+    """Return the IPv4 address that an IPv6 address stands for (mapped, NAT64 or compatible); else None."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address.ipv4_mapped:
@@ -176,7 +176,7 @@ def _embedded(address: Address) -> ipaddress.IPv4Address | None:
 
 
 def _rule_for(address: Address) -> _Rule | None:
-    """The rule that forbids the address; None for a public one."""
+    """Return the rule that forbids the address; None for a public one."""
     if isinstance(address, ipaddress.IPv4Address):
         return next((rule for rule in _RULES_4 if address in rule.network), None)
     found = next((rule for rule in _METADATA_6 + _RULES_6 if address in rule.network), None)

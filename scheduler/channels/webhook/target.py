@@ -19,10 +19,10 @@ _VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
 _RESERVED_PREFIXES = ("webhook-", "scheduler-")
 _RESERVED = frozenset(
     {
-        # Of one connection and not of a request (RFC 9110, 7.6.1), or computed by libcurl: a second one would smuggle.
+        # Headers of the connection (RFC 9110, 7.6.1) or computed by libcurl: a second one allows request smuggling.
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
         *("transfer-encoding", "upgrade", "content-length", "expect", "host", "http2-settings"),
-        # Says who calls.
+        # Identifies this service.
         "user-agent",
     }
 )
@@ -64,21 +64,21 @@ class WebhookTarget(BaseModel):
         return headers
 
     def encode(self) -> str:
-        """The stored form: JSON without what is default."""
+        """Return the stored form: JSON without default values."""
         return self.model_dump_json(exclude_defaults=True)
 
     @classmethod
     def decode(cls, text: str) -> Self:
         """Read the stored form.  Raises ValueError, which does not repeat any value, for anything else."""
         try:
-            # What others keep beside it (the seconds of a /schedule task) is theirs.
+            # Ignore fields that other parts store beside it (the ttl of a /schedule task).
             return cls.model_validate_json(text, extra="ignore")
         except ValidationError as error:
             found = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
             raise ValueError("; ".join(found)) from None
 
     def masked(self) -> dict[str, Any]:
-        """For answers and logs: credentials and the values of secret headers are replaced by ``***``."""
+        """Return it for answers and logs, with credentials and the values of secret headers replaced by ``***``."""
         shown = self.model_dump(exclude_none=True)
         shown["url"] = mask_url(self.url)
         secret = self.secret_headers()
@@ -86,15 +86,15 @@ class WebhookTarget(BaseModel):
         return shown
 
     def secret_headers(self) -> dict[str, str]:
-        """The headers whose values nobody is shown."""
+        """Return the headers whose values are never shown."""
         return {name: value for name, value in self.headers.items() if SECRET_NAME.search(name)}
 
 
 class StoredTarget(WebhookTarget):
-    """What is stored as a message's ``target``: the webhook, and what others keep beside it."""
+    """The stored ``target`` of a message: the webhook, and the fields of a ``/schedule`` task."""
 
     ttl: float | None = None
-    """Seconds; only a task of ``/schedule`` has them.  For tasks 307 and 308 are followed, as they always were."""
+    """Seconds; only set for a task of ``/schedule``, for which redirects 307 and 308 are followed."""
 
 
 def ttl_of(target: str | None) -> float | None:
@@ -110,7 +110,7 @@ def with_ttl(target: str, ttl: float) -> str:
 
 def _check_header(name: str, value: str) -> None:
     if not _NAME.fullmatch(name):
-        # Only its beginning is repeated: who writes a whole line "Authorization: ..." there has written a secret.
+        # The error repeats only the beginning: the sender may have put a whole line "Authorization: ..." into the name.
         start = _NAME.match(name)
         begins = f"; one begins with {start[0][:64]!r}" if start else ""
         raise ValueError(f"a header's name must be 1 to 128 letters, digits and !#$%&'*+.^_`|~-{begins}")

@@ -1,7 +1,7 @@
-"""Where a webhook goes: its URL taken apart by strict rules and put together again in one canonical form.
+"""Parse a webhook's URL by strict rules, and write it in one canonical form.
 
-libcurl is only ever given the canonical form.  Two parsers that disagree about a hostile URL are how address checks are
-evaded (https://curl.se/docs/url-syntax.html); here whatever the second one could read differently is refused.
+libcurl only gets the canonical form.  A hostile URL that two parsers read differently could evade the address checks
+(https://curl.se/docs/url-syntax.html), so a URL that libcurl could read differently is refused.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from scheduler.masking import MASK
 MAX_URL_LENGTH = 2048
 
 SECRET_NAME = re.compile(r"auth|token|secret|key|cookie|password|signature|credential|^sig$", re.IGNORECASE)
-"""Names of headers and query parameters whose values nobody is shown."""
+"""Names of headers and query parameters whose values are never shown."""
 
 _PARAMETER = re.compile(r"(?<=[?&])([^=&#]*)=([^&#]+)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\\s]")
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
-# What urlsplit leaves of a path and query that is legal in a URL; everything else is percent-encoded.
+# Characters of a path and query that stay; all others are percent-encoded.
 _KEPT = "/?:@!$&'()*+,;=%~-._[]|"
 
 
@@ -34,7 +34,7 @@ class Url(NamedTuple):
     """A webhook's URL in parts that are safe to use."""
 
     text: str
-    """Canonical: ASCII, without user, password and fragment; an address of any notation in its usual one."""
+    """Canonical: ASCII, without user, password and fragment; addresses in their usual notation."""
     scheme: str
     host: str
     """Lower case, without a trailing dot; an IPv6 address without brackets."""
@@ -42,18 +42,18 @@ class Url(NamedTuple):
     user: str | None
     """``user:password`` as they are sent (unquoted), or None."""
     is_address: bool
-    """The host is an IP address: there is nothing to resolve."""
+    """The host is an IP address, which need not be resolved."""
 
     @property
     def destination(self) -> str:
-        """``host:port``, as logs and figures name it."""
+        """Return ``host:port``, for logs and figures."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-# A request that brings a URL takes it apart three times, 70 µs of 580, and each attempt does again.
+# Cached: a request with a URL parses it three times (70 of 580 µs), and each attempt parses it again.
 @lru_cache(maxsize=256)
 def parse_url(text: str) -> Url:
-    """Take a URL apart.
+    """Parse a URL.
 
     Raises ValueError with a sentence that says what is wrong and what is accepted; it never repeats the password.
     """
@@ -81,7 +81,7 @@ def parse_url(text: str) -> Url:
 
 
 def mask_url(text: str) -> str:
-    """The same URL with its user and password, and the values of secret parameters, replaced by ``***``.
+    """Return the URL with its user and password, and the values of secret parameters, replaced by ``***``.
 
     For logs and answers.
     """
@@ -98,12 +98,12 @@ def _masked_parameter(found: re.Match[str]) -> str:
 
 
 def is_masked(text: str) -> bool:
-    """Whether a URL that can be used is one that ``mask_url`` made: its secrets are lost."""
+    """Return whether ``mask_url`` made this URL, so that its secrets are lost."""
     return f"://{MASK}@" in text or MASK in secrets_of(parse_url(text))
 
 
 def secrets_of(url: Url) -> list[str]:
-    """What ``mask_url`` hides of this one: the password and the values of secret parameters, raw and decoded."""
+    """Return the texts that ``mask_url`` hides: the password and secret parameters' values, raw and decoded."""
     query = url.text.partition("?")[2]
     values = [value for name, value in _PARAMETER.findall(f"?{query}") if SECRET_NAME.search(unquote(name))]
     password = [url.user.partition(":")[2]] if url.user else []
@@ -111,7 +111,7 @@ def secrets_of(url: Url) -> list[str]:
 
 
 def literal_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that a host means to the C library in any of its notations, or None for a name.
+    """Return the IP address that the C library reads a host as, in any notation; None for a name.
 
     ``2130706433``, ``0x7f.1``, ``0177.0.0.1`` and ``127.1`` are all 127.0.0.1.
     """
@@ -127,7 +127,7 @@ def literal_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address 
 
 
 def _canonical_host(host: str) -> tuple[str, bool]:
-    """The host in lower-case ASCII, and whether it is an address."""
+    """Return the host in lower-case ASCII, and whether it is an address."""
     if "%" in host:
         raise ValueError("the host must not be percent-encoded or carry a zone")
     if not host.isascii():
@@ -136,14 +136,14 @@ def _canonical_host(host: str) -> tuple[str, bool]:
     address = literal_address(host)
     if address is not None:
         return str(address), True
-    # A last label of digits (or 0x...) is an address to some parsers and a name to others: nobody's host name.
+    # Some parsers read a last label of digits (or 0x...) as an address and others as a name, so it is refused.
     if not _HOST_NAME.fullmatch(host) or re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rpartition(".")[2]):
         raise ValueError("the host must be a domain name or an IP address")
     return host, False
 
 
 def _international(host: str) -> str:
-    """The ASCII form of a name by IDNA 2008, as browsers and registries read it: ``straße`` is not ``strasse``."""
+    """Return the ASCII form of a name by IDNA 2008, as browsers read it: ``straße`` is not ``strasse``."""
     try:
         # The mapping of UTS 46 first: it also turns full-width and other digits and dots into ASCII ones, so that they
         # cannot hide an address.  Names under it may hold underscores, which DNS allows: no STD 3 rules.
