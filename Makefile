@@ -24,8 +24,9 @@ FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
 
-# Two lanes beside each other. Tests of running servers and of time go one after the other, and mostly wait. What only
-# computes takes what they leave of the processor; its output is shown when it is complete.
+# Two lanes beside each other. Tests of running servers and of time mostly wait: two of their files run at once, and not
+# more, lest they wait for the processor. What only computes takes what they leave of it; its output is shown when it is
+# complete.
 TIMED := tests/e2e tests/integration tests/chaos tests/stress
 COMPUTED := .pytest_cache/test-computed.txt
 
@@ -41,7 +42,7 @@ test: $(VENV)/test.stamp
 	exit $$((timed || computed))
 
 test-timed: $(VENV)/test.stamp
-	$(PYTHON) -m pytest $(TIMED)
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(TIMED)
 
 # The dashboard first: one of the other tests builds it again, with what npm has installed.
 test-computed: test-dashboard test-source

@@ -388,6 +388,7 @@ def test_redis_killed_and_started_again_heals_without_a_restart_and_loses_nothin
         log.wait_for(3_000)
         wait_for("progress", lambda: runtime.dispatcher.progress_age() < 0.5)
         wait_for("settled", lambda: runtime.store.counts().processing == 0)
+        wait_for("said", lambda: any("answers again" in error for error in log.errors))
         counts = runtime.store.counts()
     assert set(log.acks) == set(ids)
     assert (counts.finished, counts.dead, sum(counts.scheduled.values())) == (3_000, 0, 0)
