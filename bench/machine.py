@@ -28,7 +28,8 @@ def describe() -> str:
 
 
 def _cpu() -> str:
-    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    linux = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*: (.+)$", linux.read_text() if linux.exists() else "", re.MULTILINE)
     return found[1] if found else platform.machine()
 
 
