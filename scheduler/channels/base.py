@@ -131,6 +131,9 @@ class ChannelKind:
         """The stored form for a message whose options are replaced by ``target``, which ``address`` made."""
         return target
 
+    def check_payload(self, payload: str, field: str) -> None:
+        """Raises ``InvalidInput`` that names ``field`` when this channel cannot deliver this JSON text."""
+
     def shown(self, message: Message) -> dict[str, Any]:  # noqa: ARG002
         """The values of ``answer_fields``, secrets masked; ``orjson.dumps`` writes them."""
         return {}

@@ -249,6 +249,19 @@ class TestBodies:
         text = b'{"message": "%s", "job": {"type": "held"}}' % number
         assert raw(api, "POST", "/v1/messages", text).status_code == 201
 
+    def test_a_change_gives_a_handler_none_either(self, api: Api) -> None:
+        long = b'{"message": [%s]}' % (b"9" * 5000)
+        job = api.post("/v1/messages", {"message": 1, "delay": 60, "job": {"type": "held"}}).json["id"]
+        echo = api.post("/v1/messages", {"message": 1, "delay": 60}).json["id"]
+        refused = raw(api, "PATCH", f"/v1/messages/{job}", long)
+        assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "message")
+        assert "a handler in Python cannot take" in words_of(refused)
+        assert api.store.get(job).payload == "1"
+        text = b'{"message": "%s"}' % (b"9" * 5000)
+        assert raw(api, "PATCH", f"/v1/messages/{job}", text).status_code == 200
+        assert raw(api, "PATCH", f"/v1/messages/{echo}", long).status_code == 200, "no handler reads it"
+        assert raw(api, "PATCH", "/v1/messages/none", long).status_code == 404
+
     def test_last_of_doubled_fields_wins(self, api: Api) -> None:
         answer = raw(api, "POST", "/v1/messages", b'{"message": 1, "message": 2}')
         assert answer.json["message"] == 2

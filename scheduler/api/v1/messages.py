@@ -19,6 +19,8 @@ from scheduler.api.http.validate import check_channel, validate, validate_query
 from scheduler.api.v1.answers import BatchOut, MessageDetail, MessageOut, PageOut
 from scheduler.api.v1.convert import NOW, changes, kind_changed, message_answer, new_message, new_messages
 from scheduler.api.v1.models import BatchIn, ListQuery, MessageIn, MessagePatch
+from scheduler.channels.base import ChannelKind
+from scheduler.channels.registry import CHANNELS
 from scheduler.errors import FieldError, InvalidInput, NotFound
 from scheduler.message import ID_PATTERN, Message, Status
 from scheduler.store import Changes
@@ -144,12 +146,21 @@ def change(id: str) -> Response:
     here = services()
     data = validate(MessagePatch, read_json(request))
     wanted = changes(data, here.now_ms(), here.settings)
-    if (kind := kind_changed(data)) is not None and wanted.target is not None:
-        stored = here.store.get(checked_id(id))
-        if stored.channel != kind.name:
-            raise InvalidInput.of(kind.name, "can only be changed of a message that has one")
-        wanted = replace(wanted, target=kind.replace(stored, wanted.target))
+    kind = kind_changed(data)
+    if kind is not None or wanted.payload is not None:
+        wanted = _fitting(here.store.get(checked_id(id)), kind, wanted)
     return _without_attempts(here.store.update(checked_id(id), wanted))
+
+
+def _fitting(stored: Message, kind: ChannelKind | None, wanted: Changes) -> Changes:
+    """What to change of this message.  Raises ``InvalidInput`` for what its channel does not take."""
+    if wanted.payload is not None and stored.channel in CHANNELS:
+        CHANNELS[stored.channel].check_payload(wanted.payload, "message")
+    if kind is None or wanted.target is None:
+        return wanted
+    if stored.channel != kind.name:
+        raise InvalidInput.of(kind.name, "can only be changed of a message that has one")
+    return replace(wanted, target=kind.replace(stored, wanted.target))
 
 
 @blueprint.delete("/<id>")

@@ -64,8 +64,12 @@ class JobKind(ChannelKind):
     def address(self, options: JobTarget, payload: str, settings: Settings) -> Address:  # noqa: ARG002
         """See ``ChannelKind``."""
         found = address_of(options.type, "job.type")
-        check_payload(payload, "message")
+        self.check_payload(payload, "message")
         return found
+
+    def check_payload(self, payload: str, field: str) -> None:
+        """See ``ChannelKind``."""
+        check_payload(payload, field)
 
     def shown(self, message: Message) -> dict[str, Any]:
         """See ``ChannelKind``."""
