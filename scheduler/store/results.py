@@ -59,7 +59,7 @@ class LaneCounts:
     due: int = 0
     """Those of ``scheduled`` that are due."""
     oldest_due_at: int | None = None
-    """ms: the earliest due_at; None when none is due"""
+    """ms: since when the first of those due could have been attempted: its due_at, not before it was accepted."""
 
 
 @dataclass(slots=True)
@@ -79,11 +79,11 @@ class Counts:
     """Delivered and cancelled, within retention."""
     finished_bytes: int = 0
     oldest_due_at: int | None = None
-    """ms: the earliest due_at; None when none is due"""
+    """ms: since when the first of those due could have been attempted: its due_at, not before it was accepted."""
     held_back: int = 0
     """Messages that back-pressure put off, scheduled or in flight."""
     oldest_held_at: int | None = None
-    """ms: the earliest due_at that one of ``held_back`` had before it was put off; None when there is none"""
+    """ms: since when the first of ``held_back`` could have been attempted; None when there is none."""
     next_due_at: int | None = None
     """ms: the earliest due_at that has not come yet; None when there is none"""
     paused: bool = False

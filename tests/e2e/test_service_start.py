@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.redis_server import RedisServer
 from tests.support.service import Service
+from tests.support.waiting import free_port
 
 
 @pytest.fixture
@@ -68,6 +70,46 @@ def test_a_redis_that_is_away_is_named_without_its_password(short_tmp: Path) -> 
     assert "Redis does not answer" in said
     assert "REDIS_URL" in said
     assert "geheim" not in said
+
+
+def test_a_database_that_does_not_exist_is_a_sentence(short_tmp: Path, redis_server: RedisServer) -> None:
+    (line,) = refused(Service(short_tmp, redis_url=f"{redis_server.url}?db=99"), 1).splitlines()
+    assert "DB index is out of range" in line
+    assert "REDIS_URL" in line
+
+
+def test_a_user_without_rights_is_a_sentence(short_tmp: Path, redis_server: RedisServer) -> None:
+    with redis_server.client() as client:
+        client.acl_setuser("nothing", enabled=True, passwords=["+geheim"])
+        try:
+            url = redis_server.url.replace("unix://", "unix://nothing:geheim@")
+            (line,) = refused(Service(short_tmp, redis_url=url), 1).splitlines()
+        finally:
+            client.acl_deluser("nothing")
+    assert "lacks a right" in line
+    assert "geheim" not in line
+
+
+def test_a_redis_in_protected_mode_is_a_sentence(short_tmp: Path) -> None:
+    """A default install that is asked from another machine: this one by its own address from outside."""
+    address = next((a for a in own_addresses() if a != "127.0.0.1"), None)
+    if address is None:
+        pytest.skip("this machine has no address but the loopback one")
+    port = free_port()
+    options = ("--bind", "0.0.0.0", "--protected-mode", "yes", "--port", str(port))  # noqa: S104 - it lets nobody in
+    with RedisServer(short_tmp, *options):
+        (line,) = refused(Service(short_tmp, redis_url=f"redis://{address}:{port}"), 1).splitlines()
+    assert "protected mode" in line
+    assert "REDIS_URL" in line
+
+
+def own_addresses() -> list[str]:
+    return [
+        entry.address
+        for entries in psutil.net_if_addrs().values()
+        for entry in entries
+        if entry.family == socket.AF_INET
+    ]
 
 
 def test_a_redis_that_is_too_old_is_refused(short_tmp: Path, old_redis: str) -> None:

@@ -16,7 +16,7 @@ OLDEST_HELD = slice(7, 9)
 @pytest.fixture
 def put_off(lua: Lua) -> Lua:
     """A message that back-pressure put off twice: due at NOW + 500, and claimable since ASKED."""
-    lua.schedule("a", due_at=ASKED)
+    lua.schedule("a", due_at=ASKED, now=ASKED)
     for n, delay_ms in enumerate((200, 300)):
         lua.claim(token=f"t{n}", now=NOW + 200 * n)
         lua.settle("a", "release", token=f"t{n}", now=NOW + 200 * n, delay_ms=delay_ms)

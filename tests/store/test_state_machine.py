@@ -374,13 +374,22 @@ class StoreMachine(RuleBasedStateMachine):
         assert counts.finished_bytes == sum(int(self.hashes[e.id]["z"]) for e in finished)
         assert not counts.paused
         moments = [e.score for e in model.of_status("scheduled")]
-        assert counts.oldest_due_at == min((m for m in moments if m <= self.ticks.now), default=None)
-        put_off = [e.since for e in self.model.entries.values() if e.held_back]
+        assert counts.oldest_due_at == self.oldest_due_at()
+        put_off = [max(e.since, int(self.hashes[e.id]["c"])) for e in self.model.entries.values() if e.held_back]
         assert (counts.held_back, counts.oldest_held_at) == (len(put_off), min(put_off, default=None))
         assert counts.next_due_at == min((m for m in moments if m > self.ticks.now), default=None)
 
         dead_bytes = sum(int(self.client.hget(keys["meta"], "dead_bytes") or 0) for keys in self.store.partitions)
         assert dead_bytes == sum(int(self.hashes[e.id]["z"]) for e in model.of_status("dead"))
+
+    def oldest_due_at(self) -> int | None:
+        """Of the head of each due set, as the script looks at no other: its moment, not before it was given."""
+        heads: dict[tuple[int, str, Priority], tuple[int, str]] = {}
+        for entry in self.model.due():
+            place = (self.store.partition_of(entry.id), entry.channel, entry.priority)
+            heads[place] = min(heads.get(place, (entry.score, entry.id)), (entry.score, entry.id))
+        given = ((score, self.hashes[id]) for score, id in heads.values())
+        return min((max(score, int(m["c"] if "a" in m else m.get("u", m["c"]))) for score, m in given), default=None)
 
     def read(self) -> tuple[list[dict[str, dict[str, int]]], dict[str, dict[str, str]]]:
         """Every set of every partition and every hash; fails for a key that nobody knows."""

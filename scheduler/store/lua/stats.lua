@@ -13,6 +13,14 @@ RETURNS  {now_ms, processing, dead, done, done_bytes, paused, retrying, held_bac
 CODES    none
 COST     O(lanes log N)
 ]]
+-- A message may be accepted for a moment that is long past, or be changed to one: it could not have been attempted
+-- before, and must not look late at once.  c, u, a: when it was accepted and last changed, and its attempts, a field
+-- that only a message has that was claimed since.
+local function waits_since(moment, c, u, a)
+  local given = not a and u or c
+  return given and tonumber(given) > tonumber(moment) and given or moment
+end
+
 local function row_of(lane)
   local counts, due_counts, total = {}, {}, 0
   local oldest, coming
@@ -26,9 +34,12 @@ local function row_of(lane)
       if around[2] and (not coming or tonumber(around[2]) < tonumber(coming)) then
         coming = around[2]
       end
-      local head = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-      if ready > 0 and (not oldest or tonumber(head[2]) < tonumber(oldest)) then
-        oldest = head[2]
+      if ready > 0 then
+        local head = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
+        local since = waits_since(head[2], unpack(redis.call('HMGET', msg .. head[1], 'c', 'u', 'a')))
+        if not oldest or tonumber(since) < tonumber(oldest) then
+          oldest = since
+        end
       end
     end
     counts[#counts + 1], due_counts[#due_counts + 1] = n, ready
@@ -41,20 +52,21 @@ end
 
 -- The set may still hold messages that a server of an older version settled, or that were deleted by hand.  They are
 -- removed here; otherwise they would look late for ever.
-local first_held
+local oldest_held
 repeat
-  first_held = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')
-  local m = first_held[1] and redis.call('HMGET', msg .. first_held[1], 'b', 'f')
+  local first = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')
+  local m = first[1] and redis.call('HMGET', msg .. first[1], 'b', 'f', 'c')
   local gone = m and (not m[1] or m[2])
   if gone then
-    redis.call('ZREM', held, first_held[1])
+    redis.call('ZREM', held, first[1])
   end
+  oldest_held = m and waits_since(first[2], m[3], false, true)
 until not gone
 
 local reply = {
   now_ms, redis.call('ZCARD', locks), redis.call('ZCARD', dead), redis.call('ZCARD', done),
   tonumber(redis.call('HGET', meta, 'done_bytes')) or 0, redis.call('HGET', meta, 'paused') and 1 or 0,
-  math.max(0, tonumber(redis.call('HGET', meta, 'retrying')) or 0), redis.call('ZCARD', held), first_held[2] or '',
+  math.max(0, tonumber(redis.call('HGET', meta, 'retrying')) or 0), redis.call('ZCARD', held), oldest_held or '',
 }
 for _, lane in ipairs(redis.call('ZRANGE', lanes, 0, MOST_LANES - 1)) do
   local row = row_of(lane)
