@@ -121,7 +121,7 @@ def test_a_message_waits_since_it_was_accepted_when_its_moment_was_past_by_then(
 
 def test_a_message_that_is_changed_to_a_past_moment_waits_since_the_change(lua: Lua) -> None:
     lua.schedule("a", due_at=NOW + 900, now=NOW - 900)
-    update = dict.fromkeys(("payload", "target", "priority", "retry"), "")
+    update: dict[str, Any] = dict.fromkeys(("payload", "target", "priority", "retry"), "")
     lua("update", id="a", due_at=LONG_PAST, **update)
     assert lua("stats", now=NOW + 3)[9][7] == str(NOW)
 

@@ -16,6 +16,8 @@ from scheduler.message import Priority
 from scheduler.redis_server.refusals import FULL
 from scheduler.store import Changes, Limits, MessageStore
 from tests.store.test_unavailable import HELD, furnish
+from tests.support.api import Api
+from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
 from tests.support.redis_server import RedisServer, binaries
 from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on, take
@@ -72,6 +74,26 @@ def test_a_full_redis_is_drained_and_then_accepts_again(server: RedisServer) -> 
         store.schedule([message("again")])
         watch.tick()
         assert log.errors[1:] == ["Redis has room again: new messages are accepted."]
+
+
+def test_a_rate_limit_refuses_nothing_that_frees_memory(server: RedisServer) -> None:
+    """Its counter is a write too, which a full Redis refuses."""
+    with server.client() as client:
+        clock = FakeClock(NOW)
+        store = store_on(client, clock.now_ms)
+        store.open()
+        accepted = fill(store, client)
+        client.config_set("maxmemory", 1)
+        api = Api(clock, {"api": {"rate_limit": "2/minute"}, "jobs": {"rate_limit_per_user": "1/minute"}}, store)
+        for id in accepted[:4]:
+            assert api.send("DELETE", f"/v1/messages/{id}").status_code == 200
+        for path in ("/v1/pause", "/v1/resume"):
+            assert api.post(path).status_code == 200
+        refused = api.post("/v1/messages", {"message": 1, "delay": 60})
+        assert (refused.status_code, refused.json["detail"].startswith(FULL)) == (503, True)
+        client.config_set("maxmemory", 0)
+        answers = [api.post("/v1/messages", {"message": 1, "delay": 60}).status_code for _ in range(3)]
+        assert answers == [201, 201, 429], "limited again"
 
 
 MOVES: dict[str, Callable[[MessageStore], object]] = {

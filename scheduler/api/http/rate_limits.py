@@ -23,6 +23,7 @@ from scheduler.api.http.problems import error_response, from_service_error
 from scheduler.api.http.services import Services
 from scheduler.api.http.sites import READING
 from scheduler.errors import StoreUnavailable
+from scheduler.redis_server.refusals import FULL, reason_of
 from scheduler.store.keys import RATES
 
 EXCEEDED = "Rate limit exceeded"
@@ -43,6 +44,17 @@ class _ServiceRedis(RedisStorage):
         self.dependency = self.dependencies["redis"].module
         self.storage = client
         self.initialize_storage(uri)
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count a request.  A full Redis refuses to: the request passes, or nothing that frees memory could be asked
+        for.  What needs memory is refused by the store.
+        """
+        try:
+            return super().incr(key, expiry, amount)
+        except StorageError as error:
+            if reason_of(error.storage_error) != FULL:
+                raise
+            return 0
 
     def get_expiry(self, key: str) -> float:
         """Seconds until the window ends.  The base class adds this machine's clock, which nobody here wants."""
