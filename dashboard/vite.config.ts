@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 
 const root = import.meta.dirname;
 
-/** What the built files depend on.  tests/unit/test_dashboard_build.py computes the same digest without Node. */
+/** What the built files depend on.  tests/unit/project/test_dashboard_build.py computes the same digest without Node. */
 const SOURCES = ['index.html', 'package-lock.json', 'package.json', 'public', 'src', 'tsconfig.json', 'vite.config.ts'];
 
 function sourceFiles(): string[] {

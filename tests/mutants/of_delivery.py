@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 _FLIGHT = "tests/store/test_conformance_flight.py"
-_DISPATCHER = "tests/unit/test_dispatcher.py"
-_WORKERS = "tests/unit/test_workers.py"
+_DISPATCHER = "tests/unit/delivery/test_dispatcher.py"
+_WORKERS = "tests/unit/delivery/test_workers.py"
 _EMBEDDED = "tests/integration/test_embedded.py"
 _REPLICAS = "tests/integration/test_high_availability.py"
 
@@ -81,7 +81,7 @@ MUTANTS = (
         '"retry": Retry(NoBackoff(), 1),',
         "a command whose answer got lost is sent again by the client library",
         "a claim is carried out twice, and the messages of the first one wait for their locks to expire",
-        ("tests/unit/test_connect.py",),
+        ("tests/unit/redis_server/test_connect.py",),
     ),
     Mutant(
         "sleep-a-poll",
@@ -123,7 +123,7 @@ MUTANTS = (
         "0 if whole else 2 * self._batch",
         "what is held already is not taken off the room for more",
         "one server hoards messages that others could deliver now",
-        ("tests/unit/test_lanes.py::test_quick_work_is_claimed_in_whole_batches_two_at_a_time",),
+        ("tests/unit/delivery/test_lanes.py::test_quick_work_is_claimed_in_whole_batches_two_at_a_time",),
     ),
     Mutant(
         "settle-before-delivery",
@@ -197,7 +197,7 @@ MUTANTS = (
         "if not self._clock.wait(self._give_up, ",
         "an outcome that Redis did not take is dropped before a second try",
         "every blip of Redis repeats deliveries",
-        ("tests/unit/test_settler.py",),
+        ("tests/unit/delivery/test_settler.py",),
     ),
     Mutant(
         "settle-stops-at-partition",
@@ -206,7 +206,7 @@ MUTANTS = (
         "                left += part\n                break\n",
         "outcomes behind a partition that is away are forgotten",
         "messages of the partitions that answer are delivered twice",
-        ("tests/unit/test_settler.py::test_a_partition_that_is_away_holds_up_no_other",),
+        ("tests/unit/delivery/test_settler.py::test_a_partition_that_is_away_holds_up_no_other",),
     ),
     Mutant(
         "claims-thrown-away",
@@ -224,7 +224,7 @@ MUTANTS = (
         "if held is not None:",
         "a stale claim takes the new one of the same message off the list of those in flight",
         "the new lock is not renewed any more, expires, and the message is delivered twice",
-        ("tests/unit/test_flight.py",),
+        ("tests/unit/delivery/test_flight.py",),
     ),
     Mutant(
         "renew-too-late",
@@ -233,7 +233,7 @@ MUTANTS = (
         "return self._lock_seconds",
         "locks are renewed once in their life",
         "whatever takes longer than a lock's life is delivered twice",
-        ("tests/unit/test_maintenance.py",),
+        ("tests/unit/delivery/test_maintenance.py",),
     ),
     Mutant(
         "reap-after-outage",
@@ -242,7 +242,7 @@ MUTANTS = (
         "            raise",
         "the reaper does not wait after an outage of Redis",
         "when Redis is back, messages are taken from owners that are alive",
-        ("tests/unit/test_maintenance.py",),
+        ("tests/unit/delivery/test_maintenance.py",),
     ),
     Mutant(
         "hang-asked-again",
@@ -260,7 +260,7 @@ MUTANTS = (
         "self.base * self.factor ** (attempt - 1)",
         "the backoff has no cap",
         "the twentieth attempt comes after six days and not after five minutes",
-        ("tests/unit/test_retry.py",),
+        ("tests/unit/domain/test_retry.py",),
     ),
     Mutant(
         "retry-no-jitter",
@@ -269,7 +269,7 @@ MUTANTS = (
         "round(uniform(backoff, backoff))",
         "retries are not spread",
         "whatever failed together hits a recovering endpoint together, each time",
-        ("tests/unit/test_retry.py",),
+        ("tests/unit/domain/test_retry.py",),
     ),
     Mutant(
         "maintenance-stops-first",
@@ -278,7 +278,7 @@ MUTANTS = (
         "        self._renewal.stop()\n        self.workers.stop(self._grace)\n",
         "renewal stops before the workers have finished",
         "what runs during a stop loses its lock and is delivered twice",
-        ("tests/unit/test_runtime.py::test_parts_stop_in_an_order_that_loses_nothing",),
+        ("tests/unit/delivery/test_runtime.py::test_parts_stop_in_an_order_that_loses_nothing",),
     ),
     Mutant(
         "http-stops-last",
@@ -287,7 +287,7 @@ MUTANTS = (
         "    runtime.stop()\n    if api:\n        api.stop()  #",
         "HTTP is stopped after delivery and Redis",
         "requests during a stop are answered 503 by a service that said it is there",
-        ("tests/unit/test_app.py",),
+        ("tests/unit/process/test_app.py",),
     ),
     Mutant(
         "echo-before-print",
@@ -310,7 +310,7 @@ MUTANTS = (
 """,
         "echo reports before it prints",
         "a message that could not be printed counts as delivered",
-        ("tests/unit/test_echo_channel.py",),
+        ("tests/unit/channels/test_echo_channel.py",),
     ),
     Mutant(
         "disk-not-synced",
@@ -319,7 +319,7 @@ MUTANTS = (
         "os.fstat(descriptor)",
         "the private Redis's file is not synced",
         "a power cut costs half a minute of accepted messages and not a second",
-        ("tests/unit/test_disk_sync.py",),
+        ("tests/unit/redis_server/test_disk_sync.py",),
     ),
     Mutant(
         "disk-synced-too-soon",
@@ -334,7 +334,7 @@ MUTANTS = (
 """,
         "the state of the file is noted after the sync and not before",
         "what Redis wrote during a sync counts as synced: a power cut loses it",
-        ("tests/unit/test_disk_sync.py",),
+        ("tests/unit/redis_server/test_disk_sync.py",),
     ),
     Mutant(
         "disk-sync-not-started",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-_ERRORS = "tests/unit/test_api_errors.py"
+_ERRORS = "tests/unit/api/test_api_errors.py"
 _SENDS = "tests/integration/test_webhook_sends.py"
 _WEBHOOKS = "tests/integration/test_webhook_delivery.py"
 
@@ -16,7 +16,7 @@ MUTANTS = (
         "number <= _SECONDS_BELOW",
         "the border between seconds and milliseconds is one off",
         "100000000000 is a moment in the year 5138 and not in 1973",
-        ("tests/unit/test_when.py",),
+        ("tests/unit/domain/test_when.py",),
     ),
     Mutant(
         "clock-change",
@@ -25,7 +25,7 @@ MUTANTS = (
         "moment.replace(tzinfo=zone or UTC, fold=1)",
         "a local time that comes twice is the second, and one that is skipped moves back",
         "messages around a change of clocks are an hour off",
-        ("tests/unit/test_when.py",),
+        ("tests/unit/domain/test_when.py",),
     ),
     Mutant(
         "fraction-rounded-down",
@@ -34,7 +34,7 @@ MUTANTS = (
         "math.floor(Fraction(int(fraction",
         "fractions of a millisecond are rounded down",
         "a message is delivered before its moment",
-        ("tests/unit/test_when.py",),
+        ("tests/unit/domain/test_when.py",),
     ),
     Mutant(
         "token-not-asked",
@@ -61,7 +61,7 @@ MUTANTS = (
         "if reason is None and headers is None:",
         "a page of any site may watch live events",
         "every page that an operator opens reads what the service delivers",
-        ("tests/unit/test_events_access.py",),
+        ("tests/unit/events/test_events_access.py",),
     ),
     Mutant(
         "pages-of-any-site",
@@ -70,7 +70,7 @@ MUTANTS = (
         'if request.method in {*READING, "POST"}:',
         "a page of any site may send what changes something",
         "every page that an operator opens can pause the service",
-        ("tests/unit/test_api_sites.py",),
+        ("tests/unit/api/test_api_sites.py",),
     ),
     Mutant(
         "body-without-limit",
@@ -97,7 +97,7 @@ MUTANTS = (
         'b"", canonical(body)',
         "an Idempotency-Key does not depend on the route",
         "a request to another route is answered with what the first one stored",
-        ("tests/unit/test_api_messages.py",),
+        ("tests/unit/api/test_api_messages.py",),
     ),
     Mutant(
         "connect-anywhere",
@@ -115,7 +115,7 @@ MUTANTS = (
         '"a link-local or metadata address", True',
         "Webhook.AllowPrivateNetworks opens the addresses of metadata too",
         "whoever may send a message reads the credentials of the machine",
-        ("tests/unit/test_webhook_addresses.py",),
+        ("tests/unit/channels/test_webhook_addresses.py",),
     ),
     Mutant(
         "redirect-followed",
@@ -178,7 +178,7 @@ MUTANTS = (
         "self._signer.sign(message_id, timestamp, claim.payload.encode())",
         "the stored payload is signed and not the bytes that are sent",
         "the receiver refuses every GET, DELETE and plain text as forged",
-        ("tests/unit/test_webhook_message.py",),
+        ("tests/unit/channels/test_webhook_message.py",),
     ),
     Mutant(
         "gone-is-retried",
@@ -214,7 +214,7 @@ MUTANTS = (
         "        if False:\n",
         "a job that gives way to a stop counts as failed",
         "restarts alone use up a job's attempts",
-        ("tests/unit/test_jobs_outcomes.py",),
+        ("tests/unit/channels/test_jobs_outcomes.py",),
     ),
     Mutant(
         "log-not-escaped",
@@ -223,7 +223,7 @@ MUTANTS = (
         "list(texts)",
         "what is logged of a delivery is not escaped",
         "whoever sends a message forges lines of the log",
-        ("tests/unit/test_logs.py",),
+        ("tests/unit/logs/test_logs.py",),
     ),
     Mutant(
         "log-not-masked",
@@ -232,7 +232,7 @@ MUTANTS = (
         '"\\n".join(clean)',
         "what is logged of a delivery is not masked",
         "secrets that an endpoint repeats are in the log",
-        ("tests/unit/test_logs.py",),
+        ("tests/unit/logs/test_logs.py",),
     ),
     Mutant(
         "viewer-without-limit",
@@ -241,6 +241,6 @@ MUTANTS = (
         "> 10**12]",
         "what waits for a slow viewer has no limit",
         "one browser tab that sleeps fills the memory of the scheduler",
-        ("tests/unit/test_events_hub.py",),
+        ("tests/unit/events/test_events_hub.py",),
     ),
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from scheduler.store import keys
 from scheduler.store.scripts import LUA
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "redis_layout.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "redis_layout.md").read_text(encoding="utf-8")
 
 
 def rows(title: str) -> list[list[str]]:

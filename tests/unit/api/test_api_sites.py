@@ -11,7 +11,7 @@ from scheduler.api.http.openapi import documented
 from scheduler.jobs import REGISTRY
 from tests.support.api import Api
 from tests.support.clock import FakeClock
-from tests.unit.test_api_errors import words_of
+from tests.unit.api.test_api_errors import words_of
 
 REGISTRY.handler("located")(lambda payload, context: None)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STOPS_WHEN_TOLD = """
 import sys, threading
 from scheduler.process.signals import listen_for_signals

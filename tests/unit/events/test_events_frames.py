@@ -112,7 +112,7 @@ class TestEvents:
         assert made == STATUS_AFTER.keys()
 
     def test_the_page_says_what_each_one_means(self) -> None:
-        page = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")
+        page = (Path(__file__).parents[3] / "docs" / "events.md").read_text("utf-8")
         rows = dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE))
         assert rows == {name: status.value for name, status in STATUS_AFTER.items()}
 

@@ -22,7 +22,7 @@ from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
 from tests.support.waiting import wait_for
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def settings(connection_string: str, **sections: dict[str, Any]) -> Settings:

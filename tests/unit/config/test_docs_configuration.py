@@ -11,7 +11,7 @@ import pytest
 from scheduler.config.reading import DEFAULT_PATH, SHORTCUTS
 from scheduler.config.settings import Setting, every_setting
 
-PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text("utf-8")
 SHIPPED = json.loads(DEFAULT_PATH.read_text("utf-8"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from scheduler.message import Claim, Priority
 from scheduler.telemetry.lateness import lateness_ms
 
-CHANNELS = Path(__file__).parents[2] / "scheduler" / "channels"
+CHANNELS = Path(__file__).parents[3] / "scheduler" / "channels"
 
 
 @pytest.mark.parametrize(("begun", "late"), [(1000.0, 0.0), (1002.5, 2.5), (999.9, 0.0)])

@@ -7,7 +7,7 @@ from scheduler.logs.sinks import adapt
 from scheduler.telemetry.figures import Telemetry
 from tests.support.clock import START_MS, FakeClock
 from tests.support.logger import RecordingLogger
-from tests.unit.test_telemetry import release
+from tests.unit.telemetry.test_telemetry import release
 
 
 def test_a_line_for_each_destination_and_not_for_each_release(clock: FakeClock) -> None:

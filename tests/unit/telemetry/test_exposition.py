@@ -14,7 +14,7 @@ from scheduler.telemetry import exposition
 from scheduler.telemetry.figures import Telemetry
 from scheduler.telemetry.histograms import BOUNDS_MS
 from tests.support.clock import FakeClock
-from tests.unit.test_telemetry import outcome
+from tests.unit.telemetry.test_telemetry import outcome
 
 SILENT_MS = 3000
 GONE = {"age_ms": SILENT_MS + 1}

@@ -13,7 +13,7 @@ from scheduler.jobs import Dead, JobContext
 from scheduler.message import Claim, Outcome, Priority
 from scheduler.store.records import evidence_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 

@@ -13,7 +13,7 @@ from scheduler.jobs import REGISTRY, JobContext
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 
-PAGE = (Path(__file__).parents[2] / "docs" / "moving.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "moving.md").read_text("utf-8")
 
 
 def blocks(language: str) -> list[str]:

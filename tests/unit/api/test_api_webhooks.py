@@ -11,7 +11,7 @@ from scheduler.message import NewMessage
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 from tests.support.store import take
-from tests.unit.test_webhook_addresses import HOSTILE, MALFORMED, PUBLIC
+from tests.unit.channels.test_webhook_addresses import HOSTILE, MALFORMED, PUBLIC
 
 URL = "https://example.com/hook"
 SECRET = "hunter2hunter2"

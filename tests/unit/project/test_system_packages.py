@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.programs import listed, need
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EVERYWHERE = {"sh", "/bin/sh", "bash", "sleep", "localedef", "mount", "umount"}
 """Debian marks their packages as essential: no machine is without them."""
 OPTIONAL = {"node", "npm", "systemd-analyze"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scheduler.message import TRANSITIONS, Status
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = (DOCS / "state_machine.md").read_text(encoding="utf-8")
 
 

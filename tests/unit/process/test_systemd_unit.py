@@ -12,7 +12,7 @@ from scheduler.delivery import workers
 from scheduler.redis_server import private as embedded
 from tests.support.programs import need
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 UNIT = ROOT / "deploy" / "message-scheduler.service"
 
 

@@ -40,5 +40,5 @@ def test_the_line_says_what_the_message_was_for() -> None:
     line = attempt_line(
         Outcome(webhook, "retry", 31.2, 0.8, 900, error="HTTP 500", destination="shop.example:443"),
     )
-    page = (Path(__file__).parents[2] / "docs" / "logs.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "logs.md").read_text("utf-8")
     assert f" INFO    {line}\n" in page
