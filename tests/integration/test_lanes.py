@@ -29,7 +29,7 @@ class Gate:
         self.ran = 0
         self._lock = threading.Lock()
 
-    def run(self, type: str) -> None:
+    def pass_through(self, type: str) -> None:
         with self._lock:
             self.running[type] = self.running.get(type, 0) + 1
             self.most[type] = max(self.most.get(type, 0), self.running[type])
@@ -44,12 +44,12 @@ _gate = Gate()
 
 @REGISTRY.handler("lanes_slow")
 def _slow(_payload: Any, _context: JobContext) -> None:
-    _gate.run("slow")
+    _gate.pass_through("slow")
 
 
 @REGISTRY.handler("lanes_bounded", concurrency=BOUND)
 def _bounded(_payload: Any, _context: JobContext) -> None:
-    _gate.run("bounded")
+    _gate.pass_through("bounded")
 
 
 @REGISTRY.handler("lanes_quick")
