@@ -117,7 +117,7 @@ def test_all_problems_come_at_once_each_under_the_name_that_the_user_wrote(tmp_p
         "Server__Rôle: unknown setting; did you mean SERVER__ROLE?",
         "Redis.Partitions: 0 is not accepted; accepted: a whole number from 1 to 1024",
         'PORT: "70000" is not accepted; accepted: a whole number from 0 to 65535',
-        'scheduler.delivery.workers: "many" is not accepted; accepted: a whole number from 1 to 1000',
+        'scheduler.workers: "many" is not accepted; accepted: a whole number from 1 to 1000',
         "scheduler.PollSeconds: true is not accepted; accepted: a number of seconds from 0.01 to 3600",
         'scheduler.Past: "maybe" is not accepted; accepted: one of deliver, reject',
         'LOGS__CONSOLE: "perhaps" is not accepted; accepted: true or false',
