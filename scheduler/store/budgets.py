@@ -22,7 +22,9 @@ class Budget(NamedTuple):
 
     def without(self, taken: int) -> Budget:
         """Return the budget that is left after N messages were claimed."""
-        return self._replace(most=self.most - taken, own=max(0, self.own - taken))
+        # A shared thread that is not full carries more of this lane without taking another thread.
+        spare = self.shared_by(taken) * self.each - max(0, taken - self.own) if self.each else 0
+        return self._replace(most=self.most - taken, own=max(0, self.own - taken) + spare)
 
     def shared_by(self, taken: int) -> int:
         """Return how many shared threads N messages need."""

@@ -193,7 +193,7 @@ class TestBudgets:
     def test_what_one_partition_gave_is_taken_off_for_the_next(self) -> None:
         wanted = Wanted([Budget("a", 10, 10, 0), Budget("b", 9, 2, 2), Budget("c", 3, 0, 1)], shared=3)
         taken = [claim("a", 1), *[claim("b", n) for n in range(5)]]
-        assert wanted.without(taken) == Wanted([Budget("a", 9, 9, 0), Budget("b", 4, 0, 2), Budget("c", 3, 0, 1)], 1)
+        assert wanted.without(taken) == Wanted([Budget("a", 9, 9, 0), Budget("b", 4, 1, 2), Budget("c", 3, 0, 1)], 1)
 
     def test_a_lane_that_is_used_up_is_left_out(self) -> None:
         wanted = Wanted([Budget("a", 1, 1, 0), Budget("b", 9, 0, 1), Budget("c", 9, 1, 1)], shared=1)
@@ -211,3 +211,11 @@ class TestBudgets:
 )
 def test_a_server_serves_what_it_is_told(told: Sequence[str], lanes: list[str]) -> None:
     assert [lane for lane in ["echo", "webhook", "job:a", "job:b"] if serves(told, lane)] == lanes
+
+
+def test_a_shared_thread_that_is_not_full_carries_more_of_its_lane_from_another_partition() -> None:
+    """One thread carries three: after one of them two more are wanted, though no thread is free any more."""
+    wanted = Wanted([Budget("a", most=5, own=0, each=3), Budget("b", most=4, own=4, each=0)], shared=1)
+    left = wanted.without([claim("a", 1), *[claim("b", n) for n in range(4)]])
+    assert left == Wanted([Budget("a", most=4, own=2, each=3)], shared=0)
+    assert left.without([claim("a", 2), claim("a", 3)]).budgets == []
