@@ -10,6 +10,7 @@ from scheduler.errors import NotFound
 from scheduler.message import Claim, Outcome, Priority, Status
 from scheduler.retry import RetryPolicy
 from scheduler.store import Limits, MessageStore, Reaped
+from scheduler.store.budgets import Budget, Wanted
 from tests.support.store import NOW, Ticks, message, outcomes, store_on, take
 
 MANY = [f"id{n:02}" for n in range(20)]
@@ -64,6 +65,13 @@ def test_the_limit_holds_over_all_partitions_and_0_says_that_more_is_due(store: 
     claimed = take(store, 13, 1000)
     assert len(claimed.claims) == 13
     assert claim(store) == []
+
+
+def test_a_shared_thread_is_filled_from_all_partitions(store: MessageStore) -> None:
+    """One partition gave less than a thread carries, and the others found no thread free."""
+    store.schedule([message(id) for id in MANY])
+    wanted = Wanted([Budget("echo", 30, 0, len(MANY))], shared=1)
+    assert len(store.claim(wanted, 100, 1000, "me").claims) == len(MANY)
 
 
 def test_no_partition_waits_for_the_others_to_run_dry(store: MessageStore, partitions: int) -> None:
