@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 BEGINS = """
 import os, signal, threading, time
 from scheduler.api import serve
-from scheduler.api.http.runtime import ApiRuntime
+from scheduler.api.runtime import ApiRuntime
 from scheduler.store import MessageStore
 
 beaten = threading.Event()
