@@ -36,7 +36,8 @@ local function row_of(lane)
       end
       if ready > 0 then
         local head = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-        local since = waits_since(head[2], unpack(redis.call('HMGET', msg .. head[1], 'c', 'u', 'a')))
+        local m = redis.call('HMGET', msg .. head[1], 'c', 'u', 'a')
+        local since = waits_since(head[2], m[1], m[2], m[3])
         if not oldest or tonumber(since) < tonumber(oldest) then
           oldest = since
         end
