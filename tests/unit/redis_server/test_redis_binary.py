@@ -153,6 +153,6 @@ def test_nothing_is_preloaded_outside_of_linux_or_from_a_path_that_the_loader_sp
 
 def test_pytest_says_which_server_the_tests_use_also_in_an_activated_environment() -> None:
     activated = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", "tests/unit/test_clock.py"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", "tests/unit/domain/test_clock.py"]
     said = subprocess.run(command, cwd=ROOT, env=activated, capture_output=True, text=True, timeout=50, check=True)
     assert f"server: {find_server()}" in said.stdout.splitlines()
