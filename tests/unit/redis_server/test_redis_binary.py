@@ -14,7 +14,7 @@ from scheduler.redis_server.binary import Server, find_server, formats
 from scheduler.redis_server.private import EmbeddedRedis
 from tests.support.logger import RecordingLogger
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REFUSES = "[offset 9] Can't handle RDB format version 12"
 
 
@@ -153,6 +153,7 @@ def test_nothing_is_preloaded_outside_of_linux_or_from_a_path_that_the_loader_sp
 
 def test_pytest_says_which_server_the_tests_use_also_in_an_activated_environment() -> None:
     activated = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", "tests/unit/domain/test_clock.py"]
+    collect = ["--collect-only", "-p", "no:cacheprovider", "tests/unit/domain/test_clock.py"]
+    command = [sys.executable, "-m", "pytest", *collect]
     said = subprocess.run(command, cwd=ROOT, env=activated, capture_output=True, text=True, timeout=50, check=True)
     assert f"server: {find_server()}" in said.stdout.splitlines()
