@@ -247,14 +247,15 @@ def test_it_says_which_scheduler_runs_and_is_stuck(browser: Browser, service: Se
     stuck = {"role": "scheduler", "progress_age_ms": 42_000}
     with service.store() as store:
         browser.open()
-        browser.find(".health-ok h1")
+        # Not that all is well: on a busy machine the page may say that messages are late.
+        browser.find("h1")
         store.beat("quay/scheduler", stuck)
         browser.wait_for_text("1 of 2 schedulers is running, but stuck.", "h1")
         assert "quay/scheduler: no progress for 42 s" in browser.text(".health-detail")
         assert "Restart that server" in browser.text(".health-remedy")
         browser.wait_for_text("stuck: no progress for 42 s", ".servers")
         store.leave("quay/scheduler")
-        browser.find(".health-ok h1")
+        wait_for("it is stuck no more", lambda: "stuck" not in browser.text("h1"))
 
 
 def test_it_asks_for_the_token_and_keeps_it_for_the_tab_only(short_tmp: Path) -> None:
