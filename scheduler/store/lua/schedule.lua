@@ -6,7 +6,7 @@ ARGV     now wake_channel partition events_kept key fingerprint key_ttl items...
          items, 10 each: id payload due_at channel priority target type owner retry lane; '' for a field not given
          due_at: ms; 0 or less: -due_at ms from now
          lane: only when it differs from the one that channel and type imply
-INCLUDES clock due events
+INCLUDES clock due events accept
 RETURNS  {code, now_ms, detail}
 CODES    0 stored
          1 an id exists, or is given twice; detail: its position, counted from 1
@@ -15,8 +15,6 @@ CODES    0 stored
 COST     O(n log N) for n messages
 ]]
 local STRIDE = 10
--- {offset in an item, name of the field, value that is not stored because it is the default}
-local OPTIONAL = {{3, 'n', 'echo'}, {4, 'q', 'normal'}, {5, 't', ''}, {6, 'y', ''}, {7, 'w', ''}, {8, 'r', ''}, {9, 'j', ''}}
 
 if key ~= '' then
   local used = redis.call('GET', idem .. key)
@@ -41,18 +39,7 @@ local stored = {}
 for at = items, #ARGV, STRIDE do
   local id = ARGV[at]
   local due_at = moment_of(ARGV[at + 2])
-  local hash = {'p', ARGV[at + 1], 'c', now_text}
-  for _, option in ipairs(OPTIONAL) do
-    local value = ARGV[at + option[1]]
-    if value ~= '' and value ~= option[3] then
-      hash[#hash + 1] = option[2]
-      hash[#hash + 1] = value
-    end
-  end
-  redis.call('HSET', msg .. id, unpack(hash))
-  local type, lane = ARGV[at + 6], ARGV[at + 9]
-  enter(id, lane_of(ARGV[at + 3], type, lane ~= '' and lane), ARGV[at + 4], due_at)
-  event('scheduled', id, ARGV[at + 3], 0)
+  accept(id, due_at, ARGV[at + 1], ARGV, at + 3)
   if key ~= '' then
     stored[#stored + 1] = id .. ' ' .. due_at
   end
