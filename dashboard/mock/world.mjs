@@ -175,7 +175,6 @@ export class World {
       channel: message.channel,
       attempt: message.attempt,
       at: Date.now(),
-      ...(message.last_error ? { error: message.last_error } : {}),
     };
     this.log.push(entry);
     if (this.log.length > 500) this.log.shift();

@@ -8,7 +8,7 @@ function answering(response: Response | Error, token = 'secret') {
     if (response instanceof Error) throw response;
     return response;
   }) as typeof fetch;
-  return { api: new Api(() => token, fetcher), calls };
+  return { api: new Api('https://h/under/?a#/messages', () => token, fetcher), calls };
 }
 
 function json(status: number, body: unknown, headers: Record<string, string> = {}): Response {
@@ -25,10 +25,10 @@ async function failure(work: Promise<unknown>): Promise<ApiError> {
 }
 
 describe('a call', () => {
-  it('carries the token and leaves out empty filters', async () => {
+  it('goes to where the page is, carries the token and leaves out empty filters', async () => {
     const { api, calls } = answering(json(200, { messages: [], next_cursor: null }));
     await api.list({ status: 'dead', channel: '', limit: 50 });
-    expect(calls[0]?.url).toBe('/v1/messages?status=dead&limit=50');
+    expect(calls[0]?.url).toBe('https://h/under/v1/messages?status=dead&limit=50');
     expect(calls[0]?.init.headers).toMatchObject({ Authorization: 'Bearer secret' });
   });
 
@@ -42,7 +42,7 @@ describe('a call', () => {
   it('escapes an id', async () => {
     const { api, calls } = answering(json(200, {}));
     await api.run('a/../b?');
-    expect(calls[0]?.url).toBe('/v1/messages/a%2F..%2Fb%3F/run');
+    expect(calls[0]?.url).toBe('https://h/under/v1/messages/a%2F..%2Fb%3F/run');
   });
 
   it('sends the Idempotency-Key with a new message', async () => {

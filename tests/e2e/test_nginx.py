@@ -140,6 +140,25 @@ def chromium(site: Site) -> Iterator[Browser]:
         yield browser
 
 
+def test_the_dashboard_shows_and_does_everything_under_the_prefix(chromium: Browser, site: Site) -> None:
+    chromium.address = site.url
+    chromium.open()
+    chromium.find(".figure-row")
+    chromium.wait_for_text("live", ".connection")
+    chromium.open("#/schedule")
+    assert f"curl {site.url}/v1/messages" in chromium.text("aside .code")
+    chromium.fill("Message", "from under the prefix")
+    chromium.fill("Delay", "1h")
+    chromium.wait_for_text("UTC", ".preview")
+    chromium.click("Schedule", "form")
+    # The message's page stays under the prefix when it is loaded afresh.
+    chromium.wait_for_text("from under the prefix", ".code")
+    chromium.driver.refresh()
+    chromium.wait_for_text("from under the prefix", ".code")
+    assert chromium.script("return location.href").startswith(f"{site.url}/#/messages/")
+    assert chromium.complaints() == []
+
+
 def test_swagger_ui_is_found_and_tries_things_out_under_the_prefix_and_straight(chromium: Browser, site: Site) -> None:
     for place, address in (("behind nginx", site.url), ("straight", f"http://127.0.0.1:{site.service.port}")):
         chromium.address = address

@@ -58,16 +58,18 @@ interface Call {
 
 export class Api {
   constructor(
+    /** Where the service is: the page's own address, so that a path in front of it (a proxy's) is in every call. */
+    private readonly base: string,
     private readonly token: () => string | null,
     private readonly fetcher: typeof fetch = (input, init) => fetch(input, init),
   ) {}
 
   stats(signal?: AbortSignal): Promise<Stats> {
-    return this.call('/v1/stats', { ...(signal && { signal }) });
+    return this.call('v1/stats', { ...(signal && { signal }) });
   }
 
   list(query: MessageQuery, signal?: AbortSignal): Promise<MessagePage> {
-    return this.call('/v1/messages', { query: { ...query }, ...(signal && { signal }) });
+    return this.call('v1/messages', { query: { ...query }, ...(signal && { signal }) });
   }
 
   message(id: string, signal?: AbortSignal): Promise<Message> {
@@ -76,7 +78,7 @@ export class Api {
 
   schedule(body: Json, idempotencyKey: string | null): Promise<Message> {
     const headers = idempotencyKey ? { 'Idempotency-Key': idempotencyKey } : {};
-    return this.call('/v1/messages', { method: 'POST', body, headers });
+    return this.call('v1/messages', { method: 'POST', body, headers });
   }
 
   update(id: string, changes: Json): Promise<Message> {
@@ -96,7 +98,7 @@ export class Api {
   }
 
   async redriveMany(request: RedriveRequest): Promise<number> {
-    const answer = await this.call<{ redriven?: number; would_redrive?: number }>('/v1/dead-letters/redrive', {
+    const answer = await this.call<{ redriven?: number; would_redrive?: number }>('v1/dead-letters/redrive', {
       method: 'POST',
       body: request,
     });
@@ -104,11 +106,11 @@ export class Api {
   }
 
   async setPaused(paused: boolean): Promise<void> {
-    await this.call(paused ? '/v1/pause' : '/v1/resume', { method: 'POST' });
+    await this.call(paused ? 'v1/pause' : 'v1/resume', { method: 'POST' });
   }
 
   preview(when: Json, signal?: AbortSignal): Promise<Preview> {
-    return this.call('/v1/preview', { method: 'POST', body: when, ...(signal && { signal }) });
+    return this.call('v1/preview', { method: 'POST', body: when, ...(signal && { signal }) });
   }
 
   private async call<T>(path: string, call: Call): Promise<T> {
@@ -125,7 +127,7 @@ export class Api {
     const token = this.token();
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     try {
-      return await this.fetcher(path + queryText(query), {
+      return await this.fetcher(new URL(path + queryText(query), this.base).href, {
         method,
         headers: {
           Accept: 'application/json',
@@ -151,7 +153,7 @@ function headerText(text: string): string {
 }
 
 function one(id: string): string {
-  return `/v1/messages/${encodeURIComponent(id)}`;
+  return `v1/messages/${encodeURIComponent(id)}`;
 }
 
 function queryText(query: Query): string {

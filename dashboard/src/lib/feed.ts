@@ -60,7 +60,7 @@ const STATUS_AFTER: Record<string, Status> = {
 export function applyEvents(messages: Message[], events: readonly ServiceEvent[]): Message[] {
   const places = new Map(messages.map((message, index) => [message.id, index]));
   let changed: Message[] | null = null;
-  for (const { id, event, attempt, error } of events) {
+  for (const { id, event, attempt } of events) {
     const place = places.get(id);
     const status = STATUS_AFTER[event];
     if (place === undefined || !status) continue;
@@ -70,7 +70,6 @@ export function applyEvents(messages: Message[], events: readonly ServiceEvent[]
       ...message,
       status,
       attempt: attempt ?? message.attempt,
-      last_error: error ?? message.last_error ?? null,
     };
   }
   return changed ?? messages;

@@ -163,7 +163,6 @@ export interface ServiceEvent {
   attempt?: number | null;
   /** Milliseconds since the epoch. */
   at: number;
-  error?: string | null;
 }
 
 export interface Preview {

@@ -66,7 +66,7 @@ interface Known {
 }
 
 export function ServiceProvider({ children }: { children: ReactNode }): ReactNode {
-  const api = useMemo(() => new Api(currentToken), []);
+  const api = useMemo(() => new Api(document.baseURI, currentToken), []);
   const watch = useRef(new DeadWatch());
   const [session, setSession] = useState(0);
   const [known, setKnown] = useState<Known>({ stats: null, failure: null, trend: null, offset: 0 });

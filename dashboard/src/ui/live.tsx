@@ -82,7 +82,6 @@ function LiveLine({ item }: { item: FeedItem }): ReactNode {
       <span className="quiet live-more">
         {item.channel}
         {(item.attempt ?? 0) > 1 && ` · attempt ${item.attempt}`}
-        {item.error && isTrouble(item) && <span className="live-error"> {item.error}</span>}
       </span>
     </li>
   );

@@ -83,7 +83,7 @@ function randomKey(): string {
 }
 
 function SameInCurl({ form }: { form: Form }): ReactNode {
-  const command = curlCommand(window.location.origin, buildRequest(form).request);
+  const command = curlCommand(document.baseURI, buildRequest(form).request);
   return (
     <aside className="panel" aria-labelledby="curl">
       <div className="panel-head">
