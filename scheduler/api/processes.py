@@ -93,6 +93,8 @@ class ApiProcesses:
         return self._settings.model_copy(
             update={
                 "redis": self._settings.redis.model_copy(update={"connection_string": self._redis_url}),
+                # ``auto`` is resolved here: the child sees no private Redis.
+                "history": self._settings.history.model_copy(update={"url": self._settings.history_url}),
                 "server": self._settings.server.model_copy(update={"port": self.port}),
             }
         )

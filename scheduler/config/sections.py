@@ -10,6 +10,8 @@ from typing import Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from scheduler.config.connection_string import ACCEPTED, target_of
+from scheduler.config.database_url import ACCEPTED as HISTORY_ACCEPTED
+from scheduler.config.database_url import database_url
 from scheduler.config.fields import Section, checked, commas, number, plain, text, token_list, whole
 from scheduler.retry import UNLIMITED, RetryPolicy
 
@@ -176,6 +178,29 @@ class RetentionSettings(Section):
     """Memory in Redis that dead letters may take."""
     trim_seconds: float = number(1.0, 0.01, 3600)
     """Time between two removals of what is no longer kept."""
+
+
+class HistorySettings(Section):
+    url: str = checked("", HISTORY_ACCEPTED)
+    """Database for every finished message, the same for all servers. `auto` is SQLite in `Redis.DataDirectory` where
+    Redis is the private one, and otherwise none; `off` or empty is none."""
+    payloads: Literal["full", "hash", "none"] = "full"
+    """What is kept of the messages themselves: all, their SHA-256, or nothing. What they were sent with, and what came
+    back, is kept in any case."""
+    max_age_days: float = number(365.0, 0, 36_500)
+    """How long finished messages are kept in the database; 0 is without limit."""
+    max_rows: int = whole(10_000_000, 0, 10_000_000_000)
+    """Finished messages that are kept in the database, the newest; 0 is without limit."""
+    outbox_max_bytes: int = whole(256 * 2**20, 2**20, _PIB)
+    """Memory in Redis for messages that wait until the database has them."""
+    when_full: Literal["drop", "wait"] = "drop"
+    """What happens when they are more: the oldest are dropped from the history and counted, or no message ends until
+    the database has taken some, and so deliveries stand still."""
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_database(cls, value: str) -> str:
+        return database_url(value)
 
 
 class ApiSettings(Section):

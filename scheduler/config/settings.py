@@ -17,10 +17,12 @@ from pydantic.alias_generators import to_pascal
 from pydantic.fields import FieldInfo
 
 from scheduler.config.connection_string import secrets_in
+from scheduler.config.database_url import AUTO
 from scheduler.config.fields import Section, plain
 from scheduler.config.sections import (
     ApiSettings,
     EventsSettings,
+    HistorySettings,
     JobsSettings,
     LogSettings,
     RedisSettings,
@@ -41,12 +43,21 @@ class Settings(Section):
     scheduler: SchedulerSettings = Field(default_factory=SchedulerSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    history: HistorySettings = Field(default_factory=HistorySettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     tasks: TaskSettings = Field(default_factory=TaskSettings)
     jobs: JobsSettings = Field(default_factory=JobsSettings)
     events: EventsSettings = Field(default_factory=EventsSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
+
+    @property
+    def history_url(self) -> str:
+        """``History.Url`` with its ``auto`` resolved; empty: there is no history."""
+        if self.history.url != AUTO:
+            return self.history.url
+        private = self.redis.connection_string.strip().lower() == "embedded"
+        return f"sqlite:///{self.redis.data_directory}/history.db" if private else ""
 
     @model_validator(mode="after")
     def _locks_outlive_calls(self) -> Self:
@@ -138,5 +149,5 @@ def secrets_of(settings: Settings) -> list[str]:
         getattr(getattr(settings, setting.section), setting.name) for setting in every_setting() if setting.secret
     ]
     found = [secret for value in values for secret in value.split(",")]
-    found += secrets_in(settings.redis.connection_string)
+    found += secrets_in(settings.redis.connection_string) + secrets_in(settings.history.url)
     return [secret for secret in found if secret]

@@ -12,6 +12,7 @@ from scheduler.message import IdGenerator
 from scheduler.store.accepting import Accepting
 from scheduler.store.changing import Changing
 from scheduler.store.claiming import Flight
+from scheduler.store.outbox import Outbox, OutboxFigures, Unarchived
 from scheduler.store.reading import Reading
 from scheduler.store.registry import ServerRegistry
 from scheduler.store.results import Changes, Claimed, Counts, LaneCounts, Limits, Page, Reaped, Scheduled
@@ -23,14 +24,16 @@ __all__ = [
     "LaneCounts",
     "Limits",
     "MessageStore",
+    "OutboxFigures",
     "Page",
     "Reaped",
     "Scheduled",
+    "Unarchived",
     "store_for",
 ]
 
 
-class MessageStore(Accepting, Reading, Changing, Flight, ServerRegistry):
+class MessageStore(Accepting, Reading, Changing, Flight, Outbox, ServerRegistry):
     """All verbs, over one Redis client.
 
     One object, whose methods lie in five files by what they are for: ``accepting`` (schedule), ``reading`` (get, page,
@@ -47,6 +50,8 @@ def store_for(settings: Settings, client: Redis, clock: Clock) -> MessageStore:
         new_id=IdGenerator(clock.now_ms),
         partitions=settings.redis.partitions,
         events_kept=settings.events.kept if settings.events.enabled else 0,
+        outbox_bytes=settings.history.outbox_max_bytes if settings.history_url else 0,
+        outbox_waits=settings.history.when_full == "wait",
         idempotency_ms=round(settings.api.idempotency_seconds * 1000),
         wait_replicas=settings.redis.wait_replicas,
         default_retry=settings.retry.policy(),

@@ -94,6 +94,8 @@ class Base:
         new_id: IdGenerator,
         partitions: int = 1,
         events_kept: int = 0,
+        outbox_bytes: int = 0,
+        outbox_waits: bool = False,
         idempotency_ms: int = 86_400_000,
         wait_replicas: int = 0,
         default_retry: RetryPolicy | None = None,
@@ -102,7 +104,9 @@ class Base:
     ) -> None:
         """``client`` must decode replies to str.
 
-        ``events_kept``: entries of the event stream, 0 for none.  ``wait_replicas``: a write is done when N replicas
+        ``events_kept``: entries of the event stream, 0 for none.  ``outbox_bytes``: finished messages that may wait for
+        the history, over all partitions; 0: there is no history.  ``outbox_waits``: when they are more, settling waits;
+        otherwise the oldest are dropped.  ``wait_replicas``: a write is done when N replicas
         have it.  ``default_retry``: gives the attempts of a message without a policy, for those whose lock expired.
         ``now_ms``: a clock for tests; None: Redis's clock.  ``monotonic``: seconds, for the pause before a node that
         timed out is tried again; None: the clock of this machine.
@@ -115,7 +119,12 @@ class Base:
         self._now_ms = now_ms
         self.silence = Silence(self._node_of, monotonic or SystemClock().monotonic)
         self._confirming: Client = Replicated(client, wait_replicas, WAIT_MS) if wait_replicas else client
-        self._context: dict[str, Argument] = {"wake_channel": WAKE, "events_kept": events_kept}
+        self._context: dict[str, Argument] = {
+            "wake_channel": WAKE,
+            "events_kept": events_kept,
+            "outbox_limit": -(-outbox_bytes // partitions),
+            "outbox_waits": "1" if outbox_bytes and outbox_waits else "",
+        }
 
     def open(self) -> None:
         """Write the layout at the first start; later compare it.  Raises ``LayoutError`` when they differ.
@@ -203,7 +212,7 @@ class Base:
         are done: after a failover without them, a message that was cancelled would be delivered.  A claim or an outcome
         does not wait: losing it repeats a delivery, no more.
 
-        ``now``, ``wake_channel``, ``events_kept`` and ``partition`` are added here for each script whose header names
+        ``now``, ``partition`` and the context (``wake_channel``, ``events_kept`` …) are added here for each script whose header names
         them: they are the same for all verbs, and no caller passes them.
         """
         if "now" in script.arguments:

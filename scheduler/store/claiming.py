@@ -14,6 +14,9 @@ from scheduler.store.results import Claimed, Limits, Reaped
 from scheduler.store.scripts import load
 
 
+OUTBOX_FULL = -1
+
+
 class Flight(Base):
     """Verbs: claim, settle, renew, reap, trim."""
 
@@ -77,6 +80,8 @@ class Flight(Base):
             group = [outcomes[position] for position in positions]
             evidence = [records.evidence_of(outcome) for outcome in group]
             reply = self.run("settle", partition, records.settle_items(group, evidence))
+            if reply == OUTBOX_FULL:
+                raise StoreUnavailable("the outbox of the history is full, and History.WhenFull is wait")
             for position, done in zip(positions, reply, strict=True):
                 results[position] = bool(done)
         return results

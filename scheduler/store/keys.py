@@ -12,8 +12,11 @@ key                                   type    holds
 ``ms1:{p}:dead``                      zset    id → when it became dead (ms), bounded by retention
 ``ms1:{p}:done``                      zset    id → when it was delivered or cancelled (ms), bounded by retention
 ``ms1:{p}:msg:<id>``                  hash    the message (``FIELDS``)
+``ms1:{p}:outbox``                    zset    id, or ``<id>@<finish>`` → its finish (ms): not in the history yet
+``ms1:{p}:copy:<id>@<finish>``        hash    such a message that was redriven, or deleted by retention
 ``ms1:{p}:meta``                      hash    ``paused``; ``done_bytes`` and ``dead_bytes``, for retention by size;
-                                              ``retrying``: how many scheduled messages have been attempted before
+                                              ``retrying``: how many scheduled messages have been attempted before;
+                                              ``outbox_bytes``, ``outbox_dropped``, ``archiver`` (owner and lease)
 ``ms1:{p}:idem:<key>``                string  Idempotency-Key → fingerprint of the body, and the stored ids; expires
 ``ms1:{p}:events``                    stream  events, one entry per script call; bounded
 ``ms1:meta``                          hash    ``layout`` version and number of ``partitions``, written at first start
@@ -90,11 +93,13 @@ class PartitionKeys:
             "done": base + "done",
             "meta": base + "meta",
             "events": base + "events",
+            "outbox": base + "outbox",
             # Prefixes: the scripts append a lane and a priority, or an id.  A cluster allows it because the hash tag is
             # in the prefix.
             "due": base + "due:",
             "msg": base + "msg:",
             "idem": base + "idem:",
+            "copy": base + "copy:",
         }
 
     def __getitem__(self, name: str) -> str:

@@ -147,6 +147,12 @@ def _attempt_of(record: str) -> dict[str, Any]:
     }
 
 
+def finished_message(id: str, flat: Sequence[str]) -> Message:
+    """Return a finished message with its attempts, from all fields of its hash."""
+    due_at = flat[flat.index("d") + 1] if "d" in flat[::2] else None
+    return whole_message(id, [due_at, flat])
+
+
 def whole_message(id: str, snapshot: Sequence[Any]) -> Message:
     """Return a message with its attempts, from the reply of ``snapshot`` in _message.lua."""
     fields = _pairs(snapshot[1])

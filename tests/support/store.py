@@ -53,6 +53,8 @@ def store_on(
     events_kept: int = 0,
     default_retry: RetryPolicy | None = None,
     idempotency_ms: int = 86_400_000,
+    outbox_bytes: int = 0,
+    outbox_waits: bool = False,
 ) -> MessageStore:
     """A store that is not yet open."""
     return MessageStore(
@@ -62,6 +64,8 @@ def store_on(
         events_kept=events_kept,
         default_retry=default_retry,
         idempotency_ms=idempotency_ms,
+        outbox_bytes=outbox_bytes,
+        outbox_waits=outbox_waits,
         now_ms=now_ms,
     )
 
@@ -89,10 +93,16 @@ def outcomes(claimed: Claimed, kind: OutcomeKind = "ack", **more: Any) -> list[O
 class Lua:
     """Each script by name on partition 0, with the arguments that all verbs share filled in."""
 
-    def __init__(self, client: redis.Redis, events_kept: int = 0) -> None:
+    def __init__(self, client: redis.Redis, events_kept: int = 0, outbox_limit: int = 0) -> None:
         self.client = client
         self.keys = PartitionKeys(0)
-        self._shared: dict[str, Argument] = {"wake_channel": WAKE, "partition": 0, "events_kept": events_kept}
+        self._shared: dict[str, Argument] = {
+            "wake_channel": WAKE,
+            "partition": 0,
+            "events_kept": events_kept,
+            "outbox_limit": outbox_limit,
+            "outbox_waits": "",
+        }
 
     def __call__(self, verb: str, *items: Argument, now: int = NOW, **arguments: Argument) -> Any:
         script = load(verb)
@@ -229,12 +239,27 @@ def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
     retrying = sum("s" not in fields and fields.get("a", "0") != "0" for fields in hashes.values())
     if counted != retrying:
         problems.append(f"retrying is {counted}, and {retrying} scheduled messages have an attempt behind them")
-    return problems + _broken_held(state.get("held", {}), hashes)
+    return problems + _broken_held(state.get("held", {}), hashes) + _broken_outbox(state, hashes)
 
 
 def _broken_held(held: dict[str, int], hashes: dict[str, dict[str, str]]) -> list[str]:
     put_off = {id: int(fields["b"]) for id, fields in hashes.items() if "b" in fields and "f" not in fields}
     return [] if held == put_off else [f"held is {held}, and {put_off} were put off"]
+
+
+def _broken_outbox(state: dict[str, Any], hashes: dict[str, dict[str, str]]) -> list[str]:
+    """An outbox with members that are not finished, copies that are not in it, bytes that do not add up."""
+    outbox: dict[str, int] = state.get("outbox", {})
+    copies = {key.removeprefix("copy:"): value for key, value in state.items() if key.startswith("copy:")}
+    held = {member: (copies if "@" in member else hashes).get(member, {}) for member in outbox}
+    problems = [f"the copy {member} is not in the outbox" for member in copies if member not in outbox]
+    problems += [
+        f"{member} is in the outbox with {finish}, and finished at {held[member].get('f')}"
+        for member, finish in outbox.items()
+        if held[member].get("f") != str(finish)
+    ]
+    counted, weight = int(state.get("meta", {}).get("outbox_bytes", 0)), sum(int(f.get("z", 0)) for f in held.values())
+    return problems + ([] if counted == weight else [f"outbox_bytes is {counted}, its messages weigh {weight}"])
 
 
 def at_once(work: Sequence[Callable[[], T]]) -> list[T]:

@@ -1,8 +1,8 @@
 --[[
 cancel: move a scheduled message to cancelled.
-KEYS     due lanes held msg done meta events
-ARGV     now wake_channel partition events_kept id
-INCLUDES moves clock due events message slices finish retrying
+KEYS     due lanes held msg done meta events outbox copy
+ARGV     now wake_channel partition events_kept outbox_limit outbox_waits id
+INCLUDES moves clock due events message slices finish outbox retrying
 RETURNS  {code, status, snapshot}
 CODES    0 cancelled; 1 no such message; 2 not scheduled (see status)
 COST     O(log N)
@@ -22,6 +22,7 @@ redis.call('ZREM', held, id)
 local size = weight(key, m[6])
 redis.call('HSET', key, 's', 'cancelled', 'd', due_at, 'f', now_ms, 'z', size)
 keep(done, 'done_bytes', {now_ms, id}, size)
+to_outbox({now_ms, id}, size)
 count_retrying((tonumber(m[5]) or 0) > 0 and -1 or 0)
 event('cancelled', id, m[4], m[5])
 emit()

@@ -1,12 +1,12 @@
 --[[
 reap: return messages whose lock expired to `scheduled`, or to `dead` when their attempts are used up.
-KEYS     due lanes locks held msg dead meta events
-ARGV     now wake_channel partition events_kept limit max_attempts lost_limit not_after
+KEYS     due lanes locks held msg dead meta events outbox copy
+ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit max_attempts lost_limit not_after
          max_attempts: for messages without a policy of their own; -1: no limit
          lost_limit: a message without a limit of attempts becomes dead after N expired locks in a row; otherwise a
          message that crashes its server would crash one after another
          not_after: ms, '' for none: do nothing when it is later, because Redis stalled and the owners could not renew
-INCLUDES moves clock due events slices finish retrying
+INCLUDES moves clock due events slices finish outbox retrying
 RETURNS  {to_scheduled, to_dead}
 CODES    to_scheduled -1: it is later than not_after, and nothing was done
 COST     O(limit log N)
@@ -50,6 +50,7 @@ end
 if #expired > 0 then
   in_slices(expired, function(...) redis.call('ZREM', locks, ...) end)
   keep(dead, 'dead_bytes', given_up, bytes)
+  to_outbox(given_up, bytes)
   count_retrying(returned)
   emit()
   wake()

@@ -1,10 +1,10 @@
 --[[
 redrive: schedule dead letters again, due now, with attempts reset and evidence kept.
-KEYS     due lanes msg dead meta events
+KEYS     due lanes msg dead meta events outbox copy
 ARGV     now wake_channel partition events_kept id offset scan limit channel dry_run
          id: redrive this message; '': skip the `offset` oldest dead letters, look at the next `scan`, and redrive up
          to `limit` of them; channel: '' for any; dry_run '1': count only
-INCLUDES moves clock due events message slices finish
+INCLUDES moves clock due events message slices finish parting
 RETURNS  {code, status, snapshot} with an id; {redriven, scanned} without one
 CODES    0 redriven; 1 no such message; 2 not dead (see status)
 COST     O(scan + limit log N)
@@ -13,6 +13,7 @@ local function redrive(one, m)
   local key = msg .. one
   local attempts = (tonumber(m[4]) or 0) + (tonumber(m[5]) or 0)
   local size = tonumber(m[6]) or 0
+  keep_for_history('COPY', one)
   redis.call('HINCRBY', meta, 'dead_bytes', -size)
   -- The evidence stays: its bytes are the stored total without payload, target and error.
   local evidence = math.max(0, size - weight(key, redis.call('HSTRLEN', key, 'e')))

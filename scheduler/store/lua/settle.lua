@@ -1,15 +1,20 @@
 --[[
 settle: record the outcomes of claimed messages; an outcome with a stale token changes nothing.
-KEYS     due lanes locks held msg dead done meta events
-ARGV     now wake_channel partition events_kept items...
+KEYS     due lanes locks held msg dead done meta events outbox copy
+ARGV     now wake_channel partition events_kept outbox_limit outbox_waits items...
          items, 7 each: id token kind delay_ms error evidence result
          kind: ack | retry | dead | release; error, evidence, result: '' for none
          delay_ms: retry and release: due again in N ms; '' (release only): due_at stays as it was
-INCLUDES moves clock due events slices finish retrying
+         outbox_limit: bytes of finished messages that wait for the history, 0: there is no history; outbox_waits '1':
+         nothing is recorded while the outbox is full
+INCLUDES moves clock due events slices finish outbox retrying
 RETURNS  {1 or 0, ...} per item; 0: the lock was lost and nothing was changed
-CODES    none
+CODES    -1 (instead of the list): the outbox is full, and nothing was changed
 COST     O(n log N) for n outcomes
 ]]
+if outbox_waits == '1' and outbox_is_full() then
+  return -1
+end
 local STRIDE = 7
 local results = {}
 local unlocked = {}
@@ -98,6 +103,8 @@ if #unlocked > 0 then
   in_slices(let_go, function(...) redis.call('ZREM', held, ...) end)
   keep(done, 'done_bytes', finished.ack, bytes.ack)
   keep(dead, 'dead_bytes', finished.dead, bytes.dead)
+  to_outbox(finished.ack, bytes.ack)
+  to_outbox(finished.dead, bytes.dead)
   count_retrying(retrying)
   emit()
   wake()

@@ -1,14 +1,15 @@
 --[[
 trim: delete finished messages beyond the limits of retention, oldest first.
-KEYS     kept msg meta
+KEYS     kept msg meta outbox copy
 ARGV     now counter max_count max_age_ms max_bytes limit
          kept: the done or the dead set; counter: done_bytes or dead_bytes
-INCLUDES moves clock
+INCLUDES moves clock parting
 RETURNS  how many were deleted
 CODES    none
 COST     O(limit log N)
 ]]
 local deleted = 0
+local some_unarchived = redis.call('EXISTS', outbox) == 1
 local count = redis.call('ZCARD', kept)
 local bytes = tonumber(redis.call('HGET', meta, counter)) or 0
 
@@ -16,8 +17,11 @@ local function delete_oldest(n)
   local oldest = redis.call('ZPOPMIN', kept, n)
   for i = 1, #oldest, 2 do
     local key = msg .. oldest[i]
-    bytes = bytes - (tonumber(redis.call('HGET', key, 'z')) or 0)
-    redis.call('UNLINK', key)
+    local size = tonumber(redis.call('HGET', key, 'z'))
+    bytes = bytes - (size or 0)
+    if not (some_unarchived and size and keep_for_history('RENAME', oldest[i])) then
+      redis.call('UNLINK', key)
+    end
   end
   deleted = deleted + #oldest / 2
   count = count - #oldest / 2

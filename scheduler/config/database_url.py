@@ -1,0 +1,34 @@
+"""The grammar of ``History.Url``.  Pure: nothing is connected."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+ACCEPTED: Final = (
+    "auto, off, sqlite:///path/to/file.db, postgresql://user:password@host[:port]/database, "
+    "mysql://user:password@host[:port]/database, mongodb://[user:password@]host[:port]/database or mongodb+srv://…"
+)
+AUTO: Final = "auto"
+_OFF: Final = ("", "off")
+_FILE: Final = re.compile(r"sqlite:///[^\x00-\x1f?#]+")
+_SERVER: Final = re.compile(r"(postgresql|mysql|mongodb|mongodb\+srv)://[!-~]+/[A-Za-z0-9_.-]{1,63}(\?[!-~]*)?")
+
+
+def database_url(text: str) -> str:
+    """Return the address as it is used: empty for none.  Raises ValueError that repeats no secret."""
+    text = text.strip()
+    if text.lower() in _OFF:
+        return ""
+    if text.lower() == AUTO:
+        return AUTO
+    scheme, separator, rest = text.partition("://")
+    address = f"{'postgresql' if scheme.lower() == 'postgres' else scheme.lower()}{separator}{rest}"
+    if not (_FILE.fullmatch(address) or _SERVER.fullmatch(address)):
+        raise ValueError(f"the address of the database is not understood; accepted are: {ACCEPTED}")
+    return address
+
+
+def masked(url: str) -> str:
+    """Return the address without its password and options."""
+    return re.sub(r"://([^/:@]*):[^/]*@", r"://\1:***@", url).partition("?")[0]
