@@ -212,8 +212,8 @@ class Base:
         are done: after a failover without them, a message that was cancelled would be delivered.  A claim or an outcome
         does not wait: losing it repeats a delivery, no more.
 
-        ``now``, ``partition`` and the context (``wake_channel``, ``events_kept`` …) are added here for each script whose header names
-        them: they are the same for all verbs, and no caller passes them.
+        ``now``, ``partition`` and the context (``wake_channel``, ``events_kept`` …) are added here for each script
+        whose header names them: they are the same for all verbs, and no caller passes them.
         """
         if "now" in script.arguments:
             arguments["now"] = self.now()

@@ -13,7 +13,6 @@ from scheduler.store.budgets import Wanted
 from scheduler.store.results import Claimed, Limits, Reaped
 from scheduler.store.scripts import load
 
-
 OUTBOX_FULL = -1
 
 

@@ -108,7 +108,7 @@ def test_a_redrive_leaves_the_finish_that_is_not_archived(lua: Lua) -> None:
     lua.settle("m1", "ack", now=NOW + 2)
     found = waiting(lua)[1]
     assert {member: fields["s"] for member, fields in found.items()} == {f"m1@{NOW}": "dead", "m1": "delivered"}
-    # What was read before the redrive is reported under the old name: the copy is archived once more, and no row is lost.
+    # What was read before the redrive is reported under the old name: the copy is archived once more.
     assert archived(lua, "m1", NOW) == 0
     assert archived(lua, f"m1@{NOW}", NOW, "m1", NOW + 2) == 2
     assert waiting(lua) == (0, {})
