@@ -51,7 +51,7 @@ test-computed: test-dashboard test-source
 test-source: $(VENV)/test.stamp
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m mypy --strict app.py scheduler tests bench
+	$(PYTHON) -m mypy --strict app.py scheduler tests bench clients
 	$(VENV)/bin/lint-imports
 
 # Without Node, or when nothing can be installed, the rest goes on, in CI too: the build is committed, and pytest compares

@@ -1,0 +1,178 @@
+"""Every operation of the service once: which request it is, and what it answers.
+
+A function here takes the arguments of a client's method and returns the call; it sends nothing.  ``Client`` and
+``AsyncClient`` make their methods of these functions, so an operation is described in one place.  To add one, write its
+function here and name it in both classes of ``clients.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack
+from urllib.parse import quote
+
+from message_scheduler_client import models as m
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the OpenAPI document."""
+
+    name: str
+    """Its operationId."""
+    method: str
+    path: str
+    """With parameters in braces."""
+    repeatable: bool
+    """False: a repeat does something more, so it is only sent again when the first request cannot have arrived."""
+    keyed: bool
+    """Takes an ``Idempotency-Key``, which makes it repeatable."""
+
+
+OPERATIONS: dict[str, Operation] = {}
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One call to be sent; ``T`` is the type of its answer."""
+
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """The parameters of the path."""
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    """Sent as JSON; None: no body."""
+    key: str | None = None
+    """The caller's own ``Idempotency-Key``."""
+    own_ids: bool = False
+    """Messages bring their own ids: these make a repeat safe, and exclude a key."""
+    operation: Operation = Operation("", "", "", repeatable=False, keyed=False)
+
+    @property
+    def path(self) -> str:
+        """The path, with its parameters filled in."""
+        return self.operation.path.format_map({name: quote(value, safe="") for name, value in self.ids.items()})
+
+    def after(self, cursor: str) -> Call[T]:
+        """Return the call for the page at this cursor."""
+        return replace(self, query={**self.query, "cursor": cursor})
+
+
+def operation(
+    name: str, route: str, *, repeatable: bool = True, keyed: bool = False
+) -> Callable[[Callable[P, Call[T]]], Callable[P, Call[T]]]:
+    """Say which operation of the document a function describes; see ``Operation``."""
+    method, path = route.split(" ")
+    described = OPERATIONS[name] = Operation(name, method, path, repeatable, keyed)
+
+    def of(build: Callable[P, Call[T]]) -> Callable[P, Call[T]]:
+        @wraps(build)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Call[T]:
+            return replace(build(*args, **kwargs), operation=described)
+
+        return call
+
+    return of
+
+
+# -- messages ----------------------------------------------------------------------------------------------------------
+
+
+@operation("messages_create", "POST /v1/messages", keyed=True)
+def send(
+    message: m.Json, /, *, idempotency_key: str | None = None, **options: Unpack[m.MessageOptions]
+) -> Call[m.Message]:
+    """Schedule a message: at a ``time``, after a ``delay``, or now.
+
+    ``idempotency_key``: for a repeat by another process than this one; repeats by the client itself have a key anyway.
+    """
+    return Call(body={"message": message, **options}, key=idempotency_key, own_ids="id" in options)
+
+
+@operation("messages_create_batch", "POST /v1/messages/batch", keyed=True)
+def send_many(messages: Iterable[m.MessageIn], /, *, idempotency_key: str | None = None) -> Call[m.Batch]:
+    """Schedule up to 1,000 messages, all or none."""
+    given = list(messages)
+    return Call(body={"messages": given}, key=idempotency_key, own_ids=any("id" in message for message in given))
+
+
+@operation("messages_read", "GET /v1/messages/{id}")
+def get(id: str, /) -> Call[m.MessageDetail]:
+    """Return a message with the evidence of its attempts."""
+    return Call(ids={"id": id})
+
+
+@operation("messages_list_messages", "GET /v1/messages")
+def messages_page(**query: Unpack[m.MessagesListMessagesQuery]) -> Call[m.Page]:
+    """Return one page of messages; ``messages`` goes through all pages."""
+    return Call(query=query)
+
+
+@operation("messages_change", "PATCH /v1/messages/{id}")
+def change(id: str, /, **changes: Unpack[m.MessagePatch]) -> Call[m.Message]:
+    """Change a scheduled message; what is left out stays as it is."""
+    return Call(ids={"id": id}, body=changes)
+
+
+@operation("messages_cancel", "DELETE /v1/messages/{id}")
+def cancel(id: str, /) -> Call[m.Message]:
+    """Cancel a scheduled message."""
+    return Call(ids={"id": id})
+
+
+@operation("messages_run", "POST /v1/messages/{id}/run")
+def run(id: str, /) -> Call[m.Message]:
+    """Make a scheduled message due now."""
+    return Call(ids={"id": id})
+
+
+# -- dead letters ------------------------------------------------------------------------------------------------------
+
+
+@operation("messages_redrive", "POST /v1/messages/{id}/redrive")
+def redrive(id: str, /) -> Call[m.Message]:
+    """Schedule a dead letter again, its attempts counted from zero."""
+    return Call(ids={"id": id})
+
+
+@operation("dead_letters_redrive", "POST /v1/dead-letters/redrive", repeatable=False)
+def redrive_many(**which: Unpack[m.RedriveIn]) -> Call[m.Redriven]:
+    """Schedule many dead letters again, oldest first; with ``dry_run=True`` only count them."""
+    return Call(body=which)
+
+
+# -- the service -------------------------------------------------------------------------------------------------------
+
+
+@operation("control_pause", "POST /v1/pause")
+def pause() -> Call[m.Paused]:
+    """Deliver nothing until ``resume``; messages are still accepted."""
+    return Call()
+
+
+@operation("control_resume", "POST /v1/resume")
+def resume() -> Call[m.Paused]:
+    """Deliver again."""
+    return Call()
+
+
+@operation("control_preview", "POST /v1/preview")
+def preview(**when: Unpack[m.PreviewIn]) -> Call[m.Preview]:
+    """Return the moment that a ``time`` or ``delay`` means; nothing is stored."""
+    return Call(body=when)
+
+
+@operation("control_stats", "GET /v1/stats")
+def stats() -> Call[m.Stats]:
+    """Return the figures of the whole service."""
+    return Call()
+
+
+@operation("health_health", "GET /health")
+def health() -> Call[m.Health]:
+    """Return whether the service delivers; raises ``Unavailable`` with the reason when it does not."""
+    return Call()

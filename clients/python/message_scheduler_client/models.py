@@ -1,0 +1,442 @@
+"""The bodies of requests and answers.  Generated from the service's OpenAPI document: do not edit."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal, NotRequired, TypedDict
+
+Json = Any
+"""Any JSON value."""
+Moment = str | float | datetime
+"""A moment as the service reads it, or a datetime with a tzinfo."""
+Delay = str | float | timedelta
+"""A length of time as the service reads it (seconds, ``1h30m``, ``PT5M``), or a timedelta."""
+
+
+class Webhook(TypedDict):
+    """Where a message is sent; credentials are masked."""
+
+    url: str
+    method: str
+    headers: dict[str, str]
+    timeout: NotRequired[float | None]
+
+
+class JobTarget(TypedDict):
+    """The handler that runs a job."""
+
+    type: str
+
+
+class Message(TypedDict):
+    """A message."""
+
+    id: str
+    status: Literal["scheduled", "processing", "delivered", "dead", "cancelled"]
+    channel: str
+    message: Json
+    """Any JSON value."""
+    scheduled_for: str
+    """The moment asked for. A change of it and a redrive move it; retries and back-pressure do not."""
+    due_at: str
+    """Of the next attempt; of the last one once there is none to come."""
+    due_at_ms: int
+    priority: Literal["high", "normal", "low"]
+    attempt: int
+    """Attempts made so far."""
+    max_attempts: int
+    """-1: without limit."""
+    created_at: str
+    """ISO 8601, UTC, milliseconds."""
+    updated_at: str
+    """ISO 8601, UTC, milliseconds."""
+    last_error: str | None
+    """Of the last attempt that failed; null once delivered. The attempts keep what went wrong before."""
+    webhook: NotRequired[Webhook | None]
+    """Where a message is sent; credentials are masked."""
+    job: NotRequired[JobTarget | None]
+    """The handler that runs a job."""
+    result: NotRequired[Json]
+    """What the handler returned; only of a job, null until it succeeds."""
+
+
+class Page(TypedDict):
+    """One page of a list."""
+
+    messages: list[Message]
+    next_cursor: str | None
+
+
+class MessagesListMessagesQuery(TypedDict):
+    """Parameters of messages_list_messages."""
+
+    status: NotRequired[Literal["scheduled", "processing", "delivered", "dead", "cancelled"]]
+    channel: NotRequired[Literal["echo", "webhook", "job"]]
+    priority: NotRequired[Literal["high", "normal", "low"]]
+    type: NotRequired[str]
+    """The type of a job, or of a webhook task."""
+    timezone: NotRequired[str]
+    """IANA name of the zone of a since or until without an offset."""
+    since: NotRequired[Moment]
+    """Not before: of the time that the list is ordered by."""
+    until: NotRequired[Moment]
+    """Not after: of the time that the list is ordered by."""
+    limit: NotRequired[int]
+    cursor: NotRequired[str]
+    """next_cursor of the page before."""
+
+
+class RetryIn(TypedDict):
+    """How failed attempts are repeated. What is left out comes from the settings (section Retry)."""
+
+    max_attempts: NotRequired[int | None]
+    """In all, the first included; -1 is without limit."""
+    base: NotRequired[float | None]
+    """Seconds of backoff after the first failed attempt."""
+    factor: NotRequired[float | None]
+    """Growth of the backoff from one attempt to the next."""
+    cap: NotRequired[float | None]
+    """Seconds; the backoff never grows past it."""
+    jitter: NotRequired[bool | None]
+    """Draw each backoff evenly between 0 and its length."""
+
+
+class WebhookTarget(TypedDict):
+    """Where a message goes over HTTP."""
+
+    url: str
+    """http or https; a user and password in it are sent as Basic credentials"""
+    method: NotRequired[Literal["GET", "POST", "PUT", "PATCH", "DELETE"]]
+    """GET and DELETE are sent without a body"""
+    headers: NotRequired[dict[str, str]]
+    """Sent as they are. With a Content-Type among them a string is sent as it is"""
+    timeout: NotRequired[float | None]
+    """Seconds for the whole attempt"""
+
+
+class MessageOptions(TypedDict):
+    """What may be said about a message."""
+
+    time: NotRequired[Moment | None]
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    delay: NotRequired[Delay | None]
+    """How long from now, until the year 9999 at most: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M."""
+    timezone: NotRequired[str | None]
+    """IANA name of the zone in which a time without an offset is meant."""
+    priority: NotRequired[Literal["high", "normal", "low"] | None]
+    """Strict among the messages that are due; default normal."""
+    retry: NotRequired[RetryIn | None]
+    """How failed attempts are repeated. What is left out comes from the settings (section Retry)."""
+    channel: NotRequired[Literal["echo", "webhook", "job"] | None]
+    """Where the message goes; follows from webhook or job, else echo."""
+    webhook: NotRequired[WebhookTarget | None]
+    """The HTTP endpoint that the message is sent to."""
+    job: NotRequired[JobTarget | None]
+    """The handler that gets the message."""
+    id: NotRequired[str | None]
+    """Your own id; refused with 409 when it exists."""
+
+
+class MessageIn(MessageOptions):
+    """A message to be delivered at ``time``, after ``delay``, or now."""
+
+    message: Json
+    """Any JSON value; it is delivered as it is."""
+
+
+class Attempt(TypedDict):
+    """One try to deliver. Channels add evidence of their own: status_code, error, response, traceback."""
+
+    attempt: int
+    started_at: str
+    """ISO 8601, UTC, milliseconds."""
+    duration_ms: float
+    outcome: str
+
+
+class MessageDetail(TypedDict):
+    """A message with the evidence of its last 20 attempts, oldest first."""
+
+    id: str
+    status: Literal["scheduled", "processing", "delivered", "dead", "cancelled"]
+    channel: str
+    message: Json
+    """Any JSON value."""
+    scheduled_for: str
+    """The moment asked for. A change of it and a redrive move it; retries and back-pressure do not."""
+    due_at: str
+    """Of the next attempt; of the last one once there is none to come."""
+    due_at_ms: int
+    priority: Literal["high", "normal", "low"]
+    attempt: int
+    """Attempts made so far."""
+    max_attempts: int
+    """-1: without limit."""
+    created_at: str
+    """ISO 8601, UTC, milliseconds."""
+    updated_at: str
+    """ISO 8601, UTC, milliseconds."""
+    last_error: str | None
+    """Of the last attempt that failed; null once delivered. The attempts keep what went wrong before."""
+    webhook: NotRequired[Webhook | None]
+    """Where a message is sent; credentials are masked."""
+    job: NotRequired[JobTarget | None]
+    """The handler that runs a job."""
+    result: NotRequired[Json]
+    """What the handler returned; only of a job, null until it succeeds."""
+    attempts: list[Attempt]
+
+
+class MessagePatch(TypedDict):
+    """What to change of a scheduled message; fields left out stay as they are."""
+
+    time: NotRequired[Moment | None]
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    delay: NotRequired[Delay | None]
+    """How long from now, until the year 9999 at most: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M."""
+    timezone: NotRequired[str | None]
+    """IANA name of the zone in which a time without an offset is meant."""
+    priority: NotRequired[Literal["high", "normal", "low"] | None]
+    """Strict among the messages that are due; default normal."""
+    retry: NotRequired[RetryIn | None]
+    """How failed attempts are repeated. What is left out comes from the settings (section Retry)."""
+    message: NotRequired[Json]
+    """Any JSON value; it is delivered as it is."""
+    webhook: NotRequired[WebhookTarget | None]
+    """Replaces the whole webhook; only for a message that has one."""
+
+
+class BatchIn(TypedDict):
+    """Messages that are accepted together: all or none."""
+
+    messages: list[MessageIn]
+
+
+class Accepted(TypedDict):
+    """A message of a batch."""
+
+    id: str
+    due_at: str
+    """ISO 8601, UTC, milliseconds."""
+
+
+class Batch(TypedDict):
+    """What became of a batch, in its order."""
+
+    accepted: int
+    messages: list[Accepted]
+
+
+class RedriveIn(TypedDict):
+    """Which dead letters to schedule again, oldest first."""
+
+    limit: NotRequired[int | None]
+    channel: NotRequired[Literal["echo", "webhook", "job"] | None]
+    dry_run: NotRequired[bool | None]
+    """Only say how many it would be."""
+
+
+class Redriven(TypedDict):
+    """How many dead letters were scheduled again; of a dry run how many would be."""
+
+    redriven: NotRequired[int | None]
+    """Not there for a dry run."""
+    would_redrive: NotRequired[int | None]
+    """Only there for a dry run, which changes nothing."""
+
+
+class Paused(TypedDict):
+    """Whether claiming stands still."""
+
+    paused: bool
+
+
+class PreviewIn(TypedDict):
+    """A moment as MessageIn takes it."""
+
+    time: NotRequired[Moment | None]
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    delay: NotRequired[Delay | None]
+    """How long from now, until the year 9999 at most: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M."""
+    timezone: NotRequired[str | None]
+    """IANA name of the zone in which a time without an offset is meant."""
+
+
+class Preview(TypedDict):
+    """When a message would be due."""
+
+    due_at: str
+    """ISO 8601, UTC, milliseconds."""
+    due_at_ms: int
+    local: str | None
+    """In the time zone, ISO 8601; null where that is beyond the year 9999."""
+    timezone: str
+
+
+class ScheduledCounts(TypedDict):
+    """Scheduled messages by priority."""
+
+    total: int
+    high: int
+    normal: int
+    low: int
+
+
+class Destination(TypedDict):
+    """A destination that takes no more for now."""
+
+    destination: str
+    """host:port"""
+    put_off: int
+    """Times that a message for it was put off within the last minute."""
+    oldest_age_ms: int
+    """For how long the first of these messages had been due."""
+
+
+class HeldBack(TypedDict):
+    """Messages that are due and were put off, because their destination had no room."""
+
+    messages: int
+    oldest_age_ms: int | None
+    destinations: list[Destination]
+    """At most 20, those that put off most first."""
+
+
+class Lane(TypedDict):
+    """What waits for one channel, or for one job type."""
+
+    lane: str
+    """echo, webhook, or job: and the name of the handler."""
+    scheduled: int
+    due: int
+    """Those of scheduled whose moment has come."""
+    oldest_due_age_ms: int | None
+    """For how long the first of them has been due."""
+    served: bool
+    """Whether a living server delivers this lane."""
+
+
+class Throughput(TypedDict):
+    """Per second, over the last minute."""
+
+    accepted_per_s: float
+    delivered_per_s: float
+    failed_per_s: float
+    """Attempts that failed."""
+
+
+class Lateness(TypedDict):
+    """Begin of an attempt after its moment, ms, over the last minute; null when there was none."""
+
+    p50: float | None
+    p99: float | None
+
+
+class HistoryPoint(TypedDict):
+    """Ten seconds of the whole service."""
+
+    at: int
+    """When they began, ms since the epoch."""
+    accepted: int
+    delivered: int
+    failed: int
+    """Attempts that failed."""
+    p50: float | None
+    """Lateness, ms."""
+    p99: float | None
+
+
+class Server(TypedDict):
+    """One process of the service, alive, or silent for less than a minute."""
+
+    name: str
+    role: Literal["scheduler", "api"]
+    in_flight: int
+    last_beat_age_ms: int
+    progress_age_ms: int | None
+    """At the last beat, how long ago its scheduler thread finished a step; null of role api."""
+    clock_skew_ms: int | None
+    """So far its clock is ahead of Redis's; below 0 behind it."""
+    failure: str | None
+    """Why it reports and delivers nothing, in words; null while all is well."""
+    log_lines_lost: int | None
+    """Log lines that it could not write since its start, as on a full disk."""
+    version: str | None
+    pid: int | None
+    host: str | None
+    started_at: str | None
+    """ISO 8601, UTC, milliseconds."""
+
+
+class Redis(TypedDict):
+    """The Redis behind the service."""
+
+    version: str
+    used_memory: int | None
+    """Bytes; null when Redis does not tell (no right to INFO)."""
+    maxmemory: int | None
+    """Bytes; 0 is without limit, null when Redis does not tell."""
+    maxmemory_policy: str
+    """`unknown` when Redis does not tell."""
+    persistence: str
+    """`aof`, `rdb` (snapshots only), `none`, or `unknown`: Redis does not tell."""
+    full: bool
+    """At maxmemory: new messages are refused, due ones are delivered."""
+    clients: int | None
+    """Null when Redis does not tell."""
+    keys: int
+
+
+class Stats(TypedDict):
+    """The service at a glance."""
+
+    redis_time: str
+    """The clock that decides what is due."""
+    scheduled: ScheduledCounts
+    due: int
+    """Those of scheduled whose moment has come."""
+    retrying: int
+    """Those of scheduled that have an attempt behind them."""
+    processing: int
+    dead: int
+    finished: int
+    """Delivered and cancelled, within retention."""
+    paused: bool
+    partitions_away: int
+    """Parts of a Redis Cluster that do not answer; their messages are not counted, the others go on."""
+    oldest_due_age_ms: int | None
+    """How long the message that waits longest for an attempt has been due, those held back included."""
+    held_back: HeldBack
+    lanes: list[Lane]
+    """Lanes in which something waits, 100 at most: first what is due and has no server, then most due."""
+    next_due_at: str | None
+    """ISO 8601, UTC, milliseconds."""
+    finished_bytes: int
+    throughput: Throughput
+    lateness_ms: Lateness
+    history: list[HistoryPoint]
+    """The last 15 minutes, oldest first; quiet times are left out."""
+    servers: list[Server]
+    redis: Redis
+    events_url: str | None
+    """Live events (WebSocket); null when no server shows any."""
+
+
+class Health(TypedDict):
+    """The service can accept and deliver."""
+
+    status: Literal["success"]
+    message: Literal["server is ok!"]
+    schedulers: int
+    """Scheduler processes that make progress."""
+    paused: bool
+    partitions_away: int
+    """Parts of a Redis Cluster that do not answer; the others go on."""
+    warnings: list[str]
+    """Lanes with messages that are due and that no living server serves."""
