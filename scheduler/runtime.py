@@ -1,4 +1,4 @@
-"""Builds the scheduler side of a server, and offers the steps of its stop; app.py shows their order.
+"""Builds the scheduler side of a server, and offers the steps of its stop; service.py shows their order.
 
 Usable as a library: ``Runtime(settings, logger=…)`` delivers from your own process, and prints with your logger.
 """
@@ -97,7 +97,7 @@ class Runtime:
     def stop(self) -> None:
         """Stop claiming, finish what runs, release the rest, close Redis.  Safe to call at any time, and twice.
 
-        The steps of ``app.stop`` without HTTP, for whoever delivers from a process of their own.
+        The steps of ``service.stop`` without HTTP, for whoever delivers from a process of their own.
         """
         self.stop_claiming()
         self.finish_deliveries()

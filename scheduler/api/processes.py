@@ -15,13 +15,13 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 from typing import Final
 
 from scheduler.clock import Clock, SystemClock
 from scheduler.config.reading import Settings
 from scheduler.errors import StartError
 from scheduler.logs.sinks import Logger
+from scheduler.process.search_path import child_environment
 from scheduler.process.supervise import Child, Supervisor
 
 SETTINGS_VARIABLE: Final = "SCHEDULER_SETTINGS"
@@ -32,7 +32,6 @@ DRAIN: Final = b"d"
 """On the child's stdin: the service will stop soon."""
 ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - looked up, not bound
 """How this machine reaches a server that listens on all of its addresses."""
-ROOT: Final = Path(__file__).parents[2]
 
 
 class ApiProcesses:
@@ -81,9 +80,8 @@ class ApiProcesses:
     def _launch(self, _: threading.Event) -> subprocess.Popen[bytes]:
         # That stdin closes tells the child that we are gone, however we went.  DRAIN is all that is ever written to it.
         return subprocess.Popen(
-            [sys.executable, "-m", self._module],
-            cwd=ROOT,
-            env=os.environ | {SETTINGS_VARIABLE: self._child_settings().model_dump_json()},
+            [sys.executable, "-P", "-m", self._module],
+            env=child_environment() | {SETTINGS_VARIABLE: self._child_settings().model_dump_json()},
             stdin=subprocess.PIPE,
             # Ctrl-C in the terminal must reach us alone: we stop HTTP first, then the rest.
             start_new_session=True,

@@ -26,6 +26,7 @@ from scheduler.clock import SystemClock
 from scheduler.config.reading import Settings, secrets_of
 from scheduler.jobs import load
 from scheduler.logs import sinks as logs
+from scheduler.process.search_path import add_working_folder
 from scheduler.process.signals import on_signals
 from scheduler.redis_server.connections import connect
 from scheduler.store import store_for
@@ -129,6 +130,7 @@ def main() -> None:
     # A forked worker would inherit the locks of threads that it does not have.
     multiprocessing.set_start_method("spawn")
     exit_with_parent(drain=_tell_workers)
+    add_working_folder()  # the workers get this process's search path
     settings = read_settings()
     _set_up_log(settings, "http")
     build_server(settings).serve()

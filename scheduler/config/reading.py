@@ -19,9 +19,12 @@ from scheduler.config.settings import Setting, Settings, every_setting, secrets_
 from scheduler.errors import ConfigError
 from scheduler.masking import escape
 
-__all__ = ["DEFAULT_PATH", "Settings", "ignored_variables", "load_settings", "secrets_of"]
+__all__ = ["DEFAULT_PATH", "Settings", "ignored_variables", "load_settings", "secrets_of", "settings_file"]
 
-DEFAULT_PATH: Final = Path(__file__).resolve().parents[2] / "config" / "appsettings.json"
+_NAME: Final = Path("config", "appsettings.json")
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+DEFAULT_PATH: Final = _PACKAGE / _NAME if (_PACKAGE / _NAME).exists() else _PACKAGE.parent / _NAME
+"""The settings that ship: inside the package of a wheel, beside app.py in a checkout."""
 
 SHORTCUTS: Final = {
     "REDIS_URL": "Redis.ConnectionString",
@@ -42,11 +45,17 @@ class _Given(NamedTuple):
     value: Any
 
 
+def settings_file() -> Path:
+    """Return config/appsettings.json of the working folder if it is there, else the one that ships."""
+    here = Path.cwd() / _NAME
+    return here if here.exists() else DEFAULT_PATH
+
+
 def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
     """The settings of the file under the environment; defaults for what neither holds.
 
-    ``path``: the JSON file; None for config/appsettings.json beside app.py, which may be missing.  ``env``: None for
-    the process's own.  An empty variable counts as not set.  Raises ConfigError with one line per problem.
+    ``path``: the JSON file; None for the one of ``settings_file``, which may be missing.  ``env``: None for the
+    process's own.  An empty variable counts as not set.  Raises ConfigError with one line per problem.
     """
     problems: list[str] = []
     given: dict[str, _Given] = {}
@@ -103,14 +112,14 @@ def _from_file(path: Path | None, problems: list[str]) -> list[_Given]:
 
 
 def _read(path: Path | None, problems: list[str]) -> dict[str, Any]:
-    file = path or DEFAULT_PATH
+    file = path or settings_file()
     try:
         # An editor of another system may have put a byte order mark in front.
         content = json.loads(
             file.read_text("utf-8-sig"), object_pairs_hook=_without_doubles, parse_constant=_no_constant
         )
     except FileNotFoundError:
-        if path is not None:
+        if path not in (None, DEFAULT_PATH):
             problems.append(f"{file}: there is no such file")
         return {}
     except json.JSONDecodeError as error:

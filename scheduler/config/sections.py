@@ -312,8 +312,8 @@ class JobsSettings(Section):
         r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*(,[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)*)?$",
         "names of Python modules, several as a list or separated by commas",
     )
-    """Modules that register job handlers. They are imported from the folder of app.py or from the environment of
-    Python, by every process of a server."""
+    """Modules that register job handlers. They are imported from the working folder, the folder of app.py or the
+    environment of Python, by every process of a server."""
     fallback: str = text("", r"^[A-Za-z0-9_.:-]{0,128}$", "the name of a registered handler; empty for none")
     """Handler of the jobs whose type has none of its own; it sees the type as `context.type`. Empty: such jobs are
     refused."""

@@ -121,7 +121,7 @@ def load(modules: Iterable[str], fallback: str = "") -> None:
         except Exception as error:  # noqa: BLE001 - a user's module may raise anything, and the user must be told
             problems.append(
                 f"Jobs.Modules: {name} cannot be imported ({type(error).__name__}: {error}); accepted: modules that "
-                "Python finds from the folder of app.py or in its environment"
+                "Python finds in the working folder, beside app.py or in its environment"
             )
     if fallback and fallback not in REGISTRY.names():
         known = ", ".join(REGISTRY.names()) or "none"

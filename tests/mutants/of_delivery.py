@@ -282,12 +282,12 @@ MUTANTS = (
     ),
     Mutant(
         "http-stops-last",
-        "app.py",
+        "scheduler/service.py",
         "    if api:\n        api.stop()  #",
         "    runtime.stop()\n    if api:\n        api.stop()  #",
         "HTTP is stopped after delivery and Redis",
         "requests during a stop are answered 503 by a service that said it is there",
-        ("tests/unit/process/test_app.py",),
+        ("tests/unit/process/test_service.py",),
     ),
     Mutant(
         "echo-before-print",

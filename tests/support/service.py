@@ -99,6 +99,7 @@ class Service:
 
     ``folder``: gets ``data/`` and ``logs/``.  ``redis_url``: None for the embedded one.  ``env``: more settings, as
     environment variables.  ``read_stdout``: False leaves its output in the pipe, which blocks it when that is full.
+    ``command``: what starts it in ``folder``; None for the checkout's app.py.
     """
 
     def __init__(
@@ -109,7 +110,10 @@ class Service:
         role: Literal["all", "api", "worker"] = "all",
         env: Mapping[str, str] | None = None,
         read_stdout: bool = True,
+        command: Sequence[str] | None = None,
     ) -> None:
+        self._command = command or [sys.executable, str(ROOT / "app.py")]
+        self._cwd = folder if command else ROOT
         self.data = folder / "data"
         self.logs = folder / "logs"
         self.role = role
@@ -139,8 +143,8 @@ class Service:
     def launch(self, **env: str) -> Service:
         """Start the process and return at once.  ``env``: settings of this run alone."""
         self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py")],
-            cwd=ROOT,
+            self._command,
+            cwd=self._cwd,
             env={**self._env, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

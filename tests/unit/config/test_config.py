@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from scheduler.api.ops.stats import SHOWN_MS
-from scheduler.config.reading import DEFAULT_PATH, Settings, ignored_variables, load_settings, secrets_of
+from scheduler.config.reading import DEFAULT_PATH, Settings, ignored_variables, load_settings, secrets_of, settings_file
 from scheduler.config.sections import ApiSettings, RedisSettings, ServerSettings
 from scheduler.config.settings import every_setting
 from scheduler.delivery.heartbeat import _FORGET_SERVERS_MS
@@ -57,8 +57,20 @@ def test_a_key_that_is_not_in_the_file_has_its_default(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error_only_when_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.json: there is no such file"):
         load_settings(tmp_path / "nowhere.json", {})
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("scheduler.config.reading.DEFAULT_PATH", tmp_path / "nowhere.json")
     assert load_settings(env={}) == Settings()
+
+
+def test_the_file_of_the_working_folder_comes_before_the_one_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settings_file() == DEFAULT_PATH
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "appsettings.json").write_text('{"Scheduler": {"Workers": 3}}')
+    assert settings_file() == tmp_path / "config" / "appsettings.json"
+    assert load_settings(env={}).scheduler.workers == 3
 
 
 def test_precedence(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The entry point: the order of start and stop, exit codes, what it tells its operator."""
+"""The service as a whole: the order of start and stop, exit codes, what it tells its operator."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-import app
-from scheduler import systemd
-from scheduler.config.reading import DEFAULT_PATH, Settings
+from scheduler import service, systemd
+from scheduler.config.reading import Settings
 from scheduler.errors import ConfigError, StartCancelled, StartError
 from scheduler.process.signals import StopSignals
 from scheduler.runtime import Runtime
 from tests.support.logger import RecordingLogger
 
+FILE = Path("appsettings.json")
 STOP = [
     "runtime.stop_claiming",
     "runtime.finish_deliveries",
@@ -79,12 +79,12 @@ def run(
 ) -> tuple[int, list[str], Log]:
     """Start, get SIGTERM at once, stop: exit code, calls in order, log."""
     parts, log = Parts(fails or {}), Log()
-    monkeypatch.setattr(app, "Runtime", parts.part("runtime"))
-    monkeypatch.setattr(app, "ApiProcesses", parts.part("api"))
+    monkeypatch.setattr(service, "Runtime", parts.part("runtime"))
+    monkeypatch.setattr(service, "ApiProcesses", parts.part("api"))
     signals = StopSignals()
     signals.note(signal.SIGTERM)
-    settings = app.named(Settings.model_validate({"server": {"role": role}}))
-    code = app.run(settings, log, signals)  # type: ignore[arg-type]
+    settings = service.named(Settings.model_validate({"server": {"role": role}}))
+    code = service.run(settings, FILE, log, signals)  # type: ignore[arg-type]
     return code, parts.calls, log
 
 
@@ -147,7 +147,7 @@ def test_the_watchdog_is_told_of_a_service_that_works(
     monkeypatch.setattr(systemd, "notify", states.append)
     monkeypatch.setattr(systemd, "watchdog_seconds", lambda: 0.003)
     signals = StopSignals()
-    app.wait_for_stop(Works(runtime, signals), Works(api, signals), signals)  # type: ignore[arg-type]
+    service.wait_for_stop(Works(runtime, signals), Works(api, signals), signals)  # type: ignore[arg-type]
     assert states == ["WATCHDOG=1"] * told
 
 
@@ -184,7 +184,7 @@ def test_the_summary_has_what_its_reader_types_next_and_no_secret() -> None:
             "api": {"auth_token": "wirklich-geheim"},
         }
     )
-    text = "\n".join(app.summary(settings, 3000, "Redis 7.2.4, append-only file"))
+    text = "\n".join(service.summary(settings, FILE, 3000, "Redis 7.2.4, append-only file"))
     assert "geheim" not in text
     assert "redis://me:***@redis:6379/0" in text
     assert "http://127.0.0.1:3000/docs" in text
@@ -193,7 +193,7 @@ def test_the_summary_has_what_its_reader_types_next_and_no_secret() -> None:
 
 def test_the_summary_uses_one_token_of_several() -> None:
     settings = Settings.model_validate({"api": {"auth_token": "old,new"}})
-    line = next(line for line in app.summary(settings, 3000, "Redis 7.2.4") if line.startswith("Try:"))
+    line = next(line for line in service.summary(settings, FILE, 3000, "Redis 7.2.4") if line.startswith("Try:"))
     header = re.findall(r'-H ("Authorization[^"]*")', line)[0]
     said = subprocess.run(["sh", "-c", f"echo {header}"], env={"API_AUTH": "old,new"}, capture_output=True, check=True)
     assert said.stdout == b"Authorization: old\n"
@@ -214,7 +214,7 @@ def test_the_summary_uses_one_token_of_several() -> None:
 )
 def test_an_open_address_without_a_token_is_warned_of(host: str, token: str, warned: bool) -> None:
     log = Log()
-    app.warn_when_open(Settings.model_validate({"server": {"host": host}, "api": {"auth_token": token}}), log)  # type: ignore[arg-type]
+    service.warn_when_open(Settings.model_validate({"server": {"host": host}, "api": {"auth_token": token}}), log)  # type: ignore[arg-type]
     assert bool(log.count("ANYBODY")) is warned
 
 
@@ -224,28 +224,18 @@ def test_a_variable_with_one_underscore_in_place_of_two_is_warned_of(monkeypatch
     assert log.count("SCHEDULER_WORKERS is ignored; did you mean SCHEDULER__WORKERS") == 1
 
 
-def test_it_says_which_settings_file_it_read_and_which_one_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert f"Read:   {DEFAULT_PATH}, environment" in app.summary(Settings(), 3000, "Redis 7")
-    log = Log()
-    monkeypatch.chdir(DEFAULT_PATH.parents[1])
-    app.warn_of_another_file(log)  # type: ignore[arg-type]
-    monkeypatch.chdir(tmp_path)
-    app.warn_of_another_file(log)  # type: ignore[arg-type]
-    assert log.errors == []
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "appsettings.json").write_text("{ broken")
-    app.warn_of_another_file(log)  # type: ignore[arg-type]
-    (line,) = log.errors
-    assert line.startswith(f"{tmp_path / 'config' / 'appsettings.json'} is not read: settings come from {DEFAULT_PATH}")
-    monkeypatch.setattr(app, "DEFAULT_PATH", tmp_path / "none.json")
-    assert f"Read:   {tmp_path / 'none.json'} is not there: defaults, environment" in app.summary(Settings(), 1, "")
+def test_it_says_which_settings_file_it_read(tmp_path: Path) -> None:
+    file = tmp_path / "appsettings.json"
+    assert f"Read:   {file} is not there: defaults, environment" in service.summary(Settings(), file, 1, "")
+    file.write_text("{}")
+    assert f"Read:   {file}, environment" in service.summary(Settings(), file, 3000, "Redis 7")
 
 
 def test_a_server_has_a_name_that_its_processes_share() -> None:
-    assert app.named(Settings.model_validate({"server": {"name": "one"}})).server.name == "one"
-    generated = app.named(Settings())
+    assert service.named(Settings.model_validate({"server": {"name": "one"}})).server.name == "one"
+    generated = service.named(Settings())
     assert generated.server.name
-    assert app.named(Settings.model_validate({"server": {"port": 3000}})).server.name.endswith("-3000")
+    assert service.named(Settings.model_validate({"server": {"port": 3000}})).server.name.endswith("-3000")
     for unlike in ({"port": 0}, {"role": "worker"}):
-        assert app.named(Settings.model_validate({"server": unlike})).server.name.endswith(f"-{os.getpid()}")
+        assert service.named(Settings.model_validate({"server": unlike})).server.name.endswith(f"-{os.getpid()}")
     assert Settings.model_validate_json(generated.model_dump_json()) == generated

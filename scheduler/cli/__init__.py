@@ -1,0 +1,1 @@
+"""The command line ``message-scheduler``: the service's start, and a client of a running one."""
