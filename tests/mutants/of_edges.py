@@ -39,8 +39,8 @@ MUTANTS = (
     Mutant(
         "token-not-asked",
         "scheduler/api/http/auth.py",
-        "if is_open(request.path) or tokens",
-        'if is_open(request.path) or request.method == "GET" or tokens',
+        "or is_open(x.path) or tokens",
+        'or is_open(x.path) or x.method == "GET" or tokens',
         "reading needs no token",
         "everybody reads everybody's messages",
         (f"{_ERRORS}::TestToken::test_wrong",),
@@ -66,8 +66,8 @@ MUTANTS = (
     Mutant(
         "pages-of-any-site",
         "scheduler/api/http/sites.py",
-        "if request.method in READING:",
-        'if request.method in {*READING, "POST"}:',
+        "if x.method in READING:",
+        'if x.method in {*READING, "POST"}:',
         "a page of any site may send what changes something",
         "every page that an operator opens can pause the service",
         ("tests/unit/api/test_api_sites.py",),

@@ -5,38 +5,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
+from scheduler.api.http.exchange import Exchange
 from scheduler.api.http.idempotency import NONE, Idempotency
-from scheduler.api.http.services import services
 from scheduler.errors import NotFound, StoreUnavailable
 from scheduler.message import Message, NewMessage, Status
 from scheduler.store import Scheduled
 
 
-def new_ids(count: int, once: Idempotency = NONE) -> list[str]:
+def new_ids(x: Exchange, count: int, once: Idempotency = NONE) -> list[str]:
     """Fresh ids that one script can store; with a key, in the partition where the key is kept."""
-    store = services().store
+    store = x.here.store
     return store.idempotent_ids(once.key, count) if once.key is not None else store.new_ids(count)
 
 
-def accept(message: NewMessage, once: Idempotency = NONE, *, own_id: bool = False) -> Scheduled:
+async def accept(x: Exchange, message: NewMessage, once: Idempotency = NONE, *, own_id: bool = False) -> Scheduled:
     """Store one message.  ``own_id``: its id was chosen by the client, and may exist.
 
     Returns what an earlier call with the same key stored, if there was one.  Raises ``Conflict`` when the id exists, or
     the key was used with another body.
     """
     if once.key is not None or own_id:
-        return accept_all([message], once)[0]
+        return (await accept_all(x, [message], once))[0]
     # The usual case: messages that are accepted at the same time share a script call.
-    stored = services().store.schedule_fresh(message)
-    _count([message], [stored])
+    stored = await x.waits.store(message)
+    _count(x, [message], [stored])
     return stored
 
 
-def accept_all(messages: Sequence[NewMessage], once: Idempotency = NONE) -> list[Scheduled]:
+async def accept_all(x: Exchange, messages: Sequence[NewMessage], once: Idempotency = NONE) -> list[Scheduled]:
     """Store messages, all or none; answers and errors as of ``accept``."""
-    stored = services().store.schedule(messages, idempotency_key=once.key, fingerprint=once.fingerprint)
-    _count(messages, stored)
+    schedule = x.here.store.schedule
+    stored = await x.waits.call(partial(schedule, messages, idempotency_key=once.key, fingerprint=once.fingerprint))
+    _count(x, messages, stored)
     return stored
 
 
@@ -45,19 +47,19 @@ def is_replay(stored: Scheduled) -> bool:
     return stored.created_at is None
 
 
-def _count(messages: Sequence[NewMessage], stored: Sequence[Scheduled]) -> None:
+def _count(x: Exchange, messages: Sequence[NewMessage], stored: Sequence[Scheduled]) -> None:
     fresh = Counter(message.channel for message, one in zip(messages, stored, strict=True) if not is_replay(one))
     for channel, number in fresh.items():
-        services().telemetry.accepted(channel, number)
+        x.here.telemetry.accepted(channel, number)
 
 
-def stored_message(message: NewMessage, stored: Scheduled) -> Message:
+async def stored_message(x: Exchange, message: NewMessage, stored: Scheduled) -> Message:
     """The message as it was accepted; one that an earlier call stored as it is now, without its attempts."""
-    here = services()
+    here = x.here
     if is_replay(stored):
         # Delivered and forgotten, or Redis went away since: it was accepted all the same, and the answer must say so.
         with suppress(NotFound, StoreUnavailable):
-            found = here.store.get(stored.id)
+            found = await x.waits.call(partial(here.store.get, stored.id))
             found.attempts = None
             return found
     created_at = stored.created_at if stored.created_at is not None else here.now_ms()

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
 
-from scheduler.access import Sites, Tokens
 from scheduler.api import dashboard
-from scheduler.api.http import auth, cors, docs, problems, rate_limits
+from scheduler.api.http import docs, threads
+from scheduler.api.http.problems import answer_to
 from scheduler.api.http.respond import ApiResponse
+from scheduler.api.http.rules import Rules
 from scheduler.api.http.services import Services
-from scheduler.api.http.sites import site_check
+from scheduler.api.http.threads import current, respond, run
 from scheduler.api.kept import echo, jobs
 from scheduler.api.kept import schedule as tasks
 from scheduler.api.ops import health, metrics, stats
 from scheduler.api.v1 import dead_letters, messages, pause, preview
+from scheduler.errors import ServiceError
 
 _BLUEPRINTS = (
     echo.blueprint,
@@ -31,7 +34,6 @@ _BLUEPRINTS = (
     jobs.blueprint,
     dashboard.blueprint,
 )
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class _App(Flask):
@@ -52,43 +54,35 @@ def create_app(services: Services) -> Flask:
     # A redirect would be an HTML page, and would lose the body of a POST.
     app.url_map.merge_slashes = False
     services.attach(app)
-    # In this order: a browser's preflight has no token; a page of another site is not told whether its token was right;
-    # and only requests with a right token are counted.
-    cors.register(app, services.settings.api.cors_origins)
-    settings = services.settings
-    app.before_request(site_check(Sites(settings, "Api.CorsOrigins", settings.api.cors_origins)))
-    tokens = Tokens(settings)
-    if tokens:
-        app.before_request(auth.token_check(tokens))
-    rate_limits.register(app, services)
+    rules = Rules(services)
+    threads.attach(app, rules)
+    app.before_request(_admit(rules))
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
-    docs.register(app, with_token=bool(tokens))
-    problems.register(app)
-    app.after_request(_finisher(services))
+    docs.register(app, with_token=bool(rules.tokens))
+    for kind in (ServiceError, HTTPException, Exception):
+        app.register_error_handler(kind, _answer_to)
+    app.after_request(_finish(rules))
     return app
 
 
-def _finisher(services: Services) -> Callable[[Response], Response]:
-    """What is done to every answer, errors included: security headers, and counting it."""
-    count = services.telemetry.count
+def _admit(rules: Rules) -> Callable[[], Response | None]:
+    def admit() -> Response | None:
+        refusal = run(rules.admit(current()))
+        return respond(refusal) if refusal is not None else None
 
+    return admit
+
+
+def _answer_to(error: Exception) -> Response:
+    return respond(answer_to(current(), error))
+
+
+def _finish(rules: Rules) -> Callable[[Response], Response]:
     def finish(response: Response) -> Response:
-        headers = response.headers
-        headers["X-Content-Type-Options"] = "nosniff"
-        if services.stopping.is_set():
-            # A connection that is kept would carry a request at the very moment in which it is closed.
-            headers["Connection"] = "close"
-        if "Cache-Control" not in headers:
-            headers["Cache-Control"] = "no-store"
-        # The rule and not the path: a metric per id would fill the memory.
         rule = request.url_rule
-        count(
-            "scheduler_http_requests",
-            route=rule.rule if rule is not None else "none",
-            method=request.method if request.method in _METHODS else "other",
-            status=str(response.status_code),
-        )
+        route = rule.rule if rule is not None else "none"
+        rules.finish(current(), response.status_code, response.headers, route)
         return response
 
     return finish

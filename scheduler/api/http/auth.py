@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
 
-from flask import Response, request
-
 from scheduler.access import Tokens, token_of
-from scheduler.api.http.problems import error_response
+from scheduler.api.http.exchange import Answer, Exchange
+from scheduler.api.http.problems import error_answer
 
 OPEN_PATHS = frozenset({"/", "/health", "/openapi.json", "/docs"})
 OPEN_FOLDERS = ("/docs/", "/assets/")
@@ -19,22 +17,19 @@ def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
-def token_check(tokens: Tokens) -> Callable[[], Response | None]:
-    """A ``before_request`` function that answers 401 unless the request carries a token, bare or as ``Bearer``."""
-
-    def check() -> Response | None:
-        if is_open(request.path) or tokens.accept(given_token()):
-            return None
-        return error_response(
-            HTTPStatus.UNAUTHORIZED,
-            "a valid token is needed: Authorization: Bearer <token>",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-
-    return check
+def refusal(tokens: Tokens, x: Exchange) -> Answer | None:
+    """Answer 401 unless the request carries a token, bare or as ``Bearer``, or needs none."""
+    if not tokens or is_open(x.path) or tokens.accept(given_token(x)):
+        return None
+    return error_answer(
+        x.path,
+        HTTPStatus.UNAUTHORIZED,
+        "a valid token is needed: Authorization: Bearer <token>",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
 
 
-def given_token() -> bytes:
-    """The token that the request at hand brings; empty when it brings none."""
-    # WSGI hands header bytes over as Latin-1.  Read from there: request.headers takes longer than the comparison.
-    return token_of(request.environ.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace"))
+def given_token(x: Exchange) -> bytes:
+    """The token that the request brings; empty when it brings none."""
+    # Header bytes come as Latin-1.
+    return token_of(x.headers.get("authorization").encode("latin-1", "replace"))

@@ -16,11 +16,10 @@ from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qsl
 
 import orjson
-from flask import Request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.http import parse_options_header
 
-from scheduler.api.http.services import services
+from scheduler.api.http.exchange import Exchange
 from scheduler.errors import InvalidInput
 
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
@@ -55,33 +54,33 @@ Declared = Literal["json", "json or nothing", "anything"]
 """What ``Content-Type`` may say of a JSON body."""
 
 
-def read_json(request: Request, declared_as: Declared = "json") -> Any:
+async def read_json(x: Exchange, declared_as: Declared = "json") -> Any:
     """The body's JSON value.
 
     ``declared_as``: other than JSON only on routes whose clients never learned to declare it.
     Raises ``InvalidInput`` when it is not JSON, and werkzeug's 413 and 415 exceptions when it is longer than
     ``Api.MaxBodyBytes`` (a body of unknown length included) or declared as something else.
     """
-    if not has_body(request):
+    if not has_body(x):
         raise InvalidInput.of("", _EMPTY)
-    declared = request.content_type
+    declared = x.headers.get("content-type")
     if declared != _JSON and not _is_json(declared) and not _tolerated(declared, declared_as):
         raise UnsupportedMediaType(f"the body must be JSON (Content-Type: {_JSON}), not {declared or 'undeclared'}")
-    return parse_json(read_bytes(request))
+    return parse_json(await read_bytes(x))
 
 
-def is_form(request: Request) -> bool:
+def is_form(x: Exchange) -> bool:
     """True when the body is declared as the fields of an HTML form."""
-    return (request.content_type or "").partition(";")[0].strip().lower() == _FORM
+    return x.headers.get("content-type").partition(";")[0].strip().lower() == _FORM
 
 
-def read_form(request: Request) -> dict[str, str]:
+async def read_form(x: Exchange) -> dict[str, str]:
     """The fields of a form (``time=…&message=…``), each a text; of a field that is given twice the last one counts.
 
     Raises ``InvalidInput`` when it is not UTF-8 or has too many fields, and what ``read_bytes`` raises.
     """
     try:
-        text = read_bytes(request).decode()
+        text = (await read_bytes(x)).decode()
         return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
     except ValueError as error:  # UnicodeDecodeError is one too
         raise InvalidInput.of(
@@ -89,26 +88,17 @@ def read_form(request: Request) -> dict[str, str]:
         ) from None
 
 
-def read_bytes(request: Request) -> bytes:
+async def read_bytes(x: Exchange) -> bytes:
     """The whole body.  A body that ends before its Content-Length is refused: half a request is no request.
 
-    Not ``request.get_data``: it cuts a chunked body off at the limit and says nothing.  A chunked body whose client
-    went away looks like one that ended; but a JSON object that was cut is none.
+    Under Flask a chunked body whose client went away looks like one that ended; but a JSON object that was cut is none.
     """
-    here = services()
-    limit = here.settings.api.max_body_bytes
-    expected = request.content_length
+    limit = x.here.settings.api.max_body_bytes
+    expected = x.content_length
     if expected is not None and expected > limit:
         raise RequestEntityTooLarge
-    stream = request.environ["wsgi.input"]
     # One byte more than is allowed tells a body that is too long; of a known length nothing is left to be read.
-    wanted = limit + 1 if expected is None else expected
-    chunks: list[bytes] = []
-    with here.slow_clients.reading():
-        while wanted > 0 and (chunk := stream.read(wanted)):
-            chunks.append(chunk)
-            wanted -= len(chunk)
-    raw = b"".join(chunks)
+    raw = await x.waits.read(limit + 1 if expected is None else expected)
     if expected is None and len(raw) > limit:
         raise RequestEntityTooLarge
     if expected is not None and len(raw) < expected:
@@ -116,13 +106,13 @@ def read_bytes(request: Request) -> bytes:
     return raw
 
 
-def _tolerated(content_type: str | None, declared_as: Declared) -> bool:
+def _tolerated(content_type: str, declared_as: Declared) -> bool:
     return declared_as == "anything" or (declared_as == "json or nothing" and not content_type)
 
 
 @lru_cache(maxsize=64)
-def _is_json(content_type: str | None) -> bool:
-    media_type, parameters = parse_options_header((content_type or "").lower())
+def _is_json(content_type: str) -> bool:
+    media_type, parameters = parse_options_header(content_type.lower())
     if parameters.get("charset", "utf-8") not in {"utf-8", "utf8"}:
         return False
     return media_type == _JSON or (media_type.startswith("application/") and media_type.endswith("+json"))
@@ -199,6 +189,6 @@ def canonical(value: Any) -> bytes:
         raise InvalidInput.of("", _TOO_DEEP) from None
 
 
-def has_body(request: Request) -> bool:
+def has_body(x: Exchange) -> bool:
     """True when the request brings a body, be its length known or not."""
-    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+    return bool(x.content_length) or "transfer-encoding" in x.headers

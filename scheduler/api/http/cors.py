@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from flask import Flask, Response, request
-from flask_cors import CORS
+from flask_cors.core import DEFAULT_OPTIONS, get_cors_headers, serialize_options
 
 from scheduler.access import normal
+from scheduler.api.http.exchange import Answer, Exchange, HeaderFields, empty_answer
 from scheduler.api.http.idempotency import HEADER
-from scheduler.api.http.respond import ApiResponse
 
 _REMEMBERED_SECONDS = 600
 _EXPOSED = ["Link", "Location", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"]
+_ASKED = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
+"""What Flask-Cors reads of a request."""
 
 
-def register(app: Flask, origins: str) -> None:
-    """Let scripts of these origins (separated by commas, or ``*``) use the API.  Comes before the token check: browsers
-    ask for permission without a token.
-    """
-    if not origins:
-        return
-    app.before_request(_answer_preflight)
-    CORS(
-        app,
-        origins="*"
-        if origins == "*"
-        else [re.compile(re.escape(normal(one)) + r"\Z", re.IGNORECASE) for one in origins.split(",")],
-        methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", HEADER],
-        expose_headers=_EXPOSED,
-        max_age=_REMEMBERED_SECONDS,
-        always_send=False,
-    )
+class Cors:
+    """Lets scripts of these origins use the API.  Flask-Cors decides, here without Flask: the front has none."""
 
+    def __init__(self, origins: str) -> None:
+        """``origins``: separated by commas, or ``*``; empty: none."""
+        self._options: Any = origins and serialize_options(
+            {
+                **DEFAULT_OPTIONS,
+                "origins": "*"
+                if origins == "*"
+                else [re.compile(re.escape(normal(one)) + r"\Z", re.IGNORECASE) for one in origins.split(",")],
+                "methods": ["GET", "POST", "PATCH", "DELETE"],
+                "allow_headers": ["Authorization", "Content-Type", HEADER],
+                "expose_headers": _EXPOSED,
+                "max_age": _REMEMBERED_SECONDS,
+                "always_send": False,
+            }
+        )
 
-def _answer_preflight() -> Response | None:
-    """The headers that say yes are Flask-Cors's; without them this answer is a no."""
-    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
-        return None
-    response = ApiResponse(status=204)
-    del response.headers["Content-Type"]
-    return response
+    def preflight(self, x: Exchange) -> Answer | None:
+        """The answer to a browser that asks first.  The headers of ``complete`` say yes; without them it is a no."""
+        if not self._options or x.method != "OPTIONS" or "access-control-request-method" not in x.headers:
+            return None
+        return empty_answer()
+
+    def complete(self, x: Exchange, headers: HeaderFields) -> None:
+        """Add the headers that let a page of an origin that was named read this answer."""
+        if not self._options:
+            return
+        asked: Any = {name: x.headers.get(name.lower()) for name in _ASKED if name.lower() in x.headers}
+        for name, value in get_cors_headers(self._options, asked, x.method).items():
+            before = headers.get(name)
+            headers[name] = f"{before}, {value}" if before else str(value)

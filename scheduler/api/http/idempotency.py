@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NamedTuple
 
-from flask import Request
-
 from scheduler.api.http.body import canonical
+from scheduler.api.http.exchange import Exchange
 from scheduler.errors import InvalidInput
 
 HEADER = "Idempotency-Key"
 LONGEST = 255
+
+_NAME = HEADER.lower()
 
 
 class Idempotency(NamedTuple):
@@ -25,11 +26,11 @@ class Idempotency(NamedTuple):
 NONE = Idempotency(None, "")
 
 
-def of_request(request: Request, body: Any) -> Idempotency:
+def of_request(request: Exchange, body: Any) -> Idempotency:
     """The key and fingerprint of a request with this parsed body.  Raises ``InvalidInput`` for a key that is none."""
-    key = request.headers.get(HEADER)
-    if key is None:
+    if _NAME not in request.headers:
         return NONE
+    key = request.headers.get(_NAME)
     if not 0 < len(key) <= LONGEST or not (key.isascii() and key.isprintable()):
         raise InvalidInput.of(HEADER, f"must be 1 to {LONGEST} printable ASCII characters")
     content = b"%s %s\n%s" % (request.method.encode(), request.path.encode(), canonical(body))

@@ -13,17 +13,14 @@ everything else                        ``{"status": <code>, "error": …}``; 401
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import orjson
-from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from scheduler.api.http.respond import ApiResponse, json_bytes
-from scheduler.api.http.services import services
-from scheduler.errors import Conflict, FieldError, InvalidInput, NotFound, ServiceError, StoreUnavailable
+from scheduler.api.http.exchange import Answer, Exchange, json_answer, problem_answer
+from scheduler.errors import Conflict, FieldError, InvalidInput, NotFound, StoreUnavailable
 
 _NO_ROUTE = "no such route"
 _INTERNAL = "Internal error; the log of this server says more."
@@ -69,31 +66,35 @@ def _shape_of(path: str) -> Shape:
     return _plain
 
 
-def error_response(
-    status: int, detail: str, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
-) -> Response:
-    """The answer to the request at hand, in the shape of its area."""
-    shape = _shape_of(request.path)
+def error_answer(
+    path: str, status: int, detail: str, errors: Sequence[FieldError] = (), headers: dict[str, str] | None = None
+) -> Answer:
+    """The answer to a request of ``path``, in the shape of its area."""
+    shape = _shape_of(path)
     body = shape(status, detail)
     if shape is not _problem:
-        return json_bytes(orjson.dumps(body), status, headers)
+        return json_answer(body, status, headers)
     if errors:
         body["errors"] = [{"field": error.field, "message": error.message} for error in errors]
-    return ApiResponse(orjson.dumps(body), status, headers, content_type="application/problem+json")
+    return problem_answer(body, status, headers)
 
 
-def from_service_error(error: ServiceError) -> Response:
-    """The answer to the request at hand when this was raised."""
+def answer_to(x: Exchange, error: Exception) -> Answer:
+    """The answer to the request that raised this."""
+    if isinstance(error, HTTPException):
+        headers = {name: value for name, value in error.get_headers() if name not in {"Content-Type", "Content-Length"}}
+        return error_answer(x.path, error.code or HTTPStatus.INTERNAL_SERVER_ERROR, _http_text(x, error), (), headers)
     if isinstance(error, InvalidInput):
-        return error_response(HTTPStatus.BAD_REQUEST, _first_words(error), error.errors)
+        return error_answer(x.path, HTTPStatus.BAD_REQUEST, _first_words(error), error.errors)
     if isinstance(error, NotFound):
-        return error_response(HTTPStatus.NOT_FOUND, str(error))
+        return error_answer(x.path, HTTPStatus.NOT_FOUND, str(error))
     if isinstance(error, Conflict):
-        return error_response(HTTPStatus.CONFLICT, str(error))
+        return error_answer(x.path, HTTPStatus.CONFLICT, str(error))
     if isinstance(error, StoreUnavailable):
         headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
-        return error_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{error.reason}. {_TRY_AGAIN}", headers=headers)
-    return _internal(error)
+        return error_answer(x.path, HTTPStatus.SERVICE_UNAVAILABLE, f"{error.reason}. {_TRY_AGAIN}", (), headers)
+    x.here.log.error(f"{x.method} {x.path} failed", exception=error)
+    return error_answer(x.path, HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL)
 
 
 def _first_words(error: InvalidInput) -> str:
@@ -103,30 +104,12 @@ def _first_words(error: InvalidInput) -> str:
     return f"{first} (and {others} more)" if others > 0 else str(first)
 
 
-def _from_http_exception(error: HTTPException) -> Response:
-    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    headers = {name: value for name, value in error.get_headers() if name not in {"Content-Type", "Content-Length"}}
-    return error_response(status, _http_text(error), headers=headers)
-
-
-def _http_text(error: HTTPException) -> str:
+def _http_text(x: Exchange, error: HTTPException) -> str:
     # An HTTPException's own description is HTML-minded prose about browsers, unless one of our modules gave it.
     if error.code == HTTPStatus.NOT_FOUND:
-        return f"{_NO_ROUTE}: {request.path[:200]}"
+        return f"{_NO_ROUTE}: {x.path[:200]}"
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         return "Method not allowed."
     if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return f"the body is larger than {services().settings.api.max_body_bytes} bytes (Api.MaxBodyBytes)"
+        return f"the body is larger than {x.here.settings.api.max_body_bytes} bytes (Api.MaxBodyBytes)"
     return error.description or HTTPStatus(error.code or 500).phrase
-
-
-def _internal(error: Exception) -> Response:
-    services().log.error(f"{request.method} {request.path} failed", exception=error)
-    return error_response(HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL)
-
-
-def register(app: Flask) -> None:
-    """Make every exception an answer in the shape of its area."""
-    app.register_error_handler(ServiceError, from_service_error)
-    app.register_error_handler(HTTPException, _from_http_exception)
-    app.register_error_handler(Exception, _internal)

@@ -36,6 +36,8 @@ class Services:
     """This server's name; its processes in ``store.servers()`` have this name, or one that begins with it and ``/``."""
     process: str
     """This process's own name among those."""
+    said: dict[str, object] = field(default_factory=dict)
+    """Warnings that are said once, by name."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the service will stop soon: clients are sent elsewhere, and what they still ask is answered."""
 

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
 
-from flask import Response, request
-
 from scheduler.access import Sites
-from scheduler.api.http.problems import error_response
+from scheduler.api.http.exchange import Answer, Exchange
+from scheduler.api.http.problems import error_answer
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing.  Browsers keep what they answer from pages of other origins (cors.py)."""
 
 
-def site_check(sites: Sites) -> Callable[[], Response | None]:
-    """A ``before_request`` function that answers 403 unless the request may come from where it says it comes from."""
-
-    def check() -> Response | None:
-        environ = request.environ
-        host = environ.get("HTTP_HOST", "")
-        reason = sites.host_refusal(host) if sites.checks_hosts else None
-        if reason is None and ("HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ):
-            if request.method in READING:
-                return None
-            origins = [environ["HTTP_ORIGIN"]] if "HTTP_ORIGIN" in environ else []
-            reason = sites.refusal(host, origins, environ.get("HTTP_SEC_FETCH_SITE", ""))
-        return error_response(HTTPStatus.FORBIDDEN, reason) if reason is not None else None
-
-    return check
+def refusal(sites: Sites, x: Exchange) -> Answer | None:
+    """Answer 403 unless the request may come from where it says it comes from."""
+    headers = x.headers
+    host = headers.get("host")
+    reason = sites.host_refusal(host) if sites.checks_hosts else None
+    if reason is None and ("origin" in headers or "sec-fetch-site" in headers):
+        if x.method in READING:
+            return None
+        origins = [headers.get("origin")] if "origin" in headers else []
+        reason = sites.refusal(host, origins, headers.get("sec-fetch-site"))
+    return error_answer(x.path, HTTPStatus.FORBIDDEN, reason) if reason is not None else None

@@ -8,14 +8,16 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from scheduler.api.http import deletion_log, idempotency
 from scheduler.api.http.accept import accept, new_ids
 from scheduler.api.http.body import is_form, read_form, read_json, to_json
+from scheduler.api.http.exchange import Answer, Exchange, Route, json_answer, text_answer
 from scheduler.api.http.openapi import operation
-from scheduler.api.http.respond import answer, text
-from scheduler.api.http.services import services
+from scheduler.api.http.threads import answered, current, respond
 from scheduler.api.http.validate import validate
 from scheduler.api.v1.answers import DoneOut, EchoOut
 from scheduler.api.v1.convert import refuse_past
@@ -47,16 +49,16 @@ class _Refused(InvalidInput):
         return f"{self.words}: {super().__str__()}"
 
 
-def _wants_text() -> bool:
-    forms = _FORMS[services().settings.api.echo_answers]
-    accept = request.headers.get("Accept")
-    if accept is None or accept in ("*/*", forms[0]):  # to parse the header takes as long as to parse the body
+def _wants_text(x: Exchange) -> bool:
+    forms = _FORMS[x.here.settings.api.echo_answers]
+    accept = x.headers.get("accept", "*/*")
+    if accept in ("*/*", forms[0]):  # to parse the header takes as long as to parse the body
         return forms[0] == "text/plain"
-    return request.accept_mimetypes.best_match(forms, forms[0]) == "text/plain"
+    return parse_accept_header(accept, MIMEAccept).best_match(forms, forms[0]) == "text/plain"
 
 
-def _read() -> tuple[EchoIn, Any]:
-    body = read_form(request) if is_form(request) else read_json(request, "json or nothing")
+async def _read(x: Exchange) -> tuple[EchoIn, Any]:
+    body = await read_form(x) if is_form(x) else await read_json(x, "json or nothing")
     data = validate(EchoIn, body)
     for name, value in (("time", data.time), ("message", data.message)):
         # An empty message cannot be told from a forgotten one on a console; False and 0 can.
@@ -65,28 +67,32 @@ def _read() -> tuple[EchoIn, Any]:
     return data, body
 
 
-def _moment(data: EchoIn) -> int:
+def _moment(x: Exchange, data: EchoIn) -> int:
     """The moment, past or not: what has become due can still be cancelled."""
     try:
-        return parse_when(data.time, None, data.timezone, services().now_ms(), american=True)
+        return parse_when(data.time, None, data.timezone, x.here.now_ms(), american=True)
     except InvalidInput as error:
         raise _Refused(INVALID_TIME, error) from None
 
 
-def _coming(moment: int) -> int:
-    here = services()
+def _coming(x: Exchange, moment: int) -> int:
     try:
-        refuse_past(moment, here.now_ms(), here.settings)
+        refuse_past(moment, x.here.now_ms(), x.here.settings)
     except InvalidInput as error:
         raise _Refused(PAST, error) from None
     return moment
 
 
+def invalid(x: Exchange, error: InvalidInput) -> Answer:
+    """The answer to input that cannot be accepted."""
+    if _wants_text(x):
+        return text_answer(error.words if isinstance(error, _Refused) else str(error), HTTPStatus.BAD_REQUEST)
+    return json_answer({"status": "error", "message": str(error)}, HTTPStatus.BAD_REQUEST)
+
+
 @blueprint.errorhandler(InvalidInput)
 def _refuse(error: InvalidInput) -> Response:
-    if _wants_text():
-        return text(error.words if isinstance(error, _Refused) else str(error), HTTPStatus.BAD_REQUEST)
-    return answer({"status": "error", "message": str(error)}, HTTPStatus.BAD_REQUEST)
+    return respond(invalid(current(), error))
 
 
 @blueprint.post("/echoAtTime")
@@ -102,14 +108,19 @@ def _refuse(error: InvalidInput) -> Response:
 )
 def schedule() -> Response:
     """Store an echo message due at ``time``."""
-    data, body = _read()
-    moment = _coming(_moment(data))
-    once = idempotency.of_request(request, body)
-    message = NewMessage(id=new_ids(1, once)[0], payload=to_json(data.message).decode(), due_at=moment)
-    stored = accept(message, once)
-    if _wants_text():
-        return text(SCHEDULED)
-    return answer(
+    return answered(accept_echo)
+
+
+async def accept_echo(x: Exchange) -> Answer:
+    """Store an echo message."""
+    data, body = await _read(x)
+    moment = _coming(x, _moment(x, data))
+    once = idempotency.of_request(x, body)
+    message = NewMessage(id=new_ids(x, 1, once)[0], payload=to_json(data.message).decode(), due_at=moment)
+    stored = await accept(x, message, once)
+    if _wants_text(x):
+        return text_answer(SCHEDULED)
+    return json_answer(
         {
             "status": "success",
             "message": "message scheduled",
@@ -117,6 +128,10 @@ def schedule() -> Response:
             "due_at": format_ms(stored.due_at),
         }
     )
+
+
+ACCEPTING = {"/echoAtTime": Route(accept_echo, invalid)}
+"""The routes of POST that accept messages, by path."""
 
 
 @blueprint.delete("/echoAtTime")
@@ -131,18 +146,22 @@ def schedule() -> Response:
 )
 def cancel() -> Response:
     """Cancel what is scheduled at exactly this moment with exactly this message."""
-    data, _ = _read()
+    return answered(_cancel)
+
+
+async def _cancel(x: Exchange) -> Answer:
+    data, _ = await _read(x)
     payload = to_json(data.message).decode()
-    cancelled = services().store.cancel_matching(_moment(data), payload)
+    cancelled = x.here.store.cancel_matching(_moment(x, data), payload)
     if not cancelled:
-        return _done("error", NOT_FOUND, HTTPStatus.NOT_FOUND)
+        return _done(x, "error", NOT_FOUND, HTTPStatus.NOT_FOUND)
     if len(cancelled) > 1:
         deletion_log.record(f"cancelled {len(cancelled)} equal messages")
     shown = data.message if isinstance(data.message, str) else payload
-    return _done("success", f"Message '{shown}' at time {data.time} deleted.", HTTPStatus.OK)
+    return _done(x, "success", f"Message '{shown}' at time {data.time} deleted.", HTTPStatus.OK)
 
 
-def _done(status: str, words: str, code: HTTPStatus) -> Response:
-    if _wants_text():
-        return text(words, code)
-    return answer({"status": status, "message": words}, code)
+def _done(x: Exchange, status: str, words: str, code: HTTPStatus) -> Answer:
+    if _wants_text(x):
+        return text_answer(words, code)
+    return json_answer({"status": status, "message": words}, code)

@@ -14,12 +14,14 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
-from scheduler.api.http import idempotency, rate_limits
+from scheduler.api.http import idempotency
 from scheduler.api.http.accept import accept, new_ids, stored_message
 from scheduler.api.http.body import read_json, to_json
+from scheduler.api.http.exchange import Answer, Exchange, Route, json_answer
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
-from scheduler.api.http.services import services
+from scheduler.api.http.services import Services, services
+from scheduler.api.http.threads import answered, current, respond
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.kept.job_models import JobDone, JobIn, JobOut, JobQuery, JobsOut, JobStatsOut
 from scheduler.api.v1.convert import NOW, due_at
@@ -58,11 +60,16 @@ class _InvalidId(Exception):
     """The id in the path is malformed."""
 
 
+def invalid(x: Exchange, error: InvalidInput) -> Answer:
+    """The answer to input that cannot be accepted."""
+    where = "query" if x.method == "GET" else "body"
+    faults = [{"loc": _place(where, fault), "msg": fault.message, "type": "value_error"} for fault in error.errors]
+    return json_answer({"detail": faults}, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
 @blueprint.errorhandler(InvalidInput)
 def _invalid(error: InvalidInput) -> Response:
-    where = "query" if request.method == "GET" else "body"
-    faults = [{"loc": _place(where, fault), "msg": fault.message, "type": "value_error"} for fault in error.errors]
-    return answer({"detail": faults}, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return respond(invalid(current(), error))
 
 
 def _place(where: str, fault: FieldError) -> list[str | int]:
@@ -95,16 +102,21 @@ def _not_found(_: NotFound) -> Response:
 )
 def create() -> Response:
     """Store a job for a registered handler."""
-    here = services()
-    body = read_json(request, "json or nothing")
+    return answered(accept_job)
+
+
+async def accept_job(x: Exchange) -> Answer:
+    """Store a job."""
+    here = x.here
+    body = await read_json(x, "json or nothing")
     data = validate(JobIn, body)
-    once = idempotency.of_request(request, body)
-    address, moment = address_of(data.type, "type"), _moment(data.scheduled_at)
-    rate_limits.count_job(data.user_id)
+    once = idempotency.of_request(x, body)
+    address, moment = address_of(data.type, "type"), _moment(here, data.scheduled_at)
+    await x.rules.limits.count_user(x, data.user_id)
     payload = to_json(data.payload).decode()
     check_payload(payload, "payload")
     message = NewMessage(
-        id=new_ids(1, once)[0],
+        id=new_ids(x, 1, once)[0],
         payload=payload,
         due_at=moment,
         channel="job",
@@ -114,16 +126,19 @@ def create() -> Response:
         owner=data.user_id,
         retry=here.settings.jobs.policy(here.settings.retry),
     )
-    stored = accept(message, once)
-    return answer(
-        _job_answer(stored_message(message, stored)),
+    stored = await accept(x, message, once)
+    return json_answer(
+        _job_answer(here, await stored_message(x, message, stored)),
         HTTPStatus.CREATED,
         {"Location": here.address(f"/api/jobs/{stored.id}")},
     )
 
 
-def _moment(scheduled_at: Any) -> int:
-    here = services()
+ACCEPTING = {"/api/jobs": Route(accept_job, invalid)}
+"""The routes of POST that accept messages, by path."""
+
+
+def _moment(here: Services, scheduled_at: Any) -> int:
     try:
         return due_at(scheduled_at, None, None, here.now_ms(), here.settings)
     except InvalidInput as error:
@@ -149,14 +164,15 @@ def list_jobs() -> Response:
         # One that moves on meanwhile is met twice.
         found.update((message.id, message) for message in page.messages)
     newest = sorted(found.values(), key=lambda message: (message.created_at, message.id), reverse=True)
-    return answer([_job_answer(message) for message in newest[: query.limit]])
+    here = services()
+    return answer([_job_answer(here, message) for message in newest[: query.limit]])
 
 
 @blueprint.get("/jobs/<id>")
 @operation("Read a job", tag="jobs", answer=JobOut, errors=(400, 404))
 def read(id: str) -> Response:
     """One job."""
-    return answer(_job_answer(_job(id)))
+    return answer(_job_answer(services(), _job(id)))
 
 
 @blueprint.post("/jobs/<id>/retry")
@@ -220,12 +236,12 @@ def _job(id: str) -> Message:
     return message
 
 
-def _job_answer(message: Message) -> dict[str, Any]:
-    settings = services().settings
+def _job_answer(here: Services, message: Message) -> dict[str, Any]:
+    settings = here.settings
     attempts = message.retry.max_attempts if message.retry is not None else settings.retry.max_attempts
     return {
         "_id": message.id,
-        "status": _status(message),
+        "status": _status(here, message),
         "type": message.type or "",
         # As it was accepted, digit by digit.
         "payload": orjson.Fragment(message.payload),
@@ -242,10 +258,10 @@ def _job_answer(message: Message) -> dict[str, Any]:
     }
 
 
-def _status(message: Message) -> str:
+def _status(here: Services, message: Message) -> str:
     if message.status is Status.SCHEDULED:
         # Asked for at once is queued, whatever this machine's clock says.
-        now = max(services().now_ms(), message.created_at)
+        now = max(here.now_ms(), message.created_at)
         return "delayed" if message.due_at > now else "queued"
     return _STATUSES[message.status]
 

@@ -15,19 +15,22 @@ from urllib.parse import quote
 
 import orjson
 import psutil
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from scheduler.api.http import deletion_log
 from scheduler.api.http.accept import accept
 from scheduler.api.http.body import read_json, to_json
+from scheduler.api.http.exchange import Answer, Exchange, Route, json_answer
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
 from scheduler.api.http.services import Services, services
+from scheduler.api.http.threads import answered, json_body
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.v1.answers import TaskOut, TasksOut, TaskStatsOut, TextOut
 from scheduler.api.v1.models import TaskIn, TaskPatch, TaskQuery, TaskTypeQuery
 from scheduler.channels.webhook.kind import check_target
 from scheduler.channels.webhook.target import WebhookTarget, ttl_of, with_ttl
+from scheduler.config.reading import Settings
 from scheduler.errors import InvalidInput, NotFound
 from scheduler.message import Message, NewMessage, Status
 from scheduler.retry import UNLIMITED, RetryPolicy
@@ -46,7 +49,7 @@ blueprint = Blueprint("tasks", __name__)
 _HEX = re.compile(r"[0-9a-f]{32}")
 _OPEN = (Status.SCHEDULED, Status.PROCESSING)
 _CHANNEL = "webhook"
-_WARNED = "scheduler_task_warning"
+_WARNED = "POST /schedule without the token"
 _CALLS_WITHOUT = (
     "POST /schedule is used while Api.AuthToken (API_AUTH) is set and Webhook.SendApiToken is off. Receivers written "
     "for the system before this one look for the token in each call, and answer 200 but throw away a call without it. "
@@ -79,9 +82,9 @@ def _find(key: str) -> Message:
     return message
 
 
-def _target(url: str, ttl: float, before: WebhookTarget | None = None) -> str:
+def _target(settings: Settings, url: str, ttl: float, before: WebhookTarget | None = None) -> str:
     """The stored form of a task's webhook; ``before``: what it replaces, of which all but the URL stays."""
-    check_target(url, services().settings, "webhook")
+    check_target(url, settings, "webhook")
     webhook = before.model_copy(update={"url": url}) if before else WebhookTarget(url=url)
     return with_ttl(webhook.encode(), ttl)
 
@@ -113,9 +116,14 @@ def _task_answer(message: Message) -> dict[str, Any]:
 )
 def schedule() -> Response:
     """Call ``webhook`` with ``data`` after ``ttl`` seconds."""
-    here = services()
-    type = validate_query(TaskTypeQuery, request.args).type or DEFAULT_TYPE
-    data = validate(TaskIn, read_json(request, "anything"))
+    return answered(accept_task)
+
+
+async def accept_task(x: Exchange) -> Answer:
+    """Store a webhook task."""
+    here = x.here
+    type = validate_query(TaskTypeQuery, x.arguments).type or DEFAULT_TYPE
+    data = validate(TaskIn, await read_json(x, "anything"))
     if data.data is None:
         raise InvalidInput.of("data", "is required; any JSON value but null")
     id = uuid.uuid4().hex
@@ -125,7 +133,7 @@ def schedule() -> Response:
         payload=to_json(data.data).decode(),
         due_at=-round(data.ttl * 1000),
         channel=_CHANNEL,
-        target=_target(data.webhook, data.ttl),
+        target=_target(here.settings, data.webhook, data.ttl),
         type=type,
         retry=RetryPolicy(
             max_attempts=UNLIMITED if plan.retries < 0 else plan.retries + 1,
@@ -135,16 +143,20 @@ def schedule() -> Response:
             jitter=False,
         ),
     )
-    accept(message)
+    await accept(x, message)
     _warn_once_of_the_token(here)
-    return _done(f"{PREFIX}{type}:{id}")
+    return json_answer({"status": 200, "data": f"{PREFIX}{type}:{id}"})
+
+
+ACCEPTING = {"/schedule": Route(accept_task)}
+"""The routes of POST that accept messages, by path."""
 
 
 def _warn_once_of_the_token(here: Services) -> None:
     if not here.settings.api.tokens or here.settings.webhook.send_api_token:
         return
     mine = object()
-    if current_app.extensions.setdefault(_WARNED, mine) is mine:
+    if here.said.setdefault(_WARNED, mine) is mine:
         here.log.warning(_CALLS_WITHOUT)
 
 
@@ -189,7 +201,7 @@ def list_tasks() -> Response:
 def change(key: str) -> Response:
     """Change webhook, ttl or data; empty, 0 and null leave them as they are.  The countdown starts again."""
     here = services()
-    data = validate(TaskPatch, read_json(request, "anything"))
+    data = validate(TaskPatch, json_body("anything"))
     message = _find(key)
     ttl = data.ttl or ttl_of(message.target) or 0.0
     stored = WebhookTarget.decode(message.target or "")
@@ -198,7 +210,7 @@ def change(key: str) -> Response:
         Changes(
             due_at=-round(ttl * 1000),
             payload=None if _means_unchanged(data.data) else to_json(data.data).decode(),
-            target=_target(data.webhook or stored.url, ttl, stored),
+            target=_target(here.settings, data.webhook or stored.url, ttl, stored),
         ),
     )
     return _done("Schedule updated successfully.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
-from scheduler.api.http.body import has_body, read_json
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
 from scheduler.api.http.services import services
+from scheduler.api.http.threads import brings_body, json_body
 from scheduler.api.http.validate import check_channel, validate
 from scheduler.api.v1.answers import RedrivenOut
 from scheduler.api.v1.models import RedriveIn
@@ -28,7 +28,7 @@ blueprint = Blueprint("dead_letters", __name__, url_prefix="/v1/dead-letters")
 )
 def redrive() -> Response:
     """Redrive the oldest dead letters."""
-    data = validate(RedriveIn, read_json(request)) if has_body(request) else RedriveIn()
+    data = validate(RedriveIn, json_body()) if brings_body() else RedriveIn()
     check_channel(data.channel)
     dry_run = data.dry_run or False
     count = services().store.redrive_many(limit=data.limit or DEFAULT_LIMIT, channel=data.channel, dry_run=dry_run)

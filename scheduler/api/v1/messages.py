@@ -11,10 +11,12 @@ from flask import Blueprint, Response, request
 from scheduler.api.http import idempotency
 from scheduler.api.http.accept import accept, accept_all, new_ids, stored_message
 from scheduler.api.http.body import read_json
+from scheduler.api.http.exchange import Answer, Exchange, Route, json_answer
 from scheduler.api.http.idempotency import Idempotency
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
 from scheduler.api.http.services import services
+from scheduler.api.http.threads import answered, json_body
 from scheduler.api.http.validate import check_channel, validate, validate_query
 from scheduler.api.v1.answers import BatchOut, MessageDetail, MessageOut, PageOut
 from scheduler.api.v1.convert import NOW, changes, kind_changed, message_answer, new_message, new_messages
@@ -44,15 +46,20 @@ _ID = re.compile(ID_PATTERN)
 )
 def create() -> Response:
     """Store one message."""
-    here = services()
-    body = read_json(request)
+    return answered(accept_message)
+
+
+async def accept_message(x: Exchange) -> Answer:
+    """Store one message."""
+    here = x.here
+    body = await read_json(x)
     data = validate(MessageIn, body)
-    once = idempotency.of_request(request, body)
+    once = idempotency.of_request(x, body)
     idempotency.refuse_own_id(once, data.id, "id")
-    message = new_message(data, data.id or new_ids(1, once)[0], here.now_ms(), here.settings)
-    stored = accept(message, once, own_id=data.id is not None)
-    return answer(
-        message_answer(stored_message(message, stored), here.settings),
+    message = new_message(data, data.id or new_ids(x, 1, once)[0], here.now_ms(), here.settings)
+    stored = await accept(x, message, once, own_id=data.id is not None)
+    return json_answer(
+        message_answer(await stored_message(x, message, stored), here.settings),
         HTTPStatus.CREATED,
         {"Location": here.address(f"/v1/messages/{stored.id}")},
     )
@@ -70,15 +77,24 @@ def create() -> Response:
 )
 def create_batch() -> Response:
     """Store many messages."""
-    here = services()
-    body = read_json(request)
+    return answered(accept_batch)
+
+
+async def accept_batch(x: Exchange) -> Answer:
+    """Store many messages, all or none."""
+    here = x.here
+    body = await read_json(x)
     batch = validate(BatchIn, body)
-    once = idempotency.of_request(request, body)
+    once = idempotency.of_request(x, body)
     _check_own_ids(batch, once)
-    ids = [data.id or id for data, id in zip(batch.messages, new_ids(len(batch.messages), once), strict=True)]
-    stored = accept_all(new_messages(batch, ids, here.now_ms(), here.settings), once)
+    ids = [data.id or id for data, id in zip(batch.messages, new_ids(x, len(batch.messages), once), strict=True)]
+    stored = await accept_all(x, new_messages(batch, ids, here.now_ms(), here.settings), once)
     accepted = [{"id": one.id, "due_at": format_ms(one.due_at)} for one in stored]
-    return answer({"accepted": len(accepted), "messages": accepted}, HTTPStatus.CREATED)
+    return json_answer({"accepted": len(accepted), "messages": accepted}, HTTPStatus.CREATED)
+
+
+ACCEPTING = {"/v1/messages": Route(accept_message), "/v1/messages/batch": Route(accept_batch)}
+"""The routes of POST that accept messages, by path."""
 
 
 def _check_own_ids(batch: BatchIn, once: Idempotency) -> None:
@@ -144,7 +160,7 @@ def read(id: str) -> Response:
 def change(id: str) -> Response:
     """Change what a message is, or when."""
     here = services()
-    data = validate(MessagePatch, read_json(request))
+    data = validate(MessagePatch, json_body())
     wanted = changes(data, here.now_ms(), here.settings)
     kind = kind_changed(data)
     if kind is not None or wanted.payload is not None:

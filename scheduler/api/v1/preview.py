@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
-from scheduler.api.http.body import read_json
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
 from scheduler.api.http.services import services
+from scheduler.api.http.threads import json_body
 from scheduler.api.http.validate import validate
 from scheduler.api.v1.answers import PreviewOut
 from scheduler.api.v1.convert import due_at
@@ -29,7 +29,7 @@ blueprint = Blueprint("preview", __name__, url_prefix="/v1")
 def preview() -> Response:
     """Takes what POST /v1/messages takes, and stores nothing."""
     here = services()
-    data = validate(PreviewIn, read_json(request))
+    data = validate(PreviewIn, json_body())
     now_ms = here.now_ms()
     asked = due_at(data.time, data.delay, data.timezone, now_ms, here.settings)
     moment = asked if asked > 0 else now_ms - asked

@@ -1,0 +1,123 @@
+"""Exchanges in a thread of Flask: every wait blocks the thread, and nothing is ever suspended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from flask import Response, current_app, g, request
+
+from scheduler.api.http.body import Declared, has_body, read_json
+from scheduler.api.http.exchange import Answer, Exchange
+from scheduler.api.http.respond import ApiResponse
+from scheduler.api.http.rules import Rules
+from scheduler.message import NewMessage
+from scheduler.store import Scheduled
+
+T = TypeVar("T")
+
+_EXTENSION = "scheduler_rules"
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine whose waits block to its end, without an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return cast(T, end.value)
+    coroutine.close()
+    raise RuntimeError("an exchange was suspended in a thread")
+
+
+class _EnvironHeaders:
+    """The headers of a WSGI environment, at the cost of one look-up.
+
+    werkzeug's own take longer to find a token than it takes to compare it.
+    """
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self._environ = environ
+
+    def get(self, name: str, default: str = "", /) -> str:
+        return str(self._environ.get(_key(name), default))
+
+    def __contains__(self, name: object, /) -> bool:
+        return _key(str(name)) in self._environ
+
+
+@cache
+def _key(name: str) -> str:
+    key = name.replace("-", "_").upper()
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+class _Blocking:
+    """``Waits`` of a thread."""
+
+    def __init__(self, environ: dict[str, Any], rules: Rules) -> None:
+        self._environ = environ
+        self._store = rules.services.store
+        self._slow_clients = rules.services.slow_clients
+
+    async def read(self, wanted: int) -> bytes:
+        # Not request.get_data: it cuts a chunked body off at a limit and says nothing.
+        stream = self._environ["wsgi.input"]
+        chunks: list[bytes] = []
+        with self._slow_clients.reading():
+            while wanted > 0 and (chunk := stream.read(wanted)):
+                chunks.append(chunk)
+                wanted -= len(chunk)
+        return b"".join(chunks)
+
+    async def call(self, function: Callable[[], T]) -> T:
+        return function()
+
+    async def store(self, message: NewMessage) -> Scheduled:
+        return self._store.schedule_fresh(message)
+
+
+def attach(app: Any, rules: Rules) -> None:
+    """Make these the rules of ``app`` (a ``flask.Flask``)."""
+    app.extensions[_EXTENSION] = rules
+
+
+def current() -> Exchange:
+    """The exchange of the request at hand; the same one for as long as it lasts."""
+    if "exchange" in g:
+        return cast(Exchange, g.exchange)
+    environ = request.environ
+    rules: Rules = current_app.extensions[_EXTENSION]
+    g.exchange = Exchange(
+        rules,
+        _Blocking(environ, rules),
+        request.method,
+        request.path,
+        environ.get("QUERY_STRING", ""),
+        _EnvironHeaders(environ),
+        request.remote_addr or "",
+    )
+    return cast(Exchange, g.exchange)
+
+
+def respond(answer: Answer) -> Response:
+    """An answer as Flask takes it."""
+    response = ApiResponse(answer.body, answer.status, answer.headers)
+    if "Content-Type" not in answer.headers:
+        del response.headers["Content-Type"]
+    return response
+
+
+def json_body(declared_as: Declared = "json") -> Any:
+    """The JSON value of the body of the request at hand.  See ``read_json``."""
+    return run(read_json(current(), declared_as))
+
+
+def brings_body() -> bool:
+    """Whether the request at hand brings a body."""
+    return has_body(current())
+
+
+def answered(view: Callable[[Exchange], Coroutine[Any, Any, Answer]]) -> Response:
+    """What a view returns that leaves its request to a coroutine."""
+    return respond(run(view(current())))
