@@ -1,25 +1,55 @@
-"""The command ``message-scheduler``."""
+"""The command ``message-scheduler``: which commands there are."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from scheduler.cli import serve
+from scheduler import __version__
+from scheduler.cli import changing, figures, messages, serve
 
 app = typer.Typer(
     name="message-scheduler",
     help="Accept a message now, deliver it at its moment, once, from any number of servers.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command("serve")(serve.serve)
+for panel, commands in {
+    "The service": {"serve": serve.serve},
+    "Messages": {
+        "send": messages.send,
+        "get": messages.get,
+        "list": messages.list_,
+        "edit": messages.edit,
+        "cancel": changing.cancel,
+        "run": changing.run,
+        "redrive": changing.redrive,
+    },
+    "Control and sight": {"pause": changing.pause, "resume": changing.resume, "stats": figures.stats},
+}.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
 
 
 @app.callback()
-def _commands() -> None:
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and end.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
     pass
 
 
 def main() -> None:
     """The console script."""
-    app()
+    app(prog_name="message-scheduler")

@@ -1,0 +1,140 @@
+"""A running service, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from scheduler import __version__
+from scheduler.cli.exits import Exit, Failure
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT_SECONDS: Final = 30.0
+TRIES: Final = 3
+LONGEST_PAUSE_SECONDS: Final = 5.0
+_PAGE: Final = 500
+_CODES: Final = {
+    400: Exit.USAGE,
+    401: Exit.NOT_ALLOWED,
+    403: Exit.NOT_ALLOWED,
+    404: Exit.NOT_FOUND,
+    409: Exit.REFUSED,
+    413: Exit.USAGE,
+    415: Exit.USAGE,
+    422: Exit.USAGE,
+    429: Exit.UNREACHABLE,
+    503: Exit.UNREACHABLE,
+}
+
+
+class Remote:
+    """The service at an address."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url.rstrip("/")
+        self.token = token
+        self._http: httpx.Client | None = None
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Return the JSON that the service answers.  ``params``: those that are None are left out.
+
+        What does no harm when it is sent twice is sent up to three times while nobody answers: reading, replacing,
+        and whatever has an Idempotency-Key.  Raises ``Failure`` for everything but success.
+        """
+        repeatable = method in ("GET", "PUT") or "Idempotency-Key" in (headers or {})
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        for tries_left in reversed(range(TRIES if repeatable else 1)):
+            try:
+                answer = self.send(method, path, body, given, headers)
+            except Failure:
+                if not tries_left:
+                    raise
+                pause = 0.5
+            else:
+                if answer.status_code != 503 or not tries_left:
+                    break
+                pause = float(answer.headers.get("Retry-After", 1))
+            threading.Event().wait(min(pause, LONGEST_PAUSE_SECONDS))
+        if not answer.is_success:
+            raise refusal(answer)
+        return answer.json() if answer.content else None
+
+    def pages(self, path: str, key: str, params: Mapping[str, Any], most: int | None) -> Iterator[Any]:
+        """Yield the entries of a list, page after page.  ``key``: where they lie; ``most``: None for all."""
+        cursor, left = None, most
+        while left is None or left > 0:
+            limit = _PAGE if left is None else min(left, _PAGE)
+            page = self.call("GET", path, params={**params, "limit": limit, "cursor": cursor})
+            yield from page[key]
+            left = None if left is None else left - len(page[key])
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Return whatever the service answers.  Raises ``Failure`` when it does not."""
+        import httpx
+
+        if self._http is None:
+            self._http = client(self.url, self.token)
+        try:
+            return self._http.request(method, path, json=body, params=params, headers=headers)
+        except httpx.InvalidURL as error:
+            raise Failure(
+                Exit.USAGE, f"--url: {self.url} is no address ({error}); accepted: http://host:port"
+            ) from None
+        except httpx.TransportError as error:
+            raise Failure(
+                Exit.UNREACHABLE,
+                f"{self.url} does not answer ({str(error) or type(error).__name__}). Is the service running there? "
+                "Start one with message-scheduler serve, or name another one with --url or MESSAGE_SCHEDULER_URL.",
+            ) from None
+
+
+def client(url: str, token: str | None) -> httpx.Client:
+    """Return a client of the service; tests put one of their own in its place."""
+    import httpx
+
+    headers = {"User-Agent": f"message-scheduler/{__version__}"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
+
+
+def refusal(answer: httpx.Response) -> Failure:
+    """Return what an answer without success means, in the service's own words."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    if not isinstance(body, dict):
+        body = {}
+    code = _CODES.get(answer.status_code, Exit.FAILED)
+    sentence = body.get("detail") or body.get("message") or f"the service answers {answer.status_code}"
+    if code == Exit.NOT_ALLOWED and answer.status_code == 401:
+        sentence = f"{sentence} Give the token with MESSAGE_SCHEDULER_TOKEN or --token."
+    return Failure(code, str(sentence), {"status": answer.status_code, "errors": body.get("errors", [])})
+
+
+def path_of(kind: str, id: str, *more: str) -> str:
+    """Return the path of one thing: ``path_of("messages", "a", "run")`` is ``/v1/messages/a/run``."""
+    return "/".join(["/v1", kind, quote(id, safe=""), *more])
