@@ -13,13 +13,14 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 DASHBOARD := dashboard/node_modules
+CLIENT := clients/typescript/node_modules
 NODE_IS_NEW := node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)'
 
 # A python3.12 on PATH may be a stub that only prints an error: each one is asked to run.
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
-.PHONY: run test test-timed test-computed test-source test-dashboard compat bench chaos soak explore mutants fuzz audit clean
+.PHONY: run test test-timed test-computed test-source test-dashboard test-clients compat bench chaos soak explore mutants fuzz audit clean
 
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
@@ -45,7 +46,7 @@ test-timed: $(VENV)/test.stamp
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(TIMED)
 
 # The dashboard first: one of the other tests builds it again, with what npm has installed.
-test-computed: test-dashboard test-source
+test-computed: test-dashboard test-clients test-source
 	$(PYTHON) -m pytest -n auto --maxprocesses=4 -o cache_dir=.pytest_cache/computed $(addprefix --ignore=,$(TIMED))
 
 test-source: $(VENV)/test.stamp
@@ -64,6 +65,17 @@ test-dashboard:
 	else \
 		cd dashboard && npm run --silent check && npm run --silent test; \
 	fi
+
+# Of the TypeScript client no build is committed, so nothing else tests it: in CI this must not be skipped.
+test-clients: $(VENV)/test.stamp
+	@if ! npm --version >/dev/null 2>&1 || ! $(NODE_IS_NEW) >/dev/null 2>&1; then \
+		reason="need Node 20.19 or newer, with npm."; \
+	elif ! $(MAKE) --no-print-directory $(CLIENT)/installed.stamp $(if $(CI),,2>/dev/null); then \
+		reason="need what npm ci could not install (no network?).  To see why: cd clients/typescript && npm ci"; \
+	else \
+		cd clients/typescript && PYTHON=$(abspath $(PYTHON)) npm run --silent test && npm run --silent check; exit $$?; \
+	fi; \
+	echo "$(if $(CI),FAILED,SKIPPED): the TypeScript client's tests $$reason"; exit $(if $(CI),1,0)
 
 bench: $(VENV)/test.stamp
 	$(PYTHON) -m bench
@@ -92,7 +104,7 @@ audit: $(VENV)/test.stamp
 	$(PYTHON) -m tests.audit
 
 clean:
-	rm -rf $(VENV) $(DASHBOARD) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DASHBOARD) $(CLIENT) clients/typescript/dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Redone when the requirements change and not otherwise: the second run needs no network.
@@ -110,6 +122,10 @@ $(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp
 # npm ci empties the folder first, and the stamp with it: an install that fails half-way is tried again.
 $(DASHBOARD)/installed.stamp: dashboard/package-lock.json
 	@cd dashboard && npm ci --loglevel=error
+	@touch $@
+
+$(CLIENT)/installed.stamp: clients/typescript/package-lock.json
+	@cd clients/typescript && npm ci --loglevel=error
 	@touch $@
 
 $(PYTHON):

@@ -1,6 +1,6 @@
 """The OpenAPI document that both clients are compared with, and what of it they leave out.
 
-``python -m clients.document`` prints it.
+``python -m clients.document`` prints what they have: the covered operations, and the models of their success.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ LEFT_OUT = {
 }
 """Operations of the service's own that no client has, and why.  Routes kept from earlier systems are left out too: what
 they do, /v1 does."""
+REF = "#/components/schemas/"
 OWN = ("/v1/", "/health")
 """Where the paths of the service's own operations begin."""
 
@@ -56,5 +57,34 @@ def is_covered(path: str, name: str) -> bool:
     return path.startswith(OWN) and name not in LEFT_OUT and name not in pending()
 
 
+def covered() -> dict[str, Any]:
+    """The document with nothing in it but the operations that the clients have."""
+    whole = document()
+    paths: dict[str, Any] = {}
+    for path, methods in whole["paths"].items():
+        for method, operation in methods.items():
+            if is_covered(path, operation["operationId"]):
+                # What is refused is an exception, of one shape for all operations.
+                successes = {code: answer for code, answer in operation["responses"].items() if code[0] == "2"}
+                paths.setdefault(path, {})[method] = {**operation, "responses": successes}
+    found: dict[str, Any] = {}
+    _find(paths, whole["components"]["schemas"], found)
+    return {**whole, "paths": paths, "components": {"schemas": dict(sorted(found.items()))}}
+
+
+def _find(value: Any, schemas: dict[str, Any], found: dict[str, Any]) -> None:
+    """Collect the schemas that something refers to, and those that they refer to."""
+    if isinstance(value, list):
+        for item in value:
+            _find(item, schemas, found)
+    elif isinstance(value, dict):
+        name = str(value.get("$ref", "")).removeprefix(REF)
+        if name and name not in found:
+            found[name] = schemas[name]
+            _find(schemas[name], schemas, found)
+        for item in value.values():
+            _find(item, schemas, found)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(document(), indent=2) + "\n")
+    sys.stdout.write(json.dumps(covered(), indent=2) + "\n")

@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from clients.document import document, is_covered
+from clients.document import REF, covered
 
 Schema = Mapping[str, Any]
 
 TARGET = Path(__file__).parent / "python" / "message_scheduler_client" / "models.py"
-_REF = "#/components/schemas/"
 _PLAIN = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 _WIDTH = 120
 _HEAD = '''"""The bodies of requests and answers.  Generated from the service's OpenAPI document: do not edit."""
@@ -43,12 +42,13 @@ class _Models:
     def __init__(self, whole: Schema) -> None:
         self._schemas: Schema = whole["components"]["schemas"]
         self.classes: dict[str, str] = {}
-        for _, _, operation in covered(whole):
-            self._of_operation(operation)
+        for methods in whole["paths"].values():
+            for operation in methods.values():
+                self._of_operation(operation)
 
     def _of_operation(self, operation: Schema) -> None:
         body = operation.get("requestBody", {}).get("content", {}).get("application/json")
-        answers = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+        answers = operation["responses"].values()
         for holder in [body, *(answer.get("content", {}).get("application/json") for answer in answers)]:
             if holder:
                 self._type(holder["schema"])
@@ -61,7 +61,7 @@ class _Models:
         if schema.get("nullable") and "null" not in str(schema.get("oneOf")):
             return f"{self._type({**schema, 'nullable': False})} | None"
         if "$ref" in schema:
-            return self._named(schema["$ref"].removeprefix(_REF))
+            return self._named(schema["$ref"].removeprefix(REF))
         if "enum" in schema:
             return f"Literal[{', '.join(repr(value).replace(chr(39), chr(34)) for value in schema['enum'] if value)}]"
         if "oneOf" in schema:
@@ -128,17 +128,9 @@ def _text(text: str) -> Iterator[str]:
         yield f'    {lines[-1]}"""'
 
 
-def covered(whole: Schema) -> Iterator[tuple[str, str, Schema]]:
-    """(method, path, operation) of every operation that the clients have."""
-    for path, methods in whole["paths"].items():
-        for method, operation in methods.items():
-            if is_covered(path, operation["operationId"]):
-                yield method.upper(), path, operation
-
-
 def generated() -> str:
     """The text of ``models.py``."""
-    classes = _Models(document()).classes
+    classes = _Models(covered()).classes
     return "\n\n\n".join([_HEAD.rstrip(), *classes.values()]) + "\n"
 
 

@@ -19,9 +19,10 @@ CALLS = "calls.txt"
 FAKE_VENV_PYTHON = f'#!/bin/sh\necho "$@" >> {CALLS}\n[ ! -e pip_fails ] || exit 1\n'
 FAKE_NPM = f"""#!/bin/sh
 [ "$1" = --version ] && exit 0
-echo "npm $@" >> ../{CALLS}
-[ "$1" = ci ] && {{ rm -rf node_modules; [ -e ../no_network ] && exit 1; mkdir node_modules; }}
-[ "$*" = "run --silent test" ] && [ -e ../tests_fail ] && exit 1
+case "$PWD" in */clients/typescript) up=../.. said=client;; *) up=.. said=npm;; esac
+echo "$said $@" >> $up/{CALLS}
+[ "$1" = ci ] && {{ rm -rf node_modules; [ -e $up/no_network ] && exit 1; mkdir node_modules; }}
+[ "$*" = "run --silent test" ] && [ -e $up/${{said}}_tests_fail ] && exit 1
 exit 0
 """
 
@@ -30,9 +31,10 @@ exit 0
 def folder(tmp_path: Path) -> Path:
     """The Makefile and the requirements in a folder of their own."""
     need("make")
-    for part in ("bin", "dashboard"):
-        (tmp_path / part).mkdir()
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "dashboard/package-lock.json"):
+    for part in ("bin", "dashboard", "clients/typescript"):
+        (tmp_path / part).mkdir(parents=True)
+    locks = [f"{package}/package-lock.json" for package in ("dashboard", "clients/typescript")]
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", *locks):
         shutil.copy(ROOT / name, tmp_path / name)
     for tool in ("make", "sh", "touch", "rm", "find", "mkdir", "cat", "chmod", "nice"):
         found = shutil.which(tool)
@@ -115,6 +117,7 @@ def test_without_a_python_it_says_what_is_needed(folder: Path) -> None:
 
 
 INSTALL = "npm ci --loglevel=error"
+CLIENT = ["client run --silent test", "client run --silent check"]
 DASHBOARD = ["npm run --silent check", "npm run --silent test"]
 TIMED = "-m pytest -n 2 --dist loadfile"
 COMPUTED = "-m pytest -n auto"
@@ -175,9 +178,10 @@ def test_the_dashboard_is_tested_before_pytest_and_installed_only_when_its_lock_
 def test_without_node_or_with_an_old_one_everything_else_is_tested(tested: Path, old: bool) -> None:
     if old:
         node(tested, new=False)
-    result = make(tested, "test", CI="true")
+    result = make(tested, "test")
     assert result.returncode == 0, result.stderr
     assert "SKIPPED: the dashboard's own tests need Node" in result.stdout
+    assert "SKIPPED: the TypeScript client's tests need Node" in result.stdout
     called = calls(tested)
     assert {TIMED, COMPUTED} <= {start for call in called for start in (TIMED, COMPUTED) if call.startswith(start)}
     assert not [call for call in called if call.startswith("npm")]
@@ -186,28 +190,52 @@ def test_without_node_or_with_an_old_one_everything_else_is_tested(tested: Path,
 def test_an_install_that_fails_is_said_and_skipped(tested: Path) -> None:
     node(tested)
     (tested / "no_network").touch()
-    for ci in ("", "true"):
-        result = make(tested, "test", CI=ci)
-        assert result.returncode == 0, result.stderr
-        assert "SKIPPED: the dashboard's own tests, because npm ci failed" in result.stdout
-        assert in_its_lane(tested)[:-1] == [INSTALL]
+    result = make(tested, "test")
+    assert result.returncode == 0, result.stderr
+    assert "SKIPPED: the dashboard's own tests, because npm ci failed" in result.stdout
+    assert "SKIPPED: the TypeScript client's tests need what npm ci could not install" in result.stdout
+    assert in_its_lane(tested)[:-1] == [INSTALL]
     (tested / "no_network").unlink()
     assert make(tested, "test").returncode == 0
     assert in_its_lane(tested)[:-1] == [INSTALL, *DASHBOARD]
 
 
+def test_in_ci_the_dashboard_may_be_skipped_and_the_client_may_not(tested: Path) -> None:
+    assert make(tested, "test-dashboard", CI="true").returncode == 0
+    result = make(tested, "test-clients", CI="true")
+    assert result.returncode != 0
+    assert "FAILED: the TypeScript client's tests need Node" in result.stdout
+    node(tested)
+    (tested / "no_network").touch()
+    assert make(tested, "test-dashboard", CI="true").returncode == 0
+    assert make(tested, "test-clients", CI="true").returncode != 0
+
+
+def test_the_client_is_installed_once_and_its_failure_fails_the_whole(tested: Path) -> None:
+    node(tested)
+    assert make(tested, "test").returncode == 0
+    make(tested, "test-clients")
+    clients = [call for call in calls(tested) if call.startswith("client ")]
+    assert clients == ["client ci --loglevel=error", *CLIENT, *CLIENT]
+    (tested / "client_tests_fail").touch()
+    assert make(tested, "test").returncode != 0
+
+
 def test_a_dashboard_whose_tests_fail_fails_the_whole(tested: Path) -> None:
     node(tested)
-    (tested / "tests_fail").touch()
+    (tested / "npm_tests_fail").touch()
     assert make(tested, "test").returncode != 0
     assert in_its_lane(tested) == [INSTALL, *DASHBOARD]
 
 
+BUILT = ("dashboard/node_modules", "clients/typescript/node_modules", "clients/typescript/dist")
+
+
 def test_clean_keeps_messages_and_logs(folder: Path) -> None:
-    for name in ("data", "logs", ".venv", "scheduler/__pycache__", "dashboard/node_modules"):
+    for name in ("data", "logs", ".venv", "scheduler/__pycache__", *BUILT):
         (folder / name).mkdir(parents=True)
     assert make(folder, "clean").returncode == 0
     for name in ("data", "logs", "dashboard"):
         assert (folder / name).exists()
-    for name in (".venv", "scheduler/__pycache__", "dashboard/node_modules"):
+    for name in (".venv", "scheduler/__pycache__", *BUILT):
         assert not (folder / name).exists()

@@ -102,7 +102,7 @@ class RetryIn(TypedDict):
 
 
 class WebhookTarget(TypedDict):
-    """Where a message goes over HTTP."""
+    """The HTTP endpoint that the message is sent to."""
 
     url: str
     """http or https; a user and password in it are sent as Basic credentials"""

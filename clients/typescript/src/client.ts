@@ -1,0 +1,249 @@
+import { errorOf, SchedulerError, Unreachable } from './errors.js';
+import { type Retries, retryAfter, sleep, waitBefore } from './retries.js';
+import {
+  type Answer,
+  type Body,
+  type Message,
+  type MessageIn,
+  type MessageOptions,
+  type OperationName,
+  type Query,
+  type Route,
+  ROUTES,
+} from './routes.js';
+
+export interface ClientOptions {
+  /** Default: the environment's MESSAGE_SCHEDULER_URL, else http://127.0.0.1:3000. */
+  url?: string;
+  /** Default: the environment's MESSAGE_SCHEDULER_TOKEN, else none. */
+  token?: string;
+  retries?: Retries;
+  /** Milliseconds for one request. Default 30,000. */
+  timeout?: number;
+  /** Instead of the global `fetch`. */
+  fetch?: typeof fetch;
+}
+
+/** Of one call. */
+export interface CallOptions {
+  /** Gives the call up. */
+  signal?: AbortSignal;
+}
+
+export interface SendOptions extends CallOptions {
+  /** For a repeat by another process than this one; repeats by the client itself have a key anyway. */
+  idempotencyKey?: string;
+}
+
+interface Parts extends SendOptions {
+  id?: string;
+  query?: object;
+  body?: unknown;
+  /** Messages bring their own ids: these make a repeat safe, and exclude a key. */
+  ownIds?: boolean;
+}
+
+interface Answered {
+  response: Response;
+  text: string;
+}
+
+interface Paged {
+  next_cursor: string | null;
+}
+
+const PASSES = new Set([429, 502, 503, 504]);
+/** Codes of Node for a request that never left. */
+const NEVER_LEFT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+
+/** A client of the service, for Node and browsers. */
+export class Client {
+  readonly #url: string;
+  readonly #token: string | undefined;
+  readonly #retries: Retries;
+  readonly #timeout: number;
+  readonly #fetch: typeof fetch;
+
+  constructor(options: ClientOptions = {}) {
+    this.#url = (options.url ?? environment('MESSAGE_SCHEDULER_URL') ?? 'http://127.0.0.1:3000').replace(/\/+$/, '');
+    this.#token = options.token ?? environment('MESSAGE_SCHEDULER_TOKEN');
+    this.#retries = options.retries ?? {};
+    this.#timeout = options.timeout ?? 30_000;
+    const given = options.fetch;
+    // Browsers refuse a fetch that is called as the method of another object.
+    this.#fetch = (...request) => (given ?? globalThis.fetch)(...request);
+  }
+
+  /** Schedule a message: at a `time`, after a `delay`, or now. */
+  send(message: unknown, options: MessageOptions = {}, call: SendOptions = {}) {
+    const ownIds = options.id != null;
+    return this.#call('messages_create', { ...call, body: { message, ...options }, ownIds });
+  }
+
+  /** Schedule up to 1,000 messages, all or none. */
+  sendMany(messages: readonly MessageIn[], call: SendOptions = {}) {
+    const ownIds = messages.some((message) => message.id != null);
+    return this.#call('messages_create_batch', { ...call, body: { messages }, ownIds });
+  }
+
+  /** A message with the evidence of its attempts. */
+  get(id: string, call: CallOptions = {}) {
+    return this.#call('messages_read', { ...call, id });
+  }
+
+  /** All messages that match, page by page, each fetched when it is needed; `limit` is a page's size. */
+  messages(query: Query<'messages_list_messages'> = {}, call: CallOptions = {}): AsyncGenerator<Message, void> {
+    return each(
+      (cursor) => this.messagesPage({ ...query, ...cursor }, call),
+      (page) => page.messages,
+    );
+  }
+
+  /** One page of messages. */
+  messagesPage(query: Query<'messages_list_messages'> = {}, call: CallOptions = {}) {
+    return this.#call('messages_list_messages', { ...call, query });
+  }
+
+  /** Change a scheduled message; what is left out stays as it is. */
+  change(id: string, changes: Body<'messages_change'>, call: CallOptions = {}) {
+    return this.#call('messages_change', { ...call, id, body: changes });
+  }
+
+  /** Cancel a scheduled message. */
+  cancel(id: string, call: CallOptions = {}) {
+    return this.#call('messages_cancel', { ...call, id });
+  }
+
+  /** Make a scheduled message due now. */
+  run(id: string, call: CallOptions = {}) {
+    return this.#call('messages_run', { ...call, id });
+  }
+
+  /** Schedule a dead letter again, its attempts counted from zero. */
+  redrive(id: string, call: CallOptions = {}) {
+    return this.#call('messages_redrive', { ...call, id });
+  }
+
+  /** Schedule many dead letters again, oldest first; with `dry_run` only count them. */
+  redriveMany(which: Body<'dead_letters_redrive'> = {}, call: CallOptions = {}) {
+    return this.#call('dead_letters_redrive', { ...call, body: which });
+  }
+
+  /** Deliver nothing until `resume`; messages are still accepted. */
+  pause(call: CallOptions = {}) {
+    return this.#call('control_pause', call);
+  }
+
+  /** Deliver again. */
+  resume(call: CallOptions = {}) {
+    return this.#call('control_resume', call);
+  }
+
+  /** The moment that a `time` or `delay` means; nothing is stored. */
+  preview(when: Body<'control_preview'>, call: CallOptions = {}) {
+    return this.#call('control_preview', { ...call, body: when });
+  }
+
+  /** Figures of the whole service. */
+  stats(call: CallOptions = {}) {
+    return this.#call('control_stats', call);
+  }
+
+  /** Whether the service delivers; throws an `ApiError` of 503 with the reason when it does not. */
+  health(call: CallOptions = {}) {
+    return this.#call('health_health', call);
+  }
+
+  async #call<Name extends OperationName>(name: Name, parts: Parts): Promise<Answer<Name>> {
+    const route = ROUTES[name];
+    const [url, request] = this.#request(route, parts);
+    let waited = 0;
+    for (let tries = 1; ; tries++) {
+      const outcome = await this.#sent(url, request, parts.signal);
+      const answered = !(outcome instanceof Error);
+      if (answered && outcome.response.ok) return jsonOf(outcome.text, url) as Answer<Name>;
+      const asked = answered ? retryAfter(outcome.response.headers.get('retry-after')) : undefined;
+      const seconds = mayPass(route, outcome) ? waitBefore(tries, this.#retries, asked, waited) : undefined;
+      if (seconds === undefined) {
+        throw answered ? errorOf(outcome.response, outcome.text, asked, tries) : unreachable(route, url, outcome);
+      }
+      await sleep(seconds, parts.signal);
+      waited += seconds;
+    }
+  }
+
+  #request(route: Route, parts: Parts): [string, RequestInit] {
+    const url = new URL(this.#url + route.path.replace('{id}', encodeURIComponent(parts.id ?? '')));
+    for (const [name, value] of Object.entries(parts.query ?? {})) {
+      if (value != null) url.searchParams.set(name, value instanceof Date ? value.toISOString() : String(value));
+    }
+    const headers: Record<string, string> = { Accept: 'application/json' };
+    if (this.#token) headers['Authorization'] = `Bearer ${this.#token}`;
+    // Of the client itself: the service stores a message once, however often the request has to be sent.
+    const key = parts.idempotencyKey ?? (route.keyed && !parts.ownIds ? randomKey() : undefined);
+    if (key !== undefined) headers['Idempotency-Key'] = key;
+    if (parts.body === undefined) return [url.href, { method: route.method, headers }];
+    headers['Content-Type'] = 'application/json';
+    return [url.href, { method: route.method, headers, body: JSON.stringify(parts.body) }];
+  }
+
+  /** The whole answer, or the error that there was instead of one; throws when the caller gives up. */
+  async #sent(url: string, request: RequestInit, signal: AbortSignal | undefined): Promise<Answered | Error> {
+    const timeout = AbortSignal.timeout(this.#timeout);
+    try {
+      const response = await this.#fetch(url, {
+        ...request,
+        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      });
+      return { response, text: await response.text() };
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+}
+
+async function* each<Page extends Paged, Item>(
+  fetchPage: (cursor: { cursor?: string }) => Promise<Page>,
+  itemsOf: (page: Page) => readonly Item[],
+): AsyncGenerator<Item, void> {
+  for (let cursor: { cursor?: string } | undefined = {}; cursor; ) {
+    const page: Page = await fetchPage(cursor);
+    yield* itemsOf(page);
+    cursor = page.next_cursor === null ? undefined : { cursor: page.next_cursor };
+  }
+}
+
+function jsonOf(text: string, url: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    throw new SchedulerError(`${url} answered no JSON: is the service there?`);
+  }
+}
+
+function mayPass(route: Route, outcome: Answered | Error): boolean {
+  if (outcome instanceof Error) return !route.once || NEVER_LEFT.has(codeOf(outcome));
+  // 429 is answered before anything is done.
+  return PASSES.has(outcome.response.status) && (!route.once || outcome.response.status === 429);
+}
+
+function codeOf(error: Error): string {
+  const cause = error.cause as { code?: unknown } | undefined;
+  return String(cause?.code ?? '');
+}
+
+function unreachable(route: Route, url: string, error: Error): Unreachable {
+  const why = error.cause instanceof Error ? `${error.message}, ${error.cause.message}` : error.message;
+  return new Unreachable(`${route.method} ${url}: ${why}`, { cause: error });
+}
+
+function randomKey(): string {
+  // Not crypto.randomUUID: browsers have it on https pages only.
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function environment(name: string): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env?.[name] || undefined;
+}

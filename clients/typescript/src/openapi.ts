@@ -1,0 +1,1477 @@
+// Generated from the service's OpenAPI document by "npm run generate": do not edit.
+
+export interface paths {
+    "/v1/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List messages
+         * @description A page of messages, ordered by due_at (what is scheduled) or newest first (the rest).
+         */
+        get: operations["messages_list_messages"];
+        put?: never;
+        /**
+         * Schedule a message
+         * @description Store one message.
+         */
+        post: operations["messages_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a message with its attempts
+         * @description One message.
+         */
+        get: operations["messages_read"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a scheduled message
+         * @description Cancel a message.
+         */
+        delete: operations["messages_cancel"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a scheduled message
+         * @description Change what a message is, or when.
+         */
+        patch: operations["messages_change"];
+        trace?: never;
+    };
+    "/v1/messages/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a scheduled message due now
+         * @description Deliver a message now.
+         */
+        post: operations["messages_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Schedule up to 1,000 messages, all or none
+         * @description Store many messages.
+         */
+        post: operations["messages_create_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/dead-letters/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Schedule many dead letters again
+         * @description Redrive the oldest dead letters.
+         */
+        post: operations["dead_letters_redrive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages/{id}/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Schedule a dead letter again
+         * @description Give a dead letter a new life, its attempts reset.
+         */
+        post: operations["messages_redrive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop claiming, on all servers
+         * @description No message is started until resume; accepting goes on, and what is in flight finishes.
+         */
+        post: operations["control_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say when a message would be due
+         * @description Takes what POST /v1/messages takes, and stores nothing.
+         */
+        post: operations["control_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Claim again, on all servers
+         * @description The opposite of pause.
+         */
+        post: operations["control_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts, lateness, throughput, servers and Redis
+         * @description The service at a glance, over all servers.
+         */
+        get: operations["control_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say whether messages are accepted and delivered
+         * @description 503 when Redis is away or full, no scheduler makes progress, or messages are due and nothing has ended for a
+         *         minute.
+         */
+        get: operations["health_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * AcceptedOut
+         * @description A message of a batch.
+         */
+        AcceptedOut: {
+            /** Id */
+            id: string;
+            /**
+             * Due At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            due_at: string;
+        };
+        /**
+         * AttemptOut
+         * @description One try to deliver.  Channels add evidence of their own: status_code, error, response, traceback.
+         */
+        AttemptOut: {
+            /** Attempt */
+            attempt: number;
+            /**
+             * Started At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            started_at: string;
+            /** Duration Ms */
+            duration_ms: number;
+            /** Outcome */
+            outcome: string;
+        };
+        /**
+         * BatchIn
+         * @description Messages that are accepted together: all or none.
+         */
+        BatchIn: {
+            /** Messages */
+            messages: components["schemas"]["MessageIn"][];
+        };
+        /**
+         * BatchOut
+         * @description What became of a batch, in its order.
+         */
+        BatchOut: {
+            /** Accepted */
+            accepted: number;
+            /** Messages */
+            messages: components["schemas"]["AcceptedOut"][];
+        };
+        /**
+         * DestinationOut
+         * @description A destination that takes no more for now.
+         */
+        DestinationOut: {
+            /**
+             * Destination
+             * @description host:port
+             */
+            destination: string;
+            /**
+             * Put Off
+             * @description Times that a message for it was put off within the last minute.
+             */
+            put_off: number;
+            /**
+             * Oldest Age Ms
+             * @description For how long the first of these messages had been due.
+             */
+            oldest_age_ms: number;
+        };
+        /**
+         * HealthOut
+         * @description The service can accept and deliver.
+         */
+        HealthOut: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "success";
+            /**
+             * Message
+             * @enum {string}
+             */
+            message: "server is ok!";
+            /**
+             * Schedulers
+             * @description Scheduler processes that make progress.
+             */
+            schedulers: number;
+            /** Paused */
+            paused: boolean;
+            /**
+             * Partitions Away
+             * @description Parts of a Redis Cluster that do not answer; the others go on.
+             */
+            partitions_away: number;
+            /**
+             * Warnings
+             * @description Lanes with messages that are due and that no living server serves.
+             */
+            warnings: string[];
+        };
+        /**
+         * HeldBackOut
+         * @description Messages that are due and were put off, because their destination had no room.
+         */
+        HeldBackOut: {
+            /** Messages */
+            messages: number;
+            /** Oldest Age Ms */
+            oldest_age_ms: number | null;
+            /**
+             * Destinations
+             * @description At most 20, those that put off most first.
+             */
+            destinations: components["schemas"]["DestinationOut"][];
+        };
+        /**
+         * HistoryPoint
+         * @description Ten seconds of the whole service.
+         */
+        HistoryPoint: {
+            /**
+             * At
+             * @description When they began, ms since the epoch.
+             */
+            at: number;
+            /** Accepted */
+            accepted: number;
+            /** Delivered */
+            delivered: number;
+            /**
+             * Failed
+             * @description Attempts that failed.
+             */
+            failed: number;
+            /**
+             * P50
+             * @description Lateness, ms.
+             */
+            p50: number | null;
+            /** P99 */
+            p99: number | null;
+        };
+        /**
+         * LaneOut
+         * @description What waits for one channel, or for one job type.
+         */
+        LaneOut: {
+            /**
+             * Lane
+             * @description echo, webhook, or job: and the name of the handler.
+             */
+            lane: string;
+            /** Scheduled */
+            scheduled: number;
+            /**
+             * Due
+             * @description Those of scheduled whose moment has come.
+             */
+            due: number;
+            /**
+             * Oldest Due Age Ms
+             * @description For how long the first of them has been due.
+             */
+            oldest_due_age_ms: number | null;
+            /**
+             * Served
+             * @description Whether a living server delivers this lane.
+             */
+            served: boolean;
+        };
+        /**
+         * LatenessOut
+         * @description Begin of an attempt after its moment, ms, over the last minute; null when there was none.
+         */
+        LatenessOut: {
+            /** P50 */
+            p50: number | null;
+            /** P99 */
+            p99: number | null;
+        };
+        /**
+         * MessageDetail
+         * @description A message with the evidence of its last 20 attempts, oldest first.
+         */
+        MessageDetail: {
+            /** Id */
+            id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "scheduled" | "processing" | "delivered" | "dead" | "cancelled";
+            /** Channel */
+            channel: string;
+            /**
+             * Message
+             * @description Any JSON value.
+             */
+            message: unknown;
+            /**
+             * Scheduled For
+             * Format: date-time
+             * @description The moment asked for.  A change of it and a redrive move it; retries and back-pressure do not.
+             */
+            scheduled_for: string;
+            /**
+             * Due At
+             * Format: date-time
+             * @description Of the next attempt; of the last one once there is none to come.
+             */
+            due_at: string;
+            /** Due At Ms */
+            due_at_ms: number;
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "high" | "normal" | "low";
+            /**
+             * Attempt
+             * @description Attempts made so far.
+             */
+            attempt: number;
+            /**
+             * Max Attempts
+             * @description -1: without limit.
+             */
+            max_attempts: number;
+            /**
+             * Created At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            updated_at: string;
+            /**
+             * Last Error
+             * @description Of the last attempt that failed; null once delivered.  The attempts keep what went wrong before.
+             */
+            last_error: string | null;
+            /**
+             * WebhookOut
+             * @description Where a message is sent; credentials are masked.
+             */
+            webhook?: {
+                /** Url */
+                url: string;
+                /** Method */
+                method: string;
+                /** Headers */
+                headers: {
+                    [key: string]: string;
+                };
+                /** Timeout */
+                timeout?: number | null;
+            } | null;
+            /**
+             * JobTargetOut
+             * @description The handler that runs a job.
+             */
+            job?: {
+                /** Type */
+                type: string;
+            } | null;
+            /**
+             * Result
+             * @description What the handler returned; only of a job, null until it succeeds.
+             * @default null
+             */
+            result?: unknown;
+            /** Attempts */
+            attempts: components["schemas"]["AttemptOut"][];
+        };
+        /**
+         * MessageIn
+         * @description A message to be delivered at ``time``, after ``delay``, or now.
+         */
+        MessageIn: {
+            /**
+             * Time
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @default null
+             * @example 2027-01-01T09:00:00Z
+             */
+            time?: (number | null) | string;
+            /**
+             * Delay
+             * @description How long from now, until the year 9999 at most: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M.
+             * @default null
+             * @example 1h30m
+             */
+            delay?: (number | null) | string;
+            /**
+             * Timezone
+             * Format: iana-time-zone
+             * @description IANA name of the zone in which a time without an offset is meant.
+             * @default null
+             * @example Europe/Berlin
+             */
+            timezone?: string | null;
+            /**
+             * Priority
+             * @description Strict among the messages that are due; default normal.
+             * @enum {string|null}
+             */
+            priority?: "high" | "normal" | "low" | null;
+            /**
+             * RetryIn
+             * @description How failed attempts are repeated.  What is left out comes from the settings (section Retry).
+             */
+            retry?: {
+                /**
+                 * Max Attempts
+                 * @description In all, the first included; -1 is without limit.
+                 */
+                max_attempts?: number | null;
+                /**
+                 * Base
+                 * @description Seconds of backoff after the first failed attempt.
+                 */
+                base?: number | null;
+                /**
+                 * Factor
+                 * @description Growth of the backoff from one attempt to the next.
+                 */
+                factor?: number | null;
+                /**
+                 * Cap
+                 * @description Seconds; the backoff never grows past it.
+                 */
+                cap?: number | null;
+                /**
+                 * Jitter
+                 * @description Draw each backoff evenly between 0 and its length.
+                 */
+                jitter?: boolean | null;
+            } | null;
+            /**
+             * Message
+             * @description Any JSON value; it is delivered as it is.
+             * @example hello
+             */
+            message: unknown;
+            /**
+             * Channel
+             * @description Where the message goes; follows from webhook or job, else echo.
+             * @enum {string|null}
+             */
+            channel?: "echo" | "webhook" | "job" | null;
+            /**
+             * WebhookTarget
+             * @description The HTTP endpoint that the message is sent to.
+             */
+            webhook?: {
+                /**
+                 * Url
+                 * @description http or https; a user and password in it are sent as Basic credentials
+                 */
+                url: string;
+                /**
+                 * Method
+                 * @description GET and DELETE are sent without a body
+                 * @default POST
+                 * @enum {string}
+                 */
+                method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+                /**
+                 * Headers
+                 * @description Sent as they are. With a Content-Type among them a string is sent as it is
+                 */
+                headers?: {
+                    [key: string]: string;
+                };
+                /**
+                 * Timeout
+                 * @description Seconds for the whole attempt
+                 */
+                timeout?: number | null;
+            } | null;
+            /**
+             * JobTarget
+             * @description The handler that gets the message.
+             */
+            job?: {
+                /**
+                 * Type
+                 * @description The name of a registered handler.
+                 */
+                type: string;
+            } | null;
+            /**
+             * Id
+             * @description Your own id; refused with 409 when it exists.
+             */
+            id?: string | null;
+        } & (unknown & ({
+            time: unknown;
+        } | unknown));
+        /**
+         * MessageOut
+         * @description A message.
+         */
+        MessageOut: {
+            /** Id */
+            id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "scheduled" | "processing" | "delivered" | "dead" | "cancelled";
+            /** Channel */
+            channel: string;
+            /**
+             * Message
+             * @description Any JSON value.
+             */
+            message: unknown;
+            /**
+             * Scheduled For
+             * Format: date-time
+             * @description The moment asked for.  A change of it and a redrive move it; retries and back-pressure do not.
+             */
+            scheduled_for: string;
+            /**
+             * Due At
+             * Format: date-time
+             * @description Of the next attempt; of the last one once there is none to come.
+             */
+            due_at: string;
+            /** Due At Ms */
+            due_at_ms: number;
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "high" | "normal" | "low";
+            /**
+             * Attempt
+             * @description Attempts made so far.
+             */
+            attempt: number;
+            /**
+             * Max Attempts
+             * @description -1: without limit.
+             */
+            max_attempts: number;
+            /**
+             * Created At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            updated_at: string;
+            /**
+             * Last Error
+             * @description Of the last attempt that failed; null once delivered.  The attempts keep what went wrong before.
+             */
+            last_error: string | null;
+            /**
+             * WebhookOut
+             * @description Where a message is sent; credentials are masked.
+             */
+            webhook?: {
+                /** Url */
+                url: string;
+                /** Method */
+                method: string;
+                /** Headers */
+                headers: {
+                    [key: string]: string;
+                };
+                /** Timeout */
+                timeout?: number | null;
+            } | null;
+            /**
+             * JobTargetOut
+             * @description The handler that runs a job.
+             */
+            job?: {
+                /** Type */
+                type: string;
+            } | null;
+            /**
+             * Result
+             * @description What the handler returned; only of a job, null until it succeeds.
+             * @default null
+             */
+            result?: unknown;
+        };
+        /**
+         * MessagePatch
+         * @description What to change of a scheduled message; fields left out stay as they are.
+         */
+        MessagePatch: {
+            /**
+             * Time
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @default null
+             * @example 2027-01-01T09:00:00Z
+             */
+            time?: (number | null) | string;
+            /**
+             * Delay
+             * @description How long from now, until the year 9999 at most: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M.
+             * @default null
+             * @example 1h30m
+             */
+            delay?: (number | null) | string;
+            /**
+             * Timezone
+             * Format: iana-time-zone
+             * @description IANA name of the zone in which a time without an offset is meant.
+             * @default null
+             * @example Europe/Berlin
+             */
+            timezone?: string | null;
+            /**
+             * Priority
+             * @description Strict among the messages that are due; default normal.
+             * @enum {string|null}
+             */
+            priority?: "high" | "normal" | "low" | null;
+            /**
+             * RetryIn
+             * @description How failed attempts are repeated.  What is left out comes from the settings (section Retry).
+             */
+            retry?: {
+                /**
+                 * Max Attempts
+                 * @description In all, the first included; -1 is without limit.
+                 */
+                max_attempts?: number | null;
+                /**
+                 * Base
+                 * @description Seconds of backoff after the first failed attempt.
+                 */
+                base?: number | null;
+                /**
+                 * Factor
+                 * @description Growth of the backoff from one attempt to the next.
+                 */
+                factor?: number | null;
+                /**
+                 * Cap
+                 * @description Seconds; the backoff never grows past it.
+                 */
+                cap?: number | null;
+                /**
+                 * Jitter
+                 * @description Draw each backoff evenly between 0 and its length.
+                 */
+                jitter?: boolean | null;
+            } | null;
+            /**
+             * Message
+             * @description Any JSON value; it is delivered as it is.
+             * @default null
+             * @example hello
+             */
+            message?: unknown;
+            /**
+             * WebhookTarget
+             * @description Replaces the whole webhook; only for a message that has one.
+             */
+            webhook?: {
+                /**
+                 * Url
+                 * @description http or https; a user and password in it are sent as Basic credentials
+                 */
+                url: string;
+                /**
+                 * Method
+                 * @description GET and DELETE are sent without a body
+                 * @default POST
+                 * @enum {string}
+                 */
+                method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+                /**
+                 * Headers
+                 * @description Sent as they are. With a Content-Type among them a string is sent as it is
+                 */
+                headers?: {
+                    [key: string]: string;
+                };
+                /**
+                 * Timeout
+                 * @description Seconds for the whole attempt
+                 */
+                timeout?: number | null;
+            } | null;
+        } & (unknown & ({
+            time: unknown;
+        } | unknown));
+        /**
+         * PageOut
+         * @description One page of a list.
+         */
+        PageOut: {
+            /** Messages */
+            messages: components["schemas"]["MessageOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * PausedOut
+         * @description Whether claiming stands still.
+         */
+        PausedOut: {
+            /** Paused */
+            paused: boolean;
+        };
+        /**
+         * PreviewIn
+         * @description A moment as MessageIn takes it.
+         */
+        PreviewIn: {
+            /**
+             * Time
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @default null
+             * @example 2027-01-01T09:00:00Z
+             */
+            time?: (number | null) | string;
+            /**
+             * Delay
+             * @description How long from now, until the year 9999 at most: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M.
+             * @default null
+             * @example 1h30m
+             */
+            delay?: (number | null) | string;
+            /**
+             * Timezone
+             * Format: iana-time-zone
+             * @description IANA name of the zone in which a time without an offset is meant.
+             * @default null
+             * @example Europe/Berlin
+             */
+            timezone?: string | null;
+        } & (unknown & ({
+            time: unknown;
+        } | unknown));
+        /**
+         * PreviewOut
+         * @description When a message would be due.
+         */
+        PreviewOut: {
+            /**
+             * Due At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            due_at: string;
+            /** Due At Ms */
+            due_at_ms: number;
+            /**
+             * Local
+             * @description In the time zone, ISO 8601; null where that is beyond the year 9999.
+             */
+            local: string | null;
+            /** Timezone */
+            timezone: string;
+        };
+        /**
+         * RedisOut
+         * @description The Redis behind the service.
+         */
+        RedisOut: {
+            /** Version */
+            version: string;
+            /**
+             * Used Memory
+             * @description Bytes; null when Redis does not tell (no right to INFO).
+             */
+            used_memory: number | null;
+            /**
+             * Maxmemory
+             * @description Bytes; 0 is without limit, null when Redis does not tell.
+             */
+            maxmemory: number | null;
+            /**
+             * Maxmemory Policy
+             * @description `unknown` when Redis does not tell.
+             */
+            maxmemory_policy: string;
+            /**
+             * Persistence
+             * @description `aof`, `rdb` (snapshots only), `none`, or `unknown`: Redis does not tell.
+             */
+            persistence: string;
+            /**
+             * Full
+             * @description At maxmemory: new messages are refused, due ones are delivered.
+             */
+            full: boolean;
+            /**
+             * Clients
+             * @description Null when Redis does not tell.
+             */
+            clients: number | null;
+            /** Keys */
+            keys: number;
+        };
+        /**
+         * RedriveIn
+         * @description Which dead letters to schedule again, oldest first.
+         */
+        RedriveIn: {
+            /** Limit */
+            limit?: number | null;
+            /**
+             * Channel
+             * @enum {string|null}
+             */
+            channel?: "echo" | "webhook" | "job" | null;
+            /**
+             * Dry Run
+             * @description Only say how many it would be.
+             */
+            dry_run?: boolean | null;
+        };
+        /**
+         * RedrivenOut
+         * @description How many dead letters were scheduled again; of a dry run how many would be.
+         */
+        RedrivenOut: {
+            /**
+             * Redriven
+             * @description Not there for a dry run.
+             */
+            redriven?: number | null;
+            /**
+             * Would Redrive
+             * @description Only there for a dry run, which changes nothing.
+             */
+            would_redrive?: number | null;
+        };
+        /**
+         * ScheduledCounts
+         * @description Scheduled messages by priority.
+         */
+        ScheduledCounts: {
+            /** Total */
+            total: number;
+            /** High */
+            high: number;
+            /** Normal */
+            normal: number;
+            /** Low */
+            low: number;
+        };
+        /**
+         * ServerOut
+         * @description One process of the service, alive, or silent for less than a minute.
+         */
+        ServerOut: {
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "scheduler" | "api";
+            /** In Flight */
+            in_flight: number;
+            /** Last Beat Age Ms */
+            last_beat_age_ms: number;
+            /**
+             * Progress Age Ms
+             * @description At the last beat, how long ago its scheduler thread finished a step; null of role api.
+             */
+            progress_age_ms: number | null;
+            /**
+             * Clock Skew Ms
+             * @description So far its clock is ahead of Redis's; below 0 behind it.
+             */
+            clock_skew_ms: number | null;
+            /**
+             * Failure
+             * @description Why it reports and delivers nothing, in words; null while all is well.
+             */
+            failure: string | null;
+            /**
+             * Log Lines Lost
+             * @description Log lines that it could not write since its start, as on a full disk.
+             */
+            log_lines_lost: number | null;
+            /** Version */
+            version: string | null;
+            /** Pid */
+            pid: number | null;
+            /** Host */
+            host: string | null;
+            /**
+             * Started At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            started_at: string | null;
+        };
+        /**
+         * StatsOut
+         * @description The service at a glance.
+         */
+        StatsOut: {
+            /**
+             * Redis Time
+             * Format: date-time
+             * @description The clock that decides what is due.
+             */
+            redis_time: string;
+            scheduled: components["schemas"]["ScheduledCounts"];
+            /**
+             * Due
+             * @description Those of scheduled whose moment has come.
+             */
+            due: number;
+            /**
+             * Retrying
+             * @description Those of scheduled that have an attempt behind them.
+             */
+            retrying: number;
+            /** Processing */
+            processing: number;
+            /** Dead */
+            dead: number;
+            /**
+             * Finished
+             * @description Delivered and cancelled, within retention.
+             */
+            finished: number;
+            /** Paused */
+            paused: boolean;
+            /**
+             * Partitions Away
+             * @description Parts of a Redis Cluster that do not answer; their messages are not counted, the others go on.
+             */
+            partitions_away: number;
+            /**
+             * Oldest Due Age Ms
+             * @description How long the message that waits longest for an attempt has been due, those held back included.
+             */
+            oldest_due_age_ms: number | null;
+            held_back: components["schemas"]["HeldBackOut"];
+            /**
+             * Lanes
+             * @description Lanes in which something waits, 100 at most: first what is due and has no server, then most due.
+             */
+            lanes: components["schemas"]["LaneOut"][];
+            /**
+             * Next Due At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            next_due_at: string | null;
+            /** Finished Bytes */
+            finished_bytes: number;
+            throughput: components["schemas"]["ThroughputOut"];
+            lateness_ms: components["schemas"]["LatenessOut"];
+            /**
+             * History
+             * @description The last 15 minutes, oldest first; quiet times are left out.
+             */
+            history: components["schemas"]["HistoryPoint"][];
+            /** Servers */
+            servers: components["schemas"]["ServerOut"][];
+            redis: components["schemas"]["RedisOut"];
+            /**
+             * Events Url
+             * @description Live events (WebSocket); null when no server shows any.
+             */
+            events_url: string | null;
+        };
+        /**
+         * ThroughputOut
+         * @description Per second, over the last minute.
+         */
+        ThroughputOut: {
+            /** Accepted Per S */
+            accepted_per_s: number;
+            /** Delivered Per S */
+            delivered_per_s: number;
+            /**
+             * Failed Per S
+             * @description Attempts that failed.
+             */
+            failed_per_s: number;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    messages_list_messages: {
+        parameters: {
+            query?: {
+                status?: "scheduled" | "processing" | "delivered" | "dead" | "cancelled" | null;
+                channel?: "echo" | "webhook" | "job" | null;
+                priority?: "high" | "normal" | "low" | null;
+                type?: string;
+                timezone?: string;
+                since?: number | string;
+                until?: number | string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of a list. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut"];
+                };
+            };
+        };
+    };
+    messages_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat of the request with the same key stores nothing more. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageIn"];
+            };
+        };
+        responses: {
+            /** @description A message. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageOut"];
+                };
+            };
+        };
+    };
+    messages_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A message with the evidence of its last 20 attempts, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageDetail"];
+                };
+            };
+        };
+    };
+    messages_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageOut"];
+                };
+            };
+        };
+    };
+    messages_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessagePatch"];
+            };
+        };
+        responses: {
+            /** @description A message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageOut"];
+                };
+            };
+        };
+    };
+    messages_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageOut"];
+                };
+            };
+        };
+    };
+    messages_create_batch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat of the request with the same key stores nothing more. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchIn"];
+            };
+        };
+        responses: {
+            /** @description What became of a batch, in its order. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchOut"];
+                };
+            };
+        };
+    };
+    dead_letters_redrive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RedriveIn"];
+            };
+        };
+        responses: {
+            /** @description How many dead letters were scheduled again; of a dry run how many would be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedrivenOut"];
+                };
+            };
+        };
+    };
+    messages_redrive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageOut"];
+                };
+            };
+        };
+    };
+    control_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether claiming stands still. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PausedOut"];
+                };
+            };
+        };
+    };
+    control_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewIn"];
+            };
+        };
+        responses: {
+            /** @description When a message would be due. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewOut"];
+                };
+            };
+        };
+    };
+    control_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether claiming stands still. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PausedOut"];
+                };
+            };
+        };
+    };
+    control_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The service at a glance. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatsOut"];
+                };
+            };
+        };
+    };
+    health_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The service can accept and deliver. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthOut"];
+                };
+            };
+        };
+    };
+}
