@@ -30,7 +30,7 @@ class Done:
         return f"exit code {self.code}\n{self.out}\n{self.err}"
 
 
-def run(*arguments: str, stdin: str | None = None, env: dict[str, str] | None = None) -> Done:
+def cli(*arguments: str, stdin: str | None = None, env: dict[str, str] | None = None) -> Done:
     """Run ``message-scheduler`` with these arguments."""
     result = CliRunner().invoke(app, list(arguments), input=stdin, env=env)
     if result.exception is not None and not isinstance(result.exception, SystemExit):

@@ -14,7 +14,7 @@ from scheduler.cli.exits import Exit
 from scheduler.jobs import REGISTRY, handler
 from scheduler.message import Outcome
 from tests.support.api import Api
-from tests.support.cli import Done, answered_by, answered_by_api, run
+from tests.support.cli import Done, answered_by, answered_by_api, cli
 from tests.support.clock import FakeClock
 from tests.support.store import take
 
@@ -53,7 +53,7 @@ def dead_letters(api: Api, count: int) -> list[str]:
     ],
 )
 def test_send(api: Api, arguments: list[str], expected: dict[str, Any]) -> None:
-    message = stored(api, run("send", *arguments, "--json"))
+    message = stored(api, cli("send", *arguments, "--json"))
     assert {name: message[name] for name in expected} == expected
 
 
@@ -68,7 +68,7 @@ def test_send_to_a_webhook(api: Api) -> None:
         "--timeout",
         "3",
     ]
-    message = stored(api, run("send", "a", *options, "--json"))
+    message = stored(api, cli("send", "a", *options, "--json"))
     assert message["webhook"] == {
         "url": "https://example.com/hook",
         "method": "PUT",
@@ -80,20 +80,20 @@ def test_send_to_a_webhook(api: Api) -> None:
 def test_send_to_a_job(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(REGISTRY, "_types", {})
     handler("greet")(lambda *_: None)
-    assert stored(api, run("send", "a", "--job", "greet", "--json"))["job"] == {"type": "greet"}
+    assert stored(api, cli("send", "a", "--job", "greet", "--json"))["job"] == {"type": "greet"}
 
 
 def test_send_reads_files_and_stdin(api: Api, tmp_path: Path) -> None:
     file = tmp_path / "body.json"
     file.write_text('{"from": "a file"}')
-    assert stored(api, run("send", "--data", f"@{file}", "--json"))["message"] == {"from": "a file"}
-    assert stored(api, run("send", "--data", "@-", "--json", stdin="[1]"))["message"] == [1]
-    assert stored(api, run("send", "-", "--json", stdin="two\nlines"))["message"] == "two\nlines"
+    assert stored(api, cli("send", "--data", f"@{file}", "--json"))["message"] == {"from": "a file"}
+    assert stored(api, cli("send", "--data", "@-", "--json", stdin="[1]"))["message"] == [1]
+    assert stored(api, cli("send", "-", "--json", stdin="two\nlines"))["message"] == "two\nlines"
 
 
 def test_a_batch_of_lines(api: Api) -> None:
     lines = "\n".join(json.dumps({"message": number, "delay": 60}) for number in range(1100))
-    done = run("send", "--batch", "-", stdin=f"{lines}\n\n")
+    done = cli("send", "--batch", "-", stdin=f"{lines}\n\n")
     assert done.out.splitlines() == [
         "1000 messages accepted (1000 of 1100)",
         "100 messages accepted (1100 of 1100)",
@@ -102,15 +102,15 @@ def test_a_batch_of_lines(api: Api) -> None:
 
 
 def test_people_read_the_id_and_the_moment(api: Api) -> None:
-    done = run("send", "hello", "--in", "5s")
+    done = cli("send", "hello", "--in", "5s")
     (id,) = (message["id"] for message in api.get("/v1/messages").json["messages"])
     assert done.out == f"{id}  echo, due 2027-01-15T08:00:05.000Z\n"
 
 
 def test_a_command_that_is_sent_twice_with_one_key_stores_once(api: Api) -> None:
-    first, second = (run("send", "hello", "--key", "k", "--json") for _ in range(2))
+    first, second = (cli("send", "hello", "--key", "k", "--json") for _ in range(2))
     assert first.json()["id"] == second.json()["id"]
-    assert run("send", "other", "--key", "k").code == Exit.REFUSED
+    assert cli("send", "other", "--key", "k").code == Exit.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_command_that_is_sent_twice_with_one_key_stores_once(api: Api) -> None
     ],
 )
 def test_what_is_wrong_is_a_sentence_and_exit_code_2(api: Api, arguments: list[str], sentence: str) -> None:
-    done = run(*arguments, stdin="")
+    done = cli(*arguments, stdin="")
     assert done.code == Exit.USAGE
     assert sentence in done.err
     assert "Traceback" not in done.err
@@ -143,16 +143,16 @@ def test_what_is_wrong_is_a_sentence_and_exit_code_2(api: Api, arguments: list[s
 # ------------------------------------------------------------------------------------------------------ one, and lists
 def test_get_shows_the_evidence(api: Api) -> None:
     (id,) = dead_letters(api, 1)
-    said = run("get", id).out
+    said = cli("get", id).out
     assert "dead" in said
     assert "why" in said
-    assert run("get", id, "--json").json()["attempts"][0]["error"] == "why"
+    assert cli("get", id, "--json").json()["attempts"][0]["error"] == "why"
 
 
 def test_a_message_cannot_control_the_terminal(api: Api) -> None:
     id = api.message(message="\x1b[2J[bold]x")
     for arguments in (["get", id], ["list"]):
-        said = run(*arguments).out
+        said = cli(*arguments).out
         assert "\x1b" not in said
         assert r"\x1b[2J[bold]x" in said
 
@@ -160,40 +160,40 @@ def test_a_message_cannot_control_the_terminal(api: Api) -> None:
 def test_list_filters_and_follows_pages(api: Api) -> None:
     for number in range(600):
         api.message(message=number, priority="low" if number % 2 else "high")
-    assert len(run("list", "--json").json()) == 50
-    found = run("list", "--priority", "low", "--limit", "0", "--json").json()
+    assert len(cli("list", "--json").json()) == 50
+    found = cli("list", "--priority", "low", "--limit", "0", "--json").json()
     assert [message["message"] for message in found] == list(range(1, 600, 2))
-    assert len(run("list", "--limit", "550", "--json").json()) == 550
-    assert run("list", "--status", "dead", "--json").json() == []
+    assert len(cli("list", "--limit", "550", "--json").json()) == 550
+    assert cli("list", "--status", "dead", "--json").json() == []
 
 
 def test_edit(api: Api) -> None:
     id = api.message()
-    done = run("edit", id, "bye", "--in", "2h", "--priority", "low")
+    done = cli("edit", id, "bye", "--in", "2h", "--priority", "low")
     assert (done.code, done.out) == (0, f"{id}  changed, due 2027-01-15T10:00:00.000Z\n")
     assert api.get(f"/v1/messages/{id}").json["message"] == "bye"
 
 
 def test_cancel_and_run_take_several_and_say_which_failed(api: Api) -> None:
     ids = [api.message() for _ in range(3)]
-    assert run("run", ids[0]).out == f"{ids[0]}  due now\n"
-    done = run("cancel", ids[1], "nobody", ids[2])
+    assert cli("run", ids[0]).out == f"{ids[0]}  due now\n"
+    done = cli("cancel", ids[1], "nobody", ids[2])
     assert done.code == Exit.NOT_FOUND
     assert done.out == f"{ids[1]}  cancelled\n{ids[2]}  cancelled\n"
     assert "'nobody'" in done.err
-    assert run("cancel", ids[1]).code == Exit.REFUSED
+    assert cli("cancel", ids[1]).code == Exit.REFUSED
 
 
 def test_redrive_one_many_and_a_dry_run_first(api: Api) -> None:
     ids = dead_letters(api, 4)
-    assert run("redrive", ids[0]).code == 0
-    assert run("redrive", "--all", "--dry-run", "--json").json() == {"would_redrive": 3}
-    refused = run("redrive", "--all")
+    assert cli("redrive", ids[0]).code == 0
+    assert cli("redrive", "--all", "--dry-run", "--json").json() == {"would_redrive": 3}
+    refused = cli("redrive", "--all")
     assert refused.code == Exit.USAGE
     assert "Schedule 3 dead letters again?" in refused.err
-    assert run("redrive", "--all", "--yes", "--limit", "1", "--json").json() == {"redriven": 1}
-    assert run("redrive", "--all", "--yes", "--json").json() == {"redriven": 2}
-    assert run("redrive", "--all", "--json").json() == {"redriven": 0}
+    assert cli("redrive", "--all", "--yes", "--limit", "1", "--json").json() == {"redriven": 1}
+    assert cli("redrive", "--all", "--yes", "--json").json() == {"redriven": 2}
+    assert cli("redrive", "--all", "--json").json() == {"redriven": 0}
 
 
 def test_more_dead_letters_than_one_request_takes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,17 +209,17 @@ def test_more_dead_letters_than_one_request_takes(monkeypatch: pytest.MonkeyPatc
         return httpx.Response(200, json={"redriven": count})
 
     answered_by(monkeypatch, httpx.MockTransport(answer))
-    assert "10000 or more" in run("redrive", "--all", "--dry-run").out
-    assert run("redrive", "--all", "--yes", "--limit", "12000", "--json").json() == {"redriven": 12_000}
-    assert run("redrive", "--all", "--yes", "--json").json() == {"redriven": 13_000}
+    assert "10000 or more" in cli("redrive", "--all", "--dry-run").out
+    assert cli("redrive", "--all", "--yes", "--limit", "12000", "--json").json() == {"redriven": 12_000}
+    assert cli("redrive", "--all", "--yes", "--json").json() == {"redriven": 13_000}
 
 
 def test_pause_resume_and_stats(api: Api) -> None:
     api.message()
-    assert run("pause").code == 0
-    assert run("stats", "--json").json()["paused"] is True
-    assert run("resume").code == 0
-    said = run("stats").out
+    assert cli("pause").code == 0
+    assert cli("stats", "--json").json()["paused"] is True
+    assert cli("resume").code == 0
+    said = cli("stats").out
     assert "echo" in said
     assert "2027-01-15T09:00:00.000Z" in said
 
@@ -234,17 +234,17 @@ def test_what_the_service_answers_decides_the_exit_code(
 ) -> None:
     problem = {"status": status, "detail": "So it is.", "errors": [{"field": "time", "message": "no"}]}
     answered_by(monkeypatch, httpx.MockTransport(lambda _: httpx.Response(status, json=problem)))
-    done = run("cancel", "x")
+    done = cli("cancel", "x")
     assert done.code == code
     assert done.err.startswith("So it is.")
-    told = json.loads(run("cancel", "x", "--json").err)
+    told = json.loads(cli("cancel", "x", "--json").err)
     assert told["exit_code"] == code
     assert told["errors"] == problem["errors"]
 
 
 def test_an_answer_that_is_no_json_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     answered_by(monkeypatch, httpx.MockTransport(lambda _: httpx.Response(502, text="<html>")))
-    assert run("cancel", "x").err == "the service answers 502\n"
+    assert cli("cancel", "x").err == "the service answers 502\n"
 
 
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,27 +256,27 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     answered_by(monkeypatch, httpx.MockTransport(refuse))
     monkeypatch.setattr(remote, "LONGEST_PAUSE_SECONDS", 0)
-    done = run("send", "hello", "--url", "http://nowhere:1")
+    done = cli("send", "hello", "--url", "http://nowhere:1")
     assert done.code == Exit.UNREACHABLE
     assert done.err.startswith("http://nowhere:1 does not answer (refused).")
     assert len(tries) == remote.TRIES
     assert len(set(tries)) == 1
     assert tries[0], "a repeat without a key would store the message twice"
     tries.clear()
-    assert run("send", "hello", "--id", "mine").code == Exit.UNREACHABLE
+    assert cli("send", "hello", "--id", "mine").code == Exit.UNREACHABLE
     assert len(tries) == 1
 
 
 def test_a_redis_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [httpx.Response(503, headers={"Retry-After": "0"}, json={}), httpx.Response(200, json={"paused": True})]
     answered_by(monkeypatch, httpx.MockTransport(lambda _: answers.pop(0)))
-    assert run("stats", "--json").json() == {"paused": True}
+    assert cli("stats", "--json").json() == {"paused": True}
 
 
 def test_address_and_token_come_from_the_environment_or_the_options(api: Api) -> None:
     environment = {"MESSAGE_SCHEDULER_URL": "http://localhost:3000", "MESSAGE_SCHEDULER_TOKEN": "geheim"}
-    run("stats", env=environment)
-    run("stats", "--url", "http://127.0.0.1:3000/", "--token", "other", env=environment)
+    cli("stats", env=environment)
+    cli("stats", "--url", "http://127.0.0.1:3000/", "--token", "other", env=environment)
     first, second = api.requests  # type: ignore[attr-defined]
     assert (first.url, first.headers["Authorization"]) == ("http://localhost:3000/v1/stats", "Bearer geheim")
     assert (second.url, second.headers["Authorization"]) == ("http://127.0.0.1:3000/v1/stats", "Bearer other")
@@ -284,7 +284,7 @@ def test_address_and_token_come_from_the_environment_or_the_options(api: Api) ->
 
 def test_a_missing_token_is_asked_for(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     answered_by_api(monkeypatch, Api(clock, {"api": {"auth_token": "geheim"}}))
-    done = run("stats")
+    done = cli("stats")
     assert done.code == Exit.NOT_ALLOWED
     assert "MESSAGE_SCHEDULER_TOKEN" in done.err
-    assert run("stats", "--token", "geheim").code == 0
+    assert cli("stats", "--token", "geheim").code == 0

@@ -12,7 +12,7 @@ import typer
 from scheduler import __version__
 from scheduler.cli.main import app
 from tests.support import commands_page
-from tests.support.cli import run
+from tests.support.cli import cli
 
 HEAVY = {"httpx", "pydantic", "redis", "flask", "granian", "loguru", "websockets", "orjson", "scheduler.runtime"}
 """What takes long to import, and only some commands need."""
@@ -26,7 +26,7 @@ def test_the_page_is_the_help_of_the_commands() -> None:
 
 @pytest.mark.parametrize(("path", "command"), commands_page._commands(ROOT, ""), ids=str)
 def test_every_command_explains_itself(path: str, command: Any) -> None:
-    done = run(*path.split(), "--help")
+    done = cli(*path.split(), "--help")
     assert done.code == 0
     assert command.help.splitlines()[0].endswith(".")
     assert [each.name for each in command.params if not each.help] == []
@@ -40,7 +40,7 @@ def test_help_loads_nothing_that_takes_long() -> None:
 
 
 def test_the_version() -> None:
-    assert run("--version").out == f"{__version__}\n"
+    assert cli("--version").out == f"{__version__}\n"
 
 
 @pytest.mark.parametrize(
