@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from array import array
 from collections.abc import Callable
@@ -59,8 +60,28 @@ def lane_of(channel: str, type: str | None) -> str:
     return f"job:{type or ''}" if channel == "job" else channel
 
 
+_DIGITS = re.compile("[0-9]+")
+
 ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
 """What the id of a message and the name of a job type may look like."""
+
+
+class MadeBy(NamedTuple):
+    """How a schedule made a message."""
+
+    schedule: str
+    origin: str
+    """``plan``, ``catch_up``, ``backfill`` or ``run``."""
+    moment: int | None
+    """ms: the moment of the plan; None for origin ``run``."""
+
+
+def made_by(id: str, run: str) -> MadeBy:
+    """Read the stored field of a schedule's message; the moment stands in its ``id``, behind that of the schedule."""
+    schedule, _, more = run.partition(" ")
+    origin = more.partition(" ")[2] or "plan"
+    moment = None if origin == "run" else _DIGITS.match(id, len(schedule) + 1)
+    return MadeBy(schedule, origin, int(moment[0]) if moment else None)
 
 
 class NewMessage(NamedTuple):
@@ -119,13 +140,19 @@ class Message:
     """Evidence, oldest first, at most 20: ``attempt, started_at, duration_ms, outcome, …``."""
     moved_from: int | None = None
     """ms: the moment that was asked for; None while ``due_at`` is still that one."""
+    run: str | None = None
+    """Of a schedule's message: ``made_by`` reads it."""
 
     @property
     def scheduled_for(self) -> int:
         """Return the moment that was asked for (ms).
 
-        Retries and back-pressure do not change it; an update of ``due_at`` and a redrive do.
+        Retries and back-pressure do not change it; an update of ``due_at`` and a redrive do.  Of a schedule's message it
+        is the moment of the plan, whatever happens to the message.
         """
+        planned = made_by(self.id, self.run).moment if self.run is not None else None
+        if planned is not None:
+            return planned
         return self.due_at if self.moved_from is None else self.moved_from
 
 
@@ -151,6 +178,8 @@ class Claim(NamedTuple):
     created_at: int
     partition: int
     lane: str = "echo"
+    run: str | None = None
+    """Of a schedule's message: ``made_by`` reads it."""
 
 
 OutcomeKind = Literal["ack", "retry", "dead", "release"]

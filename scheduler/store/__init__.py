@@ -16,6 +16,7 @@ from scheduler.store.outbox import Outbox, OutboxFigures, Unarchived
 from scheduler.store.reading import Reading
 from scheduler.store.registry import ServerRegistry
 from scheduler.store.results import Changes, Claimed, Counts, LaneCounts, Limits, Page, Reaped, Scheduled
+from scheduler.store.scheduling import Scheduling
 
 __all__ = [
     "Changes",
@@ -33,13 +34,14 @@ __all__ = [
 ]
 
 
-class MessageStore(Accepting, Reading, Changing, Flight, Outbox, ServerRegistry):
+class MessageStore(Accepting, Reading, Changing, Flight, Outbox, Scheduling, ServerRegistry):
     """All verbs, over one Redis client.
 
-    One object, whose methods lie in five files by what they are for: ``accepting`` (schedule), ``reading`` (get, page,
-    counts), ``changing`` (update, cancel, redrive, purge, pause), ``claiming`` (claim, settle, renew, reap, trim) and
-    ``registry`` (heartbeats of the servers).  The classes there are no roles and are never used alone; what they share,
-    the client and the way to a script, is ``base.Base``.
+    One object, whose methods lie in files by what they are for: ``accepting`` (schedule), ``reading`` (get, page,
+    counts), ``changing`` (update, cancel, redrive, purge, pause), ``claiming`` (claim, settle, renew, reap, trim),
+    ``scheduling`` (schedules), ``outbox`` (what the history has not got yet) and ``registry`` (heartbeats of the
+    servers).  The classes there are no roles and are never used alone; what they share, the client and the way to a
+    script, is ``base.Base``.
     """
 
 

@@ -19,6 +19,11 @@ key                                   type    holds
                                               ``outbox_bytes``, ``outbox_dropped``, ``archiver`` (owner and lease)
 ``ms1:{p}:idem:<key>``                string  Idempotency-Key → fingerprint of the body, and the stored ids; expires
 ``ms1:{p}:events``                    stream  events, one entry per script call; bounded
+``ms1:{p}:sched:<schedule>``          hash    a schedule (``SCHEDULE_FIELDS``)
+``ms1:{p}:plans``                     zset    schedule → when it must be planned next (ms): those that are active
+``ms1:{p}:rests``                     zset    schedule → 1 paused, 2 ended: those that are not active
+``ms1:{p}:failing``                   zset    schedule → when its last run became dead (ms)
+``ms1:{p}:runs:<schedule>``           list    its last runs, newest first: ``outcome ended_at message origin moments``
 ``ms1:meta``                          hash    ``layout`` version and number of ``partitions``, written at first start
 ``ms1:{servers}:alive``               hash    process name → its last heartbeat (JSON)
 ``ms1:{servers}:history``             hash    process name → its last 15 minutes (JSON)
@@ -36,6 +41,7 @@ within 80 bytes: a pending message of 50 bytes takes 299 bytes of Redis (measure
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from zlib import crc32
 
 from scheduler.message import ENDINGS
@@ -67,10 +73,41 @@ FIELDS: dict[str, str] = {
     "f": "finished_at, ms",
     "x": "result, JSON text",
     "z": "bytes that count for retention; until the message is finished, those of its evidence only",
+    "i": "the schedule that made it, its generation then, and how it came about: ``catch_up``, ``backfill`` or ``run``, "
+    "left out by plan",
     "h:<n>": "evidence of the n-th attempt, counted over redrives: JSON text, or ``attempt started_at duration_ms "
     "lateness_ms`` when it was delivered and there is nothing else to record; the last 20 are kept",
 }
 """The fields of ``ms1:{p}:msg:<id>``."""
+
+SCHEDULE_FIELDS: dict[str, str] = {
+    "p n q t y w r j": "the template of its messages, in the fields of a message",
+    "cron": "expression of five or six fields",
+    "every": "interval, ms",
+    "zone": "IANA name; left out for UTC",
+    "start": "first moment that was asked for, ms",
+    "from": "first moment that the plan may have, ms; left out when start says it",
+    "end": "last moment that was asked for, ms",
+    "max": "number of moments that was asked for",
+    "last": "last moment that the plan may have, ms; left out when there is no end",
+    "jitter": "ms",
+    "catch": "catching up: ``policy window_ms limit``; left out for the default",
+    "overlap": "``skip`` or ``buffer``; left out for allow",
+    "labels": "JSON list of texts",
+    "note": "given with the last pause or resume",
+    "state": "``paused`` or ``ended``; left out while active",
+    "c": "created_at, ms",
+    "u": "updated_at, ms, and the revision: no two changes have the same",
+    "gen": "the revision of the last change that concerned its messages",
+    "next": "the next moment, ms; its message stands in its lane",
+    "tail": "what the id of that message ends in, so that it belongs to this partition",
+    "late": "the moment of a message that was taken back because nobody had planned for a while",
+    "busy": "id of the message under way; only with overlap skip and buffer",
+    "buffered": "id and origin of the message that is made when busy has ended",
+    "#<outcome>": "counters: ``made``, ``delivered``, ``dead``, ``cancelled``, ``caught``, ``overlap``, ``missed``, "
+    "``changed``",
+}
+"""The fields of ``ms1:{p}:sched:<schedule>``."""
 
 META = f"{PREFIX}:meta"
 SERVERS = f"{PREFIX}:{{servers}}:alive"
@@ -94,12 +131,17 @@ class PartitionKeys:
             "meta": base + "meta",
             "events": base + "events",
             "outbox": base + "outbox",
+            "plans": base + "plans",
+            "rests": base + "rests",
+            "failing": base + "failing",
             # Prefixes: the scripts append a lane and a priority, or an id.  A cluster allows it because the hash tag is
             # in the prefix.
             "due": base + "due:",
             "msg": base + "msg:",
             "idem": base + "idem:",
             "copy": base + "copy:",
+            "sched": base + "sched:",
+            "runs": base + "runs:",
         }
 
     def __getitem__(self, name: str) -> str:
@@ -122,6 +164,21 @@ class PartitionKeys:
 def partition_of(id: str, partitions: int) -> int:
     """Return the partition of a message: ``crc32(id) mod partitions``."""
     return crc32(id.encode()) % partitions
+
+
+def run_id(schedule: str, moment: int, partitions: int) -> str:
+    """Return the id of a schedule's message for this moment (ms): the same on every server, in the schedule's partition.
+
+    Where the partition of ``schedule:moment`` is another one, a number behind it makes it fit.
+    """
+    base = f"{schedule}:{moment}"
+    if partitions == 1:
+        return base
+    partition, so_far = partition_of(schedule, partitions), crc32(base.encode())
+    if so_far % partitions == partition:
+        return base
+    ends = (f".{n}" for n in count())
+    return base + next(end for end in ends if crc32(end.encode(), so_far) % partitions == partition)
 
 
 def ending_in(partition: int, partitions: int) -> Callable[[str, int], str | None]:

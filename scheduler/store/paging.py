@@ -10,10 +10,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from scheduler.errors import InvalidInput
-from scheduler.message import Message, Status
+from scheduler.message import Status
+
+T = TypeVar("T")
 
 SECTIONS: tuple[tuple[str, bool], ...] = (
     ("locks", False),
@@ -31,10 +33,10 @@ class Position(NamedTuple):
     id: str
 
 
-class Part(NamedTuple):
+class Part(NamedTuple, Generic[T]):
     """The rows that were read of one set."""
 
-    rows: Sequence[tuple[Position, Message]]
+    rows: Sequence[tuple[Position, T]]
     reached: Position | None
     """The last position that was read; None: the set was read to its end."""
 
@@ -79,7 +81,7 @@ def sections_of(status: Status | None) -> range:
             return range(3, 4)
 
 
-def merge(parts: Sequence[Part], limit: int, down: bool) -> tuple[list[Message], Position | None]:
+def merge(parts: Sequence[Part[T]], limit: int, down: bool) -> tuple[list[T], Position | None]:
     """Return the first ``limit`` rows of all parts in order, and the position to continue after; None: no more."""
 
     def before(a: Position, b: Position) -> bool:
@@ -99,10 +101,10 @@ def merge(parts: Sequence[Part], limit: int, down: bool) -> tuple[list[Message],
 
 
 def collect(
-    read: Callable[[int, Position | None, int], Sequence[Part]], sections: range, limit: int, cursor: PageCursor | None
-) -> tuple[list[Message], PageCursor | None]:
+    read: Callable[[int, Position | None, int], Sequence[Part[T]]], sections: range, limit: int, cursor: PageCursor | None
+) -> tuple[list[T], PageCursor | None]:
     """Fill a page section by section.  ``read(section, after, limit)`` returns one ``Part`` per set."""
-    found: list[Message] = []
+    found: list[T] = []
     section, after = (cursor.section, cursor.after) if cursor else (sections.start, None)
     while section in sections:
         part, more = merge(read(section, after, limit - len(found)), limit - len(found), SECTIONS[section][1])

@@ -33,6 +33,7 @@ class Reading(Base):
         type: str | None = None,
         owner: str | None = None,
         typed: bool = False,
+        schedule: str | None = None,
         since: int | None = None,
         until: int | None = None,
         limit: int = 50,
@@ -42,7 +43,8 @@ class Reading(Base):
 
         Scheduled and processing messages come soonest first (by ``due_at``, by lock expiry), dead and finished ones
         newest first.  Without a status: processing, scheduled, dead, finished, in that order.  ``since``/``until`` (ms)
-        bound the time by which that status is ordered.  ``typed``: only messages that have a type.
+        bound the time by which that status is ordered.  ``typed``: only messages that have a type.  ``schedule``: only those
+        that this one made.
 
         The cost depends on ``limit``, not on the number of messages: with a filter that few messages pass, pages are
         short or empty and still have a cursor.  Raises ``InvalidInput`` for a malformed cursor.
@@ -54,22 +56,26 @@ class Reading(Base):
             "type_": type or "",
             "owner": owner or "",
             "typed": "1" if typed else "",
+            "schedule": schedule or "",
             "low": "-inf" if since is None else since,
             "high": "+inf" if until is None else until,
             "scan": max(SCAN, limit),
         }
 
-        def read(section: int, after: paging.Position | None, rows: int) -> list[paging.Part]:
+        def read(section: int, after: paging.Position | None, rows: int) -> list[paging.Part[Message]]:
             name, down = paging.SECTIONS[section]
             return [
                 self._part(partition, kept, rows, after, filters | {"reverse": int(down)})
-                for partition in range(len(self.partitions))
+                for partition in self._with_messages_of(schedule)
                 for kept in (self._due_sets(partition, channel, priority) if name == "scheduled" else (name,))
             ]
 
         position = paging.PageCursor.decode(cursor) if cursor else None
         found, more = paging.collect(read, paging.sections_of(status), limit, position)
         return Page(found, more.encode() if more else None)
+
+    def _with_messages_of(self, schedule: str | None) -> Sequence[int]:
+        return range(len(self.partitions)) if schedule is None else [self.partition_of(schedule)]
 
     def _due_sets(self, partition: int, channel: str | None, priority: Priority | None) -> list[str]:
         """Return the due sets of a partition that may hold messages of this channel and priority."""
@@ -82,7 +88,7 @@ class Reading(Base):
 
     def _part(
         self, partition: int, name: str, limit: int, after: paging.Position | None, filters: dict[str, Argument]
-    ) -> paging.Part:
+    ) -> paging.Part[Message]:
         keys = self.partitions[partition].using(set=name)
         score, id = (f"{after.score:.0f}", after.id) if after else ("", "")
         more, last_score, last_id, *rows = self.call(

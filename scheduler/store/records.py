@@ -11,7 +11,7 @@ from scheduler.retry import RetryPolicy
 
 Cell = str | None
 
-PAGE_FIELDS = ("p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x", "m", "b")
+PAGE_FIELDS = ("p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x", "m", "b", "i")
 """The fields that a list shows: all but the evidence of attempts."""
 
 _PRIORITIES: dict[str | None, Priority] = {None: Priority.NORMAL, **{p.value: p for p in Priority}}
@@ -40,7 +40,7 @@ def schedule_items(messages: Sequence[NewMessage]) -> list[str | int]:
 
 def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
     """Return the claim of one row of the reply of claim.lua."""
-    id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane = row
+    id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run = row
     return Claim(
         id,
         token,
@@ -55,6 +55,7 @@ def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
         int(created_at),
         partition,
         lane or lane_of(channel or "echo", type),
+        run,
     )
 
 
@@ -130,6 +131,7 @@ def message_of(id: str, due_at: Cell, fields: Mapping[str, Cell]) -> Message:
         last_error=fields.get("e") if status is not Status.DELIVERED else None,
         result=fields.get("x"),
         moved_from=_int(fields.get("m") or fields.get("b")),
+        run=fields.get("i"),
     )
 
 

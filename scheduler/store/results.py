@@ -8,6 +8,7 @@ from typing import NamedTuple
 from scheduler.errors import StoreUnavailable
 from scheduler.message import Claim, Message, Priority
 from scheduler.retry import RetryPolicy
+from scheduler.schedule import DuePlan, Schedule
 
 
 class Scheduled(NamedTuple):
@@ -37,6 +38,37 @@ class Page(NamedTuple):
     messages: list[Message]
     next_cursor: str | None
     """Opaque; None: this is the last page."""
+
+
+class SchedulePage(NamedTuple):
+    schedules: list[Schedule]
+    next_cursor: str | None
+    """Opaque; None: this is the last page."""
+
+
+class DuePlans(NamedTuple):
+    """Schedules of one partition whose moment has come."""
+
+    plans: list[DuePlan]
+    wait_ms: float | None
+    """Time until the next moment of a schedule, with fractions.  0: more have come.  None: there is none, or the service
+    is paused."""
+    redis_ms: int
+
+
+@dataclass(slots=True)
+class ScheduleCounts:
+    """Numbers of schedules over all partitions."""
+
+    active: int = 0
+    paused: int = 0
+    ended: int = 0
+    failing: int = 0
+    """Those whose last run ended dead."""
+    overdue: int = 0
+    """Active ones whose moment passed a while ago without a server that planned them."""
+    oldest_overdue_age_ms: int | None = None
+    """For how long the moment of the first of them has passed; None when there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

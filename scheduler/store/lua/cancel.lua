@@ -1,14 +1,14 @@
 --[[
 cancel: move a scheduled message to cancelled.
-KEYS     due lanes held msg done meta events outbox copy
+KEYS     due lanes held msg done meta events outbox copy sched runs failing
 ARGV     now wake_channel partition events_kept outbox_limit outbox_waits id
-INCLUDES moves clock due events message slices finish outbox retrying
+INCLUDES moves clock due events message slices finish outbox retrying accept runs
 RETURNS  {code, status, snapshot}
 CODES    0 cancelled; 1 no such message; 2 not scheduled (see status)
 COST     O(log N)
 ]]
 local key = msg .. id
-local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a', 'z', 'y', 'j')
+local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a', 'z', 'y', 'j', 'i')
 if not m[1] then
   return {1, '', false}
 end
@@ -25,5 +25,9 @@ keep(done, 'done_bytes', {now_ms, id}, size)
 to_outbox({now_ms, id}, size)
 count_retrying((tonumber(m[5]) or 0) > 0 and -1 or 0)
 event('cancelled', id, m[4], m[5])
+if m[9] then
+  run_ended(id, m[9], 'cancelled')
+end
 emit()
+wake()
 return {0, '', snapshot(id)}

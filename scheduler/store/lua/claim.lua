@@ -1,21 +1,22 @@
 --[[
 claim: take up to `limit` due messages, each under a lock; within a lane by priority, then soonest first.
-KEYS     due lanes locks msg meta events
-ARGV     now wake_channel partition events_kept limit lock_ms token shared items...
+KEYS     due lanes locks held msg done meta events outbox copy sched plans runs failing
+ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit lock_ms token shared items...
          shared: free threads of the pool that several lanes share
          items, 4 each, in the order in which lanes are served: lane most own each
          most: messages of this lane at most; own: how many of them need no shared thread; each: how many of the
          others one shared thread carries
-INCLUDES moves clock due events slices retrying
-RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane}, ...}
+INCLUDES moves clock due events slices retrying finish outbox accept runs pending begins
+RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run},
+         ...}
          wait_us: time until the next message is due in a lane that has not reached `most`; 0: one is due already;
          -1: nothing waits in those lanes, or the service is paused
          since: lateness counts from here: due_at, or its value before back-pressure put the message off
-         lane: only when it differs from the one that channel and type imply
+         lane: only when it differs from the one that channel and type imply; run: the field `i`
 CODES    none
 COST     O(limit log N + lanes)
 ]]
-local FIELDS = {'p', 'n', 't', 'y', 'r', 'q', 'c', 'a', 'b', 'j'}
+local FIELDS = {'p', 'n', 't', 'y', 'r', 'q', 'c', 'a', 'b', 'j', 'i'}
 local reply = {string.format('%.0f', now_us), -1}
 
 if redis.call('HGET', meta, 'paused') then
@@ -36,17 +37,17 @@ local function take(set, most)
     local key = msg .. id
     local m = redis.call('HMGET', key, unpack(FIELDS))
     taken[#taken + 1] = id
+    local attempt = (tonumber(m[8]) or 0) + 1
+    if m[1] and attempt > 1 then
+      retried = retried + 1
+    end
     -- An id without a hash (deleted by hand) is only removed from the set.
-    if m[1] then
-      local attempt = (tonumber(m[8]) or 0) + 1
+    if m[1] and (not m[11] or run_begins(id, m[11], m, due_at, attempt)) then
       redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text)
       locked[#locked + 1] = expiry
       locked[#locked + 1] = id
-      if attempt > 1 then
-        retried = retried + 1
-      end
       event('claimed', id, m[2], attempt)
-      reply[#reply + 1] = {id, m[9] or due_at, attempt, m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[10]}
+      reply[#reply + 1] = {id, m[9] or due_at, attempt, m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[10], m[11]}
     end
   end
   if #taken > 0 then
@@ -91,7 +92,11 @@ for at = items, #ARGV, 4 do
 end
 if #locked > 0 then
   in_slices(locked, function(...) redis.call('ZADD', locks, ...) end)
+end
+if #happened > 0 then
   emit()
+  -- A run that had to wait for one that ended here.
+  wake()
 end
 
 if first then

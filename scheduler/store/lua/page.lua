@@ -1,10 +1,11 @@
 --[[
 page: list the messages of one set that pass the filters, from a position on.
 KEYS     set msg
-ARGV     reverse low high after_score after_id scan limit status channel priority type_ owner typed fields...
+ARGV     reverse low high after_score after_id scan limit status channel priority type_ owner typed schedule
+         fields...
          reverse '1': from the highest score down; low, high: bounds of the score
          after_score, after_id: continue after this position, '' for the start; scan: look at N members at most
-         typed '1': only messages with a type; fields: what to return of each
+         typed '1': only messages with a type; schedule: only its messages, '' for any; fields: what to return of each
 INCLUDES position
 RETURNS  {more, last_score, last_id, {id, score, value, ...}, ...}
          more 1: the set goes on after last_score, last_id
@@ -32,7 +33,7 @@ if after_score ~= '' then
   end
 end
 
-local wanted = {'s', 'n', 'y', 'w', 'p', 'q'}
+local wanted = {'s', 'n', 'y', 'w', 'p', 'q', 'i'}
 for i = fields, #ARGV do
   wanted[#wanted + 1] = ARGV[i]
 end
@@ -54,10 +55,11 @@ while looked < tonumber(scan) and looked < total and found < tonumber(limit) do
     -- A member without a payload is an id whose hash was deleted by hand.
     if m[5] and (status == '' or (m[1] or 'scheduled') == status) and (channel == '' or (m[2] or 'echo') == channel)
       and (type_ == '' or m[3] == type_) and (typed == '' or m[3]) and (owner == '' or m[4] == owner)
-      and (priority == '' or (m[6] or 'normal') == priority) then
+      and (priority == '' or (m[6] or 'normal') == priority)
+      and (schedule == '' or m[7] and string.sub(m[7], 1, #schedule + 1) == schedule .. ' ') then
       found = found + 1
       local row = {members[i], members[i + 1]}
-      for f = 7, #wanted do
+      for f = 8, #wanted do
         row[#row + 1] = m[f]
       end
       reply[#reply + 1] = row

@@ -1,9 +1,9 @@
 --[[
 purge: delete the messages of a channel that have a type from one due set, from a position on.
-KEYS     set held msg meta events
+KEYS     set due lanes held msg meta events sched runs failing
 ARGV     now events_kept wake_channel partition after_score after_id scan channel
          after_score, after_id: continue after this position, '' for the start; scan: look at N members at most
-INCLUDES moves clock events retrying position
+INCLUDES moves clock due events retrying position accept runs
 RETURNS  {deleted, more, last_score, last_id}; more 1: the set goes on after last_score, last_id
 CODES    none
 COST     O(scan log N)
@@ -15,7 +15,7 @@ local last_score, last_id = '', ''
 for i = 1, #members, 2 do
   last_id, last_score = members[i], members[i + 1]
   local key = msg .. last_id
-  local m = redis.call('HMGET', key, 'n', 'a', 'y', 'b')
+  local m = redis.call('HMGET', key, 'n', 'a', 'y', 'b', 'i')
   if (m[1] or 'echo') == channel and m[3] then
     redis.call('ZREM', set, last_id)
     redis.call('UNLINK', key)
@@ -23,6 +23,9 @@ for i = 1, #members, 2 do
       redis.call('ZREM', held, last_id)
     end
     event('cancelled', last_id, m[1], m[2])
+    if m[5] then
+      run_ended(last_id, m[5], 'cancelled')
+    end
     deleted = deleted + 1
     if (tonumber(m[2]) or 0) > 0 then
       retried = retried + 1
@@ -31,4 +34,5 @@ for i = 1, #members, 2 do
 end
 count_retrying(-retried)
 emit()
+wake()
 return {deleted, #members == 2 * tonumber(scan) and 1 or 0, last_score, last_id}

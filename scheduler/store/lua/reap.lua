@@ -1,12 +1,12 @@
 --[[
 reap: return messages whose lock expired to `scheduled`, or to `dead` when their attempts are used up.
-KEYS     due lanes locks held msg dead meta events outbox copy
+KEYS     due lanes locks held msg dead meta events outbox copy sched runs failing
 ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit max_attempts lost_limit not_after
          max_attempts: for messages without a policy of their own; -1: no limit
          lost_limit: a message without a limit of attempts becomes dead after N expired locks in a row; otherwise a
          message that crashes its server would crash one after another
          not_after: ms, '' for none: do nothing when it is later, because Redis stalled and the owners could not renew
-INCLUDES moves clock due events slices finish outbox retrying
+INCLUDES moves clock due events slices finish outbox retrying accept runs
 RETURNS  {to_scheduled, to_dead}
 CODES    to_scheduled -1: it is later than not_after, and nothing was done
 COST     O(limit log N)
@@ -19,7 +19,7 @@ local returned, killed = 0, 0
 local given_up, bytes = {}, 0
 for _, id in ipairs(expired) do
   local key = msg .. id
-  local m = redis.call('HMGET', key, 'a', 'o', 'r', 'q', 'd', 'k', 'n', 'l', 'g', 'z', 'y', 'j')
+  local m = redis.call('HMGET', key, 'a', 'o', 'r', 'q', 'd', 'k', 'n', 'l', 'g', 'z', 'y', 'j', 'i')
   if m[1] then
     local attempt = tonumber(m[1])
     local lost = (tonumber(m[8]) or 0) + 1
@@ -36,6 +36,9 @@ for _, id in ipairs(expired) do
       given_up[#given_up + 1], given_up[#given_up + 2] = now_ms, id
       bytes = bytes + size
       event('dead', id, m[7], attempt)
+      if m[13] then
+        run_ended(id, m[13], 'dead')
+      end
       killed = killed + 1
     else
       local due_at = tonumber(m[5])

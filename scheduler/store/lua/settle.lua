@@ -1,13 +1,13 @@
 --[[
 settle: record the outcomes of claimed messages; an outcome with a stale token changes nothing.
-KEYS     due lanes locks held msg dead done meta events outbox copy
+KEYS     due lanes locks held msg dead done meta events outbox copy sched runs failing
 ARGV     now wake_channel partition events_kept outbox_limit outbox_waits items...
          items, 7 each: id token kind delay_ms error evidence result
          kind: ack | retry | dead | release; error, evidence, result: '' for none
          delay_ms: retry and release: due again in N ms; '' (release only): due_at stays as it was
          outbox_limit: bytes of finished messages that wait for the history, 0: there is no history; outbox_waits '1':
          nothing is recorded while the outbox is full
-INCLUDES moves clock due events slices finish outbox retrying
+INCLUDES moves clock due events slices finish outbox retrying accept runs
 RETURNS  {1 or 0, ...} per item; 0: the lock was lost and nothing was changed
 CODES    -1 (instead of the list): the outbox is full, and nothing was changed
 COST     O(n log N) for n outcomes
@@ -33,7 +33,7 @@ for at = items, #ARGV, STRIDE do
   local id, token, kind, delay_ms = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local error, evidence, result = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   local key = msg .. id
-  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z', 'b', 'm', 'y', 'j')
+  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z', 'b', 'm', 'y', 'j', 'i')
   -- Finished messages hold an empty token; it matches no claim.
   if token == '' or m[1] ~= token then
     results[#results + 1] = 0
@@ -93,6 +93,9 @@ for at = items, #ARGV, STRIDE do
         set[#set + 1], set[#set + 2] = now_text, id
         bytes[kind] = bytes[kind] + size
         event(NAMES[kind], id, m[6], attempt)
+        if m[12] then
+          run_ended(id, m[12], NAMES[kind])
+        end
       end
     end
   end

@@ -1,0 +1,70 @@
+-- Whether a run may begin: decided when its message is claimed, because only then is it known what is under way.
+
+local WHY = {
+  gone = 'skipped: its schedule was deleted',
+  changed = 'skipped: its schedule was changed before it began',
+  overlap = 'skipped: the run before it had not ended',
+}
+
+-- End a run that does not begin.
+local function skip(id, text, m, due_at, reason)
+  local key = msg .. id
+  local size = weight(key, redis.call('HGET', key, 'z')) + #WHY[reason]
+  redis.call('HSET', key, 's', 'cancelled', 'd', due_at, 'f', now_text, 'z', size, 'e', WHY[reason])
+  redis.call('ZREM', held, id)
+  keep(done, 'done_bytes', {now_text, id}, size)
+  to_outbox({now_text, id}, size)
+  event('cancelled', id, m[2], 0)
+  if reason ~= 'gone' then
+    run_ended(id, text, reason)
+  end
+  return false
+end
+
+local function under_way(id)
+  local m = redis.call('HMGET', msg .. id, 'p', 'f')
+  return m[1] and not m[2]
+end
+
+-- Return whether this run begins.  False: its message has left the due set or was ended.
+-- m: fields of the message; attempt: the one that would begin.
+local function run_begins(id, text, m, due_at, attempt)
+  local sid, generation, origin = made_by(text)
+  local key = sched .. sid
+  local s = redis.call('HMGET', key, 'gen', 'next', 'overlap', 'busy', 'buffered')
+  if not s[1] then
+    return skip(id, text, m, due_at, 'gone')
+  end
+  -- What has been attempted goes on, and so does what a user asked for with a redrive.
+  local begun = attempt > 1 or redis.call('HEXISTS', msg .. id, 'o') == 1
+  if not begun and s[1] ~= generation then
+    return skip(id, text, m, due_at, 'changed')
+  end
+  if not begun and origin == 'plan' and s[2] and moment_in(id, sid) == tonumber(s[2])
+    and is_late(redis.call('ZSCORE', plans, sid)) then
+    -- Nobody has planned since its moment.  The planner decides what to make of it and of those after it.
+    redis.call('HSET', key, 'late', s[2])
+    redis.call('ZREM', held, id)
+    redis.call('UNLINK', msg .. id)
+    event('cancelled', id, m[2], 0)
+    return false
+  end
+  if s[3] then
+    local other = s[4] and s[4] ~= id and under_way(s[4])
+    if other and not begun and origin ~= 'run' then
+      if s[3] ~= 'buffer' or s[5] then
+        return skip(id, text, m, due_at, 'overlap')
+      end
+      -- It is made again when the run before it ends.
+      redis.call('HSET', key, 'buffered', id .. ' ' .. origin)
+      redis.call('ZREM', held, id)
+      redis.call('UNLINK', msg .. id)
+      event('cancelled', id, m[2], 0)
+      return false
+    end
+    if not other then
+      redis.call('HSET', key, 'busy', id)
+    end
+  end
+  return true
+end

@@ -1,0 +1,85 @@
+-- What a schedule hears of its runs, which are messages with the field `i`: "schedule generation origin".  The origin is
+-- left out for `plan`.  A message without the field costs a check for nil.
+
+local RUNS_KEPT = 20
+
+-- Return schedule, generation and origin of a run.
+local function made_by(text)
+  local sid, generation, origin = string.match(text, '^(%S+) (%S+) ?(%S*)$')
+  return sid, generation, origin == '' and 'plan' or origin
+end
+
+-- Return the field `i` of a run.
+local function run_of(sid, generation, origin)
+  return sid .. ' ' .. generation .. (origin ~= 'plan' and ' ' .. origin or '')
+end
+
+-- Return the moment (ms) of a run that the plan knows: it stands in the id, behind that of the schedule.
+local function moment_in(id, sid)
+  return tonumber(string.match(string.sub(id, #sid + 2), '^%d+'))
+end
+
+-- Add to the last runs of a schedule.  n: how many moments it stands for, left out for 1.
+local function record(sid, outcome, id, origin, n)
+  redis.call('LPUSH', runs .. sid, outcome .. ' ' .. now_text .. ' ' .. id .. ' ' .. origin .. (n and ' ' .. n or ''))
+  redis.call('LTRIM', runs .. sid, 0, RUNS_KEPT - 1)
+end
+
+-- The template of a schedule: the optional fields of its messages, then the payload.
+local TEMPLATE = {}
+for i, option in ipairs(OPTIONAL) do
+  TEMPLATE[i] = option[1]
+end
+TEMPLATE[#TEMPLATE + 1] = 'p'
+
+-- Store the message of a run; false when it exists.  due_at: ms; priority: instead of the template's, or nil.
+local function make_run(sid, generation, id, due_at, origin, priority)
+  if redis.call('EXISTS', msg .. id) == 1 then
+    return false
+  end
+  local found = redis.call('HMGET', sched .. sid, unpack(TEMPLATE))
+  found[2] = priority or found[2]
+  accept(id, due_at, found[#TEMPLATE], found, 1, {'i', run_of(sid, generation, origin)})
+  return true
+end
+
+-- Delete a message that was never attempted, as if it had not been made; false when there is none.
+local function take_back(id)
+  local m = redis.call('HMGET', msg .. id, 'p', 's', 'q', 'n', 'a', 'y', 'j', 'o')
+  if not m[1] or m[2] or (tonumber(m[5]) or 0) > 0 or m[8] then
+    return false
+  end
+  redis.call('ZREM', due_set(lane_of(m[4], m[6], m[7]), m[3]), id)
+  redis.call('ZREM', held, id)
+  redis.call('UNLINK', msg .. id)
+  event('cancelled', id, m[4], 0)
+  return true
+end
+
+-- The run that was under way has ended: the next one of its schedule may begin, and one that was kept waiting does.
+local function make_way(sid, generation, kept)
+  redis.call('HDEL', sched .. sid, 'busy', 'buffered')
+  if kept then
+    local id, origin = string.match(kept, '^(%S+) (%S+)$')
+    make_run(sid, generation, id, now_text, origin)
+  end
+end
+
+-- A run has ended.  text: the field `i`; outcome: delivered, dead or cancelled, or a reason why it was skipped.
+local function run_ended(id, text, outcome)
+  local sid, _, origin = made_by(text)
+  local s = redis.call('HMGET', sched .. sid, 'gen', 'busy', 'buffered')
+  -- The schedule may have been deleted since.
+  if s[1] then
+    redis.call('HINCRBY', sched .. sid, '#' .. outcome, 1)
+    record(sid, outcome, id, origin)
+    if outcome == 'dead' then
+      redis.call('ZADD', failing, now_text, sid)
+    elseif outcome == 'delivered' then
+      redis.call('ZREM', failing, sid)
+    end
+    if s[2] == id then
+      make_way(sid, s[1], s[3])
+    end
+  end
+end
