@@ -147,8 +147,8 @@ class Message:
     def scheduled_for(self) -> int:
         """Return the moment that was asked for (ms).
 
-        Retries and back-pressure do not change it; an update of ``due_at`` and a redrive do.  Of a schedule's message it
-        is the moment of the plan, whatever happens to the message.
+        Retries and back-pressure do not change it; an update of ``due_at`` and a redrive do.  A schedule's message has
+        the moment of the plan, whatever happens to it.
         """
         planned = made_by(self.id, self.run).moment if self.run is not None else None
         if planned is not None:

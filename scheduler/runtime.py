@@ -41,6 +41,7 @@ from scheduler.message import Claim
 from scheduler.redis_server.connections import ServerReport, check_server, connect
 from scheduler.redis_server.private import EmbeddedRedis
 from scheduler.redis_server.sentinels import watches_of
+from scheduler.schedules.planner import Planner
 from scheduler.store import Limits, MessageStore, store_for
 from scheduler.store.rights import check_rights
 from scheduler.store.wake import WakeListener
@@ -322,7 +323,10 @@ class _Delivery:
         clients = (store.client, self._renewal_store.client)
         watches = [watch for client in clients for watch in watches_of(client)]
         self._watch = Maintenance(watches, clock, log, name="sentinels", outage=outage)
-        self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log)
+        self.planner = Planner(
+            store, poll_seconds=plan.poll_seconds, clock=clock, log=log, telemetry=telemetry, outage=outage
+        )
+        self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log, self.planner.wake)
         self._events: EventServer | None = None
         if settings.events.enabled:
             self._events = EventServer(settings, store.client, server=server, clock=clock, log=log)
@@ -344,6 +348,7 @@ class _Delivery:
         self.maintenance.start()
         self._reaping.start()
         self._watch.start()
+        self.planner.start()
         self.dispatcher.start()
         if self._events:
             self._events.start()
@@ -352,6 +357,7 @@ class _Delivery:
         self._stopping = True
         if self._events:
             self._events.stop()
+        self.planner.stop()
         self.dispatcher.stop()
         self._wake.stop()
 

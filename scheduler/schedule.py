@@ -82,7 +82,7 @@ class LastRun(NamedTuple):
     origin: str
     moment: int | None
     """ms; None of a run that no plan knows (origin ``run``)."""
-    count: int = 1
+    moments: int = 1
     """How many moments it stands for: those that were missed are told in one."""
 
 
@@ -182,4 +182,3 @@ class Planned(NamedTuple):
         if moment is not None:
             following = PlannedRun(moment, jittered(due.plan, due.id, moment, due.jitter_ms))
         return cls(due, following, made_up, found.given_up, given_up_at or 0)
-

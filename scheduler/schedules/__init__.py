@@ -1,1 +1,1 @@
-"""Schedules at work: ``changing.py`` carries out what clients ask, ``planner.py`` makes the messages of their moments."""
+"""Schedules at work: ``changing.py`` does what clients ask, ``planner.py`` makes the messages of their moments."""

@@ -15,7 +15,7 @@ from scheduler.schedule import Definition, PlannedRun, Schedule, State
 from scheduler.store import MessageStore
 from scheduler.store.results import Scheduled
 from scheduler.store.schedule_records import schedule_fields
-from scheduler.store.scheduling import ChangedMeanwhile, NewState, Once
+from scheduler.store.scheduling import NO_KEY, ChangedMeanwhile, NewState, Once
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def _again(step: Callable[[], T]) -> T:
 
 
 def create(
-    store: MessageStore, id: str | None, asked: Definition, *, paused: bool, now_ms: int, once: Once = Once()
+    store: MessageStore, id: str | None, asked: Definition, *, paused: bool, now_ms: int, once: Once = NO_KEY
 ) -> Schedule:
     """Create a schedule.  ``id`` None: the service chooses one.
 
@@ -88,7 +88,7 @@ def patch(
 
 
 def pause(store: MessageStore, id: str, note: str | None) -> Schedule:
-    """Make no more messages, and take that of the next moment back.  Raises ``NotFound``, ``Conflict`` when it ended."""
+    """Make no more messages, and take the next one back.  Raises ``NotFound``, ``Conflict`` when it has ended."""
 
     def step() -> Schedule:
         stored = store.schedule_with(id)
@@ -127,14 +127,15 @@ def delete(store: MessageStore, id: str) -> Schedule:
     return _again(step)
 
 
-def run_now(store: MessageStore, id: str, once: Once = Once()) -> Scheduled:
+def run_now(store: MessageStore, id: str, once: Once = NO_KEY) -> Scheduled:
     """Make a message that is due now, beside the plan.  Raises ``NotFound``, ``Conflict``."""
     return _again(lambda: store.run_schedule(store.schedule_with(id), once))
 
 
 def backfill(store: MessageStore, id: str, first: int, last: int, limit: int, *, dry_run: bool) -> Backfilled:
-    """Make the messages of the past moments from ``first`` to ``last`` (ms, inclusive) that have none, behind what is on
-    time.  Raises ``NotFound``, ``InvalidInput``.
+    """Make the messages that are missing from ``first`` to ``last`` (ms, inclusive), behind what is on time.
+
+    Raises ``NotFound``, ``InvalidInput``.
     """
 
     def step() -> Backfilled:

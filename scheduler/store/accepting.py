@@ -14,7 +14,6 @@ from scheduler.message import NewMessage
 from scheduler.store import records
 from scheduler.store.base import Base
 from scheduler.store.group import GroupCommit
-from scheduler.store.keys import ending_in
 from scheduler.store.results import Scheduled
 
 
@@ -30,15 +29,11 @@ class Accepting(Base):
     def new_ids(self, count: int) -> list[str]:
         """Return new ids of one partition, so that one script call stores all messages or none."""
         first = self.new_id()
-        return [first, *self._ids_in(self.partition_of(first), count - 1)]
+        return [first, *self.ids_in(self.partition_of(first), count - 1)]
 
     def idempotent_ids(self, key: str, count: int) -> list[str]:
         """Return new ids of the partition that keeps this Idempotency-Key."""
-        return self._ids_in(self.partition_of(key), count)
-
-    def _ids_in(self, partition: int, count: int) -> list[str]:
-        choose = ending_in(partition, len(self.partitions))
-        return [self.new_id.ending(choose) for _ in range(count)]
+        return self.ids_in(self.partition_of(key), count)
 
     def schedule(
         self, messages: Sequence[NewMessage], *, idempotency_key: str | None = None, fingerprint: str = ""

@@ -14,7 +14,7 @@ from scheduler.message import IdGenerator
 from scheduler.redis_server import refusals
 from scheduler.redis_server.connections import cluster_of
 from scheduler.retry import RetryPolicy
-from scheduler.store.keys import LAYOUT, META, WAKE, PartitionKeys, partition_of
+from scheduler.store.keys import LAYOUT, META, WAKE, PartitionKeys, ending_in, partition_of
 from scheduler.store.replicas import Replicated
 from scheduler.store.scripts import Argument, Client, Keys, Reply, Script, load
 from scheduler.store.silence import Silence
@@ -176,6 +176,11 @@ class Base:
 
     def partition_of(self, id: str) -> int:
         return partition_of(id, len(self.partitions))
+
+    def ids_in(self, partition: int, count: int) -> list[str]:
+        """Return new ids of this partition."""
+        choose = ending_in(partition, len(self.partitions))
+        return [self.new_id.ending(choose) for _ in range(count)]
 
     def now(self) -> int:
         """Return the time of a test's clock (ms); 0 in service, where scripts read Redis's clock."""

@@ -28,7 +28,8 @@ key                                   type    holds
 ``ms1:{servers}:alive``               hash    process name → its last heartbeat (JSON)
 ``ms1:{servers}:history``             hash    process name → its last 15 minutes (JSON)
 ``ms1:rate:<who and limit>``          string  requests of a client, or jobs of a user, in a time window; expires
-``ms1:wake``                          pubsub  ``partition due_at``: a message was stored before all others of its lane
+``ms1:wake``                          pubsub  ``partition due_at``: a message was stored before all others of its lane;
+                                              with `` plan`` behind it a schedule was stored, or a pause ended
 ====================================  ======  ==========================================================================
 
 An id is in exactly one of the due sets, locks, dead and done at any moment.
@@ -73,8 +74,8 @@ FIELDS: dict[str, str] = {
     "f": "finished_at, ms",
     "x": "result, JSON text",
     "z": "bytes that count for retention; until the message is finished, those of its evidence only",
-    "i": "the schedule that made it, its generation then, and how it came about: ``catch_up``, ``backfill`` or ``run``, "
-    "left out by plan",
+    "i": "the schedule that made it, its generation then, and how it came about (``catch_up``, ``backfill``, ``run``; "
+    "left out by plan)",
     "h:<n>": "evidence of the n-th attempt, counted over redrives: JSON text, or ``attempt started_at duration_ms "
     "lateness_ms`` when it was delivered and there is nothing else to record; the last 20 are kept",
 }
@@ -167,9 +168,9 @@ def partition_of(id: str, partitions: int) -> int:
 
 
 def run_id(schedule: str, moment: int, partitions: int) -> str:
-    """Return the id of a schedule's message for this moment (ms): the same on every server, in the schedule's partition.
+    """Return the id of a schedule's message for this moment (ms): the same on every server.
 
-    Where the partition of ``schedule:moment`` is another one, a number behind it makes it fit.
+    It belongs to the schedule's partition.  Where ``schedule:moment`` does not, a number behind it makes it fit.
     """
     base = f"{schedule}:{moment}"
     if partitions == 1:

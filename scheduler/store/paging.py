@@ -101,7 +101,10 @@ def merge(parts: Sequence[Part[T]], limit: int, down: bool) -> tuple[list[T], Po
 
 
 def collect(
-    read: Callable[[int, Position | None, int], Sequence[Part[T]]], sections: range, limit: int, cursor: PageCursor | None
+    read: Callable[[int, Position | None, int], Sequence[Part[T]]],
+    sections: range,
+    limit: int,
+    cursor: PageCursor | None,
 ) -> tuple[list[T], PageCursor | None]:
     """Fill a page section by section.  ``read(section, after, limit)`` returns one ``Part`` per set."""
     found: list[T] = []

@@ -43,8 +43,8 @@ class Reading(Base):
 
         Scheduled and processing messages come soonest first (by ``due_at``, by lock expiry), dead and finished ones
         newest first.  Without a status: processing, scheduled, dead, finished, in that order.  ``since``/``until`` (ms)
-        bound the time by which that status is ordered.  ``typed``: only messages that have a type.  ``schedule``: only those
-        that this one made.
+        bound the time by which that status is ordered.  ``typed``: only messages that have a type.  ``schedule``: only
+        those that this one made.
 
         The cost depends on ``limit``, not on the number of messages: with a filter that few messages pass, pages are
         short or empty and still have a cursor.  Raises ``InvalidInput`` for a malformed cursor.

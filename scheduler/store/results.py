@@ -51,8 +51,8 @@ class DuePlans(NamedTuple):
 
     plans: list[DuePlan]
     wait_ms: float | None
-    """Time until the next moment of a schedule, with fractions.  0: more have come.  None: there is none, or the service
-    is paused."""
+    """Time until the next moment of a schedule, with fractions.  0: more have come.  None: none will, or the service is
+    paused."""
     redis_ms: int
 
 

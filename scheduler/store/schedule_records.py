@@ -93,9 +93,7 @@ def _policy_of(text: str | None) -> CatchUp:
     return CatchUp(policy, int(window_ms), int(limit))  # type: ignore[arg-type]  # as it was stored
 
 
-def schedule_of(
-    id: str, flat: Sequence[str], runs: Sequence[str], act_at: str | None, redis_ms: int = 0
-) -> Schedule:
+def schedule_of(id: str, flat: Sequence[str], runs: Sequence[str], act_at: str | None, redis_ms: int = 0) -> Schedule:
     """Return the schedule of a hash (``{field, value, ...}``).  ``act_at``: its score among those that are active."""
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     buffered = fields.get("buffered")

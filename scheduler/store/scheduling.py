@@ -18,7 +18,9 @@ LIST_RUNS = 10
 MADE_AT_ONCE = 100
 """Messages of a schedule per script call: about 2 ms of Redis's time."""
 
-_PARTS = {None: ("-inf", "+inf"), State.PAUSED: (1, 1), State.ENDED: (2, 2)}
+_ALL = ("-inf", "+inf")
+_PARTS: dict[State | None, tuple[str, str]] = {State.PAUSED: ("1", "1"), State.ENDED: ("2", "2")}
+"""Bounds of the scores among those that are not active."""
 
 
 class ChangedMeanwhile(Conflict):
@@ -30,6 +32,9 @@ class Once(NamedTuple):
 
     key: str = ""
     fingerprint: str = ""
+
+
+NO_KEY = Once()
 
 
 class NewState(NamedTuple):
@@ -65,14 +70,14 @@ class Scheduling(Base):
 
     def new_schedule_id(self, key: str | None = None) -> str:
         """Return a new id; with an Idempotency-Key one of the partition that keeps it."""
-        return self.new_id() if key is None else self._ids_in(self.partition_of(key), 1)[0]
+        return self.new_id() if key is None else self.ids_in(self.partition_of(key), 1)[0]
 
-    def write_schedule(self, id: str, read: Schedule | None, new: NewState, once: Once = Once()) -> str:
+    def write_schedule(self, id: str, read: Schedule | None, new: NewState, once: Once = NO_KEY) -> str:
         """Create, change or delete a schedule, and the message of its next moment with it, in one step.
 
-        ``read``: the schedule as it was read, None for one that must not exist.  Returns ``id``, or that of the schedule
-        which an earlier call with this Idempotency-Key made.  Raises ``ChangedMeanwhile``, and ``Conflict`` when the key
-        was used with another request.
+        ``read``: the schedule as it was read, None for one that must not exist.  Returns ``id``, or the id of the
+        schedule that an earlier call with this Idempotency-Key made.  Raises ``ChangedMeanwhile``, and ``Conflict``
+        when the key was used with another request.
         """
         self.require(self.partition_of(id))
         run = new.following
@@ -82,10 +87,9 @@ class Scheduling(Base):
             [part for pair in new.fields.items() for part in pair],
             schedule=id,
             revision=read.revision if read else "",
-            next="" if read is None or read.next_run is None else read.next_run,
+            upcoming="" if read is None or read.next_run is None else read.next_run,
             state=new.state or "deleted",
             keeps=int(new.keeps),
-            following=run.moment if run else "",
             id=run_id(id, run.moment, len(self.partitions)) if run else "",
             due_at=run.due_at if run else "",
             key=once.key,
@@ -110,7 +114,7 @@ class Scheduling(Base):
         ids = [run_id(schedule.id, moment, len(self.partitions)) for moment in moments]
         made = 0
         for first in range(0, len(ids), MADE_AT_ONCE):
-            made += self._make(schedule, ids[first : first + MADE_AT_ONCE], origin, priority, Once())[0]
+            made += self._make(schedule, ids[first : first + MADE_AT_ONCE], origin, priority, NO_KEY)[0]
         return made
 
     def missing_runs(self, schedule: Schedule, moments: Sequence[int]) -> int:
@@ -120,10 +124,10 @@ class Scheduling(Base):
         parts = (keys[first : first + SCAN] for first in range(0, len(keys), SCAN))
         return len(keys) - sum(int(self.plain("EXISTS", *part)) for part in parts)
 
-    def run_schedule(self, schedule: Schedule, once: Once = Once()) -> Scheduled:
+    def run_schedule(self, schedule: Schedule, once: Once = NO_KEY) -> Scheduled:
         """Make a message that is due now, beside the plan.  Raises ``ChangedMeanwhile``, ``Conflict``."""
-        id = self._ids_in(self.partition_of(schedule.id), 1)[0]
-        made, now, replayed = self._make(schedule, [id], "run", "", once)
+        id = self.ids_in(self.partition_of(schedule.id), 1)[0]
+        _, now, replayed = self._make(schedule, [id], "run", "", once)
         return Scheduled(replayed, now) if replayed else Scheduled(id, now, now)
 
     def _make(
@@ -160,7 +164,10 @@ class Scheduling(Base):
         return DuePlans([schedule_records.due_plan_of(row) for row in rows], wait_ms, int(now_us) // 1000)
 
     def move_on(self, partition: int, planned: Sequence[Planned]) -> list[bool]:
-        """Move schedules on, with their messages.  Return, for each, False where another server did, or it was changed."""
+        """Move schedules on, with their messages.
+
+        Return, for each, False where another server did, or where it was changed meanwhile.
+        """
         items = schedule_records.plan_items(planned, len(self.partitions))
         return [bool(done) for done in self.run("plan", partition, items)]
 
@@ -171,12 +178,12 @@ class Scheduling(Base):
 
         Raises ``InvalidInput`` for a malformed cursor.
         """
-        bounds = _PARTS.get(state, ("-inf", "+inf"))
+        bounds = _PARTS.get(state, _ALL)
         sections = {None: range(2), State.ACTIVE: range(1)}.get(state, range(1, 2))
 
         def read(section: int, after: paging.Position | None, rows: int) -> list[paging.Part[Schedule]]:
             name = ("plans", "rests")[section]
-            low, high = bounds if name == "rests" else ("-inf", "+inf")
+            low, high = bounds if name == "rests" else _ALL
             filters: dict[str, Argument] = {"low": low, "high": high, "label": label or "", "limit": rows}
             return [self._schedule_part(p, name, after, filters) for p in range(len(self.partitions))]
 
@@ -196,6 +203,7 @@ class Scheduling(Base):
             after_id=id,
             scan=SCAN,
             last_runs=LIST_RUNS,
+            replicated=False,
             **filters,
         )
         reached = paging.Position(float(last_score), last_id) if int(more) else None
@@ -209,7 +217,10 @@ class Scheduling(Base):
         return paging.Part(found, reached)
 
     def schedule_counts(self) -> ScheduleCounts:
-        """Count the schedules.  Partitions that do not answer are left out; raises ``StoreUnavailable`` when none does."""
+        """Count the schedules.
+
+        Partitions that do not answer are left out.  Raises ``StoreUnavailable`` when none answers.
+        """
         total = ScheduleCounts()
         rounds = Rounds(self.silence)
         for partition in rounds.over(range(len(self.partitions))):

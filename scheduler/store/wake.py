@@ -13,20 +13,30 @@ from scheduler.logs.notices import Seldom
 from scheduler.logs.sinks import ServiceLog
 from scheduler.store.keys import WAKE
 
+PLAN_MARK = " plan"
+"""What a wake-up ends in that concerns a schedule."""
 _READ_SECONDS = 0.25
 """The longest blocking read; a stop is noticed within this time."""
 _RETRY_SECONDS = 0.25
 
 
 class WakeListener:
-    """A thread that calls ``wake`` for each wake-up.
+    """A thread that calls ``wake`` for each wake-up, and ``plan`` for each that concerns a schedule.
 
     A wake-up that is lost while it reconnects makes messages late by at most one poll interval.
     """
 
-    def __init__(self, client: Redis, wake: Callable[[], None], clock: Clock, log: ServiceLog) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        wake: Callable[[], None],
+        clock: Clock,
+        log: ServiceLog,
+        plan: Callable[[], None] = lambda: None,
+    ) -> None:
         self._client = client
         self._wake = wake
+        self._plan = plan
         self._clock = clock
         self._seldom = Seldom(log, clock)
         self._stopping = threading.Event()
@@ -58,5 +68,8 @@ class WakeListener:
             # thread listened.  Later ones cannot be missed.
             subscription.subscribe(WAKE)
             while not self._stopping.is_set():
-                if subscription.get_message(timeout=_READ_SECONDS) is not None:
+                message = subscription.get_message(timeout=_READ_SECONDS)
+                if message is not None:
                     self._wake()
+                    if message["type"] != "message" or message["data"].endswith(PLAN_MARK):
+                        self._plan()

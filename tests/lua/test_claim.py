@@ -25,7 +25,7 @@ def test_due_exactly_now_is_claimed_whole(lua: Lua) -> None:
         key="", fingerprint="", key_ttl=1)  # fmt: skip
     assert lua.claim(9, ("webhook", 9, 9, 0), token="o.1", lock_ms=250) == [
         str(NOW * 1000), -1,
-        ["a", str(NOW), 1, '"x"', "webhook", "T", "y", "2,1,1,1,0", "low", str(NOW - 7), None],
+        ["a", str(NOW), 1, '"x"', "webhook", "T", "y", "2,1,1,1,0", "low", str(NOW - 7), None, None],
     ]  # fmt: skip
     assert lua.state() == {
         "locks": {"a": NOW + 250},

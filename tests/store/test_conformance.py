@@ -307,7 +307,7 @@ def test_pause_stops_claiming_and_resume_wakes_everybody(store: MessageStore, pa
     store.resume()
     woken = [subscription.get_message(timeout=5)["data"] for _ in range(partitions)]
     subscription.close()
-    assert woken == [f"{partition} 0" for partition in range(partitions)]
+    assert woken == [f"{partition} 0 plan" for partition in range(partitions)]
     assert not store.counts().paused
     assert len(take(store, 100, 1000).claims) == 20
 

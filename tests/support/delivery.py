@@ -86,7 +86,7 @@ class FlakyStore(MessageStore):
         """The ids of new messages, due now unless ``due_at`` says otherwise."""
         new = [
             NewMessage(id=id, payload=f'"m{number}"', due_at=due_at, channel=channel, **fields)
-            for number, id in enumerate(self._ids_in(partition, count))
+            for number, id in enumerate(self.ids_in(partition, count))
         ]
         self.schedule(new)
         return [message.id for message in new]

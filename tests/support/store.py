@@ -191,6 +191,7 @@ _READ: dict[str, Callable[[Any, str], Any]] = {
     "hash": lambda pipe, key: pipe.hgetall(key),
     "string": lambda pipe, key: pipe.get(key),
     "stream": lambda pipe, key: pipe.xrange(key),
+    "list": lambda pipe, key: pipe.lrange(key, 0, -1),
 }
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "zset": lambda pairs: {id: int(score) for id, score in pairs},
@@ -239,12 +240,39 @@ def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
     retrying = sum("s" not in fields and fields.get("a", "0") != "0" for fields in hashes.values())
     if counted != retrying:
         problems.append(f"retrying is {counted}, and {retrying} scheduled messages have an attempt behind them")
-    return problems + _broken_held(state.get("held", {}), hashes) + _broken_outbox(state, hashes)
+    problems += _broken_held(state.get("held", {}), hashes) + _broken_outbox(state, hashes)
+    return problems + broken_schedules(state)
 
 
 def _broken_held(held: dict[str, int], hashes: dict[str, dict[str, str]]) -> list[str]:
     put_off = {id: int(fields["b"]) for id, fields in hashes.items() if "b" in fields and "f" not in fields}
     return [] if held == put_off else [f"held is {held}, and {put_off} were put off"]
+
+
+def broken_schedules(state: dict[str, Any]) -> list[str]:
+    """A schedule in two sets or in none, an active one without a next moment, one that waits for a run that ended."""
+    schedules = {key.removeprefix("sched:"): value for key, value in state.items() if key.startswith("sched:")}
+    plans: dict[str, int] = state.get("plans", {})
+    rests: dict[str, int] = state.get("rests", {})
+    problems = [f"schedule {id} has no hash" for id in {*plans, *rests} - set(schedules)]
+    for id, fields in schedules.items():
+        if (id in plans) == (id in rests):
+            problems.append(f"schedule {id} is among the active ones and among the others, or in neither")
+        if rests.get(id) != {"paused": 1, "ended": 2}.get(fields.get("state", "")):
+            problems.append(f"schedule {id} is {fields.get('state', 'active')} and in rests with {rests.get(id)}")
+        if (id in plans) != ("next" in fields):
+            problems.append(
+                f"schedule {id} is {fields.get('state', 'active')} with the next moment {fields.get('next')}"
+            )
+        if id in plans and not int(fields["next"]) <= plans[id]:
+            problems.append(f"schedule {id} is planned at {plans[id]}, before its moment {fields['next']}")
+        busy = state.get(f"msg:{fields.get('busy')}")
+        if "busy" in fields and (busy is None or "f" in busy):
+            problems.append(f"schedule {id} waits for {fields['busy']}, which has ended")
+        if "buffered" in fields and "busy" not in fields:
+            problems.append(f"schedule {id} keeps {fields['buffered']} waiting for nothing")
+    gone = {key for key in state if key.startswith("runs:")} - {f"runs:{id}" for id in schedules}
+    return problems + [f"{key} is of no schedule" for key in gone]
 
 
 def _broken_outbox(state: dict[str, Any], hashes: dict[str, dict[str, str]]) -> list[str]:

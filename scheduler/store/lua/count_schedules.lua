@@ -1,6 +1,6 @@
 --[[
 count_schedules: count the schedules by what they do.
-KEYS     plans rests failing meta
+KEYS     plans rests failing
 ARGV     now
 INCLUDES clock pending
 RETURNS  {now_ms, active, paused, ended, failing, overdue, oldest}

@@ -1,8 +1,7 @@
 --[[
 page: list the messages of one set that pass the filters, from a position on.
 KEYS     set msg
-ARGV     reverse low high after_score after_id scan limit status channel priority type_ owner typed schedule
-         fields...
+ARGV     reverse low high after_score after_id scan limit status channel priority type_ owner typed schedule fields...
          reverse '1': from the highest score down; low, high: bounds of the score
          after_score, after_id: continue after this position, '' for the start; scan: look at N members at most
          typed '1': only messages with a type; schedule: only its messages, '' for any; fields: what to return of each

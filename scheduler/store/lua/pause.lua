@@ -12,7 +12,7 @@ if paused == '' then
   redis.call('HDEL', meta, 'paused')
   -- pcall: the change is stored by now, so a missing right to publish must not fail the script.  The dispatchers claim
   -- again at their next poll.
-  redis.pcall('PUBLISH', wake_channel, partition .. ' 0')
+  redis.pcall('PUBLISH', wake_channel, partition .. ' 0 plan')
 else
   redis.call('HSET', meta, 'paused', paused)
 end

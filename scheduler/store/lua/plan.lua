@@ -2,11 +2,11 @@
 plan: move schedules on: store the message of the next moment, and those of moments that were missed.
 KEYS     due lanes held msg events sched plans rests runs failing
 ARGV     now wake_channel partition events_kept items...
-         items, for each schedule: schedule revision next | following id due_at | take given_up given_up_at | n, then n
-         times: id due_at origin
-         revision, next: as they were read; a schedule that differs by now is left alone
+         items, for each schedule: schedule revision upcoming | following id due_at | take given_up given_up_at | n,
+         then n times: id due_at origin
+         revision, upcoming: as they were read; a schedule that differs by now is left alone
          following, id, due_at: its next moment, and the message of it; '' when the plan has ended
-         take '1': the run of `next` was missed, and its message is taken back
+         take '1': the run of `upcoming` was missed, and its message is taken back
          given_up, given_up_at: how many missed moments are not made up for, and the last of them
          n messages: due_at 0: now
 INCLUDES clock due events accept runs pending

@@ -1,12 +1,12 @@
 --[[
 set_schedule: create, change, pause, resume or delete a schedule, and with it the message of its next moment.
 KEYS     due lanes held msg idem events sched plans rests runs failing
-ARGV     now wake_channel partition events_kept schedule revision next state keeps following id due_at key fingerprint
-         key_ttl items...
-         revision, next: as they were read, and '' of a schedule that must not exist yet; '' next: it has none
+ARGV     now wake_channel partition events_kept schedule revision upcoming state keeps id due_at key fingerprint key_ttl items...
+         revision, upcoming: as they were read (upcoming: the next moment, '' when it has none); '' of a schedule that must
+         not exist yet
          state: active | paused | ended | deleted
          keeps '1': neither the plan nor what its messages are changes; runs that have not begun stay as they are
-         following, id, due_at: the next moment of an active schedule, and the message of it
+         id, due_at: the message of the next moment of an active schedule
          key: Idempotency-Key or ''; key_ttl: ms
          items, 2 each: field value; '' deletes the field
 INCLUDES clock due events accept runs pending
@@ -27,7 +27,7 @@ if key ~= '' then
 end
 local name = sched .. schedule
 local s = redis.call('HMGET', name, 'u', 'next', 'tail', 'gen', 'c')
-if (s[1] or '') ~= revision or (s[2] or '') ~= next then
+if (s[1] or '') ~= revision or (s[2] or '') ~= upcoming then
   return {1, ''}
 end
 
@@ -73,6 +73,7 @@ if s[2] and not (keeps == '1' and state == 'active') then
   end
 end
 if state == 'active' then
+  local following = string.format('%.0f', moment_in(id, schedule))
   local tail = string.sub(id, #pending_of(schedule, following) + 1)
   redis.call('HSET', name, 'next', following)
   if tail ~= '' then

@@ -22,7 +22,7 @@ def listed(id: str) -> Message:
     )  # fmt: skip
 
 
-def read(members: Sequence[Position], after: Position | None, limit: int, scan: int, down: bool) -> Part:
+def read(members: Sequence[Position], after: Position | None, limit: int, scan: int, down: bool) -> Part[Message]:
     """What page.lua gives of one set."""
     ordered = sorted(members, reverse=down)
     left = [m for m in ordered if after is None or (m < after if down else m > after)]

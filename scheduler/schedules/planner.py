@@ -1,0 +1,131 @@
+"""The planner: when the moment of a schedule has come, it stores the message of the next one.  A thread per server.
+
+The message of a moment stands in its lane ahead of time, so that it is as exact as any other.  Any number of servers
+plan, and none leads: all of them compute the same next moment, and the script lets the first one do it.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from scheduler.clock import Clock
+from scheduler.errors import StoreUnavailable
+from scheduler.logs.notices import Outage, Seldom
+from scheduler.logs.sinks import ServiceLog
+from scheduler.schedule import DuePlan, Planned
+from scheduler.store import MessageStore
+from scheduler.telemetry.figures import Telemetry
+
+BATCH = 100
+"""Schedules per script call: about 2 ms of Redis's time, in which no message is claimed."""
+IDLE_SECONDS = 5.0
+"""The longest sleep while no schedule is active."""
+_AWAY_SECONDS = 0.25
+
+
+class Planner:
+    """One per scheduler process."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        *,
+        poll_seconds: float,
+        clock: Clock,
+        log: ServiceLog,
+        telemetry: Telemetry,
+        outage: Outage | None = None,
+    ) -> None:
+        """``poll_seconds``: the longest sleep, the net for a wake-up that was lost on the way.
+
+        ``outage``: what all threads of a process share; None for one of its own."""
+        self._store = store
+        self._poll = poll_seconds
+        self._clock = clock
+        self._log = log
+        self._telemetry = telemetry
+        self._outage = outage or Outage(log, clock)
+        self._seldom = Seldom(log, clock)
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """A schedule may have to be planned earlier than expected."""
+        self._wake.set()
+
+    def tick(self) -> float:
+        """Plan what is due once in each partition, a batch at most.  Seconds to sleep until the next time."""
+        longest, error = max(IDLE_SECONDS, self._poll), None
+        for partition in range(len(self._store.partitions)):
+            try:
+                longest = min(longest, self._plan(partition))
+            except StoreUnavailable as away:
+                error = away
+        if error is not None:
+            self._outage.away("plan", error)
+            return min(longest, _AWAY_SECONDS)
+        self._outage.over("plan")
+        return longest
+
+    def _plan(self, partition: int) -> float:
+        began = self._clock.monotonic()
+        found = self._store.due_plans(partition, BATCH)
+        planned = [one for due in found.plans if (one := self._decided(due, found.redis_ms)) is not None]
+        if planned:
+            done = self._store.move_on(partition, planned)
+            self._tell([one for one, mine in zip(planned, done, strict=True) if mine])
+        if found.wait_ms is None:
+            return max(IDLE_SECONDS, self._poll)
+        if found.wait_ms == 0.0:
+            # As long as this batch took: between two batches, Redis and this process serve messages that are due.
+            return self._clock.monotonic() - began
+        return min(found.wait_ms / 1000, self._poll)
+
+    def _decided(self, due: DuePlan, now_ms: int) -> Planned | None:
+        try:
+            return Planned.of(due, now_ms)
+        except Exception as error:  # noqa: BLE001 - one schedule that cannot be computed must not end all others
+            self._telemetry.count("scheduler_schedule_faults")
+            self._seldom.error(f"the next moment of schedule {due.id} cannot be computed: {error}", exception=error)
+            return None
+
+    def _tell(self, planned: list[Planned]) -> None:
+        for one in planned:
+            origins = ["plan"] if one.due.missed != "1" else []
+            origins += [run.origin for run in one.made_up]
+            for origin in origins:
+                self._telemetry.count("scheduler_schedule_runs", origin=origin)
+            if one.given_up:
+                self._telemetry.count("scheduler_schedule_missed", one.given_up)
+            if one.due.missed:
+                caught = sum(run.origin == "catch_up" for run in one.made_up)
+                self._log.warning(
+                    f"schedule {one.due.id} was not planned in time: {caught} runs are made up for, "
+                    f"{one.given_up} are given up"
+                )
+
+    # -- thread ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._loop, name="planner", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Plan nothing more.  Returns when the thread has ended."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            # Cleared before the step: what happens during it is seen by the next one.
+            self._wake.clear()
+            try:
+                seconds = self.tick()
+            except Exception as error:  # noqa: BLE001 - a defect in one step must not end planning
+                self._log.error(f"a step of the planner failed: {error}", exception=error)
+                seconds = self._poll
+            if seconds > 0:
+                self._clock.wait(self._wake, seconds)

@@ -1,0 +1,586 @@
+"""The rules of schedules, over each backend: each moment becomes one message, whoever plans and whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from scheduler.errors import Conflict, InvalidInput, NotFound
+from scheduler.message import Priority
+from scheduler.recurrence import CatchUp
+from scheduler.schedule import State
+from scheduler.schedules import changing
+from scheduler.store import MessageStore
+from scheduler.store.keys import run_id
+from scheduler.store.scheduling import Once
+from tests.support.schedules import CATCH_ALL, MINUTE, Planned
+from tests.support.store import NOW, Ticks, broken_rules, dump
+
+
+@pytest.fixture
+def plans(store: MessageStore, ticks: Ticks) -> Planned:
+    return Planned(store, ticks)
+
+
+def id_of(store: MessageStore, offset_ms: int, schedule: str = "s") -> str:
+    return run_id(schedule, NOW + offset_ms, len(store.partitions))
+
+
+# -- rule 1: one message per moment -------------------------------------------------------------------------------
+
+
+def test_the_message_of_the_next_moment_stands_in_its_lane_ahead_of_time(plans: Planned) -> None:
+    schedule = plans.create(template={"priority": Priority.HIGH})
+    assert (schedule.state, schedule.next_run, schedule.act_at) == (State.ACTIVE, NOW + MINUTE, NOW + MINUTE)
+    (message,) = plans.waiting()
+    assert (message.id, message.due_at, message.scheduled_for) == (
+        id_of(plans.store, MINUTE), NOW + MINUTE, NOW + MINUTE,
+    )  # fmt: skip
+    assert (message.payload, message.priority) == ("1", Priority.HIGH)
+    assert plans.claim() == [], "it is not due"
+
+
+def test_each_moment_becomes_one_message_and_the_plan_has_no_gap(plans: Planned) -> None:
+    plans.create()
+    assert plans.pass_minutes(1, 2, 3) == [(n * MINUTE, "plan") for n in (1, 2, 3)]
+    assert plans.get().counters["made"] == plans.get().counters["delivered"] == 3
+    assert plans.get().next_run == NOW + 4 * MINUTE
+    assert [run.moment for run in plans.get().last_runs] == [NOW + n * MINUTE for n in (3, 2, 1)]
+
+
+def test_two_planners_make_one_message(plans: Planned, store: MessageStore, ticks: Ticks) -> None:
+    plans.create()
+    plans.at(MINUTE)
+    found = [store.due_plans(p, 10) for p in range(len(store.partitions))]
+    other = Planned(store, ticks)
+    other.plan()
+    for partition, due in enumerate(found):
+        planned = [one for plan in due.plans if (one := plans.planner._decided(plan, due.redis_ms))]
+        assert store.move_on(partition, planned) == [False] * len(planned)
+    assert plans.get().counters["made"] == 1
+    assert [m.id for m in plans.waiting()] == [id_of(store, n * MINUTE) for n in (1, 2)]
+
+
+@pytest.mark.parametrize("before", ["claim", "plan"])
+def test_it_does_not_matter_whether_the_claim_or_the_planner_comes_first(plans: Planned, before: str) -> None:
+    plans.create()
+    plans.at(MINUTE)
+    if before == "plan":
+        plans.plan()
+    assert plans.deliver() == [(MINUTE, "plan")]
+    plans.plan()
+    assert plans.deliver() == []
+    assert [m.due_at for m in plans.waiting()] == [NOW + 2 * MINUTE]
+
+
+def test_a_short_delay_of_the_planner_loses_no_moment(plans: Planned) -> None:
+    plans.create(every_ms=1000, catch_up=CatchUp("none"))
+    plans.at(1000)
+    assert plans.deliver() == [(1000, "plan")]
+    plans.at(4500)
+    plans.plan()
+    assert plans.deliver() == [(n * 1000, "plan") for n in (2, 3, 4)]
+    assert plans.get().counters["made"] == 4
+
+
+def test_a_message_with_its_id_is_not_made_again(plans: Planned, store: MessageStore) -> None:
+    schedule = plans.create()
+    plans.pass_minutes(1)
+    assert store.make_runs(schedule, [NOW + MINUTE], "backfill") == 0
+    assert plans.deliver() == []
+
+
+# -- rule 4: the same plan for all, and its end ----------------------------------------------------------------------
+
+
+def test_an_interval_does_not_drift_whatever_a_run_takes(plans: Planned) -> None:
+    plans.create()
+    plans.at(MINUTE + 17)
+    plans.plan()
+    claims = plans.claim()
+    plans.at(MINUTE + 40_000)
+    plans.settle(claims)
+    assert plans.get().next_run == NOW + 2 * MINUTE
+
+
+def test_start_and_end_are_inclusive(plans: Planned) -> None:
+    plans.create(start=NOW + MINUTE, end=NOW + 3 * MINUTE)
+    assert plans.pass_minutes(1, 2, 3, 4, 5) == [(n * MINUTE, "plan") for n in (1, 2, 3)]
+    assert (plans.get().state, plans.get().next_run) == (State.ENDED, None)
+
+
+@pytest.mark.parametrize("rule", [{"every_ms": MINUTE}, {"cron": "* * * * *"}])
+def test_max_runs_counts_the_moments_of_the_plan(plans: Planned, rule: dict[str, str]) -> None:
+    plans.create(**rule, max_runs=2)
+    assert plans.pass_minutes(1, 2, 3, 4) == [(MINUTE, "plan"), (2 * MINUTE, "plan")]
+    assert plans.get().state is State.ENDED
+
+
+# -- rule 5: catching up ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["its message was delivered", "its message waits"])
+@pytest.mark.parametrize(
+    ("policy", "made"),
+    [
+        (CatchUp("none"), []),
+        (CatchUp("latest"), [30]),
+        (CatchUp("all", 3_600_000, 3), [28, 29, 30]),
+        (CatchUp("all", 5 * MINUTE, 100), [26, 27, 28, 29, 30]),
+        (CatchUp("latest", 10_000), []),
+    ],
+    ids=["none", "latest", "all, 3 at most", "all within 5 minutes", "latest within 10 s"],
+)
+@pytest.mark.parametrize("first", ["plan", "claim"])
+def test_after_a_downtime(plans: Planned, policy: CatchUp, made: list[int], begun: bool, first: str) -> None:
+    plans.create(catch_up=policy)
+    plans.at(MINUTE)
+    if begun:
+        assert plans.deliver() == [(MINUTE, "plan")]
+    plans.at(30 * MINUTE + 30_000)
+    if first == "claim":
+        assert plans.deliver() == [], "the policy decides"
+    plans.plan()
+    assert plans.deliver() == [(n * MINUTE, "catch_up") for n in made]
+    counters = plans.get().counters
+    assert (counters["caught"], counters["missed"]) == (len(made), 30 - begun - len(made))
+    assert plans.get().next_run == NOW + 31 * MINUTE
+    assert plans.pass_minutes(31) == [(31 * MINUTE, "plan")]
+
+
+def test_a_global_pause_is_downtime(plans: Planned) -> None:
+    plans.create()
+    plans.store.pause()
+    plans.at(10 * MINUTE + 30_000)
+    assert plans.plan() == 5.0
+    plans.store.resume()
+    plans.plan()
+    assert plans.deliver() == [(10 * MINUTE, "catch_up")]
+    assert plans.log.count("schedule s was not planned in time: 1 runs are made up for, 9 are given up") == 1
+
+
+def test_what_is_given_up_is_told_in_one_run(plans: Planned) -> None:
+    plans.create(catch_up=CatchUp("none"))
+    plans.at(10 * MINUTE)
+    plans.plan()
+    (last,) = plans.get().last_runs
+    assert (last.outcome, last.moments, last.moment) == ("missed", 10, NOW + 10 * MINUTE)
+
+
+# -- rule 6: overlap -------------------------------------------------------------------------------------------------
+
+
+def in_flight(plans: Planned) -> None:
+    """The run of the first minute is under way."""
+    plans.at(MINUTE)
+    plans.plan()
+    assert len(plans.claim()) == 1
+
+
+def retrying(plans: Planned) -> None:
+    """The run of the first minute failed and will be tried again in an hour."""
+    plans.at(MINUTE)
+    plans.plan()
+    plans.settle(plans.claim(), "retry", 60 * MINUTE)
+
+
+def given_back(plans: Planned) -> None:
+    """The run of the first minute was put off by its destination."""
+    plans.at(MINUTE)
+    plans.plan()
+    plans.settle(plans.claim(), "release", 60 * MINUTE)
+
+
+def waiting(plans: Planned) -> None:
+    """The run of the first minute waits to be claimed."""
+    plans.at(MINUTE)
+    plans.plan()
+    plans.at(2 * MINUTE)
+    plans.plan()
+    assert len(plans.claim(limit=1)) == 1
+
+
+@pytest.mark.parametrize("how", [in_flight, retrying, given_back, waiting])
+def test_skip_records_the_skip(plans: Planned, how: Callable[[Planned], None]) -> None:
+    plans.create(overlap="skip")
+    how(plans)
+    plans.at(2 * MINUTE)
+    plans.plan()
+    assert plans.deliver() == []
+    (last,) = plans.get().last_runs
+    assert (last.outcome, last.moment) == ("overlap", NOW + 2 * MINUTE)
+    assert plans.get().counters["overlap"] == 1
+    skipped = plans.store.get(id_of(plans.store, 2 * MINUTE))
+    assert (skipped.status, skipped.last_error) == ("cancelled", "skipped: the run before it had not ended")
+
+
+def test_skip_lets_the_next_one_run_when_the_one_before_has_ended(plans: Planned) -> None:
+    plans.create(overlap="skip")
+    assert plans.pass_minutes(1, 2) == [(MINUTE, "plan"), (2 * MINUTE, "plan")]
+    in_flight_again = plans.pass_minutes(3)
+    assert in_flight_again == [(3 * MINUTE, "plan")]
+
+
+@pytest.mark.parametrize("end", ["ack", "dead", "reap", "cancel"])
+def test_buffer_keeps_one_until_the_run_before_has_ended(plans: Planned, end: str) -> None:
+    plans.create(overlap="buffer")
+    plans.at(MINUTE)
+    plans.plan()
+    (first,) = plans.claim()
+    for minute in (2, 3):
+        plans.at(minute * MINUTE)
+        plans.store.renew([first], 10 * MINUTE)
+        plans.plan()
+        assert plans.deliver() == []
+    assert plans.get().buffered == id_of(plans.store, 2 * MINUTE)
+    assert plans.get().counters["overlap"] == 1, "only one waits"
+    match end:
+        case "ack" | "dead":
+            plans.settle([first], end)  # type: ignore[arg-type]
+        case "cancel":
+            plans.settle([first], "release", 1000)
+            plans.store.cancel(first.id)
+        case _:
+            plans.ticks.now += 11 * MINUTE
+            plans.store.default_retry = plans.store.default_retry.__class__(max_attempts=1)
+            assert plans.store.reap(10).dead == 1
+    assert (2 * MINUTE, "plan") in plans.deliver()
+    assert plans.get().buffered is None
+
+
+def test_allow_piles_up(plans: Planned) -> None:
+    plans.create()
+    for minute in (1, 2, 3):
+        plans.at(minute * MINUTE)
+        plans.plan()
+        assert len(plans.claim()) == 1
+
+
+def test_a_run_that_was_asked_for_begins_beside_one_under_way_and_counts_as_one(plans: Planned) -> None:
+    plans.create(overlap="skip")
+    changing.run_now(plans.store, "s")
+    (first,) = plans.claim()
+    changing.run_now(plans.store, "s")
+    assert len(plans.claim()) == 1
+    plans.at(MINUTE)
+    plans.plan()
+    assert plans.deliver() == []
+    plans.settle([first])
+
+
+def test_a_run_whose_message_vanished_holds_up_nobody(plans: Planned, client: redis.Redis) -> None:
+    plans.create(overlap="skip")
+    plans.at(MINUTE)
+    plans.plan()
+    (first,) = plans.claim()
+    keys = plans.store.partitions[first.partition]
+    client.delete(keys["msg"] + first.id)
+    client.zrem(keys["locks"], first.id)
+    assert plans.pass_minutes(2) == [(2 * MINUTE, "plan")]
+
+
+# -- rule 7: pause, and the past -------------------------------------------------------------------------------------
+
+
+def test_pause_takes_the_message_back_and_resume_goes_on_with_the_first_moment_after_now(plans: Planned) -> None:
+    plans.create()
+    paused = changing.pause(plans.store, "s", "the report is wrong")
+    assert (paused.state, paused.next_run, paused.note) == (State.PAUSED, None, "the report is wrong")
+    assert plans.waiting() == []
+    assert plans.pass_minutes(1, 2, 3) == []
+    resumed = changing.resume(plans.store, "s", None, plans.ticks.now)
+    assert (resumed.state, resumed.next_run, resumed.note) == (State.ACTIVE, NOW + 4 * MINUTE, None)
+    assert plans.pass_minutes(4) == [(4 * MINUTE, "plan")]
+    assert plans.get().counters["missed"] == 0, "a pause is no downtime"
+
+
+def test_pause_and_resume_again_change_nothing(plans: Planned) -> None:
+    plans.create(paused=True)
+    before = dump(plans.store.client)
+    changing.pause(plans.store, "s", None)
+    assert dump(plans.store.client) == before
+    resumed = changing.resume(plans.store, "s", None, plans.ticks.now)
+    assert changing.resume(plans.store, "s", None, plans.ticks.now + 30_000).next_run == resumed.next_run
+
+
+def test_backfill_makes_what_is_missing_once_and_behind_what_is_on_time(plans: Planned) -> None:
+    plans.create(start=NOW - 60 * MINUTE)
+    plans.pass_minutes(1)
+    span = NOW - 5 * MINUTE, NOW + MINUTE
+    dry = changing.backfill(plans.store, "s", *span, 1000, dry_run=True)
+    assert (len(dry.moments), dry.made, dry.more) == (7, 6, False), "the seventh ran on time"
+    assert changing.backfill(plans.store, "s", *span, 1000, dry_run=False) == dry
+    assert changing.backfill(plans.store, "s", *span, 1000, dry_run=False).made == 0, "repeatable"
+    assert {m.priority for m in plans.waiting() if m.due_at <= plans.ticks.now} == {Priority.LOW}
+    assert sorted(plans.deliver()) == [(n * MINUTE, "backfill") for n in range(-5, 1)]
+
+
+def test_a_backfill_is_bounded(plans: Planned) -> None:
+    plans.create(start=NOW - 600 * MINUTE)
+    first = changing.backfill(plans.store, "s", NOW - 600 * MINUTE, NOW, 250, dry_run=False)
+    assert (first.made, first.more) == (250, True)
+    rest = changing.backfill(plans.store, "s", first.moments[-1] + 1, NOW, 1000, dry_run=False)
+    assert (rest.made, rest.more) == (351, False)
+    with pytest.raises(InvalidInput, match="to: lies in the future"):
+        changing.backfill(plans.store, "s", NOW, NOW + 1, 10, dry_run=False)
+    with pytest.raises(InvalidInput, match="to: lies before from"):
+        changing.backfill(plans.store, "s", NOW, NOW - 1, 10, dry_run=False)
+
+
+# -- rule 8: change and delete ---------------------------------------------------------------------------------------
+
+
+def test_what_changes_nothing_changes_nothing(plans: Planned) -> None:
+    plans.put(labels=("a",), catch_up=CATCH_ALL, jitter_ms=500)
+    before = dump(plans.store.client)
+    plans.at(30_000)
+    schedule, fresh = plans.put(labels=("a",), catch_up=CATCH_ALL, jitter_ms=500)
+    assert (fresh, schedule.next_run) == (False, NOW + MINUTE)
+    assert dump(plans.store.client) == before
+
+
+def test_a_change_of_the_template_takes_the_pending_message_along(plans: Planned) -> None:
+    plans.create()
+    schedule, _ = plans.put(payload="2", template={"channel": "webhook", "target": "T"})
+    assert schedule.next_run == NOW + MINUTE
+    (message,) = plans.waiting()
+    assert (message.payload, message.channel, message.due_at) == ("2", "webhook", NOW + MINUTE)
+
+
+def test_a_change_of_the_plan_never_fires_at_once(plans: Planned) -> None:
+    plans.create()
+    plans.at(59_000)
+    schedule, _ = plans.put(cron="0 9 * * *", timezone="Europe/Berlin")
+    assert schedule.next_run == NOW + 24 * 60 * MINUTE, "08:00 UTC is 9 o'clock there, and has just passed"
+    assert [m.due_at for m in plans.waiting()] == [schedule.next_run]
+    schedule, _ = plans.put(cron="0 9 * * *", timezone="Europe/London")
+    assert schedule.next_run == NOW + 60 * MINUTE, "a change of zone recomputes"
+    assert [m.due_at for m in plans.waiting()] == [schedule.next_run]
+
+
+def test_a_change_of_labels_leaves_the_message_alone(plans: Planned) -> None:
+    plans.create()
+    (before,) = plans.waiting()
+    schedule, _ = plans.put(labels=("a",), overlap="skip")
+    assert (schedule.definition.labels, schedule.definition.overlap) == (("a",), "skip")
+    assert plans.waiting() == [before]
+    assert plans.pass_minutes(1) == [(MINUTE, "plan")]
+
+
+def test_after_a_change_nothing_old_begins(plans: Planned) -> None:
+    plans.create()
+    plans.at(MINUTE)
+    plans.plan()
+    plans.put(payload="2")
+    assert plans.deliver() == [], "it was due, and not in flight"
+    (last,) = plans.get().last_runs
+    assert (last.outcome, last.moment) == ("changed", NOW + MINUTE)
+    plans.at(2 * MINUTE)
+    assert [claim.payload for claim in plans.claim()] == ["2"]
+
+
+def test_a_change_of_the_template_at_the_very_moment_costs_no_run(plans: Planned) -> None:
+    plans.create()
+    plans.at(MINUTE)
+    plans.put(payload="2")
+    assert [claim.payload for claim in plans.claim()] == ["2"]
+
+
+def test_a_run_that_has_begun_goes_on_after_a_change(plans: Planned) -> None:
+    plans.create()
+    plans.at(MINUTE)
+    plans.plan()
+    plans.settle(plans.claim(), "retry", 1000)
+    plans.put(payload="2")
+    plans.at(MINUTE + 1000)
+    assert [(claim.payload, claim.attempt) for claim in plans.claim()] == [("1", 2)]
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+def test_after_a_delete_nothing_begins(plans: Planned, attempts: int) -> None:
+    plans.create()
+    plans.at(MINUTE)
+    plans.plan()
+    if attempts:
+        plans.settle(plans.claim(), "retry", 0)
+    assert changing.delete(plans.store, "s").id == "s"
+    assert [m.due_at for m in plans.waiting()] == [NOW + MINUTE], "that of the next moment went at once"
+    assert plans.deliver() == []
+    gone = plans.store.get(id_of(plans.store, MINUTE))
+    assert (gone.status, gone.last_error) == ("cancelled", "skipped: its schedule was deleted")
+    with pytest.raises(NotFound, match="There is no schedule 's'"):
+        plans.get()
+
+
+def test_what_is_in_flight_ends_as_it_would_after_a_delete(plans: Planned) -> None:
+    plans.create(overlap="skip")
+    plans.at(MINUTE)
+    plans.plan()
+    claims = plans.claim()
+    changing.delete(plans.store, "s")
+    plans.settle(claims)
+    assert plans.store.get(claims[0].id).status == "delivered"
+
+
+def test_a_schedule_of_the_same_name_has_nothing_to_do_with_the_one_before(plans: Planned) -> None:
+    plans.create()
+    plans.at(MINUTE)
+    plans.plan()
+    changing.delete(plans.store, "s")
+    plans.create(payload="2")
+    assert plans.deliver() == []
+    plans.at(2 * MINUTE)
+    assert [claim.payload for claim in plans.claim()] == ["2"]
+
+
+def test_a_schedule_that_is_moved_on_meanwhile_is_read_again(plans: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans.create()
+    plans.at(MINUTE)
+    write = plans.store.write_schedule
+
+    def late(*arguments: object, **more: object) -> str:
+        monkeypatch.undo()
+        plans.plan()
+        return write(*arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(plans.store, "write_schedule", late)
+    plans.put(payload="2")
+    assert [(m.payload, m.due_at) for m in plans.waiting() if m.due_at > plans.ticks.now] == [("2", NOW + 2 * MINUTE)]
+
+
+def test_an_id_is_taken_once(plans: Planned) -> None:
+    plans.create()
+    with pytest.raises(Conflict, match="A schedule with the id 's' exists"):
+        plans.create()
+
+
+def test_an_idempotency_key_makes_one_schedule_and_one_run(plans: Planned) -> None:
+    asked = plans.create("other").definition
+    store, now = plans.store, plans.ticks.now
+    first = changing.create(store, None, asked, paused=False, now_ms=now, once=Once("k", "f"))
+    assert changing.create(store, None, asked, paused=False, now_ms=now, once=Once("k", "f")).id == first.id
+    with pytest.raises(Conflict, match="another request body"):
+        changing.create(store, None, asked, paused=False, now_ms=now, once=Once("k", "g"))
+    run = changing.run_now(store, first.id, Once("r", "f"))
+    assert changing.run_now(store, first.id, Once("r", "f")).id == run.id
+    assert len(plans.claim()) == 1
+
+
+# -- rule 9: the series does not depend on its runs --------------------------------------------------------------------
+
+
+def test_a_dead_letter_a_cancelled_and_a_moved_message_cost_one_run(plans: Planned) -> None:
+    plans.create()
+    plans.at(MINUTE)
+    plans.plan()
+    plans.settle(plans.claim(), "dead")
+    plans.store.cancel(id_of(plans.store, 2 * MINUTE))
+    assert plans.pass_minutes(2, 3) == [(3 * MINUTE, "plan")]
+    counters = plans.get().counters
+    assert (counters["dead"], counters["cancelled"], counters["delivered"]) == (1, 1, 1)
+    assert [run.outcome for run in plans.get().last_runs] == ["delivered", "cancelled", "dead"]
+
+
+def test_a_redriven_run_is_delivered_whatever_became_of_the_schedule(plans: Planned) -> None:
+    plans.create(overlap="skip")
+    plans.at(MINUTE)
+    plans.plan()
+    (claim,) = plans.claim()
+    plans.settle([claim], "dead")
+    assert plans.store.schedule_counts().failing == 1
+    plans.put(payload="2", overlap="skip")
+    plans.store.redrive(claim.id)
+    again = plans.claim()
+    assert [(claim.payload, claim.attempt) for claim in again] == [("1", 1)]
+    plans.settle(again)
+    assert plans.store.schedule_counts().failing == 0
+
+
+def test_counts_tell_who_is_overdue(plans: Planned) -> None:
+    plans.create()
+    plans.create("resting", paused=True)
+    plans.create("over", end=NOW + MINUTE, start=NOW + MINUTE)
+    assert (c := plans.store.schedule_counts()).active == 2
+    assert (c.paused, c.ended, c.overdue, c.oldest_overdue_age_ms) == (1, 0, 0, None)
+    plans.at(MINUTE + 5_000)
+    assert plans.store.schedule_counts().overdue == 0, "a short delay is none"
+    plans.at(2 * MINUTE)
+    assert (c := plans.store.schedule_counts()).overdue == 2
+    assert c.oldest_overdue_age_ms == MINUTE
+    plans.plan()
+    assert (c := plans.store.schedule_counts()).overdue == 0
+    assert (c.active, c.ended) == (1, 1)
+
+
+# -- rule 10: jitter -------------------------------------------------------------------------------------------------
+
+
+def test_jitter_delays_each_message_and_moves_no_moment(plans: Planned) -> None:
+    schedule = plans.create(jitter_ms=30_000)
+    assert schedule.next_run == NOW + MINUTE
+    due_at = schedule.due_at(NOW + MINUTE)
+    (message,) = plans.waiting()
+    assert NOW + MINUTE < message.due_at == due_at == schedule.act_at <= NOW + MINUTE + 30_000
+    assert message.scheduled_for == NOW + MINUTE
+    plans.at(due_at - NOW - 1)
+    plans.plan()
+    assert plans.deliver() == []
+    plans.at(due_at - NOW)
+    plans.plan()
+    assert plans.deliver() == [(MINUTE, "plan")]
+    assert plans.get().next_run == NOW + 2 * MINUTE
+
+
+# -- lists -----------------------------------------------------------------------------------------------------------
+
+
+def walk(store: MessageStore, limit: int, **filters: object) -> list[str]:
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = store.schedules(limit=limit, cursor=cursor, **filters)  # type: ignore[arg-type]
+        found += [schedule.id for schedule in page.schedules]
+        if (cursor := page.next_cursor) is None:
+            return found
+
+
+def test_a_list_page_by_page(plans: Planned) -> None:
+    for n in range(7):
+        plans.create(f"a{n}", every_ms=(10 - n) * MINUTE, labels=("even",) if n % 2 == 0 else ())
+    for n in range(3):
+        plans.create(f"p{n}", paused=True, labels=("even", "paused"))
+    active, paused = [f"a{n}" for n in range(6, -1, -1)], ["p0", "p1", "p2"]
+    for limit in (1, 2, 100):
+        assert walk(plans.store, limit) == active + paused, "soonest first, then those that rest"
+        assert walk(plans.store, limit, state=State.ACTIVE) == active
+        assert walk(plans.store, limit, state=State.PAUSED) == paused
+        assert walk(plans.store, limit, state=State.ENDED) == []
+        assert walk(plans.store, limit, label="even") == ["a6", "a4", "a2", "a0", *paused]
+        assert walk(plans.store, limit, label="eve") == []
+
+
+def test_messages_can_be_listed_by_their_schedule(plans: Planned) -> None:
+    plans.create()
+    plans.create("s2")
+    plans.pass_minutes(1)
+    found = plans.store.page(schedule="s").messages
+    assert [m.id for m in found] == [id_of(plans.store, n * MINUTE) for n in (2, 1)]
+
+
+def test_no_more_runs_are_kept_than_are_shown(plans: Planned) -> None:
+    plans.create()
+    plans.pass_minutes(*range(1, 26))
+    assert len(plans.get().last_runs) == 20
+    assert plans.get().last_runs[0].moment == NOW + 25 * MINUTE
+
+
+def test_a_hash_that_was_deleted_by_hand_is_forgotten(plans: Planned, client: redis.Redis) -> None:
+    plans.create()
+    partition = plans.store.partition_of("s")
+    client.delete(plans.store.partitions[partition]["sched"] + "s")
+    assert broken_rules(client, partition) != []
+    plans.at(MINUTE)
+    plans.plan()
+    assert plans.deliver() == []
