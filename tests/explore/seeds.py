@@ -50,7 +50,7 @@ SEEDS = (
     Seed("claim: not entered in the locks", "claim", "redis.call('ZADD', locks, ...)", "return ..."),
     Seed("claim: a moment early", "claim", "set, '-inf', now_text,", "set, '-inf', now_ms + 1000,"),
     Seed("claim: one more than the limit", "claim", "'LIMIT', 0, most)", "'LIMIT', 0, most + 1)"),
-    Seed("claim: retried ones are not counted out", "claim", "if m[1] and attempt > 1 then", "if m[1] and attempt > 2 then"),
+    Seed("claim: retried ones are not counted out", "claim", "and attempt > 1 then", "and attempt > 2 then"),
     Seed("reap: not scheduled again", "reap", _RETURN, ""),
     Seed("reap: the token stays", "reap", _CLEAR, _CLEAR.replace(" 'k',", "")),
     Seed("reap: the lock stays", "reap", _UNLOCK, "return ..."),
