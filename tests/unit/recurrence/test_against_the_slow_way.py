@@ -22,9 +22,9 @@ from scheduler.recurrence.fields import read_cron
 from tests.support.slow_cron import SlowCron, Tick, moments, random_expression, walk
 
 EXPRESSIONS = int(os.environ.get("RECURRENCE_EXPRESSIONS", "75"))
-"""Per zone; a third of them with seconds."""
+"""Per zone; a fifth of them with seconds."""
 SEED = int(os.environ.get("RECURRENCE_SEED", "13"))
-MINUTE, SECOND, DAY = timedelta(minutes=1), timedelta(seconds=1), timedelta(days=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 MOST = 25
 """Moments that are looked up one by one; the rest of a walk is only counted."""
 
@@ -54,7 +54,7 @@ CHANGES = [
 
 @lru_cache(maxsize=2)
 def ticks_of(zone: str, change: datetime, step: timedelta) -> list[Tick]:
-    before, after = (40 * MINUTE, 200 * MINUTE) if step == SECOND else (36 * timedelta(hours=1), 3 * DAY)
+    before, after = (30 * MINUTE, 130 * MINUTE) if step == SECOND else (18 * HOUR, 30 * HOUR)
     return walk(zone, change - before, before + after, step)
 
 
@@ -64,10 +64,9 @@ def test_every_moment_around_a_change_of_the_clock_is_that_of_the_slow_way(numbe
     rng = random.Random(SEED * 1000 + number)
     there = change.astimezone(ZoneInfo(zone)).hour
     hours = tuple((there + n) % 24 for n in (-3, -2, -1, -1, 0, 0, 1))
-    assert len(ticks_of(zone, change, MINUTE)) > 6000
     compared = 0
     for n in range(EXPRESSIONS):
-        step = SECOND if n % 3 == 0 else MINUTE
+        step = SECOND if n % 5 == 0 else MINUTE
         expression = random_expression(rng, seconds=step == SECOND, hours=hours)
         ticks = ticks_of(zone, change, step)
         try:
@@ -115,8 +114,8 @@ def test_the_days_of_every_month_are_those_of_the_slow_way() -> None:
     for _ in range(5 * EXPRESSIONS):
         expression = random_expression(rng)
         slow, part = SlowCron(expression), read_cron(expression).day_part
-        year = rng.choice([1999, 2000, 2024, 2027, 2100, 2400, 9998])
-        for month in range(1, 13):
+        for _ in range(2):
+            year, month = rng.choice([1999, 2000, 2024, 2027, 2100, 2400, 9998]), rng.randint(1, 12)
             days = [date(year, month, day) for day in range(1, monthrange(year, month)[1] + 1)]
             expected = [day.day for day in days if slow.on_day(day)]
             assert list(days_of(part, year, month)) == expected, f"{expression} in {year}-{month}"
