@@ -6,6 +6,6 @@ No clock is read here and nothing depends on the machine's own zone.
 
 from scheduler.recurrence.catch_up import CatchUp, CaughtUp, catch_up
 from scheduler.recurrence.jitter import check_jitter, jittered
-from scheduler.recurrence.plan import Recurrence, Run
+from scheduler.recurrence.plan import MOST_RUNS, Recurrence, Run
 
-__all__ = ["CatchUp", "CaughtUp", "Recurrence", "Run", "catch_up", "check_jitter", "jittered"]
+__all__ = ["MOST_RUNS", "CatchUp", "CaughtUp", "Recurrence", "Run", "catch_up", "check_jitter", "jittered"]

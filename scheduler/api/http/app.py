@@ -18,7 +18,7 @@ from scheduler.api.http.threads import current, respond, run
 from scheduler.api.kept import echo, jobs
 from scheduler.api.kept import schedule as tasks
 from scheduler.api.ops import health, metrics, stats
-from scheduler.api.v1 import dead_letters, messages, pause, preview
+from scheduler.api.v1 import dead_letters, messages, pause, preview, schedule_preview
 from scheduler.errors import ServiceError
 
 _BLUEPRINTS = (
@@ -27,6 +27,7 @@ _BLUEPRINTS = (
     dead_letters.blueprint,
     pause.blueprint,
     preview.blueprint,
+    schedule_preview.blueprint,
     stats.blueprint,
     health.blueprint,
     metrics.blueprint,

@@ -32,6 +32,7 @@ _WITH_BODY_ERRORS = (413, 415)
 _TEXT = "text/plain"
 _TAGS = {
     "messages": "Schedule messages, read, list, change and cancel them.",
+    "schedules": "Plans that make a message at each of their moments.",
     "dead letters": "Messages that were given up: schedule them again.",
     "control": "The service as a whole.",
     "health": "For machines that watch the service.",

@@ -96,7 +96,7 @@ def _model_at(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseMod
 
 @lru_cache(maxsize=256)
 def _unknown(name: str, model: type[BaseModel]) -> str:
-    known = list(model.model_fields)
+    known = [field.alias or name for name, field in model.model_fields.items()]
     # Comparing is quadratic in the length of the name.
     near = difflib.get_close_matches(name, known, 1) if len(name) <= _LONGEST_NAME else []
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
