@@ -24,6 +24,7 @@ from scheduler.config.reading import Settings, load_settings
 from scheduler.config.settings import every_setting
 from scheduler.errors import ConfigError, InvalidInput
 from scheduler.masking import escape
+from scheduler.recurrence import Recurrence
 from scheduler.store import scripts
 
 NOW = 1_800_000_000_000
@@ -89,6 +90,44 @@ def delay(value: object) -> None:
         assert when.parse_delay(f"PT{seconds}.{rest:03}S") == milliseconds
     if isinstance(value, str):
         assert when.parse_delay(value.swapcase()) == milliseconds
+
+
+CRONS = mixed(
+    *(
+        "*",
+        "*/5",
+        "1-5",
+        "22-2/3",
+        "L",
+        "L-3",
+        "15W",
+        "LW",
+        "5L",
+        "5#2",
+        "MON",
+        "JAN-MAR",
+        "@daily",
+        "CRON_TZ=UTC",
+        " ",
+    ),
+    alphabet="0123456789 ,-/*#LW@",
+    most=14,
+)
+
+
+@given(CRONS | st.lists(CRONS, min_size=5, max_size=6).map(" ".join), st.integers(min_value=0, max_value=when.MAX_MS))
+def cron(text: str, moment: int) -> None:
+    try:
+        plan = Recurrence.of(now_ms=0, cron=text, timezone="UTC")
+    except InvalidInput as error:
+        refused(error, {"cron", "timezone"})
+        return
+    assert Recurrence.decode(plan.encode()) == plan
+    following = plan.next_after(moment)
+    if following is not None:
+        assert following > moment
+        assert plan.latest_at(following) == following
+        assert plan.count(moment, following) == 1
 
 
 # ------------------------------------------------------------------------------------------------------------ settings
@@ -271,6 +310,7 @@ TARGETS = {
         "9999-12-31T23:59:59|Pacific/Apia", "2027-03-28 02:30|Europe/Berlin",
     )),
     "delay": Target("`delay`", delay, text_of, ("1d2h30m45s250ms", "P1DT2H3M4.5S", "P2W", "90.5", "P1Y")),
+    "cron": Target("`cron`", cron),
     "settings": Target("settings: file and environment", settings),
     "script": Target("headers of the Lua scripts", script, lambda data: (data,), (
         "--[[\nverb: x\nKEYS a b\nARGV c d...\nINCLUDES clock\nRETURNS x\nCODES 0\nCOST 1\n]]\nreturn 1\n",
