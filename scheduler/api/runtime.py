@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from flask import Flask
-
 from scheduler import __version__
+from scheduler.api.front.application import Front
 from scheduler.api.http.app import create_app
+from scheduler.api.http.rules import Rules
 from scheduler.api.http.services import Services
-from scheduler.api.http.slow_clients import SlowClients
 from scheduler.api.ops.last_reports import LastReports
 from scheduler.channels.registry import CHANNELS
 from scheduler.clock import Clock, RedisTime
@@ -46,7 +45,6 @@ class ApiRuntime:
             process=self.name,
             log=log,
             last_reports=LastReports(clock),
-            slow_clients=SlowClients(clock, settings.server.port, settings.server.api_threads),
             server=settings.server.name,
         )
         self._started_at = clock.now_ms()
@@ -55,12 +53,13 @@ class ApiRuntime:
             store, self.name, telemetry, self.describe, every=every, clock=clock, log=log, redis_time=redis_time
         )
         outage = Outage(log, clock)
-        self._maintenance = Maintenance([heartbeat, self.services.slow_clients], clock, log, outage=outage)
+        self._maintenance = Maintenance([heartbeat], clock, log, outage=outage)
         self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels", outage=outage)
 
-    def create_app(self) -> Flask:
-        """The WSGI application of this process."""
-        return create_app(self.services)
+    def create_front(self) -> Front:
+        """The ASGI application of this process, with the whole of Flask behind it."""
+        rules = Rules(self.services)
+        return Front(create_app(self.services, rules), rules, self.services.settings.server.api_threads)
 
     def start(self) -> None:
         """Begin to report."""

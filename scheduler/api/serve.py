@@ -1,24 +1,27 @@
 """``python -m scheduler.api.serve``: the API's processes under Granian, as a child of the scheduler process.
 
 The settings come as JSON in the environment variable ``SCHEDULER_SETTINGS``.  ``Server.ApiProcesses`` worker processes,
-each with ``Server.ApiThreads`` threads; the kernel spreads connections over them (SO_REUSEPORT).
+each with an event loop and ``Server.ApiThreads`` threads; the kernel spreads connections over them (SO_REUSEPORT).
 """
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from importlib.util import find_spec
 
-from flask import Flask
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
+from scheduler.api.front.application import Front
 from scheduler.api.http.server_log import CONFIGURATION, ServerLog
 from scheduler.api.processes import SETTINGS_VARIABLE, STOP_SECONDS, exit_with_parent, listening_address
 from scheduler.api.runtime import ApiRuntime
@@ -27,7 +30,6 @@ from scheduler.config.reading import Settings, secrets_of
 from scheduler.jobs import load
 from scheduler.logs import sinks as logs
 from scheduler.process.search_path import add_working_folder
-from scheduler.process.signals import on_signals
 from scheduler.redis_server.connections import connect
 from scheduler.store import store_for
 
@@ -38,7 +40,7 @@ BACKLOG = 2048
 """Connections that are open at once, over all workers, idle ones included; as many again wait to be accepted."""
 
 HEADER_SECONDS = 10
-"""A client that has not sent all headers by then is cut off.  slow_clients.py sees to bodies."""
+"""A client that has not sent all headers by then is cut off.  front/reading.py sees to bodies."""
 
 _WORKER_GRACE_SECONDS = int(STOP_SECONDS) - 5
 """Less than what our own parent grants us before it kills all of us."""
@@ -49,7 +51,7 @@ def read_settings() -> Settings:
     return Settings.model_validate_json(os.environ[SETTINGS_VARIABLE])
 
 
-def create_worker() -> Flask:
+def create_worker() -> Front:
     """The application of one worker process, its heartbeat running.  Granian calls this in each of them."""
     settings = read_settings()
     log = _set_up_log(settings, "api")
@@ -58,26 +60,41 @@ def create_worker() -> Flask:
     clock = SystemClock()
     client = connect(settings.redis.connection_string, socket_timeout=settings.redis.socket_timeout_seconds)
     runtime = ApiRuntime(settings, store_for(settings, client, clock), clock, log)
-    application = runtime.create_app()
+    front = runtime.create_front()
     _report_until_told_to_stop(runtime)
-    return application
+    front.started.append(_listen_for_signals(runtime))
+    return front
 
 
 def _report_until_told_to_stop(runtime: ApiRuntime) -> None:
     """Start to report, and sign off at the end, whenever SIGTERM comes.
 
-    Granian listens for SIGTERM only after ``create_worker``: until then the signal would end this process at once, and
-    the others would take it for alive until its heartbeat is too old.
+    Until the event loop listens for signals, SIGTERM would end this process at once, and the others would take it for
+    alive until its heartbeat is too old.
     """
     asked = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
-    on_signals({DRAIN_SIGNAL: runtime.services.stopping.set, signal.SIGTERM: lambda: _end_in_time(runtime)})
+    signal.signal(DRAIN_SIGNAL, lambda *_: runtime.services.stopping.set())
     atexit.register(runtime.stop)
     runtime.start()
     # No sooner: an exception in the middle of starting a thread would leave one behind that nobody stops.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if asked.is_set():
         sys.exit(0)
+
+
+def _listen_for_signals(runtime: ApiRuntime) -> Callable[[asyncio.AbstractEventLoop], None]:
+    def listen(loop: asyncio.AbstractEventLoop) -> None:
+        loop.add_signal_handler(DRAIN_SIGNAL, runtime.services.stopping.set)
+        loop.add_signal_handler(signal.SIGTERM, stop)
+
+    def stop() -> None:
+        # Granian waits for requests, and one that hangs in a thread never ends.
+        threading.Thread(target=_end_in_time, args=(runtime,), name="end-in-time", daemon=True).start()
+        # Granian stops on SIGINT as well.
+        signal.raise_signal(signal.SIGINT)
+
+    return listen
 
 
 def _end_in_time(runtime: ApiRuntime) -> None:
@@ -112,11 +129,12 @@ def build_server(settings: Settings) -> MPServer:
         factory=True,
         address=listening_address(settings.server.host),
         port=settings.server.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop if find_spec("uvloop") else Loops.asyncio,
+        websockets=False,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
         workers=settings.server.api_processes,
-        blocking_threads=settings.server.api_threads,
         backlog=BACKLOG,
         respawn_failed_workers=True,
         workers_kill_timeout=_WORKER_GRACE_SECONDS,

@@ -61,8 +61,9 @@ class ServerSettings(Section):
     """What this server runs: the HTTP API, the delivery, or both."""
     api_processes: int = whole(1, 1, 64)
     """Processes that answer HTTP requests."""
-    api_threads: int = whole(32, 1, 1024)
-    """HTTP requests that one API process works on at the same time."""
+    api_threads: int = whole(8, 1, 1024)
+    """Threads of one API process for requests that do not accept messages, and for those that wait for Redis by
+    themselves (a batch, an `Idempotency-Key`, a rate limit). Slow clients hold none."""
     name: str = text("", r"^[A-Za-z0-9_.:-]{0,100}$", "up to 100 letters, digits and _ . : -")
     """Name of this server among its peers, also in `/metrics`; empty for host name and port, or process id where no
     HTTP is served."""

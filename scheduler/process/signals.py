@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 _AT_ONCE = b"Stopped at once: messages in flight are delivered again when their locks expire.\n"
@@ -52,23 +52,6 @@ def listen_for_signals() -> StopSignals:
 
     threading.Thread(target=listen, name="signals", daemon=True).start()
     return signals
-
-
-def on_signals(calls: Mapping[int, Callable[[], None]]) -> None:
-    """Run the function of each signal, in one thread, whenever this process gets that signal.
-
-    Signal handlers that are set already or later run as well.  May be called once per process, because Python writes
-    signals to a single pipe.
-    """
-    next_signal = _pipe_of({number for number in calls if signal.getsignal(number) is signal.SIG_DFL})
-
-    def listen() -> None:
-        while True:
-            call = calls.get(next_signal())
-            if call is not None:
-                call()
-
-    threading.Thread(target=listen, name="signals", daemon=True).start()
 
 
 def _pipe_of(numbers: Iterable[int]) -> Callable[[], int]:

@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any
-
-from redis import Redis
 
 from scheduler.errors import Conflict, StoreUnavailable
 from scheduler.message import NewMessage
 from scheduler.store import records
 from scheduler.store.base import Base
+<<<<<<< HEAD
 from scheduler.store.group import GroupCommit
+=======
+from scheduler.store.keys import ending_in
+>>>>>>> fb3dc4a (What accepts messages is answered in an event loop; every other request goes to Flask in threads)
 from scheduler.store.results import Scheduled
 
 
 class Accepting(Base):
     """schedule"""
-
-    def __init__(self, client: Redis, **options: Any) -> None:
-        """See ``Base``."""
-        super().__init__(client, **options)
-        # One for each partition: when a node of a cluster is away, only its own messages are refused.
-        self._together = [GroupCommit(self.schedule) for _ in self.partitions]
 
     def new_ids(self, count: int) -> list[str]:
         """Return new ids of one partition, so that one script call stores all messages or none."""
@@ -84,13 +79,6 @@ class Accepting(Base):
         if not fresh and not idempotency_key:
             raise _exists(messages[0].id)
         return [accepted[message.id] for message in messages]
-
-    def schedule_fresh(self, message: NewMessage) -> Scheduled:
-        """Accept one message under an id of ``new_ids``.  Concurrent callers share one script call.
-
-        Never with a sender's own id: if it exists, the messages of all callers in the group are refused.
-        """
-        return self._together[self.partition_of(message.id)](message)
 
     def _schedule(
         self, partition: int, group: Sequence[NewMessage], key: str, fingerprint: str

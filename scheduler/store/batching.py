@@ -1,15 +1,12 @@
 """Batching: what several threads bring at the same time goes to Redis in one call.
 
-Accepting (group.py) and settling (delivery/settler.py) are both made of it.  A thread that brings something while
-nobody has the turn gets the turn, and with it everything that waits; what comes meanwhile is the next group.  There is
-no timer: a lone item goes out at once, a flood in groups as large as the flood.
+Settling (delivery/settler.py) is made of it.  A thread that brings something while nobody has the turn gets the turn,
+and with it everything that waits; what comes meanwhile is the next group.  There is no timer: a lone item goes out at
+once, a flood in groups as large as the flood.
 
-The turn is carried out in a caller's thread, which costs no hand-over.  Two rules keep that from doing harm:
-
-- A caller that waits for an answer handles the group with its own item and hands the turn on (``pass_on``).  Otherwise
-  it would work for all the others for as long as they keep coming.
-- A caller that needs no answer never waits for a Redis that is away: it leaves the turn to a thread made for that.  The
-  scheduler thread and the one that stops the service are such callers, and a stop that waited for Redis never ended.
+The turn is carried out in a caller's thread, which costs no hand-over.  No caller ever waits for a Redis that is away:
+it leaves the turn to a thread made for that.  The scheduler thread and the one that stops the service are such callers,
+and a stop that waited for Redis never ended.
 """
 
 from __future__ import annotations
@@ -48,13 +45,6 @@ class Batching(Generic[T]):
             group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             self._taken = bool(group)
             return group
-
-    def pass_on(self) -> T | None:
-        """Give the turn to the thread that brought the returned item.  None: nothing waits, and the turn is over."""
-        with self._lock:
-            following = self._waiting[0] if self._waiting else None
-            self._taken = following is not None
-            return following
 
     def put_back(self, items: Sequence[T]) -> None:
         """Let these wait again, behind what came meanwhile; the turn goes on."""

@@ -20,7 +20,8 @@ from tests.support.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[2]
 BEGINS = """
-import os, signal, threading, time
+import asyncio, os, signal, threading, time
+from granian._signals import set_loop_signals
 from scheduler.api import serve
 from scheduler.api.runtime import ApiRuntime
 from scheduler.store import MessageStore
@@ -46,11 +47,15 @@ def start_and_terminate(self):
 
 MessageStore.beat, ApiRuntime.start = beat_and_say, start_and_terminate
 serve._WORKER_GRACE_SECONDS = 2
-serve.create_worker()
+front = serve.create_worker()
 if WHEN == "when Granian listens, and a request hangs":
-    signal.signal(signal.SIGTERM, lambda *_: None)
-if WHEN != "while it starts":
-    terminate()
+    loop = asyncio.new_event_loop()
+    set_loop_signals(loop)
+    for call in front.started:
+        call(loop)
+    threading.Thread(target=terminate).start()
+    loop.run_forever()
+terminate()
 while True:
     time.sleep(0.01)
 """

@@ -58,12 +58,12 @@ MUTANTS = (
     ),
     Mutant(
         "success-before-stored",
-        "scheduler/store/group.py",
-        "ticket.error = error",
-        "ticket.result = Scheduled(ticket.message.id, ticket.message.due_at)",
+        "scheduler/api/front/commit.py",
+        "result.set_exception(error)",
+        'result.set_result(Scheduled("", 0))',
         "a write that failed is answered like one that succeeded",
         "the client is told 201, and the message is not stored",
-        ("tests/store/test_group_commit.py",),
+        ("tests/unit/api/test_front_commit.py",),
     ),
     Mutant(
         "replicas-not-counted",

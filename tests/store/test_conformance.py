@@ -100,11 +100,11 @@ def test_a_batch_with_an_id_that_exists_is_undone_whole(store: MessageStore, key
     assert store.counts().scheduled[Priority.NORMAL] == len(MANY)
 
 
-def test_a_fresh_one_is_stored_alone_or_with_others_of_the_moment(store: MessageStore) -> None:
+def test_a_fresh_one_is_stored_once(store: MessageStore) -> None:
     (id,) = store.new_ids(1)
-    assert store.schedule_fresh(message(id, 0)) == (id, NOW, NOW)
+    assert store.schedule([message(id, 0)]) == [(id, NOW, NOW)]
     with pytest.raises(Conflict):
-        store.schedule_fresh(message(id, 0))
+        store.schedule([message(id, 0)])
     assert ids(store.page().messages) == [id]
 
 

@@ -115,7 +115,6 @@ MOVES: dict[str, Callable[[MessageStore], object]] = {
 ADDS: dict[str, Callable[[MessageStore], object]] = {
     "schedule": lambda s: s.schedule([message(f"new{n}") for n in range(50)]),
     "schedule with a key": lambda s: s.schedule([message("new")], idempotency_key="K", fingerprint="f"),
-    "schedule_fresh": lambda s: s.schedule_fresh(message("new")),
     "update": lambda s: s.update("waiting", Changes(due_at=NOW + 99, priority=Priority.HIGH)),
 }
 

@@ -178,9 +178,9 @@ def test_two_redrives_and_a_bulk_one(store: MessageStore, others: list[MessageSt
         store.settle([Outcome(claim, "ack")])
 
 
-def test_what_eight_threads_accept_in_groups_is_stored_once_each(store: MessageStore) -> None:
+def test_what_eight_threads_accept_is_stored_once_each(store: MessageStore) -> None:
     def accept() -> list[str]:
-        return [store.schedule_fresh(message(store.new_id())).id for _ in range(100)]
+        return [store.schedule([message(store.new_id())])[0].id for _ in range(100)]
 
     accepted = [id for ids in at_once([accept] * 8) for id in ids]
     assert len(set(accepted)) == 800

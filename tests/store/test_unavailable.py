@@ -36,7 +36,6 @@ READ: dict[str, Callable[[MessageStore], object]] = {
 WRITE: dict[str, Callable[[MessageStore], object]] = {
     "schedule": lambda s: s.schedule([message(f"new{n}") for n in range(50)]),
     "schedule with a key": lambda s: s.schedule([message("new")], idempotency_key="K", fingerprint="f"),
-    "schedule_fresh": lambda s: s.schedule_fresh(message("new")),
     "claim": lambda s: take(s, 10, 1000),
     "settle": lambda s: s.settle([Outcome(HELD, "ack")]),
     "settle retry": lambda s: s.settle([Outcome(HELD, "retry", delay_ms=1)]),
@@ -357,12 +356,11 @@ def test_the_other_partitions_locks_are_renewed_and_reaped(half: Half) -> None:
 
 
 def test_what_is_accepted_at_once_for_other_partitions_is_accepted(half: Half) -> None:
-    """Messages that arrive together share a script call, and no fate."""
     ids = half.whole.new_ids(30) + [half.whole.new_id() for _ in range(30)]
 
     def accept(id: str) -> bool:
         try:
-            return half.half.schedule_fresh(message(id)).id == id
+            return half.half.schedule([message(id)])[0].id == id
         except StoreUnavailable:
             return False
 

@@ -10,7 +10,6 @@ from flask.testing import FlaskClient
 
 from scheduler.api.http.app import create_app
 from scheduler.api.http.services import Services
-from scheduler.api.http.slow_clients import SlowClients
 from scheduler.api.ops.last_reports import LastReports
 from scheduler.clock import Clock, RedisTime
 from scheduler.config.reading import Settings
@@ -34,20 +33,18 @@ class Api:
         self.store: MessageStore = store or memory_store(clock, self.settings)
         self.telemetry = Telemetry(clock)
         self.redis_time = RedisTime(clock)
-        self.app: Flask = create_app(
-            Services(
-                settings=self.settings,
-                store=self.store,
-                clock=clock,
-                telemetry=self.telemetry,
-                log=adapt(self.log),
-                slow_clients=SlowClients(clock, 0, 1),
-                server=SERVER,
-                last_reports=LastReports(clock),
-                redis_time=self.redis_time,
-                process=f"{SERVER}/api-1",
-            )
+        self.services = Services(
+            settings=self.settings,
+            store=self.store,
+            clock=clock,
+            telemetry=self.telemetry,
+            log=adapt(self.log),
+            server=SERVER,
+            last_reports=LastReports(clock),
+            redis_time=self.redis_time,
+            process=f"{SERVER}/api-1",
         )
+        self.app: Flask = create_app(self.services)
         self.client: FlaskClient = self.app.test_client()
 
     def send(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
@@ -74,7 +71,7 @@ class Api:
 def memory_store(clock: Clock, settings: Settings | None = None) -> MessageStore:
     """A store over a Redis inside this process, on the test's clock."""
     store = MessageStore(
-        fakeredis.FakeRedis(decode_responses=True),
+        fakeredis.FakeRedis(server=fakeredis.FakeServer(), decode_responses=True),
         new_id=IdGenerator(clock.now_ms),
         partitions=(settings or Settings()).redis.partitions,
         now_ms=clock.now_ms,
@@ -90,6 +87,11 @@ class AwayStore:
         server = fakeredis.FakeServer()
         server.connected = False
         self.client = fakeredis.FakeRedis(server=server, decode_responses=True)
+
+        self.partitions = [None]
+
+    def partition_of(self, id: str) -> int:
+        return 0
 
     def new_ids(self, count: int) -> list[str]:
         return [f"id-{number}" for number in range(count)]

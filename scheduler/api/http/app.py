@@ -47,15 +47,15 @@ class _App(Flask):
         return func
 
 
-def create_app(services: Services) -> Flask:
-    """The WSGI application over these services."""
+def create_app(services: Services, rules: Rules | None = None) -> Flask:
+    """The WSGI application over these services.  ``rules``: those of the front before it; None: its own."""
     app = _App("scheduler.api", static_folder=None)
     # OPTIONS is answered like any other method that a route does not have.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # A redirect would be an HTML page, and would lose the body of a POST.
     app.url_map.merge_slashes = False
     services.attach(app)
-    rules = Rules(services)
+    rules = rules or Rules(services)
     threads.attach(app, rules)
     app.before_request(_admit(rules))
     for blueprint in _BLUEPRINTS:

@@ -27,6 +27,7 @@ _MOST_DIGITS = sys.int_info.default_max_str_digits
 """Python converts no longer integers, as that takes a time that grows with the square of their length."""
 _STAND_IN = "\ud800"
 """A lone surrogate: no text that ``parse_json`` returns holds one."""
+CUT = "the body is shorter than its Content-Length"
 _TOO_DEEP = "nested too deeply"
 _EMPTY = "the body is empty; a JSON object is expected"
 _JSON = "application/json"
@@ -102,7 +103,7 @@ async def read_bytes(x: Exchange) -> bytes:
     if expected is None and len(raw) > limit:
         raise RequestEntityTooLarge
     if expected is not None and len(raw) < expected:
-        raise BadRequest("the body is shorter than its Content-Length")
+        raise BadRequest(CUT)
     return raw
 
 

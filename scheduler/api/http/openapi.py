@@ -28,7 +28,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 _REF = "#/components/schemas/"
 _IGNORED_METHODS = {"HEAD", "OPTIONS"}
-_WITH_BODY_ERRORS = (413, 415)
+_WITH_BODY_ERRORS = (408, 413, 415)
 _TEXT = "text/plain"
 _TAGS = {
     "messages": "Schedule messages, read, list, change and cancel them.",

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from flask import current_app
 
-from scheduler.api.http.slow_clients import SlowClients
 from scheduler.api.ops.last_reports import LastReports
 from scheduler.clock import Clock, RedisTime
 from scheduler.config.reading import Settings
@@ -30,7 +29,6 @@ class Services:
     redis_time: RedisTime
     """Told at every heartbeat: what a request asks for is reckoned from Redis's time, by every server alike."""
     log: ServiceLog
-    slow_clients: SlowClients
     last_reports: LastReports
     server: str
     """This server's name; its processes in ``store.servers()`` have this name, or one that begins with it and ``/``."""

@@ -58,23 +58,21 @@ class _Blocking:
     def __init__(self, environ: dict[str, Any], rules: Rules) -> None:
         self._environ = environ
         self._store = rules.services.store
-        self._slow_clients = rules.services.slow_clients
 
     async def read(self, wanted: int) -> bytes:
         # Not request.get_data: it cuts a chunked body off at a limit and says nothing.
         stream = self._environ["wsgi.input"]
         chunks: list[bytes] = []
-        with self._slow_clients.reading():
-            while wanted > 0 and (chunk := stream.read(wanted)):
-                chunks.append(chunk)
-                wanted -= len(chunk)
+        while wanted > 0 and (chunk := stream.read(wanted)):
+            chunks.append(chunk)
+            wanted -= len(chunk)
         return b"".join(chunks)
 
     async def call(self, function: Callable[[], T]) -> T:
         return function()
 
     async def store(self, message: NewMessage) -> Scheduled:
-        return self._store.schedule_fresh(message)
+        return self._store.schedule([message])[0]
 
 
 def attach(app: Any, rules: Rules) -> None:

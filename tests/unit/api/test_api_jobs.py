@@ -125,10 +125,6 @@ class TestSubmit:
         for model in ("JobTarget", "JobIn"):
             assert "enum" not in schemas[model]["properties"]["type"]
 
-    def test_jobs_share_script_calls(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(api.store, "schedule", None)
-        submit(api)
-
     def test_a_repeat_with_the_same_key_stores_nothing_more(self, api: Api) -> None:
         headers = {"Idempotency-Key": "k1"}
         first, second = (api.post("/api/jobs", JOB, headers=headers).json["_id"] for _ in range(2))

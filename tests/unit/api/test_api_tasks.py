@@ -151,11 +151,6 @@ def test_a_body_is_json_whatever_it_is_declared_as(api: Api, declared: str | Non
     assert api.send("POST", "/schedule", data="webhook=x", content_type=declared).status_code == 400
 
 
-def test_tasks_share_script_calls(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.store, "schedule", None)
-    made(api)
-
-
 def warnings(api: Api) -> list[str]:
     return [line for line in api.log.infos + api.log.errors if "SendApiToken" in line]
 

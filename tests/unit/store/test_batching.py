@@ -22,18 +22,6 @@ def test_what_comes_during_a_turn_waits_for_the_next_group() -> None:
     assert (batching.take(), len(batching), batching.take(), batching.take()) == ([1, 2, 3], 1, [4], [])
 
 
-def test_the_turn_is_handed_to_the_first_that_waits() -> None:
-    batching: Batching[str] = Batching(1)
-    assert batching.add(["a"])
-    batching.take()
-    assert not batching.add(["b", "c"])
-    assert batching.pass_on() == "b"
-    assert not batching.add(["d"]), "b has the turn"
-    assert [batching.take(), batching.take(), batching.take()] == [["b"], ["c"], ["d"]]
-    assert batching.pass_on() is None
-    assert batching.add(["e"])
-
-
 def test_what_failed_waits_again_behind_what_came_meanwhile_and_the_turn_goes_on() -> None:
     batching: Batching[str] = Batching(10)
     batching.add(["a"])

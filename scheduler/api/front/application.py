@@ -1,0 +1,169 @@
+"""The ASGI application of an API process.
+
+What accepts messages is answered in the event loop, by the same functions that Flask's views run; every other request,
+and a body that takes long to parse, goes to Flask in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from scheduler.api.front import bridge
+from scheduler.api.front.commit import GroupCommit
+from scheduler.api.front.reading import Receive, read
+from scheduler.api.http.body import has_body
+from scheduler.api.http.exchange import Answer, Exchange, Route
+from scheduler.api.http.problems import answer_to
+from scheduler.api.http.rules import Rules
+from scheduler.api.kept import echo, jobs, schedule
+from scheduler.api.v1 import messages
+from scheduler.errors import InvalidInput
+from scheduler.message import NewMessage
+from scheduler.store import Scheduled
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+T = TypeVar("T")
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+ROUTES: dict[str, Route] = {**echo.ACCEPTING, **messages.ACCEPTING, **schedule.ACCEPTING, **jobs.ACCEPTING}
+"""What POST to these paths is answered here."""
+
+LARGE = 65_536
+"""Bytes of a body that is parsed in a thread: in the loop it would hold up all others for a millisecond and more."""
+
+
+class Front:
+    """Belongs to one event loop, that of ``start``."""
+
+    def __init__(self, flask: WSGIApplication, rules: Rules, threads: int) -> None:
+        """``threads``: requests that Flask works on at the same time."""
+        self._flask = flask
+        self._rules = rules
+        store = rules.services.store
+        self._partition_of = store.partition_of
+        self._limit = rules.services.settings.api.max_body_bytes
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="http")
+        # Threads of their own: a partition that is away must not wait for those that answer something else.
+        self._writers = ThreadPoolExecutor(len(store.partitions), thread_name_prefix="commit")
+        self._commits = [GroupCommit(store.schedule, self._writers) for _ in store.partitions]
+        self.started: list[Callable[[asyncio.AbstractEventLoop], None]] = []
+        """Called in the event loop before the first request."""
+
+    async def __call__(self, scope: bridge.Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        method, path = scope["method"], scope["path"]
+        x = Exchange(
+            self._rules,
+            _InLoop(self, receive),
+            method,
+            path,
+            scope["query_string"].decode("latin-1"),
+            _Headers(scope["headers"]),
+            scope["client"][0] if scope["client"] else "",
+        )
+        route = ROUTES.get(path) if method == "POST" else None
+        if route is not None and (x.content_length if has_body(x) else 0) in _SMALL:
+            answer = await self._accept(x, route)
+            self._rules.finish(x, answer.status, answer.headers, path)
+            await _send(send, answer.status, _encoded(answer.headers), answer.body)
+        else:
+            await self._hand_over(x, scope, receive, send)
+
+    async def _accept(self, x: Exchange, route: Route) -> Answer:
+        try:
+            return await self._rules.admit(x) or await route.answer(x)
+        except InvalidInput as error:
+            return route.invalid(x, error) if route.invalid is not None else answer_to(x, error)
+        except Exception as error:  # noqa: BLE001 - every request is answered
+            return answer_to(x, error)
+
+    async def _hand_over(self, x: Exchange, scope: bridge.Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        # A body that Flask will refuse without reading it is not read here either.
+        if has_body(x) and (x.content_length or 0) <= self._limit and self._rules.refusal(x) is None:
+            try:
+                body = await read(receive, self._limit + 1 if x.content_length is None else x.content_length)
+            except Exception as error:  # noqa: BLE001 - every request is answered
+                answer = answer_to(x, error)
+                self._rules.finish(x, answer.status, answer.headers, "none")
+                await _send(send, answer.status, _encoded(answer.headers), answer.body)
+                return
+        await _send(send, *await self.in_thread(lambda: bridge.call(self._flask, scope, body)))
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """What a function returns that may block."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+
+    async def store(self, message: NewMessage) -> Scheduled:
+        """Store one message, together with others of its partition."""
+        return await self._commits[self._partition_of(message.id)](message)
+
+    def close(self) -> None:
+        """End the threads, after what they are at."""
+        self._pool.shutdown()
+        self._writers.shutdown()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        for call in self.started:
+            call(asyncio.get_running_loop())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+_SMALL = range(LARGE + 1)
+
+
+class _Headers:
+    """The headers of an ASGI request."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self._fields = bridge.fields_of(headers)
+
+    def get(self, name: str, default: str = "", /) -> str:
+        value = self._fields.get(name.encode())
+        return default if value is None else value.decode("latin-1")
+
+    def __contains__(self, name: object, /) -> bool:
+        return str(name).encode() in self._fields
+
+
+class _InLoop:
+    """``Waits`` of a request in the event loop."""
+
+    __slots__ = ("_front", "_receive")
+
+    def __init__(self, front: Front, receive: Receive) -> None:
+        self._front = front
+        self._receive = receive
+
+    async def read(self, wanted: int) -> bytes:
+        return await read(self._receive, wanted)
+
+    async def call(self, function: Callable[[], T]) -> T:
+        return await self._front.in_thread(function)
+
+    async def store(self, message: NewMessage) -> Scheduled:
+        return await self._front.store(message)
+
+
+def _encoded(headers: dict[str, str]) -> bridge.HeaderList:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+async def _send(send: Send, status: int, headers: bridge.HeaderList, body: bytes) -> None:
+    if status == 408:
+        # The rest of its body would be taken for the next request.
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,82 @@
+"""The way to Flask: one request, its body already read, as WSGI in a thread."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from http import HTTPStatus
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+Scope = dict[str, Any]
+HeaderList = list[tuple[bytes, bytes]]
+
+
+class WsgiAnswer(NamedTuple):
+    """What a WSGI application answered."""
+
+    status: int
+    headers: HeaderList
+    body: bytes
+
+
+def call(application: WSGIApplication, scope: Scope, body: bytes) -> WsgiAnswer:
+    """Run the application on one request of ASGI."""
+    begun: list[tuple[int, HeaderList]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+        fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        begun.append((int(status[:3]), fields))
+
+    chunks: Iterable[bytes] = application(environ_of(scope, body), start_response)
+    try:
+        content = b"".join(chunks)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+    return WsgiAnswer(*(begun[-1] if begun else (HTTPStatus.INTERNAL_SERVER_ERROR, [])), content)
+
+
+def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
+    """The environment of WSGI (PEP 3333): bytes as Latin-1, a header that is given twice joined by a comma."""
+    server, client = scope["server"] or ("", 0), scope["client"] or ("", 0)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1]),
+        "REMOTE_ADDR": client[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": BytesIO(body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in fields_of(scope["headers"]).items():
+        key = name.decode("latin-1").upper().replace("-", "_")
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value.decode("latin-1")
+    return environ
+
+
+_FIRST_COUNTS = (b"content-type", b"content-length")
+
+
+def fields_of(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Header fields by name, as WSGI shows them: joined by a comma, of type and length the first one."""
+    headers = list(headers)
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        for name in fields:
+            values = [value for other, value in headers if other == name]
+            fields[name] = values[0] if name in _FIRST_COUNTS else b",".join(values)
+    return fields
