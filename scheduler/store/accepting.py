@@ -10,11 +10,6 @@ from scheduler.errors import Conflict, StoreUnavailable
 from scheduler.message import NewMessage
 from scheduler.store import records
 from scheduler.store.base import Base
-<<<<<<< HEAD
-from scheduler.store.group import GroupCommit
-=======
-from scheduler.store.keys import ending_in
->>>>>>> fb3dc4a (What accepts messages is answered in an event loop; every other request goes to Flask in threads)
 from scheduler.store.results import Scheduled
 
 

@@ -18,7 +18,7 @@ from tests.support.clock import FakeClock
 
 PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text("utf-8")
 PAGES = ("flasgger.", "dashboard.")
-SHARED = {"401", "403", "405", "413", "415", "429", "500"}
+SHARED = {"401", "403", "405", "408", "413", "415", "429", "500"}
 """Codes that the page explains once for all routes."""
 
 
