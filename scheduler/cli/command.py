@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -14,6 +14,8 @@ from scheduler.cli.output import Answer, show, to_json
 from scheduler.cli.remote import Remote
 from scheduler.masking import escape
 
+_INTERRUPTED: Final = 130
+"""What shells expect of a program that Ctrl-C ended."""
 DEFAULT_URL = "http://127.0.0.1:3000"
 
 Json = Annotated[
@@ -59,11 +61,17 @@ def _command(function: Callable[..., Answer | Iterable[Answer]], *, remote: bool
         arguments = [Remote(given.pop("url"), given.pop("token"))] if remote else []
         try:
             answers = function(*arguments, **given)
+            single = isinstance(answers, Answer)
             for answer in [answers] if isinstance(answers, Answer) else answers:
-                show(answer, as_json=as_json)
+                show(answer, as_json=as_json, compact=not single)
         except Failure as failure:
             tell(failure, as_json=as_json)
             raise typer.Exit(int(failure.code)) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(_INTERRUPTED) from None
+        finally:
+            for each in arguments:
+                each.close()
 
     keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
     command.__signature__ = signature.replace(  # type: ignore[attr-defined]

@@ -39,14 +39,14 @@ def _picture(found: dict[str, Any]) -> Any:
     ]
     lanes = [[lane[name] for name in ("lane", "scheduled", "due", "served")] for lane in found["lanes"]]
     servers = [
-        [each["process"], each.get("role"), _milliseconds(each.get("heartbeat_age_ms")), each.get("failure") or "works"]
+        [each["name"], each["in_flight"], _milliseconds(each["last_beat_age_ms"]), each["failure"] or "works"]
         for each in found["servers"]
     ]
     parts: list[Any] = [facts(lines)]
     if lanes:
         parts += ["", table(["lane", "scheduled", "due", "served"], lanes)]
     if servers:
-        parts += ["", table(["process", "role", "last heartbeat", "state"], servers)]
+        parts += ["", table(["process", "in flight", "last heartbeat", "state"], servers)]
     return Group(*parts)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from scheduler import __version__
-from scheduler.cli import changing, figures, messages, serve
+from scheduler.cli import bench, changing, config, doctor, figures, listen, messages, serve, tail
 
 app = typer.Typer(
     name="message-scheduler",
@@ -18,7 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 for panel, commands in {
-    "The service": {"serve": serve.serve},
+    "The service": {"serve": serve.serve, "doctor": doctor.doctor},
     "Messages": {
         "send": messages.send,
         "get": messages.get,
@@ -28,10 +28,18 @@ for panel, commands in {
         "run": changing.run,
         "redrive": changing.redrive,
     },
-    "Control and sight": {"pause": changing.pause, "resume": changing.resume, "stats": figures.stats},
+    "Control and sight": {
+        "pause": changing.pause,
+        "resume": changing.resume,
+        "stats": figures.stats,
+        "tail": tail.tail,
+        "bench": bench.bench,
+    },
+    "Webhooks": {"listen": listen.listen},
 }.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
+app.add_typer(config.group, name="config", rich_help_panel="The service")
 
 
 def _show_version(asked: bool) -> None:

@@ -28,10 +28,10 @@ class Answer:
     """For people; called only when it is shown, as rich takes a while to load."""
 
 
-def show(answer: Answer, *, as_json: bool) -> None:
-    """Print it on stdout."""
+def show(answer: Answer, *, as_json: bool, compact: bool = False) -> None:
+    """Print it on stdout; ``compact``: JSON on one line, where more follows."""
     if as_json:
-        sys.stdout.write(to_json(answer.data) + "\n")
+        sys.stdout.write(to_json(answer.data, indent=None if compact else 2) + "\n")
     else:
         console().print(answer.picture())
     sys.stdout.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from scheduler import __version__
 from scheduler.cli.exits import Exit, Failure
@@ -83,6 +83,11 @@ class Remote:
             if cursor is None:
                 return
 
+    def close(self) -> None:
+        """Close the connections."""
+        if self._http is not None:
+            self._http.close()
+
     def send(
         self,
         method: str,
@@ -117,7 +122,12 @@ def client(url: str, token: str | None) -> httpx.Client:
     headers = {"User-Agent": f"message-scheduler/{__version__}"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
+    return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=not is_here(url))
+
+
+def is_here(url: str) -> bool:
+    """Return whether this machine is meant, which a proxy of the environment does not reach."""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def refusal(answer: httpx.Response) -> Failure:

@@ -19,7 +19,15 @@ from scheduler.config.settings import Setting, Settings, every_setting, secrets_
 from scheduler.errors import ConfigError
 from scheduler.masking import escape
 
-__all__ = ["DEFAULT_PATH", "Settings", "ignored_variables", "load_settings", "secrets_of", "settings_file"]
+__all__ = [
+    "DEFAULT_PATH",
+    "Settings",
+    "ignored_variables",
+    "load_settings",
+    "load_with_sources",
+    "secrets_of",
+    "settings_file",
+]
 
 _NAME: Final = Path("config", "appsettings.json")
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
@@ -43,6 +51,8 @@ class _Given(NamedTuple):
     written: str
     """The key in the user's own spelling."""
     value: Any
+    source: str
+    """The file's path or the variable's name."""
 
 
 def settings_file() -> Path:
@@ -56,6 +66,16 @@ def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None
 
     ``path``: the JSON file; None for the one of ``settings_file``, which may be missing.  ``env``: None for the
     process's own.  An empty variable counts as not set.  Raises ConfigError with one line per problem.
+    """
+    return load_with_sources(path, env)[0]
+
+
+def load_with_sources(
+    path: Path | None = None, env: Mapping[str, str] | None = None
+) -> tuple[Settings, dict[str, str]]:
+    """Return the settings, and where each that is not a default comes from: key → the file's path or a variable's name.
+
+    Arguments and errors as those of ``load_settings``.
     """
     problems: list[str] = []
     given: dict[str, _Given] = {}
@@ -74,7 +94,16 @@ def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None
         problems += _in_words(error, given)
     if problems:
         raise ConfigError([escape(problem) for problem in problems])
-    return settings
+    shipped = str(DEFAULT_PATH)
+    return settings, {
+        key: entry.source
+        for key, entry in given.items()
+        if entry.source != shipped or _value(settings, entry.setting) != entry.setting.field.default
+    }
+
+
+def _value(settings: Settings, setting: Setting) -> Any:
+    return getattr(getattr(settings, setting.section), setting.name)
 
 
 def ignored_variables(env: Mapping[str, str] | None = None) -> list[str]:
@@ -98,7 +127,8 @@ def ignored_variables(env: Mapping[str, str] | None = None) -> list[str]:
 
 def _from_file(path: Path | None, problems: list[str]) -> list[_Given]:
     found: list[_Given] = []
-    for section, members in _read(path, problems).items():
+    file = path or settings_file()
+    for section, members in _read(file, problems).items():
         if _folded(section) not in _sections():
             problems.append(f"{section}: unknown section; {_nearest(section, _sections().values())}")
         elif not isinstance(members, dict):
@@ -107,19 +137,18 @@ def _from_file(path: Path | None, problems: list[str]) -> list[_Given]:
             )
         else:
             for name, value in members.items():
-                _add(found, f"{section}.{name}", value, [s.key for s in every_setting()], problems)
+                _add(found, f"{section}.{name}", value, str(file), problems)
     return found
 
 
-def _read(path: Path | None, problems: list[str]) -> dict[str, Any]:
-    file = path or settings_file()
+def _read(file: Path, problems: list[str]) -> dict[str, Any]:
     try:
         # An editor of another system may have put a byte order mark in front.
         content = json.loads(
             file.read_text("utf-8-sig"), object_pairs_hook=_without_doubles, parse_constant=_no_constant
         )
     except FileNotFoundError:
-        if path not in (None, DEFAULT_PATH):
+        if file != DEFAULT_PATH:
             problems.append(f"{file}: there is no such file")
         return {}
     except json.JSONDecodeError as error:
@@ -161,21 +190,22 @@ def _from_environment(env: Mapping[str, str], problems: list[str]) -> list[_Give
             continue
         section, separator, _ = variable.partition("__")
         if variable.upper() in SHORTCUTS:
-            shortcuts.append(_Given(settings[SHORTCUTS[variable.upper()]], variable, env[variable]))
+            shortcuts.append(_Given(settings[SHORTCUTS[variable.upper()]], variable, env[variable], variable))
         elif separator and _folded(section) in _sections():
-            _add(by_section, variable, env[variable], [s.variable for s in settings.values()], problems)
+            _add(by_section, variable, env[variable], variable, problems)
     return by_section + shortcuts
 
 
-def _add(found: list[_Given], written: str, value: Any, names: list[str], problems: list[str]) -> None:
-    """Adds the value under the setting that ``written`` spells, or a problem.  ``names``: what may have been meant."""
+def _add(found: list[_Given], written: str, value: Any, source: str, problems: list[str]) -> None:
+    """Adds the value under the setting that ``written`` spells, or a problem."""
     setting = next((s for s in every_setting() if _folded(written) in (_folded(s.key), _folded(s.variable))), None)
     if setting is None:
+        names = [s.variable if source == written else s.key for s in every_setting()]
         problems.append(f"{written}: unknown setting; {_nearest(written, names)}")
     elif twin := next((entry.written for entry in found if entry.setting.key == setting.key), None):
         problems.append(f"{written}: already set as {twin}; accepted: one of the two")
     else:
-        found.append(_Given(setting, written, value))
+        found.append(_Given(setting, written, value, source))
 
 
 def _in_words(error: ValidationError, given: Mapping[str, _Given]) -> list[str]:

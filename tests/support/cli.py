@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -30,12 +32,26 @@ class Done:
         return f"exit code {self.code}\n{self.out}\n{self.err}"
 
 
-def cli(*arguments: str, stdin: str | None = None, env: dict[str, str] | None = None) -> Done:
+def cli(*arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Done:
     """Run ``message-scheduler`` with these arguments."""
     result = CliRunner().invoke(app, list(arguments), input=stdin, env=env)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Done(result.exit_code, result.stdout, result.stderr)
+
+
+def beside(*arguments: str) -> Callable[[], Done]:
+    """Run a command in a thread; call what this returns to wait for its end."""
+    done: list[Done] = []
+    thread = threading.Thread(target=lambda: done.append(cli(*arguments)), daemon=True)
+    thread.start()
+
+    def result() -> Done:
+        thread.join(30)
+        assert done, f"it still runs: {arguments}"
+        return done[0]
+
+    return result
 
 
 def answered_by(monkeypatch: pytest.MonkeyPatch, transport: httpx.BaseTransport) -> list[httpx.Request]:

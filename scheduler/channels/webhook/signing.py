@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from scheduler.config.sections import WebhookSettings
 from scheduler.errors import ConfigError
 
 _PREFIX = "whsec_"
 _MIN_BYTES, _MAX_BYTES = 24, 64
+_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 class Signer:
@@ -41,6 +42,25 @@ class Signer:
             "v1," + binascii.b2a_base64(hmac.digest(key, content, "sha256"), newline=False).decode()
             for key in self._keys
         )
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: float, tolerance: float = 300) -> str | None:
+        """Return why these secrets did not sign a request, or not lately; None when they did.
+
+        ``headers``: names in lower case.  ``body``: the bytes as they came.  ``now``: seconds since the epoch;
+        ``tolerance``: seconds that the timestamp may differ from it.
+        """
+        missing = [name for name in _HEADERS if not headers.get(name)]
+        if missing:
+            return f"{missing[0]} is missing"
+        id, timestamp, signatures = (headers[name] for name in _HEADERS)
+        if not (timestamp.isascii() and timestamp.isdigit()):
+            return "webhook-timestamp is no number of seconds"
+        expected = (self.sign(id, int(timestamp), body) or "").split()
+        given = [signature.encode() for signature in signatures.split()]
+        if not any(hmac.compare_digest(one.encode(), other) for one in expected for other in given):
+            return "it was signed with another secret, or changed on the way"
+        off = abs(int(timestamp) - now)
+        return None if off <= tolerance else f"webhook-timestamp is {off:.0f} s off; {tolerance:g} s are tolerated"
 
 
 def _decode(secret: str, number: int) -> bytes:

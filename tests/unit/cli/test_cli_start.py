@@ -54,7 +54,7 @@ def test_a_shell_completes_commands_and_values(words: str, offered: set[str]) ->
         "COMP_CWORD": str(words.count(" ")),
     }
     done = subprocess.run(
-        [sys.executable, "-c", "from scheduler.cli.main import main; main()"],
+        [sys.executable, "-m", "scheduler.cli"],
         env=environment,
         capture_output=True,
         text=True,

@@ -1,0 +1,5 @@
+"""``python -m scheduler.cli``: the command line of a checkout that is not installed."""
+
+from scheduler.cli.main import main
+
+main()
