@@ -22,6 +22,7 @@ from scheduler.api.kept.job_models import JobError
 from scheduler.api.v1.answers import MessageError, PlainError, Problem, Unauthorized
 from scheduler.api.v1.models import TASK_KEY_PATTERN
 from scheduler.message import ID_PATTERN
+from scheduler.schedule import SCHEDULE_ID_PATTERN
 
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., Any])
@@ -42,7 +43,7 @@ _TAGS = {
 }
 """In the order of the page: the service's own routes first, the kept ones of earlier systems last."""
 _FORM = "application/x-www-form-urlencoded"
-_PATTERNS = {"id": ID_PATTERN, "key": TASK_KEY_PATTERN}
+_PATTERNS = {"id": ID_PATTERN, "schedule": SCHEDULE_ID_PATTERN, "key": TASK_KEY_PATTERN}
 """Of the parameters in paths."""
 _DESCRIPTION = (
     "Accepts a message now and delivers it at its moment. Errors under /v1 are application/problem+json (RFC 9457)."

@@ -49,6 +49,10 @@ class _Shown(_Answer):
     last_error: str | None = Field(
         description="Of the last attempt that failed; null once delivered.  The attempts keep what went wrong before."
     )
+    schedule_id: str | None = Field(default=None, description="Only of a message that a schedule made.")
+    origin: Literal["plan", "catch_up", "backfill", "run"] | None = Field(
+        default=None, description="How the schedule came to make it."
+    )
 
 
 _of_channels: dict[str, Any] = {name: field for kind in CHANNELS.values() for name, field in kind.answer_fields.items()}

@@ -14,7 +14,7 @@ from scheduler.channels.base import ChannelKind
 from scheduler.channels.registry import CHANNELS
 from scheduler.config.reading import Settings
 from scheduler.errors import FieldError, InvalidInput
-from scheduler.message import Message, NewMessage, Priority
+from scheduler.message import Message, NewMessage, Priority, made_by
 from scheduler.store import Changes
 from scheduler.when import format_ms, parse_when
 
@@ -130,6 +130,9 @@ def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
     # A message of another channel was stored by other means than this API, or by a newer version.
     if (kind := CHANNELS.get(message.channel)) is not None:
         answer.update(kind.shown(message))
+    if message.run is not None:
+        made = made_by(message.id, message.run)
+        answer["schedule_id"], answer["origin"] = made.schedule, made.origin
     if message.attempts is not None:
         answer["attempts"] = [_attempt(attempt) for attempt in message.attempts]
     return answer

@@ -123,6 +123,7 @@ def list_messages() -> Response:
         channel=query.channel,
         priority=query.priority_or_none(),
         type=query.type,
+        schedule=query.schedule,
         since=query.since,
         until=query.until,
         limit=query.limit,

@@ -26,6 +26,7 @@ from scheduler.channels.registry import CHANNELS
 from scheduler.errors import InvalidInput
 from scheduler.message import ID_PATTERN, Priority
 from scheduler.retry import UNLIMITED, RetryPolicy
+from scheduler.schedule import SCHEDULE_ID_PATTERN
 from scheduler.when import LEAST_EPOCH, MAX_MS, parse_time, parse_timezone
 
 MAX_BATCH = 1000
@@ -329,6 +330,9 @@ class ListQuery(_Input):
     priority: PriorityName | None = None
     type: Annotated[TaskType, Field(min_length=1)] | None = Field(
         default=None, description="The type of a job, or of a webhook task."
+    )
+    schedule: Annotated[str, Field(pattern=SCHEDULE_ID_PATTERN)] | None = Field(
+        default=None, description="The schedule that made them."
     )
     # Before since and until, which are read by it.
     timezone: Zone = Field(default=None, description="IANA name of the zone of a since or until without an offset.")
