@@ -7,6 +7,7 @@ again: the planner moves a schedule of every second on at the very moment in whi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from scheduler.errors import Conflict, InvalidInput
@@ -144,12 +145,24 @@ def backfill(store: MessageStore, id: str, first: int, last: int, limit: int, *,
             raise InvalidInput.of("to", "lies before from; accepted: a later moment")
         if last > stored.redis_ms:
             raise InvalidInput.of("to", "lies in the future, which the plan makes by itself; accepted: now or earlier")
-        moments, more = _moments(stored.plan, first, last, limit)
+        moments, more = _moments(_reaching_back(stored, first), first, last, limit)
         if dry_run:
             return Backfilled(moments, store.missing_runs(stored, moments), more)
         return Backfilled(moments, store.make_runs(stored, moments, "backfill", "low"), more)
 
     return _again(step)
+
+
+def _reaching_back(schedule: Schedule, first: int) -> Recurrence:
+    """The plan of a schedule as if it had begun by ``first`` (ms), unless it was asked to begin later."""
+    plan = schedule.plan
+    if schedule.definition.start is not None or first >= plan.start_ms:
+        return plan
+    if plan.every_ms is None:
+        return replace(plan, start_ms=first)
+    # An interval keeps its phase: as many whole steps back as are needed.
+    steps = -(-(plan.start_ms - first) // plan.every_ms)
+    return replace(plan, start_ms=plan.start_ms - steps * plan.every_ms)
 
 
 def _moments(plan: Recurrence, first: int, last: int, limit: int) -> tuple[list[int], bool]:

@@ -92,14 +92,11 @@ class Planner:
 
     def _tell(self, planned: list[Planned]) -> None:
         for one in planned:
-            origins = ["plan"] if one.due.missed != "1" else []
-            origins += [run.origin for run in one.made_up]
-            for origin in origins:
-                self._telemetry.count("scheduler_schedule_runs", origin=origin)
-            if one.given_up:
-                self._telemetry.count("scheduler_schedule_missed", one.given_up)
+            made = (one.due.missed != "1") + len(one.made_up)
+            caught = sum(run.origin == "catch_up" for run in one.made_up)
+            self._telemetry.count("scheduler_schedule_runs", made, outcome="made")
             if one.due.missed:
-                caught = sum(run.origin == "catch_up" for run in one.made_up)
+                self._telemetry.count("scheduler_schedule_runs", caught, outcome="caught_up")
                 self._log.warning(
                     f"schedule {one.due.id} was not planned in time: {caught} runs are made up for, "
                     f"{one.given_up} are given up"

@@ -16,7 +16,8 @@ key                                   type    holds
 ``ms1:{p}:copy:<id>@<finish>``        hash    such a message that was redriven, or deleted by retention
 ``ms1:{p}:meta``                      hash    ``paused``; ``done_bytes`` and ``dead_bytes``, for retention by size;
                                               ``retrying``: how many scheduled messages have been attempted before;
-                                              ``outbox_bytes``, ``outbox_dropped``, ``archiver`` (owner and lease)
+                                              ``outbox_bytes``, ``outbox_dropped``, ``archiver`` (owner and lease);
+                                              ``skips_<reason>``: runs of schedules that were skipped
 ``ms1:{p}:idem:<key>``                string  Idempotency-Key → fingerprint of the body, and the stored ids; expires
 ``ms1:{p}:events``                    stream  events, one entry per script call; bounded
 ``ms1:{p}:sched:<schedule>``          hash    a schedule (``SCHEDULE_FIELDS``)

@@ -69,6 +69,8 @@ class ScheduleCounts:
     """Active ones whose moment passed a while ago without a server that planned them."""
     oldest_overdue_age_ms: int | None = None
     """For how long the moment of the first of them has passed; None when there is none."""
+    skips: dict[str, int] = field(default_factory=lambda: {"overlap": 0, "missed": 0, "changed": 0})
+    """Moments without a delivery, by reason, of all schedules that ever were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

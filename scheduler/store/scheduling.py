@@ -225,12 +225,14 @@ class Scheduling(Base):
         rounds = Rounds(self.silence)
         for partition in rounds.over(range(len(self.partitions))):
             with rounds.next(partition):
-                now, active, paused, ended, failing, overdue, oldest = self.run("count_schedules", partition)
+                now, active, paused, ended, failing, overdue, oldest, skips = self.run("count_schedules", partition)
                 total.active += active
                 total.paused += paused
                 total.ended += ended
                 total.failing += failing
                 total.overdue += overdue
+                for reason, n in zip(total.skips, skips, strict=True):
+                    total.skips[reason] += int(n or 0)
                 if oldest:
                     age = int(now) - int(float(oldest))
                     total.oldest_overdue_age_ms = max(age, total.oldest_overdue_age_ms or 0)

@@ -23,6 +23,8 @@ COUNTERS = {
     "scheduler_reaped": "Messages taken back from servers that stopped answering, by where they went.",
     "scheduler_trimmed": "Finished messages deleted by retention, by set.",
     "scheduler_accepted": "Messages accepted, by channel.",
+    "scheduler_schedule_runs": "Runs of schedules, by what became of them (made, caught_up, delivered, dead).",
+    "scheduler_schedule_faults": "Times that the next moment of a schedule could not be computed.",
     "scheduler_http_requests": "HTTP requests answered, by route, method and status.",
     "scheduler_redis_clock_steps": "Times that Redis's clock was set forward or back by more than a second.",
 }

@@ -29,6 +29,8 @@ NAMED_DESTINATIONS = 100
 SHOWN_DESTINATIONS = 20
 """Destinations in a report of the last minute: those with the most messages put off."""
 
+_ENDS = {"ack": "delivered", "dead": "dead"}
+
 Labels = tuple[tuple[str, str], ...]
 Key = tuple[str, Labels]
 
@@ -103,6 +105,9 @@ class Telemetry:
                 self.count("scheduler_reaped", 0, to=where)
             for which in ("done", "dead"):
                 self.count("scheduler_trimmed", 0, set=which)
+            for outcome in ("made", "caught_up", "delivered", "dead"):
+                self.count("scheduler_schedule_runs", 0, outcome=outcome)
+            self.count("scheduler_schedule_faults", 0)
 
     def count(self, name: str, n: int = 1, /, **labels: str) -> None:
         """Add to a counter of ``exposition.COUNTERS``."""
@@ -128,6 +133,8 @@ class Telemetry:
                 if outcome.kind == "release":
                     self._release(slot, outcome)
                     continue
+                if outcome.claim.run is not None and outcome.kind in _ENDS:
+                    self._add(("scheduler_schedule_runs", (("outcome", _ENDS[outcome.kind]),)), 1)
                 if outcome.kind == "ack":
                     slot.delivered += 1
                 else:

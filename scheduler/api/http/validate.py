@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
 from scheduler.api.v1.models import MessageIn, RetryIn
+from scheduler.api.v1.schedule_models import CatchUpIn
 from scheduler.channels.registry import CHANNELS
 from scheduler.errors import FieldError, InvalidInput
 
@@ -26,6 +27,7 @@ _VALUE_BEGINS = re.compile(r"[:=\s]")
 _NESTED: dict[str, type[BaseModel]] = {
     "messages": MessageIn,
     "retry": RetryIn,
+    "catch_up": CatchUpIn,
     **{name: kind.options for name, kind in CHANNELS.items() if kind.options is not None},
 }
 _WORDS = {

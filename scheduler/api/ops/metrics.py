@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Metric, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from scheduler.api.http.openapi import operation
@@ -18,6 +18,7 @@ from scheduler.delivery import served
 from scheduler.errors import StoreUnavailable
 from scheduler.message import Priority
 from scheduler.store import Counts
+from scheduler.store.results import ScheduleCounts
 from scheduler.telemetry import exposition
 
 blueprint = Blueprint("metrics", __name__)
@@ -43,10 +44,10 @@ class _Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metric families of this moment."""
         here = self._here
-        found: tuple[Counts, dict[str, Any]] | None = None
+        found: tuple[Counts, ScheduleCounts, dict[str, Any]] | None = None
         try:
             here.last_reports.keep(here.store.servers())
-            found = here.store.counts(), here.store.redis_info()
+            found = here.store.counts(), here.store.schedule_counts(), here.store.redis_info()
         except StoreUnavailable:
             pass
         reports = here.last_reports.now()
@@ -61,7 +62,8 @@ class _Figures(Collector):
         if found is not None:
             yield from _of_store(found[0])
             yield from _of_lanes(found[0], alive(reports, here.settings))
-            yield from _of_redis(found[1])
+            yield from _of_schedules(found[1])
+            yield from _of_redis(found[2])
 
 
 def _of_store(counts: Counts) -> Iterator[Metric]:
@@ -109,6 +111,22 @@ def _of_lanes(counts: Counts, living: dict[str, dict[str, Any]]) -> Iterator[Met
         age.add_metric([lane.name], (lane.due_for_ms(counts.redis_ms) or 0) / 1000)
         has_server.add_metric([lane.name], lane.served)
     yield from (due, age, has_server)
+
+
+def _of_schedules(counts: ScheduleCounts) -> Iterator[Metric]:
+    schedules = GaugeMetricFamily("scheduler_schedules", "Schedules by state.", labels=["state"])
+    for state in ("active", "paused", "ended", "failing", "overdue"):
+        schedules.add_metric([state], getattr(counts, state))
+    yield schedules
+    yield GaugeMetricFamily(
+        "scheduler_oldest_overdue_schedule_seconds",
+        "For how long the schedule that waits longest to be planned has been due; 0 when none is overdue.",
+        value=(counts.oldest_overdue_age_ms or 0) / 1000,
+    )
+    skips = CounterMetricFamily("scheduler_schedule_skips", "Runs of schedules that were skipped.", labels=["reason"])
+    for reason, n in counts.skips.items():
+        skips.add_metric([reason], n)
+    yield skips
 
 
 def _of_redis(info: dict[str, Any]) -> Iterator[Metric]:

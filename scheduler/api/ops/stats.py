@@ -17,6 +17,7 @@ from scheduler.config.reading import Settings
 from scheduler.delivery import served
 from scheduler.message import Priority
 from scheduler.store import Counts
+from scheduler.store.results import ScheduleCounts
 from scheduler.telemetry import figures as telemetry
 from scheduler.when import format_ms
 
@@ -40,6 +41,7 @@ def stats() -> Response:
             **_counts(counts),
             **telemetry.summary(living, counts.redis_ms),
             "held_back": _held_back(living, counts),
+            "schedules": _schedules(here.store.schedule_counts()),
             "lanes": [_lane(lane, counts) for lane in lanes[: served.MOST_SHOWN]],
             "history": telemetry.history_points(here.store.history().values(), counts.redis_ms),
             "servers": [
@@ -57,6 +59,17 @@ def _held_back(living: dict[str, dict[str, Any]], counts: Counts) -> dict[str, A
         "messages": counts.held_back,
         "oldest_age_ms": max(0, counts.redis_ms - oldest) if oldest is not None else None,
         "destinations": telemetry.destinations(living, counts.redis_ms),
+    }
+
+
+def _schedules(counts: ScheduleCounts) -> dict[str, Any]:
+    return {
+        "active": counts.active,
+        "paused": counts.paused,
+        "ended": counts.ended,
+        "failing": counts.failing,
+        "overdue": counts.overdue,
+        "oldest_overdue_age_ms": counts.oldest_overdue_age_ms,
     }
 
 

@@ -207,6 +207,17 @@ class LaneOut(_Answer):
     served: bool = Field(description="Whether a living server delivers this lane.")
 
 
+class ScheduleCountsOut(_Answer):
+    """Schedules by state."""
+
+    active: int
+    paused: int
+    ended: int
+    failing: int = Field(description="Those whose last run ended dead.")
+    overdue: int = Field(description="Active ones whose moment passed more than 5 s ago and that nobody planned.")
+    oldest_overdue_age_ms: int | None
+
+
 class StatsOut(_Answer):
     """The service at a glance."""
 
@@ -225,6 +236,7 @@ class StatsOut(_Answer):
         description="How long the message that waits longest for an attempt has been due, those held back included."
     )
     held_back: HeldBackOut
+    schedules: ScheduleCountsOut
     lanes: list[LaneOut] = Field(
         description="Lanes in which something waits, 100 at most: first what is due and has no server, then most due."
     )

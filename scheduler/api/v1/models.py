@@ -54,18 +54,20 @@ _TIME_TEXT = {"type": "string", "format": "date-time"}
 Time = Annotated[Any, WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER | {"nullable": True}, _TIME_TEXT]})]
 FormTime = Annotated[str, WithJsonSchema(_TIME | _TIME_TEXT)]
 RequiredTime = Annotated[Any, WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER, _TIME_TEXT]})]
+_LENGTH_TEXT = {"type": "string", "pattern": "^([0-9]{1,3}d)?([0-9]{1,2}h)?[0-9]{1,6}[ms]$"}
+
+
+def length(description: str, example: str, *, least: int = 0) -> WithJsonSchema:
+    """The schema of a length: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M."""
+    number = {"type": "number", "minimum": least, "nullable": True}
+    return WithJsonSchema({"description": description, "oneOf": [number, _LENGTH_TEXT], "example": example})
+
+
 Delay = Annotated[
     Any,
-    WithJsonSchema(
-        {
-            "description": "How long from now, until the year 9999 at most: seconds (number or its text), 1d2h30m45s, "
-            "or ISO 8601 PT5M.",
-            "oneOf": [
-                {"type": "number", "minimum": 0, "nullable": True},
-                {"type": "string", "pattern": "^([0-9]{1,3}d)?([0-9]{1,2}h)?[0-9]{1,6}[ms]$"},
-            ],
-            "example": "1h30m",
-        }
+    length(
+        "How long from now, until the year 9999 at most: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M.",
+        "1h30m",
     ),
 ]
 Timezone = Annotated[

@@ -17,7 +17,7 @@ from scheduler.config.reading import Settings
 from scheduler.errors import FieldError, InvalidInput
 from scheduler.message import Message, NewMessage, Priority, Status
 from scheduler.recurrence import CatchUp, Recurrence, check_jitter
-from scheduler.schedule import GRACE_MS, Definition, LastRun, Schedule, State
+from scheduler.schedule import GRACE_MS, Definition, LastRun, Schedule
 from scheduler.schedules.changing import Backfilled
 from scheduler.when import format_ms, parse_delay, parse_time, parse_timezone
 
@@ -181,9 +181,8 @@ def schedule_answer(schedule: Schedule, settings: Settings, now_ms: int) -> dict
 def schedule_detail(schedule: Schedule, settings: Settings) -> dict[str, Any]:
     """A schedule with its next five runs."""
     # Of one that is paused: as they would be if it went on now.
-    known = schedule.next_run is not None
-    after = schedule.next_run - 1 if schedule.next_run is not None else schedule.redis_ms
-    runs = schedule.plan.preview(after, NEXT_RUNS) if known or schedule.state is State.PAUSED else []
+    after = schedule.redis_ms if schedule.next_run is None else schedule.next_run - 1
+    runs = schedule.plan.preview(after, NEXT_RUNS)
     answer = schedule_answer(schedule, settings, schedule.redis_ms)
     return {**answer, "next_runs": [run._asdict() for run in runs]}
 

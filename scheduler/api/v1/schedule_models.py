@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from scheduler.api.v1.models import (
     MAX_PAGE,
     CursorText,
-    Delay,
     Flag,
     MessageIn,
     MessagePatch,
     Time,
     Timezone,
+    length,
     whole_number,
 )
 from scheduler.recurrence import MOST_RUNS
@@ -32,14 +32,11 @@ Note = Annotated[str, Field(max_length=LONGEST_NOTE, pattern=r"^[^\x00-\x1f\x7f]
 MostRuns = Annotated[int, Field(strict=True, ge=1, le=MOST_RUNS)]
 
 
-def _length(description: str, example: str) -> Any:
-    schema = Delay.__metadata__[0].json_schema  # type: ignore[attr-defined]
-    return Annotated[Any, WithJsonSchema({**schema, "description": description, "example": example})]
-
-
-Every = _length("The length of an interval, in the forms of delay; at least 1 second.", "1h30m")
-Jitter = _length("Each run is due up to so much later, in the forms of delay; less than the time between runs.", "30s")
-Window = _length("How far back missed moments are made up for, in the forms of delay; default 1h.", "1h")
+Every = Annotated[Any, length("The length of an interval, in the forms of delay; at least 1 second.", "1h30m", least=1)]
+Jitter = Annotated[
+    Any, length("A run is due up to so much later, in the forms of delay; less than the time between runs.", "30s")
+]
+Window = Annotated[Any, length("How far back missed moments are made up for, in the forms of delay; default 1h.", "1h")]
 
 
 class _Input(BaseModel):

@@ -84,7 +84,7 @@ def create() -> Response:
     errors=(400, 409),
 )
 def put(schedule: str) -> Response:
-    """Make it so.  What changes nothing changes nothing, the next run included.  Without paused, that stays as it is."""
+    """Make it so.  What changes nothing changes nothing, the next run included.  Without paused, it stays as it is."""
     here = services()
     if _ID.fullmatch(schedule) is None:
         raise InvalidInput.of("schedule", f"must match {SCHEDULE_ID_PATTERN}")

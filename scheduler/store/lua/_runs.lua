@@ -19,6 +19,11 @@ local function moment_in(id, sid)
   return tonumber(string.match(string.sub(id, #sid + 2), '^%d+'))
 end
 
+-- Count moments without a delivery, for the whole service.
+local function count_skips(reason, n)
+  redis.call('HINCRBY', meta, 'skips_' .. reason, n)
+end
+
 -- Add to the last runs of a schedule.  n: how many moments it stands for, left out for 1.
 local function record(sid, outcome, id, origin, n)
   redis.call('LPUSH', runs .. sid, outcome .. ' ' .. now_text .. ' ' .. id .. ' ' .. origin .. (n and ' ' .. n or ''))
@@ -73,6 +78,9 @@ local function run_ended(id, text, outcome)
   if s[1] then
     redis.call('HINCRBY', sched .. sid, '#' .. outcome, 1)
     record(sid, outcome, id, origin)
+    if outcome == 'overlap' or outcome == 'changed' then
+      count_skips(outcome, 1)
+    end
     if outcome == 'dead' then
       redis.call('ZADD', failing, now_text, sid)
     elseif outcome == 'delivered' then

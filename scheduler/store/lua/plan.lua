@@ -1,6 +1,6 @@
 --[[
 plan: move schedules on: store the message of the next moment, and those of moments that were missed.
-KEYS     due lanes held msg events sched plans rests runs failing
+KEYS     due lanes held msg meta events sched plans rests runs failing
 ARGV     now wake_channel partition events_kept items...
          items, for each schedule: schedule revision upcoming | following id due_at | take given_up given_up_at | n,
          then n times: id due_at origin
@@ -69,6 +69,7 @@ while ARGV[at] do
     count(sid, 'made', n + (missed and 0 or 1))
     count(sid, 'missed', given_up)
     if given_up > 0 then
+      count_skips('missed', given_up)
       record(sid, 'missed', pending_of(sid, ARGV[at + 8]), 'plan', given_up)
     end
     results[#results + 1] = 1

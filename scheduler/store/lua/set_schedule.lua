@@ -1,6 +1,6 @@
 --[[
 set_schedule: create, change, pause, resume or delete a schedule, and with it the message of its next moment.
-KEYS     due lanes held msg idem events sched plans rests runs failing
+KEYS     due lanes held msg idem meta events sched plans rests runs failing
 ARGV     now wake_channel partition events_kept schedule revision upcoming state keeps id due_at key fingerprint key_ttl items...
          revision, upcoming: as they were read (upcoming: the next moment, '' when it has none); '' of a schedule that must
          not exist yet
@@ -69,6 +69,7 @@ if s[2] and not (keeps == '1' and state == 'active') then
   if take_back(pending) and pending ~= id and tonumber(s[2]) <= now_ms then
     -- Its moment had come, and no server had begun it yet.
     redis.call('HINCRBY', name, '#changed', 1)
+    count_skips('changed', 1)
     record(schedule, 'changed', pending, 'plan')
   end
 end

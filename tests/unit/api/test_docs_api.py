@@ -81,8 +81,9 @@ def test_every_metric(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         **dict.fromkeys([*exposition.GAUGES, exposition.PROGRESS], "gauge"),
     }
     monkeypatch.setattr(api.store, "redis_info", lambda: {"used_memory": 1, "maxmemory": 1})
-    families = text_string_to_metric_families(api.get("/metrics").text)
+    families = [*text_string_to_metric_families(api.get("/metrics").text)]
     known |= {family.name: "gauge" for family in families if family.type == "gauge"}
+    known |= {f"{family.name}_total": "counter" for family in families if family.type == "counter"}
     assert listed == known
 
 
@@ -93,6 +94,9 @@ def test_every_field_of_a_request(api: Api) -> None:
         ("PATCH /v1/messages/{id}", "MessagePatch"),
         ("PATCH /schedule/{key}", "TaskPatch"),
         ("POST /v1/dead-letters/redrive", "RedriveIn"),
+        ("POST /v1/schedules", "ScheduleIn"),
+        ("PATCH /v1/schedules/{schedule}", "SchedulePatch"),
+        ("POST /v1/schedules/{schedule}/backfill", "BackfillIn"),
     ):
         for field in schemas[model]["properties"]:
             assert f"`{field}`" in entries()[route], (route, field)
