@@ -60,6 +60,7 @@ def run(settings: Settings, file: Path, log: logs.ServiceLogger, signals: StopSi
         for line in summary(settings, file, api.port if api else None, runtime.redis):
             log.info(line)
         warn_when_open(settings, log)
+        warn_of_test_clock(settings, log)
         for line in ignored_variables():
             log.warning(line)
         systemd.notify("READY=1")
@@ -138,6 +139,15 @@ def warn_when_open(settings: Settings, log: logs.ServiceLog) -> None:
         log.warning(
             f"ANYBODY who reaches {settings.server.host} can use this service: no token is set. "
             "Set Api.AuthToken (env API_AUTH), or listen on 127.0.0.1 only (Server.Host)."
+        )
+
+
+def warn_of_test_clock(settings: Settings, log: logs.ServiceLog) -> None:
+    """Say loudly that the clock of this service can be moved."""
+    if settings.test.clock:
+        log.warning(
+            "THE TEST CLOCK IS ON: whoever may use the API can move this service's clock forward, and make every "
+            "message due. For tests only; otherwise set Test.Clock (env TEST__CLOCK) to false."
         )
 
 

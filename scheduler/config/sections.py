@@ -370,6 +370,12 @@ class EventsSettings(Section):
         return commas(value)
 
 
+class ForTestsSettings(Section):
+    clock: bool = False
+    """Let `POST /v1/test/clock` move the clock of the whole service forward, so that a test need not wait for next
+    March. Never where real messages are: whoever may use the API makes everything due."""
+
+
 class LogSettings(Section):
     directory: str = text("logs", r"^[^\x00-\x1f]+$", "the path of a folder")
     """Folder of the log files."""

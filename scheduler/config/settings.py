@@ -22,6 +22,7 @@ from scheduler.config.fields import Section, plain
 from scheduler.config.sections import (
     ApiSettings,
     EventsSettings,
+    ForTestsSettings,
     HistorySettings,
     JobsSettings,
     LogSettings,
@@ -50,6 +51,7 @@ class Settings(Section):
     jobs: JobsSettings = Field(default_factory=JobsSettings)
     events: EventsSettings = Field(default_factory=EventsSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
+    test: ForTestsSettings = Field(default_factory=ForTestsSettings)
 
     @property
     def history_url(self) -> str:

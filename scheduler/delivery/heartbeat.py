@@ -52,7 +52,7 @@ class Heartbeat:
         asked_at = self._clock.monotonic()
         redis_ms = self._store.beat(self._process, report, history if changed else None)
         if self._redis_time is not None:
-            self._redis_time.synchronise(redis_ms)
+            self._redis_time.synchronise(redis_ms + self._store.moved_ms())
         self._clocks.check(redis_ms, asked_at)
         self._reported = newest
         if self._clock.monotonic() - self._cleaned >= 60:

@@ -12,6 +12,7 @@ from scheduler.message import IdGenerator
 from scheduler.store.accepting import Accepting
 from scheduler.store.changing import Changing
 from scheduler.store.claiming import Flight
+from scheduler.store.moving import Moving
 from scheduler.store.outbox import Outbox, OutboxFigures, Unarchived
 from scheduler.store.reading import Reading
 from scheduler.store.registry import ServerRegistry
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 
-class MessageStore(Accepting, Reading, Changing, Flight, Outbox, Scheduling, ServerRegistry):
+class MessageStore(Accepting, Reading, Changing, Flight, Outbox, Scheduling, Moving, ServerRegistry):
     """All verbs, over one Redis client.
 
     One object, whose methods lie in files by what they are for: ``accepting`` (schedule), ``reading`` (get, page,
@@ -57,5 +58,6 @@ def store_for(settings: Settings, client: Redis, clock: Clock) -> MessageStore:
         idempotency_ms=round(settings.api.idempotency_seconds * 1000),
         wait_replicas=settings.redis.wait_replicas,
         default_retry=settings.retry.policy(),
+        test_clock=settings.test.clock,
         monotonic=clock.monotonic,
     )

@@ -14,7 +14,7 @@ from scheduler.message import IdGenerator
 from scheduler.redis_server import refusals
 from scheduler.redis_server.connections import cluster_of
 from scheduler.retry import RetryPolicy
-from scheduler.store.keys import LAYOUT, META, WAKE, PartitionKeys, ending_in, partition_of
+from scheduler.store.keys import LAYOUT, META, MOVED, WAKE, PartitionKeys, ending_in, partition_of
 from scheduler.store.replicas import Replicated
 from scheduler.store.scripts import Argument, Client, Keys, Reply, Script, load
 from scheduler.store.silence import Silence
@@ -100,6 +100,7 @@ class Base:
         wait_replicas: int = 0,
         default_retry: RetryPolicy | None = None,
         now_ms: Callable[[], int] | None = None,
+        test_clock: bool = False,
         monotonic: Callable[[], float] | None = None,
     ) -> None:
         """``client`` must decode replies to str.
@@ -108,7 +109,8 @@ class Base:
         the history, over all partitions; 0: there is no history.  ``outbox_waits``: when they are more, settling waits;
         otherwise the oldest are dropped.  ``wait_replicas``: a write is done when N replicas
         have it.  ``default_retry``: gives the attempts of a message without a policy, for those whose lock expired.
-        ``now_ms``: a clock for tests; None: Redis's clock.  ``monotonic``: seconds, for the pause before a node that
+        ``now_ms``: a clock for tests; None: Redis's clock.  ``test_clock``: users' tests may move it (``move_clock``).
+        ``monotonic``: seconds, for the pause before a node that
         timed out is tried again; None: the clock of this machine.
         """
         self.client = client
@@ -117,6 +119,7 @@ class Base:
         self.idempotency_ms = idempotency_ms
         self.default_retry = default_retry or RetryPolicy()
         self._now_ms = now_ms
+        self._test_clock = test_clock
         self.silence = Silence(self._node_of, monotonic or SystemClock().monotonic)
         self._confirming: Client = Replicated(client, wait_replicas, WAIT_MS) if wait_replicas else client
         self._context: dict[str, Argument] = {
@@ -150,6 +153,11 @@ class Base:
                     else "Use the version of the service that wrote it, or another Redis."
                 )
                 raise LayoutError(f"This Redis holds data with {name} {stored}, this server has {value}. {way_out}")
+        if not self._test_clock and self.plain("HGET", META, MOVED) is not None:
+            raise LayoutError(
+                "Tests have moved the clock of this Redis, and this server would deliver by another one. "
+                "Set Test.Clock to true, or use another Redis."
+            )
 
     def _migrate(self) -> None:
         layout = self.plain("HGET", META, "layout")
@@ -183,8 +191,29 @@ class Base:
         return [self.new_id.ending(choose) for _ in range(count)]
 
     def now(self) -> int:
-        """Return the time of a test's clock (ms); 0 in service, where scripts read Redis's clock."""
+        """Return what scripts take as ``now``: 0 in service, where they read Redis's clock.
+
+        Above 0: the time of a test's clock (ms).  Below 0: -now ms after Redis's clock, with ``Test.Clock``.
+        """
+        return -self.moved_ms() if self._test_clock else self.fixed_now()
+
+    def fixed_now(self) -> int:
+        """Return the time of a test's clock (ms), else 0."""
         return self._now_ms() if self._now_ms else 0
+
+    def moved_ms(self) -> int:
+        """Return how far users' tests have moved the clock (ms): 0 unless ``Test.Clock`` is on.
+
+        It is read from Redis each time, so that a move counts at once in every process of the service.
+        """
+        return int(self.plain("HGET", META, MOVED) or 0) if self._test_clock else 0
+
+    def own_ms(self) -> int:
+        """Return Redis's own time (ms): by this one locks expire and processes are alive, wherever tests move it."""
+        if now := self.fixed_now():
+            return now
+        seconds, micros = self.anywhere("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
 
     def run(
         self,
@@ -220,7 +249,7 @@ class Base:
         ``now``, ``partition`` and the context (``wake_channel``, ``events_kept`` …) are added here for each script
         whose header names them: they are the same for all verbs, and no caller passes them.
         """
-        if "now" in script.arguments:
+        if "now" in script.arguments and "now" not in arguments:
             arguments["now"] = self.now()
         shared = {**self._context, "partition": partition}
         arguments.update({name: shared[name] for name in shared if name in script.arguments})

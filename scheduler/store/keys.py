@@ -25,7 +25,8 @@ key                                   type    holds
 ``ms1:{p}:rests``                     zset    schedule → 1 paused, 2 ended: those that are not active
 ``ms1:{p}:failing``                   zset    schedule → when its last run became dead (ms)
 ``ms1:{p}:runs:<schedule>``           list    its last runs, newest first: ``outcome ended_at message origin moments``
-``ms1:meta``                          hash    ``layout`` version and number of ``partitions``, written at first start
+``ms1:meta``                          hash    ``layout`` version and number of ``partitions``, written at first start;
+                                              ``moved_ms``: how far users' tests have moved the clock
 ``ms1:{servers}:alive``               hash    process name → its last heartbeat (JSON)
 ``ms1:{servers}:history``             hash    process name → its last 15 minutes (JSON)
 ``ms1:rate:<who and limit>``          string  requests of a client, or jobs of a user, in a time window; expires
@@ -112,6 +113,8 @@ SCHEDULE_FIELDS: dict[str, str] = {
 """The fields of ``ms1:{p}:sched:<schedule>``."""
 
 META = f"{PREFIX}:meta"
+MOVED = "moved_ms"
+"""The field of ``META`` for ``Test.Clock``."""
 SERVERS = f"{PREFIX}:{{servers}}:alive"
 HISTORY = f"{PREFIX}:{{servers}}:history"
 RATES = f"{PREFIX}:rate"

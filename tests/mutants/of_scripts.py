@@ -107,8 +107,8 @@ MUTANTS = (
     Mutant(
         "reap-too-soon",
         "scheduler/store/lua/reap.lua",
-        "redis.call('ZRANGEBYSCORE', locks, '-inf', now_ms,",
-        "redis.call('ZRANGEBYSCORE', locks, '-inf', now_ms + 1,",
+        "redis.call('ZRANGEBYSCORE', locks, '-inf', lock_clock_ms,",
+        "redis.call('ZRANGEBYSCORE', locks, '-inf', lock_clock_ms + 1,",
         "a lock counts as expired a millisecond before it is",
         "messages are taken from an owner that is alive, and delivered twice",
         ("tests/lua/test_renew_reap.py",),

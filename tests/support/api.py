@@ -70,11 +70,14 @@ class Api:
 
 def memory_store(clock: Clock, settings: Settings | None = None) -> MessageStore:
     """A store over a Redis inside this process, on the test's clock."""
+    settings = settings or Settings()
     store = MessageStore(
         fakeredis.FakeRedis(server=fakeredis.FakeServer(), decode_responses=True),
         new_id=IdGenerator(clock.now_ms),
-        partitions=(settings or Settings()).redis.partitions,
-        now_ms=clock.now_ms,
+        partitions=settings.redis.partitions,
+        # A clock that users' tests move is Redis's, and no other.
+        now_ms=None if settings.test.clock else clock.now_ms,
+        test_clock=settings.test.clock,
     )
     store.open()
     return store

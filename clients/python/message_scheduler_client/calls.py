@@ -166,6 +166,12 @@ def preview(**when: Unpack[m.PreviewIn]) -> Call[m.Preview]:
     return Call(body=when)
 
 
+@operation("test_clock_move", "POST /v1/test/clock", repeatable=False)
+def move_clock(**to: Unpack[m.PreviewIn]) -> Call[m.Clock]:
+    """Move the clock of a service with ``Test.Clock`` forward, to a ``time`` or by a ``delay``."""
+    return Call(body=to)
+
+
 @operation("control_stats", "GET /v1/stats")
 def stats() -> Call[m.Stats]:
     """Return the figures of the whole service."""

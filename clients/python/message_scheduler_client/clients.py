@@ -132,6 +132,7 @@ class Client:
     pause = _method(calls.pause)
     resume = _method(calls.resume)
     preview = _method(calls.preview)
+    move_clock = _method(calls.move_clock)
     stats = _method(calls.stats)
     health = _method(calls.health)
 
@@ -190,5 +191,6 @@ class AsyncClient:
     pause = _coroutine(calls.pause)
     resume = _coroutine(calls.resume)
     preview = _coroutine(calls.preview)
+    move_clock = _coroutine(calls.move_clock)
     stats = _coroutine(calls.stats)
     health = _coroutine(calls.health)

@@ -144,6 +144,11 @@ export class Client {
     return this.#call('control_preview', { ...call, body: when });
   }
 
+  /** Move the clock of a service with `Test.Clock` forward, to a `time` or by a `delay`. */
+  moveClock(to: Body<'test_clock_move'> = {}, call: CallOptions = {}) {
+    return this.#call('test_clock_move', { ...call, body: to });
+  }
+
   /** Figures of the whole service. */
   stats(call: CallOptions = {}) {
     return this.#call('control_stats', call);

@@ -27,6 +27,7 @@ export const ROUTES: Readonly<Record<OperationName, Route>> = {
   control_pause: { method: 'POST', path: '/v1/pause' },
   control_resume: { method: 'POST', path: '/v1/resume' },
   control_preview: { method: 'POST', path: '/v1/preview' },
+  test_clock_move: { method: 'POST', path: '/v1/test/clock', once: true },
   control_stats: { method: 'GET', path: '/v1/stats' },
   health_health: { method: 'GET', path: '/health' },
 };

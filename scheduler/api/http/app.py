@@ -18,7 +18,7 @@ from scheduler.api.http.threads import current, respond, run
 from scheduler.api.kept import echo, jobs
 from scheduler.api.kept import schedule as tasks
 from scheduler.api.ops import health, metrics, stats
-from scheduler.api.v1 import dead_letters, messages, pause, preview, schedule_preview, schedules
+from scheduler.api.v1 import clock, dead_letters, messages, pause, preview, schedule_preview, schedules
 from scheduler.errors import ServiceError
 
 _BLUEPRINTS = (
@@ -61,6 +61,8 @@ def create_app(services: Services, rules: Rules | None = None) -> Flask:
     app.before_request(_admit(rules))
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
+    if services.settings.test.clock:
+        app.register_blueprint(clock.blueprint)
     docs.register(app, with_token=bool(rules.tokens))
     for kind in (ServiceError, HTTPException, Exception):
         app.register_error_handler(kind, _answer_to)

@@ -106,6 +106,14 @@ class PreviewOut(_Answer):
     timezone: str
 
 
+class ClockOut(_Answer):
+    """The service's clock, which tests may move."""
+
+    now: Moment
+    now_ms: int
+    moved_ms: int = Field(description="How far it is ahead of Redis's.")
+
+
 class PausedOut(_Answer):
     """Whether claiming stands still."""
 

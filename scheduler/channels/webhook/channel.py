@@ -50,8 +50,10 @@ class WebhookChannel:
         log: ServiceLog,
         api_token: str = "",
         lookup: Lookup = socket.getaddrinfo,
+        outside_ms: Callable[[], float] | None = None,
     ) -> None:
         """``now_ms``: Redis's clock, for every time that is sent or stored; ``clock`` only measures durations.
+        ``outside_ms``: the clock that endpoints share, where tests have moved Redis's; None: ``now_ms``.
 
         ``api_token``: the token of this service, only sent when the settings say so.  ``lookup``: resolves host names.
         Raises ConfigError for secrets or allowed networks that cannot be used.
@@ -59,6 +61,7 @@ class WebhookChannel:
         self._settings = settings
         self._clock = clock
         self._now_ms = now_ms
+        self._outside_ms = outside_ms or now_ms
         self._log = log
         self._lookup = lookup
         self._policy = AddressPolicy.from_settings(settings)
@@ -67,7 +70,7 @@ class WebhookChannel:
             policy=self._policy,
             user_agent=f"Message-Scheduling-Service/{__version__}",
             api_token=api_token if settings.send_api_token else "",
-            now_ms=now_ms,
+            now_ms=self._outside_ms,
         )
         self._reporter = Reporter(log)
         self._engine: Engine | None = None
@@ -86,6 +89,7 @@ class WebhookChannel:
             policy=self._policy,
             clock=self._clock,
             now_ms=self._now_ms,
+            outside_ms=self._outside_ms,
             log=self._log,
             reporter=self._reporter,
             lookup=self._lookup,

@@ -65,16 +65,18 @@ class Engine:
         policy: AddressPolicy,
         clock: Clock,
         now_ms: Callable[[], float],
+        outside_ms: Callable[[], float],
         log: ServiceLog,
         reporter: Reporter,
         lookup: Lookup,
     ) -> None:
-        """``now_ms``: Redis's clock, for lateness and for dates in ``Retry-After``."""
+        """``now_ms``: Redis's clock, for lateness.  ``outside_ms``: the endpoints', for dates in ``Retry-After``."""
         self._settings = settings
         self._builder = builder
         self._policy = policy
         self._clock = clock
         self._now_ms = now_ms
+        self._outside_ms = outside_ms
         self._log = log
         self._reporter = reporter
         self._held: dict[int, Delivery] = {}
@@ -255,7 +257,7 @@ class Engine:
             answer,
             client_errors_final=self._settings.client_errors_final,
             retry_after_cap=self._settings.retry_after_cap_seconds,
-            now_ms=self._now_ms(),
+            now_ms=self._outside_ms(),
             follows=transfer.delivery.prepared.follows,
         )
 

@@ -24,7 +24,7 @@ if redis.call('HGET', meta, 'paused') then
 end
 
 local left = tonumber(limit)
-local expiry = string.format('%.0f', now_ms + tonumber(lock_ms))
+local expiry = string.format('%.0f', lock_clock_ms + tonumber(lock_ms))
 local locked = {}
 local retried = 0
 

@@ -14,7 +14,7 @@ COST     O(limit log N)
 if not_after ~= '' and now_ms > tonumber(not_after) then
   return {-1, 0}
 end
-local expired = redis.call('ZRANGEBYSCORE', locks, '-inf', now_ms, 'LIMIT', 0, limit)
+local expired = redis.call('ZRANGEBYSCORE', locks, '-inf', lock_clock_ms, 'LIMIT', 0, limit)
 local returned, killed = 0, 0
 local given_up, bytes = {}, 0
 for _, id in ipairs(expired) do

@@ -8,7 +8,7 @@ RETURNS  {position, ...} of the items whose lock was lost, counted from 1
 CODES    none
 COST     O(n log N) for n locks
 ]]
-local expiry = string.format('%.0f', now_ms + tonumber(lock_ms))
+local expiry = string.format('%.0f', lock_clock_ms + tonumber(lock_ms))
 local lost = {}
 local renewed = {}
 for at = items, #ARGV, 2 do

@@ -36,7 +36,7 @@ def entries() -> dict[str, str]:
 
 @pytest.fixture
 def api(clock: FakeClock) -> Api:
-    return Api(clock)
+    return Api(clock, {"test": {"clock": True}})  # the page has this route too
 
 
 @pytest.fixture

@@ -218,6 +218,13 @@ def test_an_open_address_without_a_token_is_warned_of(host: str, token: str, war
     assert bool(log.count("ANYBODY")) is warned
 
 
+@pytest.mark.parametrize("on", [True, False])
+def test_a_clock_that_can_be_moved_is_said_loudly(on: bool) -> None:
+    log = Log()
+    service.warn_of_test_clock(Settings.model_validate({"test": {"clock": on}}), log)  # type: ignore[arg-type]
+    assert bool(log.count("THE TEST CLOCK IS ON")) is on
+
+
 def test_a_variable_with_one_underscore_in_place_of_two_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHEDULER_WORKERS", "20")
     _, _, log = run(monkeypatch)
