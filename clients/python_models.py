@@ -6,6 +6,7 @@ is there without a new client.
 
 from __future__ import annotations
 
+import keyword
 import re
 import sys
 import textwrap
@@ -109,7 +110,8 @@ class _Models:
         lines = [f"class {name}({base}):", *_text(described), ""]
         for field, of_field in own.items():
             type_ = self._type(of_field)
-            lines.append(f"    {field}: {type_ if field in required else f'NotRequired[{type_}]'}")
+            written = f"{field}_" if keyword.iskeyword(field) else field
+            lines.append(f"    {written}: {type_ if field in required else f'NotRequired[{type_}]'}")
             lines += _text(of_field.get("description", ""))
         # Moved behind the classes that it needed.
         del self.classes[name]

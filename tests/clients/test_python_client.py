@@ -85,6 +85,11 @@ def test_a_moment_without_a_zone_is_refused_before_it_is_sent(client: Client) ->
     assert client.stats()["scheduled"]["total"] == 0
 
 
+def test_a_word_of_python_has_a_line_behind_it(client: Client) -> None:
+    runs = client.preview_schedule(cron="0 9 * * *", from_=datetime(2027, 3, 1, tzinfo=UTC), count=2)["runs"]
+    assert [run["at"] for run in runs] == ["2027-03-01T09:00:00.000Z", "2027-03-02T09:00:00.000Z"]
+
+
 def test_the_whole_service(client: Client) -> None:
     assert client.pause() == {"paused": True}
     assert client.stats()["paused"] is True

@@ -116,7 +116,7 @@ def test_a_stop_in_the_middle_loses_nothing_and_repeats_nothing(short_tmp: Path,
     """2,000 messages, due over a second and a half; the signal comes while they are printed."""
     with Service(short_tmp, role="worker") as service:
         with service.store() as store:
-            start = store._redis_ms() + 300
+            start = store.own_ms() + 300
             add(store, [(f"m{n}", start + n * 3 // 4) for n in range(2_000)])
         service.stdout.wait_for_count(500)
         assert service.stop(number) == 0

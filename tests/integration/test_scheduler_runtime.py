@@ -195,7 +195,7 @@ def test_a_wake_up_lost_with_its_connection_costs_one_poll(redis_url: str, redis
 
 
 def redis_ms(runtime: Running) -> int:
-    return runtime.store._redis_ms()
+    return runtime.store.own_ms()
 
 
 def finished(runtime: Running, id: str) -> Message:

@@ -62,6 +62,11 @@ class Call(Generic[T]):
         return replace(self, query={**self.query, "cursor": cursor})
 
 
+def _named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments under the names of the service: ``from`` is a word of Python, and ``from_`` here."""
+    return {name.removesuffix("_"): value for name, value in given.items()}
+
+
 def operation(
     name: str, route: str, *, repeatable: bool = True, keyed: bool = False
 ) -> Callable[[Callable[P, Call[T]]], Callable[P, Call[T]]]:
@@ -143,6 +148,15 @@ def redrive(id: str, /) -> Call[m.Message]:
 def redrive_many(**which: Unpack[m.RedriveIn]) -> Call[m.Redriven]:
     """Schedule many dead letters again, oldest first; with ``dry_run=True`` only count them."""
     return Call(body=which)
+
+
+# -- schedules ---------------------------------------------------------------------------------------------------------
+
+
+@operation("schedules_preview", "GET /v1/schedules/preview")
+def preview_schedule(**plan: Unpack[m.SchedulesPreviewQuery]) -> Call[m.SchedulePreview]:
+    """Return the next runs of a plan, ``cron`` or ``every``; nothing is stored."""
+    return Call(query=_named(plan))
 
 
 # -- the service -------------------------------------------------------------------------------------------------------

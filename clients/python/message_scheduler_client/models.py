@@ -231,6 +231,42 @@ class Batch(TypedDict):
     messages: list[Accepted]
 
 
+class Run(TypedDict):
+    """A run that the plan has."""
+
+    at: str
+    """ISO 8601, UTC, milliseconds."""
+    at_ms: int
+    local: str
+    """ISO 8601 in the zone of the plan, with its offset."""
+
+
+class SchedulePreview(TypedDict):
+    """The next runs, in order. Fewer than were asked for when the plan ends."""
+
+    runs: list[Run]
+
+
+class SchedulesPreviewQuery(TypedDict):
+    """Parameters of schedules_preview."""
+
+    cron: NotRequired[str]
+    """Five fields, or six with the second first; @hourly to @yearly; CRON_TZ=… in front."""
+    every: NotRequired[str]
+    """The length of an interval, in the forms of delay; at least 1 second."""
+    timezone: NotRequired[str]
+    """IANA name: the zone of the plan, and of a moment without an offset."""
+    from_: NotRequired[Moment]
+    """Every run lies strictly after this moment. Default: now."""
+    count: NotRequired[int]
+    start: NotRequired[Moment]
+    """The first moment that the plan may have. Default: from; an interval begins one later."""
+    end: NotRequired[Moment]
+    """The last moment that the plan may have."""
+    max_runs: NotRequired[int]
+    """How many runs the plan has, counted from its start."""
+
+
 class RedriveIn(TypedDict):
     """Which dead letters to schedule again, oldest first."""
 
@@ -426,6 +462,16 @@ class Stats(TypedDict):
     redis: Redis
     events_url: str | None
     """Live events (WebSocket); null when no server shows any."""
+
+
+class Clock(TypedDict):
+    """The service's clock, which tests may move."""
+
+    now: str
+    """ISO 8601, UTC, milliseconds."""
+    now_ms: int
+    moved_ms: int
+    """How far it is ahead of Redis's."""
 
 
 class Health(TypedDict):

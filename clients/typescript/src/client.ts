@@ -129,6 +129,11 @@ export class Client {
     return this.#call('dead_letters_redrive', { ...call, body: which });
   }
 
+  /** The next runs of a plan, `cron` or `every`; nothing is stored. */
+  previewSchedule(plan: Query<'schedules_preview'>, call: CallOptions = {}) {
+    return this.#call('schedules_preview', { ...call, query: plan });
+  }
+
   /** Deliver nothing until `resume`; messages are still accepted. */
   pause(call: CallOptions = {}) {
     return this.#call('control_pause', call);

@@ -93,6 +93,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say when a schedule would run
+         * @description Takes cron or every, and stores nothing.
+         */
+        get: operations["schedules_preview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/dead-letters/redrive": {
         parameters: {
             query?: never;
@@ -213,6 +233,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/test/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move the service's clock forward
+         * @description To a time, or by a delay; without either it only says what time it is.  What is due by then is delivered.
+         */
+        post: operations["test_clock_move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -287,6 +327,25 @@ export interface components {
             accepted: number;
             /** Messages */
             messages: components["schemas"]["AcceptedOut"][];
+        };
+        /**
+         * ClockOut
+         * @description The service's clock, which tests may move.
+         */
+        ClockOut: {
+            /**
+             * Now
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            now: string;
+            /** Now Ms */
+            now_ms: number;
+            /**
+             * Moved Ms
+             * @description How far it is ahead of Redis's.
+             */
+            moved_ms: number;
         };
         /**
          * DestinationOut
@@ -989,6 +1048,33 @@ export interface components {
             would_redrive?: number | null;
         };
         /**
+         * RunOut
+         * @description A run that the plan has.
+         */
+        RunOut: {
+            /**
+             * At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            at: string;
+            /** At Ms */
+            at_ms: number;
+            /**
+             * Local
+             * @description ISO 8601 in the zone of the plan, with its offset.
+             */
+            local: string;
+        };
+        /**
+         * SchedulePreviewOut
+         * @description The next runs, in order.  Fewer than were asked for when the plan ends.
+         */
+        SchedulePreviewOut: {
+            /** Runs */
+            runs: components["schemas"]["RunOut"][];
+        };
+        /**
          * ScheduledCounts
          * @description Scheduled messages by priority.
          */
@@ -1324,6 +1410,35 @@ export interface operations {
             };
         };
     };
+    schedules_preview: {
+        parameters: {
+            query?: {
+                cron?: string;
+                every?: string;
+                timezone?: string;
+                from?: number | string;
+                count?: number;
+                start?: number | string;
+                end?: number | string;
+                max_runs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The next runs, in order.  Fewer than were asked for when the plan ends. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePreviewOut"];
+                };
+            };
+        };
+    };
     dead_letters_redrive: {
         parameters: {
             query?: never;
@@ -1450,6 +1565,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatsOut"];
+                };
+            };
+        };
+    };
+    test_clock_move: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PreviewIn"];
+            };
+        };
+        responses: {
+            /** @description The service's clock, which tests may move. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClockOut"];
                 };
             };
         };

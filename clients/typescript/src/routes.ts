@@ -24,6 +24,7 @@ export const ROUTES: Readonly<Record<OperationName, Route>> = {
   messages_run: { method: 'POST', path: '/v1/messages/{id}/run' },
   messages_redrive: { method: 'POST', path: '/v1/messages/{id}/redrive' },
   dead_letters_redrive: { method: 'POST', path: '/v1/dead-letters/redrive', once: true },
+  schedules_preview: { method: 'GET', path: '/v1/schedules/preview' },
   control_pause: { method: 'POST', path: '/v1/pause' },
   control_resume: { method: 'POST', path: '/v1/resume' },
   control_preview: { method: 'POST', path: '/v1/preview' },
@@ -34,9 +35,11 @@ export const ROUTES: Readonly<Record<OperationName, Route>> = {
 
 type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : undefined;
 
+type Moments = 'time' | 'since' | 'until' | 'from' | 'to' | 'start' | 'end';
+
 /** `T`, in which a moment may be a Date too. */
 export type WithDates<T> = {
-  [Name in keyof T]: Name extends 'time' | 'since' | 'until' ? T[Name] | Date : T[Name];
+  [Name in keyof T]: Name extends Moments ? T[Name] | Date : T[Name];
 };
 
 /** What an operation answers. */
