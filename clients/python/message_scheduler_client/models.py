@@ -52,6 +52,10 @@ class Message(TypedDict):
     """ISO 8601, UTC, milliseconds."""
     last_error: str | None
     """Of the last attempt that failed; null once delivered. The attempts keep what went wrong before."""
+    schedule_id: NotRequired[str | None]
+    """Only of a message that a schedule made."""
+    origin: NotRequired[Literal["plan", "catch_up", "backfill", "run"] | None]
+    """How the schedule came to make it."""
     webhook: NotRequired[Webhook | None]
     """Where a message is sent; credentials are masked."""
     job: NotRequired[JobTarget | None]
@@ -75,6 +79,8 @@ class MessagesListMessagesQuery(TypedDict):
     priority: NotRequired[Literal["high", "normal", "low"]]
     type: NotRequired[str]
     """The type of a job, or of a webhook task."""
+    schedule: NotRequired[str]
+    """The schedule that made them."""
     timezone: NotRequired[str]
     """IANA name of the zone of a since or until without an offset."""
     since: NotRequired[Moment]
@@ -180,6 +186,10 @@ class MessageDetail(TypedDict):
     """ISO 8601, UTC, milliseconds."""
     last_error: str | None
     """Of the last attempt that failed; null once delivered. The attempts keep what went wrong before."""
+    schedule_id: NotRequired[str | None]
+    """Only of a message that a schedule made."""
+    origin: NotRequired[Literal["plan", "catch_up", "backfill", "run"] | None]
+    """How the schedule came to make it."""
     webhook: NotRequired[Webhook | None]
     """Where a message is sent; credentials are masked."""
     job: NotRequired[JobTarget | None]
@@ -344,6 +354,19 @@ class HeldBack(TypedDict):
     """At most 20, those that put off most first."""
 
 
+class ScheduleCounts(TypedDict):
+    """Schedules by state."""
+
+    active: int
+    paused: int
+    ended: int
+    failing: int
+    """Those whose last run ended dead."""
+    overdue: int
+    """Active ones whose moment passed more than 5 s ago and that nobody planned."""
+    oldest_overdue_age_ms: int | None
+
+
 class Lane(TypedDict):
     """What waits for one channel, or for one job type."""
 
@@ -449,6 +472,7 @@ class Stats(TypedDict):
     oldest_due_age_ms: int | None
     """How long the message that waits longest for an attempt has been due, those held back included."""
     held_back: HeldBack
+    schedules: ScheduleCounts
     lanes: list[Lane]
     """Lanes in which something waits, 100 at most: first what is due and has no server, then most due."""
     next_due_at: str | None
