@@ -16,7 +16,7 @@ def _always() -> bool:
 class JobContext:
     """One attempt of one job.  Tests of handlers can make one: ``JobContext("id", attempt=1)``."""
 
-    __slots__ = ("_cancelled", "_renewed", "attempt", "due_at", "id", "type")
+    __slots__ = ("_cancelled", "_renewed", "attempt", "due_at", "id", "schedule_id", "scheduled_for", "type")
 
     def __init__(
         self,
@@ -25,6 +25,8 @@ class JobContext:
         due_at: int = 0,
         *,
         type: str = "",
+        schedule_id: str | None = None,
+        scheduled_for: int | None = None,
         cancelled: Callable[[], bool] = _never,
         renewed: Callable[[], bool] = _always,
     ) -> None:
@@ -36,6 +38,10 @@ class JobContext:
         """ms since the epoch, UTC: when this attempt was due."""
         self.type = type
         """The job's type as it was submitted; the handler of ``Jobs.Fallback`` gets jobs of many types."""
+        self.schedule_id = schedule_id
+        """The schedule that made the job; None for a job that was submitted."""
+        self.scheduled_for = due_at if scheduled_for is None else scheduled_for
+        """ms since the epoch, UTC: of a schedule's job the moment of the plan, whenever it runs."""
         self._cancelled = cancelled
         self._renewed = renewed
 

@@ -18,7 +18,7 @@ from scheduler.channels.job import outcomes
 from scheduler.channels.job.attempt import Attempt, Slice
 from scheduler.clock import Clock
 from scheduler.jobs import JobContext, Registry, TimeLimitExceeded
-from scheduler.message import Claim, Outcome
+from scheduler.message import Claim, Outcome, made_by
 from scheduler.telemetry.lateness import lateness_ms
 
 
@@ -65,11 +65,14 @@ class Calls:
         claim, type = attempt.claim, attempt.type
         if type is None:
             return outcomes.Verdict("dead", self.registry.unknown(claim.type))
+        made = made_by(claim.id, claim.run) if claim.run is not None else None
         context = JobContext(
             claim.id,
             claim.attempt,
             claim.due_at,
             type=claim.type or "",
+            schedule_id=made.schedule if made else None,
+            scheduled_for=made.moment if made else None,
             cancelled=lambda: self.stopping or attempt.expired or attempt.lost or not self._holds(claim),
             renewed=lambda: self._renewed(attempt),
         )

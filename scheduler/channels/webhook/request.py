@@ -15,7 +15,7 @@ from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy, refusal_of_u
 from scheduler.channels.webhook.target import StoredTarget
 from scheduler.channels.webhook.urls import SECRET_NAME, Url, parse_url, secrets_of
 from scheduler.masking import Masker
-from scheduler.message import Claim
+from scheduler.message import Claim, made_by
 from scheduler.when import format_ms
 
 _BODILESS = ("GET", "DELETE")
@@ -138,6 +138,12 @@ class RequestBuilder:
             f"Scheduler-Attempt: {claim.attempt}",
             f"Scheduler-Due-At: {format_ms(claim.due_at)}",
         ]
+        if claim.run is not None:
+            made = made_by(claim.id, claim.run)
+            headers.append(f"Scheduler-Schedule-Id: {made.schedule}")
+            headers.append(
+                f"Scheduler-Scheduled-For: {format_ms(claim.due_at if made.moment is None else made.moment)}"
+            )
         signature = self._signer.sign(message_id, timestamp, body or b"")
         if signature:
             headers.append(f"webhook-signature: {signature}")

@@ -152,6 +152,14 @@ class TestRunning:
         assert (outcome.kind, outcome.result, outcome.error) == ("ack", '{"sum":3}', None)
         assert (outcome.lateness_ms, outcome.duration_ms) == (500, 2)
 
+    def test_a_handler_is_told_the_schedule_and_its_moment(self, jobs: Jobs) -> None:
+        seen: list[Any] = []
+        handler = jobs.registry.handler("tell")
+        handler(lambda payload, context: seen.append((context.schedule_id, context.scheduled_for)))
+        jobs.run(jobs.claim("a", "tell"))
+        jobs.run(jobs.claim(f"nightly:{START_MS - 5}", "tell")._replace(run="nightly 17 catch_up"))
+        assert seen == [(None, START_MS), ("nightly", START_MS - 5)]
+
     def test_integers_of_any_length_arrive_as_they_are(self, jobs: Jobs) -> None:
         jobs.registry.handler("same")(lambda payload, context: payload)
         number = 123456789012345678901234567890

@@ -29,13 +29,16 @@ def request_for(
     secrets: tuple[str, ...] = (),
     token: str = "",
     message_id: str = "id1",
+    run: str | None = None,
 ) -> tuple[dict[str, str], bytes | None]:
     """The request's headers (names in lower case) and body."""
     builder = RequestBuilder(
         signer=Signer(secrets), policy=AddressPolicy(), user_agent="UA/1", api_token=token, now_ms=FakeClock().now_ms
     )
     target = WebhookTarget.model_validate({"url": "https://example.com/", **webhook}).encode()
-    claim = Claim(message_id, "t", 3, START_MS + 7, "webhook", payload, target, None, None, Priority.NORMAL, 0, 0)
+    claim = Claim(
+        message_id, "t", 3, START_MS + 7, "webhook", payload, target, None, None, Priority.NORMAL, 0, 0, run=run
+    )
     request: WebhookRequest = builder.build(claim, builder.prepare(target))
     pairs = [line.partition(":") for line in request.headers]
     return {name.lower(): value.strip() for name, _, value in pairs}, request.body
@@ -134,6 +137,22 @@ def test_the_identity_of_a_request() -> None:
     assert headers["scheduler-due-at"] == "2027-01-15T08:00:00.007Z"
     assert headers["user-agent"] == "UA/1"
     assert "webhook-signature" not in headers
+
+
+@pytest.mark.parametrize(
+    ("message_id", "run", "moment"),
+    [
+        (f"nightly:{START_MS}.3", "nightly 17", "2027-01-15T08:00:00.000Z"),
+        (f"nightly:{START_MS}", "nightly 17 catch_up", "2027-01-15T08:00:00.000Z"),
+        ("L1vGcVbIzkYkUBWp", "nightly 17 run", "2027-01-15T08:00:00.007Z"),
+    ],
+    ids=["plan", "catch_up", "run"],
+)
+def test_a_schedules_message_says_which_and_for_when(message_id: str, run: str, moment: str) -> None:
+    headers, _ = request_for({}, message_id=message_id, run=run)
+    assert headers["scheduler-schedule-id"] == "nightly"
+    assert headers["scheduler-scheduled-for"] == moment
+    assert "scheduler-schedule-id" not in request_for({})[0]
 
 
 def test_an_id_cannot_break_out_of_its_header() -> None:
