@@ -54,6 +54,10 @@ class StoreUnavailable(ServiceError):
         """Seconds after which another try makes sense."""
 
 
+class HistoryUnavailable(ServiceError):
+    """The database of the history did not answer in time, or refused (HTTP 503)."""
+
+
 class LayoutError(ServiceError):
     """The data in Redis was written by another layout version or with another number of partitions."""
 

@@ -107,6 +107,8 @@ class NewMessage(NamedTuple):
     """None: the settings at the time when an attempt fails."""
     lane: str | None = None
     """None: the lane that channel and type imply (``lane_of``)."""
+    redriven_from: str | None = None
+    """The id of the message of the history that this one repeats; such a message is accepted by itself."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,6 +140,8 @@ class Message:
     """JSON text that a job handler returned."""
     attempts: list[dict[str, Any]] | None = None
     """Evidence, oldest first, at most 20: ``attempt, started_at, duration_ms, outcome, …``."""
+    redriven_from: str | None = None
+    """The id of the message of the history that this one repeats."""
     moved_from: int | None = None
     """ms: the moment that was asked for; None while ``due_at`` is still that one."""
     run: str | None = None

@@ -33,6 +33,7 @@ from scheduler.delivery.served import ServedWatch
 from scheduler.delivery.workers import Workers
 from scheduler.errors import RedisAway, StartCancelled, StoreUnavailable
 from scheduler.events import EventServer
+from scheduler.history.keeper import keeper_of
 from scheduler.jobs import REGISTRY, load
 from scheduler.logs.notices import Outage
 from scheduler.logs.outlet import ConsoleWriter
@@ -320,6 +321,17 @@ class _Delivery:
             log,
             outage=outage,
         )
+        self._keeper = keeper_of(
+            settings,
+            store,
+            owner=self._process,
+            finished=lambda: self.workers.finished,
+            busy=lambda: len(self.workers.in_flight) > 0,
+            now_ms=redis_time.now_ms,
+            clock=clock,
+            log=log,
+            telemetry=telemetry,
+        )
         clients = (store.client, self._renewal_store.client)
         watches = [watch for client in clients for watch in watches_of(client)]
         self._watch = Maintenance(watches, clock, log, name="sentinels", outage=outage)
@@ -347,6 +359,8 @@ class _Delivery:
         self._renewal.start()
         self.maintenance.start()
         self._reaping.start()
+        if self._keeper:
+            self._keeper.start()
         self._watch.start()
         self.planner.start()
         self.dispatcher.start()
@@ -370,6 +384,8 @@ class _Delivery:
         self._reaping.stop()
         self._held_back.tick()  # what the stop gave back
         self._watch.stop()
+        if self._keeper:
+            self._keeper.stop()
         try:
             self._store.leave(self._process)
         except StoreUnavailable as error:
@@ -403,6 +419,7 @@ class _Delivery:
                 "scheduler_event_viewers": self._events.viewers if self._events else 0,
                 "scheduler_in_flight": len(self.workers.in_flight),
                 "scheduler_log_lines_lost": self._log.lost,
+                **(self._keeper.gauges() if self._keeper else {}),
             },
         }
 

@@ -20,11 +20,15 @@ from scheduler.config.reading import Settings
 from scheduler.delivery.heartbeat import Heartbeat
 from scheduler.delivery.maintenance import Maintenance
 from scheduler.errors import StoreUnavailable
+from scheduler.history import open_database
 from scheduler.logs.notices import Outage
 from scheduler.logs.sinks import ServiceLog
 from scheduler.redis_server.sentinels import watches_of
 from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
+
+_READERS = 8
+"""Requests that read the history at the same time; others wait for their turn, and get 503 after 5 s."""
 
 
 class ApiRuntime:
@@ -46,6 +50,7 @@ class ApiRuntime:
             log=log,
             last_reports=LastReports(clock),
             server=settings.server.name,
+            history=open_database(settings.history_url, connections=_READERS) if settings.history_url else None,
         )
         self._started_at = clock.now_ms()
         every = settings.scheduler.heartbeat_seconds
@@ -70,6 +75,8 @@ class ApiRuntime:
         """Take this process off the list of those alive.  Safe to call without ``start``, and twice."""
         self._maintenance.stop()
         self._watch.stop()
+        if self.services.history is not None:
+            self.services.history.close()
         with suppress(StoreUnavailable):  # then the others see that the heartbeat has stopped
             self.services.store.leave(self.name)
 

@@ -87,6 +87,15 @@ class Address(NamedTuple):
     lane: str | None = None
 
 
+class Kept(NamedTuple):
+    """What the history keeps of where a message went."""
+
+    target: str | None
+    """As it was stored, with secrets masked."""
+    destination: str | None = None
+    """The host, for lists of what went there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What the process that delivers gives its channels."""
@@ -130,6 +139,17 @@ class ChannelKind:
     def replace(self, stored: Message, target: str) -> str:  # noqa: ARG002
         """The stored form for a message whose options are replaced by ``target``, which ``address`` made."""
         return target
+
+    def kept(self, target: str | None) -> Kept:
+        """What the history keeps of a stored target: its secrets masked."""
+        return Kept(target)
+
+    def again(self, old: Message, settings: Settings) -> Address:  # noqa: ARG002
+        """Return where a message of the history goes when it is sent again.
+
+        Raises ``InvalidInput`` when that cannot be: its secrets are masked, or it is not accepted any more.
+        """
+        return Address(old.target, old.type)
 
     def check_payload(self, payload: str, field: str) -> None:
         """Raises ``InvalidInput`` that names ``field`` when this channel cannot deliver this JSON text."""

@@ -58,8 +58,12 @@ class Settings(Section):
         """``History.Url`` with its ``auto`` resolved; empty: there is no history."""
         if self.history.url != AUTO:
             return self.history.url
-        private = self.redis.connection_string.strip().lower() == "embedded"
-        return f"sqlite:///{self.redis.data_directory}/history.db" if private else ""
+        return f"sqlite:///{self.redis.data_directory}/history.db" if self.redis_is_private else ""
+
+    @property
+    def redis_is_private(self) -> bool:
+        """Whether this service starts its own Redis."""
+        return self.redis.connection_string.strip().lower() == "embedded"
 
     @model_validator(mode="after")
     def _locks_outlive_calls(self) -> Self:
@@ -81,7 +85,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _somebody_delivers(self) -> Self:
-        if self.server.role == "api" and self.redis.connection_string.strip().lower() == "embedded":
+        if self.server.role == "api" and self.redis_is_private:
             raise ValueError(
                 "Server.Role: api delivers nothing, and no worker can share a private Redis; accepted: all, or api "
                 "with a Redis.ConnectionString (env REDIS_URL) that is also a worker's"

@@ -28,22 +28,24 @@ class Seldom:
 
 
 class Outage:
-    """Says that Redis is away, once for all threads of a process: when it goes, every minute, when it is back.
+    """Says that Redis or a database is away, once for all threads of a process: when it goes, every minute, when it is back.
 
     The threads notice at different moments and by different calls.  The outage ends when every task that failed has
     succeeded again: in a cluster with a part away, the tasks that succeed must not end it each time.  Thread-safe.
     """
 
-    def __init__(self, log: ServiceLog, clock: Clock) -> None:
+    def __init__(self, log: ServiceLog, clock: Clock, of: str = "Redis") -> None:
+        """``of``: what is away, as it is named in the log."""
         self._log = log
         self._clock = clock
+        self._of = of
         self._lock = threading.Lock()
         self._failing: set[str] = set()
         self._began = 0.0
         self._remind_at = 0.0
 
     def away(self, task: str, error: Exception) -> None:
-        """``task`` failed, as Redis did not answer, and will be tried again."""
+        """``task`` failed, as it did not answer, and will be tried again."""
         with self._lock:
             now = self._clock.monotonic()
             if not self._failing:
@@ -62,4 +64,4 @@ class Outage:
             self._failing.discard(task)
             if not self._failing:
                 # An error, though it is good news: the end belongs into the same file as the beginning.
-                self._log.error(f"Redis answers again, after {self._clock.monotonic() - self._began:.1f} s")
+                self._log.error(f"{self._of} answers again, after {self._clock.monotonic() - self._began:.1f} s")

@@ -13,13 +13,14 @@ from scheduler.store.accepting import Accepting
 from scheduler.store.changing import Changing
 from scheduler.store.claiming import Flight
 from scheduler.store.moving import Moving
-from scheduler.store.outbox import Outbox, OutboxFigures, Unarchived
+from scheduler.store.outbox import Batch, Outbox, OutboxFigures, Unarchived
 from scheduler.store.reading import Reading
 from scheduler.store.registry import ServerRegistry
 from scheduler.store.results import Changes, Claimed, Counts, LaneCounts, Limits, Page, Reaped, Scheduled
 from scheduler.store.scheduling import Scheduling
 
 __all__ = [
+    "Batch",
     "Changes",
     "Claimed",
     "Counts",

@@ -86,6 +86,7 @@ class Accepting(Base):
             records.schedule_items(group),
             key=key,
             fingerprint=fingerprint,
+            redriven_from=group[0].redriven_from or "",
             key_ttl=self.idempotency_ms,
             replicated=True,
         )

@@ -127,6 +127,7 @@ class Base:
             "events_kept": events_kept,
             "outbox_limit": -(-outbox_bytes // partitions),
             "outbox_waits": "1" if outbox_bytes and outbox_waits else "",
+            "redriven_from": "",
         }
 
     def open(self) -> None:
@@ -247,12 +248,12 @@ class Base:
         does not wait: losing it repeats a delivery, no more.
 
         ``now``, ``partition`` and the context (``wake_channel``, ``events_kept`` …) are added here for each script
-        whose header names them: they are the same for all verbs, and no caller passes them.
+        whose header names them: they are the same for all verbs.
         """
         if "now" in script.arguments and "now" not in arguments:
             arguments["now"] = self.now()
         shared = {**self._context, "partition": partition}
-        arguments.update({name: shared[name] for name in shared if name in script.arguments})
+        arguments = {**{name: shared[name] for name in shared if name in script.arguments}, **arguments}
         client = self._confirming if replicated else self.client
         # Heartbeats belong to no partition: their node's silence must not count as this partition's.
         with self._noting_silence(partition) if isinstance(keys, PartitionKeys) else unavailable():

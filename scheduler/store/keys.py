@@ -75,6 +75,7 @@ FIELDS: dict[str, str] = {
     "u": "updated_at, ms; left out while it equals created_at or finished_at",
     "f": "finished_at, ms",
     "x": "result, JSON text",
+    "H": "id of the message of the history that this one repeats",
     "z": "bytes that count for retention; until the message is finished, those of its evidence only",
     "i": "the schedule that made it, its generation then, and how it came about (``catch_up``, ``backfill``, ``run``; "
     "left out by plan)",

@@ -21,6 +21,14 @@ class Unarchived(NamedTuple):
     """With its attempts; None: its hash was deleted by hand."""
 
 
+class Batch(NamedTuple):
+    """Some of what waits in one partition."""
+
+    outbox_bytes: int
+    """Of all that waits there."""
+    messages: list[Unarchived]
+
+
 class OutboxFigures(NamedTuple):
     """What waits for the history."""
 
@@ -35,18 +43,16 @@ class OutboxFigures(NamedTuple):
 class Outbox(Base):
     """Verbs: unarchived, archived, outbox_figures."""
 
-    def unarchived(
-        self, partition: int, owner: str, *, limit: int, max_bytes: int, lease_ms: int
-    ) -> list[Unarchived] | None:
-        """Return the oldest messages of a partition's outbox; None while another archiver has the lease.
+    def unarchived(self, partition: int, owner: str, *, limit: int, max_bytes: int, lease_ms: int) -> Batch:
+        """Return the oldest messages of a partition's outbox; none while another archiver has the lease.
 
         The lease of ``lease_ms`` saves double work and nothing more.  At least one message is returned if there is any,
         and then more until they reach ``max_bytes``.
         """
-        leased, _, _, _, oldest, *rows = self.run(
+        _, _, size, _, _, *rows = self.run(
             "outbox", partition, owner=owner, limit=limit, max_bytes=max_bytes, lease_ms=lease_ms
         )
-        return None if oldest and not leased else [_unarchived(row) for row in rows]
+        return Batch(size, [_unarchived(row) for row in rows])
 
     def archived(self, partition: int, owner: str, taken: Iterable[Unarchived]) -> int:
         """Take messages out of the outbox that the history has now; return how many.

@@ -11,7 +11,7 @@ from scheduler.retry import RetryPolicy
 
 Cell = str | None
 
-PAGE_FIELDS = ("p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x", "m", "b", "i")
+PAGE_FIELDS = ("p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x", "m", "b", "i", "H")
 """The fields that a list shows: all but the evidence of attempts."""
 
 _PRIORITIES: dict[str | None, Priority] = {None: Priority.NORMAL, **{p.value: p for p in Priority}}
@@ -132,6 +132,7 @@ def message_of(id: str, due_at: Cell, fields: Mapping[str, Cell]) -> Message:
         result=fields.get("x"),
         moved_from=_int(fields.get("m") or fields.get("b")),
         run=fields.get("i"),
+        redriven_from=fields.get("H"),
     )
 
 

@@ -21,6 +21,8 @@ COUNTERS = {
     "scheduler_held_back": "Times a message was put off because its destination was full, by destination.",
     "scheduler_locks_lost": "Attempts whose lock was lost before they ended: their outcome was not recorded.",
     "scheduler_reaped": "Messages taken back from servers that stopped answering, by where they went.",
+    "scheduler_archived": "Finished messages written to the database of the history.",
+    "scheduler_archive_refused": "Messages that the database could not hold as they are: kept without their payload.",
     "scheduler_trimmed": "Finished messages deleted by retention, by set.",
     "scheduler_accepted": "Messages accepted, by channel.",
     "scheduler_schedule_runs": "Runs of schedules, by what became of them (made, caught_up, delivered, dead).",
@@ -33,6 +35,7 @@ HISTOGRAMS = {
     "scheduler_delivery_seconds": "Duration of an attempt, by channel.",
 }
 GAUGES = {
+    "scheduler_history_up": "1 while the database of the history answers this process.",
     "scheduler_in_flight": "Messages claimed by this process and not yet settled.",
     "scheduler_event_viewers": "Viewers of live events that this process serves.",
     "scheduler_log_lines_lost": "Log lines that this process could not write since its start.",

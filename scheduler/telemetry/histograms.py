@@ -40,6 +40,11 @@ class Histogram:
         self.total += total
 
 
+def bucket_of(value: float) -> int:
+    """Return the bucket of a spread that a value (ms) falls into."""
+    return math.ceil(math.log(max(value, _LEAST_MS), _RATIO))
+
+
 class Spread:
     """Counts in buckets that are 5 % wide; empty ones are not kept, so that reports stay small."""
 
@@ -49,7 +54,7 @@ class Spread:
         self.counts: dict[int, int] = {}
 
     def observe(self, value: float) -> None:
-        bucket = math.ceil(math.log(max(value, _LEAST_MS), _RATIO))
+        bucket = bucket_of(value)
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
 
     def encode(self) -> dict[str, int]:

@@ -25,7 +25,7 @@ def store(client: redis.Redis, ticks: Ticks, partitions: int) -> MessageStore:
 def everything(store: MessageStore, owner: str = "me") -> list[Unarchived]:
     found = []
     for partition in range(len(store.partitions)):
-        found += store.unarchived(partition, owner, limit=100, max_bytes=2**20, lease_ms=1000) or []
+        found += store.unarchived(partition, owner, limit=100, max_bytes=2**20, lease_ms=1000).messages
     return sorted(found, key=lambda one: (one.finished_at, one.member))
 
 
@@ -51,7 +51,7 @@ def test_what_is_archived_does_not_wait_any_more(store: MessageStore, ticks: Tic
     assert (figures.messages, figures.oldest_at, figures.dropped) == (9, ticks.now, 0)
     assert figures.bytes > 9 * 150
     for partition in range(len(store.partitions)):
-        found = store.unarchived(partition, "me", limit=100, max_bytes=2**20, lease_ms=1000) or []
+        found = store.unarchived(partition, "me", limit=100, max_bytes=2**20, lease_ms=1000).messages
         assert store.archived(partition, "me", found) == len(found)
     assert store.outbox_figures() == (0, 0, 0, None)
     assert store.counts().finished == 9
@@ -70,10 +70,10 @@ def test_another_archiver_is_kept_out_while_the_lease_lasts(store: MessageStore,
     store.schedule([message("a")])
     store.settle(outcomes(take(store, 1, 1000)))
     partition = store.partition_of("a")
-    assert store.unarchived(partition, "one", limit=1, max_bytes=1, lease_ms=1000)
-    assert store.unarchived(partition, "two", limit=1, max_bytes=1, lease_ms=1000) is None
+    assert store.unarchived(partition, "one", limit=1, max_bytes=1, lease_ms=1000).messages
+    assert not store.unarchived(partition, "two", limit=1, max_bytes=1, lease_ms=1000).messages
     ticks.now += 1000
-    assert store.unarchived(partition, "two", limit=1, max_bytes=1, lease_ms=1000)
+    assert store.unarchived(partition, "two", limit=1, max_bytes=1, lease_ms=1000).messages
 
 
 def test_settling_waits_and_goes_on_when_there_is_room(client: redis.Redis, ticks: Ticks) -> None:

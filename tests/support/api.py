@@ -14,6 +14,7 @@ from scheduler.api.ops.last_reports import LastReports
 from scheduler.clock import Clock, RedisTime
 from scheduler.config.reading import Settings
 from scheduler.errors import StoreUnavailable
+from scheduler.history import Database
 from scheduler.logs.sinks import adapt
 from scheduler.message import IdGenerator
 from scheduler.store import MessageStore
@@ -26,7 +27,13 @@ SERVER = "here"
 class Api:
     """An application, everything it works with, and a client that speaks to it."""
 
-    def __init__(self, clock: Clock, settings: dict[str, Any] | None = None, store: Any = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        settings: dict[str, Any] | None = None,
+        store: Any = None,
+        history: Database | None = None,
+    ) -> None:
         """``settings``: sections as in config/appsettings.json, by field name.  ``store``: None for one of its own."""
         self.settings = Settings.model_validate(settings or {})
         self.log = RecordingLogger()
@@ -43,6 +50,7 @@ class Api:
             last_reports=LastReports(clock),
             redis_time=self.redis_time,
             process=f"{SERVER}/api-1",
+            history=history,
         )
         self.app: Flask = create_app(self.services)
         self.client: FlaskClient = self.app.test_client()

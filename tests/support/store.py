@@ -102,6 +102,7 @@ class Lua:
             "events_kept": events_kept,
             "outbox_limit": outbox_limit,
             "outbox_waits": "",
+            "redriven_from": "",
         }
 
     def __call__(self, verb: str, *items: Argument, now: int = NOW, **arguments: Argument) -> Any:

@@ -77,4 +77,5 @@ async def stored_message(x: Exchange, message: NewMessage, stored: Scheduled) ->
         target=message.target,
         type=message.type,
         owner=message.owner,
+        redriven_from=message.redriven_from,
     )

@@ -18,12 +18,13 @@ from scheduler.api.http.threads import current, respond, run
 from scheduler.api.kept import echo, jobs
 from scheduler.api.kept import schedule as tasks
 from scheduler.api.ops import health, metrics, stats
-from scheduler.api.v1 import clock, dead_letters, messages, pause, preview, schedule_preview, schedules
+from scheduler.api.v1 import clock, dead_letters, history, messages, pause, preview, schedule_preview, schedules
 from scheduler.errors import ServiceError
 
 _BLUEPRINTS = (
     echo.blueprint,
     messages.blueprint,
+    history.blueprint,
     dead_letters.blueprint,
     pause.blueprint,
     preview.blueprint,

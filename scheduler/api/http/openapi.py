@@ -34,6 +34,7 @@ _TEXT = "text/plain"
 _TAGS = {
     "messages": "Schedule messages, read, list, change and cancel them.",
     "schedules": "Plans that make a message at each of their moments.",
+    "history": "Finished messages, after Redis has deleted them.",
     "dead letters": "Messages that were given up: schedule them again.",
     "control": "The service as a whole.",
     "health": "For machines that watch the service.",
@@ -67,6 +68,8 @@ class Operation:
     """The body as the fields of a form, where that is accepted beside JSON."""
     query: type[BaseModel] | None
     plain_text: bool
+    streams: tuple[str, ...]
+    """Media types of the same as a stream, by Accept."""
     idempotent: bool
     links: tuple[str, ...]
     """operationIds of what can be asked about what was made."""
@@ -90,6 +93,7 @@ def operation(
     body_optional: bool = False,
     query: type[BaseModel] | None = None,
     plain_text: bool = False,
+    streams: Sequence[str] = (),
     idempotent: bool = False,
     links: Sequence[str] = (),
     link: tuple[str, str] = ("id", "id"),
@@ -112,6 +116,7 @@ def operation(
             body_optional=body_optional,
             query=query,
             plain_text=plain_text or answer is None,
+            streams=tuple(streams),
             idempotent=idempotent,
             links=tuple(links),
             link=link,
@@ -224,6 +229,7 @@ def _responses(
     if described.answer is not None:
         models.add(described.answer)
         content["application/json"] = {"schema": _ref(described.answer)}
+    content.update({media_type: {"schema": {"type": "string"}} for media_type in described.streams})
     if described.plain_text:
         content[_TEXT] = {"schema": {"type": "string"}}
     success: Schema = {"description": _described(described), "content": content}

@@ -20,10 +20,11 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 
 from scheduler.api.http.exchange import Answer, Exchange, json_answer, problem_answer
-from scheduler.errors import Conflict, FieldError, InvalidInput, NotFound, StoreUnavailable
+from scheduler.errors import Conflict, FieldError, HistoryUnavailable, InvalidInput, NotFound, StoreUnavailable
 
 _NO_ROUTE = "no such route"
 _INTERNAL = "Internal error; the log of this server says more."
+_NO_HISTORY = "The database of the history does not answer. Messages are accepted and delivered all the same."
 _TRY_AGAIN = "Try again: with the same id or Idempotency-Key nothing is stored twice."
 
 Shape = Callable[[int, str], dict[str, Any]]
@@ -93,6 +94,9 @@ def answer_to(x: Exchange, error: Exception) -> Answer:
     if isinstance(error, StoreUnavailable):
         headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
         return error_answer(x.path, HTTPStatus.SERVICE_UNAVAILABLE, f"{error.reason}. {_TRY_AGAIN}", (), headers)
+    if isinstance(error, HistoryUnavailable):
+        x.here.log.error(f"{x.method} {x.path}: the database of the history does not answer: {error}")
+        return error_answer(x.path, HTTPStatus.SERVICE_UNAVAILABLE, _NO_HISTORY, (), {"Retry-After": "5"})
     x.here.log.error(f"{x.method} {x.path} failed", exception=error)
     return error_answer(x.path, HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL)
 

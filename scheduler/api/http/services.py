@@ -11,6 +11,7 @@ from flask import current_app
 from scheduler.api.ops.last_reports import LastReports
 from scheduler.clock import Clock, RedisTime
 from scheduler.config.reading import Settings
+from scheduler.history import Database
 from scheduler.logs.sinks import ServiceLog
 from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
@@ -36,6 +37,8 @@ class Services:
     """This process's own name among those."""
     said: dict[str, object] = field(default_factory=dict)
     """Warnings that are said once, by name."""
+    history: Database | None = None
+    """The database of finished messages; None where there is none."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the service will stop soon: clients are sent elsewhere, and what they still ask is answered."""
 

@@ -53,6 +53,13 @@ class _Shown(_Answer):
     origin: Literal["plan", "catch_up", "backfill", "run"] | None = Field(
         default=None, description="How the schedule came to make it."
     )
+    redriven_from: str | None = Field(
+        default=None, description="The message of the history that this one repeats; not there for any other."
+    )
+    message_kept: bool | None = Field(
+        default=None, description="False: the history left the payload out, and message is null."
+    )
+    message_sha256: str | None = Field(default=None, description="Of the payload that was left out, in hexadecimal.")
 
 
 _of_channels: dict[str, Any] = {name: field for kind in CHANNELS.values() for name, field in kind.answer_fields.items()}

@@ -13,7 +13,8 @@ from scheduler.api.v1.models import BatchIn, MessageIn, MessagePatch
 from scheduler.channels.base import ChannelKind
 from scheduler.channels.registry import CHANNELS
 from scheduler.config.reading import Settings
-from scheduler.errors import FieldError, InvalidInput
+from scheduler.errors import Conflict, FieldError, InvalidInput
+from scheduler.history import Finished
 from scheduler.message import Message, NewMessage, Priority, made_by
 from scheduler.store import Changes
 from scheduler.when import format_ms, parse_when
@@ -127,6 +128,8 @@ def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
         "updated_at": format_ms(message.updated_at),
         "last_error": message.last_error,
     }
+    if message.redriven_from is not None:
+        answer["redriven_from"] = message.redriven_from
     # A message of another channel was stored by other means than this API, or by a newer version.
     if (kind := CHANNELS.get(message.channel)) is not None:
         answer.update(kind.shown(message))
@@ -136,6 +139,44 @@ def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
     if message.attempts is not None:
         answer["attempts"] = [_attempt(attempt) for attempt in message.attempts]
     return answer
+
+
+def finished_answer(row: Finished, settings: Settings, *, attempts: bool = False) -> dict[str, Any]:
+    """A row of the history as the API shows it."""
+    message = row.message()
+    if not attempts:
+        message.attempts = None
+    answer = message_answer(message, settings)
+    if row.payload is None:
+        answer["message_kept"] = False
+        if row.payload_sha256 is not None:
+            answer["message_sha256"] = row.payload_sha256
+    return answer
+
+
+def message_again(row: Finished, id: str, settings: Settings) -> NewMessage:
+    """A new message under ``id`` that repeats a row of the history.  Raises ``Conflict`` when that kept too little."""
+    old = row.message()
+    kind = CHANNELS.get(row.channel)
+    if row.payload is None or kind is None:
+        raise Conflict(f"Message {row.id!r} cannot be sent again: the history did not keep its payload.")
+    try:
+        address = kind.again(old, settings)
+    except InvalidInput as error:
+        raise Conflict(f"Message {row.id!r} cannot be sent again as it was: {error}") from error
+    return NewMessage(
+        id=id,
+        payload=row.payload,
+        due_at=NOW,
+        channel=row.channel,
+        target=address.target,
+        type=address.type,
+        lane=address.lane,
+        priority=old.priority,
+        owner=row.owner,
+        retry=old.retry,
+        redriven_from=row.id,
+    )
 
 
 def _attempt(evidence: dict[str, Any]) -> dict[str, Any]:

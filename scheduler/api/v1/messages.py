@@ -19,7 +19,15 @@ from scheduler.api.http.services import services
 from scheduler.api.http.threads import answered, json_body
 from scheduler.api.http.validate import check_channel, validate, validate_query
 from scheduler.api.v1.answers import BatchOut, MessageDetail, MessageOut, PageOut
-from scheduler.api.v1.convert import NOW, changes, kind_changed, message_answer, new_message, new_messages
+from scheduler.api.v1.convert import (
+    NOW,
+    changes,
+    finished_answer,
+    kind_changed,
+    message_answer,
+    new_message,
+    new_messages,
+)
 from scheduler.api.v1.models import BatchIn, ListQuery, MessageIn, MessagePatch
 from scheduler.channels.base import ChannelKind
 from scheduler.channels.registry import CHANNELS
@@ -149,7 +157,14 @@ def shown(message: Message) -> Response:
 @operation("Read a message with its attempts", tag="messages", answer=MessageDetail, errors=(404,))
 def read(id: str) -> Response:
     """One message."""
-    message = services().store.get(checked_id(id))
+    here = services()
+    try:
+        message = here.store.get(checked_id(id))
+    except NotFound:
+        row = here.history.one(id) if here.history is not None else None
+        if row is None:
+            raise
+        return answer(finished_answer(row, here.settings, attempts=True))
     message.attempts = message.attempts or []
     return shown(message)
 

@@ -67,6 +67,10 @@ class JobKind(ChannelKind):
         self.check_payload(payload, "message")
         return found
 
+    def again(self, old: Message, settings: Settings) -> Address:  # noqa: ARG002
+        """See ``ChannelKind``."""
+        return address_of(old.type or "", "job.type")
+
     def check_payload(self, payload: str, field: str) -> None:
         """See ``ChannelKind``."""
         check_payload(payload, field)

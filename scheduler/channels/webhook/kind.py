@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
-from scheduler.channels.base import Address, ChannelKind, Surroundings
+from scheduler.channels.base import Address, ChannelKind, Kept, Surroundings
 from scheduler.channels.webhook.channel import WebhookChannel
 from scheduler.channels.webhook.ssrf import AddressPolicy, check_url
 from scheduler.channels.webhook.target import WebhookTarget, ttl_of, with_ttl
-from scheduler.channels.webhook.urls import is_masked
+from scheduler.channels.webhook.urls import is_masked, parse_url
 from scheduler.config.sections import WebhookSettings
 from scheduler.config.settings import Settings
 from scheduler.errors import FieldError, InvalidInput
@@ -67,6 +68,19 @@ class WebhookKind(ChannelKind):
             # see.
             return {"webhook": None}
 
+    def again(self, old: Message, settings: Settings) -> Address:
+        """See ``ChannelKind``."""
+        try:
+            options = WebhookTarget.decode(old.target or "")
+        except ValueError as error:
+            raise InvalidInput.of(self.name, str(error)) from error
+        address = self.address(options, old.payload, settings)
+        return Address(self.replace(old, address.target or ""), old.type)
+
+    def kept(self, target: str | None) -> Kept:
+        """See ``ChannelKind``."""
+        return _kept(target)
+
     def build(self, surroundings: Surroundings) -> WebhookChannel:
         """See ``ChannelKind``."""
         return WebhookChannel(
@@ -78,6 +92,19 @@ class WebhookKind(ChannelKind):
             api_token=next(iter(surroundings.settings.api.tokens), ""),
             log=surroundings.log,
         )
+
+
+# Cached: many messages go to the same place.
+@lru_cache(maxsize=256)
+def _kept(target: str | None) -> Kept:
+    try:
+        found = WebhookTarget.decode(target or "")
+        masked = orjson.dumps(found.masked()).decode()
+        ttl = ttl_of(target)
+        return Kept(masked if ttl is None else with_ttl(masked, ttl), parse_url(found.url).host)
+    except ValueError:
+        # Stored by other means than this API: nobody knows what is secret in it.
+        return Kept(None)
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,8 @@
 --[[
 schedule: accept messages, all or none.
 KEYS     due lanes msg idem events
-ARGV     now wake_channel partition events_kept key fingerprint key_ttl items...
+ARGV     now wake_channel partition events_kept redriven_from key fingerprint key_ttl items...
+         redriven_from: the message of the history that these repeat; '' for none
          key: Idempotency-Key or ''; key_ttl: ms
          items, 10 each: id payload due_at channel priority target type owner retry lane; '' for a field not given
          due_at: ms; 0 or less: -due_at ms from now
@@ -15,6 +16,7 @@ CODES    0 stored
 COST     O(n log N) for n messages
 ]]
 local STRIDE = 10
+local source = redriven_from ~= '' and {'H', redriven_from} or nil
 
 if key ~= '' then
   local used = redis.call('GET', idem .. key)
@@ -39,7 +41,7 @@ local stored = {}
 for at = items, #ARGV, STRIDE do
   local id = ARGV[at]
   local due_at = moment_of(ARGV[at + 2])
-  accept(id, due_at, ARGV[at + 1], ARGV, at + 3)
+  accept(id, due_at, ARGV[at + 1], ARGV, at + 3, source)
   if key ~= '' then
     stored[#stored + 1] = id .. ' ' .. due_at
   end

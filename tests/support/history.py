@@ -1,0 +1,28 @@
+"""Rows of the history for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scheduler.history import Finished
+from tests.support.clock import START_MS
+
+
+def finished(id: str, after_ms: int = 0, **more: Any) -> Finished:
+    """A row that ended ``after_ms`` after the start of the tests."""
+    at = START_MS + after_ms
+    given: dict[str, Any] = {
+        "status": "delivered",
+        "channel": "echo",
+        "priority": "normal",
+        "created_at": at - 10,
+        "scheduled_for": at - 5,
+        "due_at": at - 5,
+        "started_at": at - 4,
+        "attempt": 1,
+        "lateness_bucket": 0,
+        "payload": f'"{id}"',
+        "attempts": "[]",
+    }
+    absent = dict.fromkeys(Finished.__dataclass_fields__)
+    return Finished(**{**absent, **given, "id": id, "finished_at": at, **more})
