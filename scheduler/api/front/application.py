@@ -7,7 +7,7 @@ and a body that takes long to parse, goes to Flask in a thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -97,7 +97,24 @@ class Front:
                 self._rules.finish(x, answer.status, answer.headers, "none")
                 await _send(send, answer.status, _encoded(answer.headers), answer.body)
                 return
-        await _send(send, *await self.in_thread(lambda: bridge.call(self._flask, scope, body)))
+        answered = await self.in_thread(lambda: bridge.call(self._flask, scope, body))
+        if answered.rest is None:
+            await _send(send, answered.status, answered.headers, answered.body)
+        else:
+            await self._stream(answered.status, answered.headers, answered.rest, send)
+
+    async def _stream(self, status: int, headers: bridge.HeaderList, chunks: Generator[bytes], send: Send) -> None:
+        """Send what Flask makes piece by piece; the next piece is made when the last one was taken.
+
+        An error leaves out the end of the answer: the client sees that it was cut off.
+        """
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        try:
+            while (chunk := await self.in_thread(lambda: next(chunks, None))) is not None:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            await self.in_thread(chunks.close)
+        await send({"type": "http.response.body", "body": b""})
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """What a function returns that may block."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +22,8 @@ class WsgiAnswer(NamedTuple):
     status: int
     headers: HeaderList
     body: bytes
+    rest: Generator[bytes] | None = None
+    """What follows the body, made as it is taken; its ``close`` is to be called.  None: nothing follows."""
 
 
 def call(application: WSGIApplication, scope: Scope, body: bytes) -> WsgiAnswer:
@@ -33,12 +35,17 @@ def call(application: WSGIApplication, scope: Scope, body: bytes) -> WsgiAnswer:
         begun.append((int(status[:3]), fields))
 
     chunks: Iterable[bytes] = application(environ_of(scope, body), start_response)
+    head = begun[-1] if begun else (HTTPStatus.INTERNAL_SERVER_ERROR, [])
+    # An answer that is in memory is a list (``ApiResponse``), and needs no close.
+    return WsgiAnswer(*head, b"".join(chunks)) if isinstance(chunks, list) else WsgiAnswer(*head, b"", _rest(chunks))
+
+
+def _rest(chunks: Iterable[bytes]) -> Generator[bytes]:
     try:
-        content = b"".join(chunks)
+        yield from chunks
     finally:
         if hasattr(chunks, "close"):
             chunks.close()
-    return WsgiAnswer(*(begun[-1] if begun else (HTTPStatus.INTERNAL_SERVER_ERROR, [])), content)
 
 
 def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
