@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import orjson
 
 from scheduler.channels.registry import CHANNELS
-from scheduler.message import Message, Priority, Status
+from scheduler.message import Message, Priority, Status, made_by
 from scheduler.retry import RetryPolicy
 from scheduler.telemetry.histograms import bucket_of
 
@@ -29,6 +29,8 @@ class Finished:
     owner: str | None
     priority: str
     schedule_id: str | None
+    run: str | None
+    """How its schedule made it, as the store keeps it."""
     flow_key: str | None
     labels: str | None
     """JSON text"""
@@ -85,6 +87,7 @@ class Finished:
             attempts=orjson.loads(self.attempts),
             moved_from=self.scheduled_for,
             redriven_from=self.redriven_from,
+            run=self.run,
         )
 
 
@@ -105,7 +108,8 @@ def finished_of(message: Message, finished_at: int, payloads: Payloads) -> Finis
         type=message.type,
         owner=message.owner,
         priority=message.priority.value,
-        schedule_id=None,
+        schedule_id=made_by(message.id, message.run).schedule if message.run else None,
+        run=message.run,
         flow_key=None,
         labels=None,
         destination=kept.destination if kept else None,

@@ -61,8 +61,6 @@ def keeper_of(
         return None
     if url.startswith("sqlite") and not settings.redis_is_private:
         log.warning(_ONE_MACHINE)
-    for name in ("scheduler_archived", "scheduler_archive_refused"):
-        telemetry.count(name, 0)
     database = open_database(url)
     archiver = Archiver(
         store,

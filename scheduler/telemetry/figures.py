@@ -100,7 +100,8 @@ class Telemetry:
                 self._histogram("scheduler_lateness_seconds", channel)
                 self._histogram("scheduler_delivery_seconds", channel)
         if role == "scheduler":
-            self.count("scheduler_locks_lost", 0)
+            for name in ("scheduler_locks_lost", "scheduler_archived", "scheduler_archive_refused"):
+                self.count(name, 0)
             for where in ("scheduled", "dead"):
                 self.count("scheduler_reaped", 0, to=where)
             for which in ("done", "dead"):

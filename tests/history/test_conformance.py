@@ -22,6 +22,7 @@ FULL = finished(
     type="invoice",
     owner="u-1",
     schedule_id="daily",
+    run="daily 1 catch_up",
     flow_key="customer-7",
     labels='{"team":"a"}',
     destination="hooks.example.com",

@@ -44,6 +44,7 @@ HISTORY = Table(
     Column("owner", _TEXT),
     Column("priority", _word(8), nullable=False),
     Column("schedule_id", _word(128)),
+    Column("run", _TEXT),
     Column("flow_key", _word(255)),
     Column("labels", _TEXT),
     Column("destination", _word(255)),

@@ -66,6 +66,12 @@ def test_a_list_reads_as_that_of_messages_does(api: Api, database: Database) -> 
     }
 
 
+def test_a_message_of_a_schedule_names_it(api: Api, database: Database) -> None:
+    database.write([finished("daily-1800000000000-x", schedule_id="daily", run="daily 1 catch_up"), finished("b")])
+    (shown,) = api.get("/v1/history?schedule=daily").json["messages"]
+    assert (shown["schedule_id"], shown["origin"]) == ("daily", "catch_up")
+
+
 def test_pages_and_filters(api: Api, database: Database) -> None:
     database.write([finished(f"m{n:02}", n, status="dead" if n % 2 else "delivered") for n in range(20)])
     first = api.get("/v1/history?status=dead&limit=4")
