@@ -20,6 +20,10 @@ Schema = Mapping[str, Any]
 
 TARGET = Path(__file__).parent / "python" / "message_scheduler_client" / "models.py"
 _PLAIN = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
+_LENGTH = "^([0-9]{1,3}d)?"
+"""What the pattern of a length of time begins with."""
+_SPLIT = ("MessageIn", "ScheduleIn", "SchedulePut")
+"""Models whose ``message`` is an argument of its own, and all the rest keyword arguments."""
 _WIDTH = 120
 _HEAD = '''"""The bodies of requests and answers.  Generated from the service's OpenAPI document: do not edit."""
 
@@ -78,7 +82,7 @@ class _Models:
 
     def _one_of(self, schema: Schema) -> str:
         null = " | None" if any(choice.get("nullable") for choice in schema["oneOf"]) else ""
-        if schema.get("title") == "Delay":
+        if any(choice.get("pattern", "").startswith(_LENGTH) for choice in schema["oneOf"]):
             return f"Delay{null}"
         if any(choice.get("format") == "date-time" for choice in schema["oneOf"]):
             return f"Moment{null}"
@@ -102,11 +106,10 @@ class _Models:
         required, properties = set(schema.get("required", ())), schema["properties"]
         described = schema.get("description", "")
         base, own = "TypedDict", properties
-        if name == "MessageIn":
-            # The keyword arguments of ``send``, which takes the message itself first.
-            base, own = "MessageOptions", {"message": properties["message"]}
+        if name in _SPLIT:
+            base, own = f"{name.removesuffix('In')}Options", {"message": properties["message"]}
             options = {field: of for field, of in properties.items() if field != "message"}
-            self._class(base, {"properties": options, "description": "What may be said about a message."})
+            self._class(base, {"properties": options, "description": f"{name} without the message."})
         lines = [f"class {name}({base}):", *_text(described), ""]
         for field, of_field in own.items():
             type_ = self._type(of_field)

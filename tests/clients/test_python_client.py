@@ -85,6 +85,29 @@ def test_a_moment_without_a_zone_is_refused_before_it_is_sent(client: Client) ->
     assert client.stats()["scheduled"]["total"] == 0
 
 
+def test_a_schedule_from_its_birth_to_its_end(client: Client) -> None:
+    made = client.create_schedule({"report": "daily"}, cron="0 9 * * *", timezone="Europe/Berlin", labels=["reports"])
+    id = made["id"]
+    assert made["status"] == "active"
+    assert [schedule["id"] for schedule in client.schedules(label="reports", limit=1)] == [id]
+    assert client.pause_schedule(id, note="holidays")["note"] == "holidays"
+    assert client.resume_schedule(id)["status"] == "active"
+    assert client.change_schedule(id, cron="0 10 * * *")["cron"] == "0 10 * * *"
+    assert client.run_schedule(id)["message"] == {"report": "daily"}
+    past = datetime.fromtimestamp(FakeClock().now_ms() / 1000, UTC)
+    span = client.backfill_schedule(id, from_=past - timedelta(days=3), to=past, dry_run=True)
+    assert span["would_make"] == 3
+    assert client.get_schedule(id)["next_runs"]
+    assert client.delete_schedule(id)["id"] == id
+    with pytest.raises(NotFound):
+        client.get_schedule(id)
+
+
+def test_a_schedule_of_an_own_id_is_put_as_often_as_one_likes(client: Client) -> None:
+    for _ in range(2):
+        assert client.put_schedule("every-hour", "tick", every=timedelta(hours=1))["every"] == "1h"
+
+
 def test_a_word_of_python_has_a_line_behind_it(client: Client) -> None:
     runs = client.preview_schedule(cron="0 9 * * *", from_=datetime(2027, 3, 1, tzinfo=UTC), count=2)["runs"]
     assert [run["at"] for run in runs] == ["2027-03-01T09:00:00.000Z", "2027-03-02T09:00:00.000Z"]

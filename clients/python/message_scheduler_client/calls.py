@@ -153,6 +153,68 @@ def redrive_many(**which: Unpack[m.RedriveIn]) -> Call[m.Redriven]:
 # -- schedules ---------------------------------------------------------------------------------------------------------
 
 
+@operation("schedules_create", "POST /v1/schedules", keyed=True)
+def create_schedule(
+    message: m.Json, /, *, idempotency_key: str | None = None, **options: Unpack[m.ScheduleOptions]
+) -> Call[m.ScheduleDetail]:
+    """Create a schedule, ``cron`` or ``every``: it makes a message for each of its moments."""
+    return Call(body={"message": message, **options}, key=idempotency_key, own_ids="id" in options)
+
+
+@operation("schedules_put", "PUT /v1/schedules/{schedule}")
+def put_schedule(id: str, message: m.Json, /, **options: Unpack[m.SchedulePutOptions]) -> Call[m.ScheduleDetail]:
+    """Create a schedule of this id or replace it; what changes nothing leaves its next run as it is."""
+    return Call(ids={"schedule": id}, body={"message": message, **options})
+
+
+@operation("schedules_read", "GET /v1/schedules/{schedule}")
+def get_schedule(id: str, /) -> Call[m.ScheduleDetail]:
+    """Return a schedule with its next and last runs."""
+    return Call(ids={"schedule": id})
+
+
+@operation("schedules_list_schedules", "GET /v1/schedules")
+def schedules_page(**query: Unpack[m.SchedulesListSchedulesQuery]) -> Call[m.SchedulePage]:
+    """Return one page of schedules; ``schedules`` goes through all pages."""
+    return Call(query=query)
+
+
+@operation("schedules_change", "PATCH /v1/schedules/{schedule}")
+def change_schedule(id: str, /, **changes: Unpack[m.SchedulePatch]) -> Call[m.ScheduleDetail]:
+    """Change a schedule; what is left out stays as it is."""
+    return Call(ids={"schedule": id}, body=changes)
+
+
+@operation("schedules_delete", "DELETE /v1/schedules/{schedule}")
+def delete_schedule(id: str, /) -> Call[m.Schedule]:
+    """Delete a schedule and its next message."""
+    return Call(ids={"schedule": id})
+
+
+@operation("schedules_pause", "POST /v1/schedules/{schedule}/pause")
+def pause_schedule(id: str, /, *, note: str | None = None) -> Call[m.ScheduleDetail]:
+    """Make no more messages until ``resume_schedule``."""
+    return Call(ids={"schedule": id}, body={"note": note})
+
+
+@operation("schedules_resume", "POST /v1/schedules/{schedule}/resume")
+def resume_schedule(id: str, /, *, note: str | None = None) -> Call[m.ScheduleDetail]:
+    """Go on with the first moment after now."""
+    return Call(ids={"schedule": id}, body={"note": note})
+
+
+@operation("schedules_run", "POST /v1/schedules/{schedule}/run", keyed=True)
+def run_schedule(id: str, /, *, idempotency_key: str | None = None) -> Call[m.Message]:
+    """Make a message that is due now; the plan stays as it is."""
+    return Call(ids={"schedule": id}, key=idempotency_key)
+
+
+@operation("schedules_backfill", "POST /v1/schedules/{schedule}/backfill")
+def backfill_schedule(id: str, /, **span: Unpack[m.BackfillIn]) -> Call[m.Backfill]:
+    """Make the messages that a span of the past has not got, ``from_`` and ``to``; no moment is made twice."""
+    return Call(ids={"schedule": id}, body=_named(span))
+
+
 @operation("schedules_preview", "GET /v1/schedules/preview")
 def preview_schedule(**plan: Unpack[m.SchedulesPreviewQuery]) -> Call[m.SchedulePreview]:
     """Return the next runs of a plan, ``cron`` or ``every``; nothing is stored."""

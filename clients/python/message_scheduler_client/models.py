@@ -121,7 +121,7 @@ class WebhookTarget(TypedDict):
 
 
 class MessageOptions(TypedDict):
-    """What may be said about a message."""
+    """MessageIn without the message."""
 
     time: NotRequired[Moment | None]
     """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
@@ -239,6 +239,362 @@ class Batch(TypedDict):
 
     accepted: int
     messages: list[Accepted]
+
+
+class CatchUp(TypedDict):
+    """What is made of moments that were missed."""
+
+    policy: Literal["none", "latest", "all"]
+    window: str
+    limit: int
+
+
+class PlannedRun(TypedDict):
+    """A moment of the plan."""
+
+    at: str
+    """ISO 8601, UTC, milliseconds."""
+    at_ms: int
+    local: str
+    """ISO 8601 in the zone of the schedule, with its offset."""
+
+
+class Skipped(TypedDict):
+    """Moments without a delivery, by reason."""
+
+    overlap: int
+    """The run before had not ended."""
+    missed: int
+    """No server planned in time, and they were not made up for."""
+    changed: int
+    """The schedule was changed before they began."""
+
+
+class Counters(TypedDict):
+    """Runs since the schedule was created."""
+
+    made: int
+    delivered: int
+    dead: int
+    cancelled: int
+    caught_up: int
+    skipped: Skipped
+
+
+class LastRun(TypedDict):
+    """A run that has ended, or did not begin."""
+
+    scheduled_for: str | None
+    """Null of a run that was asked for."""
+    outcome: Literal["delivered", "dead", "cancelled", "skipped"]
+    reason: Literal["overlap", "missed", "changed"] | None
+    """Why it was skipped."""
+    origin: Literal["plan", "catch_up", "backfill", "run"]
+    message_id: str
+    ended_at: str
+    """ISO 8601, UTC, milliseconds."""
+    count: int
+    """Moments that it stands for: those that were missed are told in one."""
+
+
+class Schedule(TypedDict):
+    """A schedule."""
+
+    id: str
+    status: Literal["active", "paused", "ended"]
+    cron: str | None
+    every: str | None
+    timezone: str
+    start: str | None
+    """ISO 8601, UTC, milliseconds."""
+    end: str | None
+    """ISO 8601, UTC, milliseconds."""
+    max_runs: int | None
+    jitter: str | None
+    catch_up: CatchUp
+    overlap: Literal["skip", "buffer", "allow"]
+    labels: list[str]
+    channel: str
+    message: Json
+    """Any JSON value."""
+    priority: Literal["high", "normal", "low"]
+    max_attempts: int
+    """-1: without limit."""
+    note: str | None
+    """Given with the last pause or resume."""
+    overdue: bool
+    """Its moment passed more than 5 s ago, and no server has planned it."""
+    next_run: PlannedRun | None
+    """A moment of the plan."""
+    running: str | None
+    """The message under way; only with overlap skip and buffer."""
+    buffered: str | None
+    """The message that waits for its end."""
+    counters: Counters
+    created_at: str
+    """ISO 8601, UTC, milliseconds."""
+    updated_at: str
+    """ISO 8601, UTC, milliseconds."""
+    last_runs: list[LastRun]
+    """Newest first; 10 in a list, else 20."""
+    webhook: NotRequired[Webhook | None]
+    """Where a message is sent; credentials are masked."""
+    job: NotRequired[JobTarget | None]
+    """The handler that runs a job."""
+
+
+class SchedulePage(TypedDict):
+    """One page of the list of schedules."""
+
+    schedules: list[Schedule]
+    next_cursor: str | None
+
+
+class SchedulesListSchedulesQuery(TypedDict):
+    """Parameters of schedules_list_schedules."""
+
+    status: NotRequired[Literal["active", "paused", "ended"]]
+    label: NotRequired[str]
+    limit: NotRequired[int]
+    cursor: NotRequired[str]
+    """next_cursor of the page before."""
+
+
+class CatchUpIn(TypedDict):
+    """What to make of moments that were missed, while no server ran or the whole service was paused."""
+
+    policy: NotRequired[Literal["none", "latest", "all"] | None]
+    """Default latest."""
+    window: NotRequired[Delay | None]
+    """How far back missed moments are made up for, in the forms of delay; default 1h."""
+    limit: NotRequired[int | None]
+    """How many are made at most; only for all. Default 100."""
+
+
+class ScheduleOptions(TypedDict):
+    """ScheduleIn without the message."""
+
+    cron: NotRequired[str | None]
+    """Five fields, or six with the second first; @hourly to @yearly; CRON_TZ=… in front."""
+    every: NotRequired[Delay | None]
+    """The length of an interval, in the forms of delay; at least 1 second."""
+    timezone: NotRequired[str | None]
+    """IANA name of the zone in which a time without an offset is meant."""
+    start: NotRequired[Moment | None]
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    end: NotRequired[Moment | None]
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    max_runs: NotRequired[int | None]
+    """How many moments the plan has, from its start on."""
+    jitter: NotRequired[Delay | None]
+    """A run is due up to so much later, in the forms of delay; less than the time between runs."""
+    catch_up: NotRequired[CatchUpIn | None]
+    """What to make of moments that were missed, while no server ran or the whole service was paused."""
+    overlap: NotRequired[Literal["skip", "buffer", "allow"] | None]
+    """What becomes of a run while the one before has not ended. Default allow."""
+    labels: NotRequired[list[str] | None]
+    paused: NotRequired[bool | None]
+    """Left out in a change: it stays as it is."""
+    priority: NotRequired[Literal["high", "normal", "low"] | None]
+    """Strict among the messages that are due; default normal."""
+    retry: NotRequired[RetryIn | None]
+    """How failed attempts are repeated. What is left out comes from the settings (section Retry)."""
+    channel: NotRequired[Literal["echo", "webhook", "job"] | None]
+    """Where the message goes; follows from webhook or job, else echo."""
+    webhook: NotRequired[WebhookTarget | None]
+    """The HTTP endpoint that the message is sent to."""
+    job: NotRequired[JobTarget | None]
+    """The handler that gets the message."""
+    id: NotRequired[str | None]
+    """Your own id; refused with 409 when it exists."""
+
+
+class ScheduleIn(ScheduleOptions):
+    """A schedule to be created."""
+
+    message: Json
+    """Any JSON value; it is delivered as it is."""
+
+
+class ScheduleDetail(TypedDict):
+    """A schedule with its next five runs."""
+
+    id: str
+    status: Literal["active", "paused", "ended"]
+    cron: str | None
+    every: str | None
+    timezone: str
+    start: str | None
+    """ISO 8601, UTC, milliseconds."""
+    end: str | None
+    """ISO 8601, UTC, milliseconds."""
+    max_runs: int | None
+    jitter: str | None
+    catch_up: CatchUp
+    overlap: Literal["skip", "buffer", "allow"]
+    labels: list[str]
+    channel: str
+    message: Json
+    """Any JSON value."""
+    priority: Literal["high", "normal", "low"]
+    max_attempts: int
+    """-1: without limit."""
+    note: str | None
+    """Given with the last pause or resume."""
+    overdue: bool
+    """Its moment passed more than 5 s ago, and no server has planned it."""
+    next_run: PlannedRun | None
+    """A moment of the plan."""
+    running: str | None
+    """The message under way; only with overlap skip and buffer."""
+    buffered: str | None
+    """The message that waits for its end."""
+    counters: Counters
+    created_at: str
+    """ISO 8601, UTC, milliseconds."""
+    updated_at: str
+    """ISO 8601, UTC, milliseconds."""
+    last_runs: list[LastRun]
+    """Newest first; 10 in a list, else 20."""
+    webhook: NotRequired[Webhook | None]
+    """Where a message is sent; credentials are masked."""
+    job: NotRequired[JobTarget | None]
+    """The handler that runs a job."""
+    next_runs: list[PlannedRun]
+
+
+class SchedulePatch(TypedDict):
+    """What to change of a schedule; fields left out stay as they are."""
+
+    cron: NotRequired[str | None]
+    """Five fields, or six with the second first; @hourly to @yearly; CRON_TZ=… in front."""
+    every: NotRequired[Delay | None]
+    """The length of an interval, in the forms of delay; at least 1 second."""
+    timezone: NotRequired[str | None]
+    """IANA name of the zone in which a time without an offset is meant."""
+    start: NotRequired[Moment | None]
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    end: NotRequired[Moment | None]
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    max_runs: NotRequired[int | None]
+    """How many moments the plan has, from its start on."""
+    jitter: NotRequired[Delay | None]
+    """A run is due up to so much later, in the forms of delay; less than the time between runs."""
+    catch_up: NotRequired[CatchUpIn | None]
+    """What to make of moments that were missed, while no server ran or the whole service was paused."""
+    overlap: NotRequired[Literal["skip", "buffer", "allow"] | None]
+    """What becomes of a run while the one before has not ended. Default allow."""
+    labels: NotRequired[list[str] | None]
+    paused: NotRequired[bool | None]
+    """Left out in a change: it stays as it is."""
+    priority: NotRequired[Literal["high", "normal", "low"] | None]
+    """Strict among the messages that are due; default normal."""
+    retry: NotRequired[RetryIn | None]
+    """How failed attempts are repeated. What is left out comes from the settings (section Retry)."""
+    message: NotRequired[Json]
+    """Any JSON value; it is delivered as it is."""
+    webhook: NotRequired[WebhookTarget | None]
+    """Replaces the whole webhook; only for a message that has one."""
+
+
+class SchedulePutOptions(TypedDict):
+    """SchedulePut without the message."""
+
+    cron: NotRequired[str | None]
+    """Five fields, or six with the second first; @hourly to @yearly; CRON_TZ=… in front."""
+    every: NotRequired[Delay | None]
+    """The length of an interval, in the forms of delay; at least 1 second."""
+    timezone: NotRequired[str | None]
+    """IANA name of the zone in which a time without an offset is meant."""
+    start: NotRequired[Moment | None]
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    end: NotRequired[Moment | None]
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    max_runs: NotRequired[int | None]
+    """How many moments the plan has, from its start on."""
+    jitter: NotRequired[Delay | None]
+    """A run is due up to so much later, in the forms of delay; less than the time between runs."""
+    catch_up: NotRequired[CatchUpIn | None]
+    """What to make of moments that were missed, while no server ran or the whole service was paused."""
+    overlap: NotRequired[Literal["skip", "buffer", "allow"] | None]
+    """What becomes of a run while the one before has not ended. Default allow."""
+    labels: NotRequired[list[str] | None]
+    paused: NotRequired[bool | None]
+    """Left out in a change: it stays as it is."""
+    priority: NotRequired[Literal["high", "normal", "low"] | None]
+    """Strict among the messages that are due; default normal."""
+    retry: NotRequired[RetryIn | None]
+    """How failed attempts are repeated. What is left out comes from the settings (section Retry)."""
+    channel: NotRequired[Literal["echo", "webhook", "job"] | None]
+    """Where the message goes; follows from webhook or job, else echo."""
+    webhook: NotRequired[WebhookTarget | None]
+    """The HTTP endpoint that the message is sent to."""
+    job: NotRequired[JobTarget | None]
+    """The handler that gets the message."""
+
+
+class SchedulePut(SchedulePutOptions):
+    """A schedule: when (cron or every), and the message of each moment."""
+
+    message: Json
+    """Any JSON value; it is delivered as it is."""
+
+
+class BackfillIn(TypedDict):
+    """A span of the past, both ends inclusive."""
+
+    from_: Moment | None
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    to: Moment | None
+    """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
+    string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
+    given."""
+    timezone: NotRequired[str | None]
+    """IANA name of the zone in which a time without an offset is meant."""
+    limit: NotRequired[int | None]
+    """Moments at most; default 1,000."""
+    dry_run: NotRequired[bool | None]
+    """Only say what it would make."""
+
+
+class Backfill(TypedDict):
+    """What a backfill made."""
+
+    runs: int
+    """Moments of the plan in the span, up to the limit."""
+    made: NotRequired[int | None]
+    """Messages that were made; not there for a dry run."""
+    would_make: NotRequired[int | None]
+    """Only there for a dry run, which changes nothing."""
+    existing: int
+    """Moments that have a message already."""
+    more: bool
+    """The span has more moments: ask again from behind last."""
+    first: str | None
+    """ISO 8601, UTC, milliseconds."""
+    last: str | None
+    """ISO 8601, UTC, milliseconds."""
+
+
+class NoteIn(TypedDict):
+    """Why."""
+
+    note: NotRequired[str | None]
+    """Kept with the schedule, and shown."""
 
 
 class Run(TypedDict):

@@ -10,6 +10,9 @@ import {
   type Query,
   type Route,
   ROUTES,
+  type Schedule,
+  type ScheduleOptions,
+  type SchedulePutOptions,
 } from './routes.js';
 
 export interface ClientOptions {
@@ -129,6 +132,64 @@ export class Client {
     return this.#call('dead_letters_redrive', { ...call, body: which });
   }
 
+  /** Create a schedule, `cron` or `every`: it makes a message for each of its moments. */
+  createSchedule(message: unknown, options: ScheduleOptions, call: SendOptions = {}) {
+    return this.#call('schedules_create', { ...call, body: { message, ...options }, ownIds: options.id != null });
+  }
+
+  /** Create a schedule of this id or replace it; what changes nothing leaves its next run as it is. */
+  putSchedule(id: string, message: unknown, options: SchedulePutOptions, call: CallOptions = {}) {
+    return this.#call('schedules_put', { ...call, id, body: { message, ...options } });
+  }
+
+  /** A schedule with its next and last runs. */
+  getSchedule(id: string, call: CallOptions = {}) {
+    return this.#call('schedules_read', { ...call, id });
+  }
+
+  /** All schedules that match, page by page, each fetched when it is needed. */
+  schedules(query: Query<'schedules_list_schedules'> = {}, call: CallOptions = {}): AsyncGenerator<Schedule, void> {
+    return each(
+      (cursor) => this.schedulesPage({ ...query, ...cursor }, call),
+      (page) => page.schedules,
+    );
+  }
+
+  /** One page of schedules. */
+  schedulesPage(query: Query<'schedules_list_schedules'> = {}, call: CallOptions = {}) {
+    return this.#call('schedules_list_schedules', { ...call, query });
+  }
+
+  /** Change a schedule; what is left out stays as it is. */
+  changeSchedule(id: string, changes: Body<'schedules_change'>, call: CallOptions = {}) {
+    return this.#call('schedules_change', { ...call, id, body: changes });
+  }
+
+  /** Delete a schedule and its next message. */
+  deleteSchedule(id: string, call: CallOptions = {}) {
+    return this.#call('schedules_delete', { ...call, id });
+  }
+
+  /** Make no more messages until `resumeSchedule`. */
+  pauseSchedule(id: string, note?: string, call: CallOptions = {}) {
+    return this.#call('schedules_pause', { ...call, id, body: { note } });
+  }
+
+  /** Go on with the first moment after now. */
+  resumeSchedule(id: string, note?: string, call: CallOptions = {}) {
+    return this.#call('schedules_resume', { ...call, id, body: { note } });
+  }
+
+  /** Make a message that is due now; the plan stays as it is. */
+  runSchedule(id: string, call: SendOptions = {}) {
+    return this.#call('schedules_run', { ...call, id });
+  }
+
+  /** Make the messages that a span of the past has not got, `from` and `to`; no moment is made twice. */
+  backfillSchedule(id: string, span: Body<'schedules_backfill'>, call: CallOptions = {}) {
+    return this.#call('schedules_backfill', { ...call, id, body: span });
+  }
+
   /** The next runs of a plan, `cron` or `every`; nothing is stored. */
   previewSchedule(plan: Query<'schedules_preview'>, call: CallOptions = {}) {
     return this.#call('schedules_preview', { ...call, query: plan });
@@ -183,7 +244,7 @@ export class Client {
   }
 
   #request(route: Route, parts: Parts): [string, RequestInit] {
-    const url = new URL(this.#url + route.path.replace('{id}', encodeURIComponent(parts.id ?? '')));
+    const url = new URL(this.#url + route.path.replace(/{\w+}/, encodeURIComponent(parts.id ?? '')));
     for (const [name, value] of Object.entries(parts.query ?? {})) {
       if (value != null) url.searchParams.set(name, value instanceof Date ? value.toISOString() : String(value));
     }

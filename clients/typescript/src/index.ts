@@ -2,5 +2,13 @@ export { type CallOptions, Client, type ClientOptions, type SendOptions } from '
 export { ApiError, type Fault, SchedulerError, SignatureError, Unreachable } from './errors.js';
 export type { components, operations, paths } from './openapi.js';
 export type { Retries } from './retries.js';
-export type { Message, MessageDetail, MessageIn, MessageOptions } from './routes.js';
+export type {
+  Message,
+  MessageDetail,
+  MessageIn,
+  MessageOptions,
+  Schedule,
+  ScheduleDetail,
+  ScheduleOptions,
+} from './routes.js';
 export { type Delivery, type HeadersLike, verify, type VerifyOptions } from './webhooks.js';

@@ -93,6 +93,142 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List schedules
+         * @description A page of schedules: active ones soonest first, then those that are paused, then those that have ended.
+         */
+        get: operations["schedules_list_schedules"];
+        put?: never;
+        /**
+         * Create a schedule
+         * @description Make a message for each moment from now on.
+         */
+        post: operations["schedules_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{schedule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a schedule with its next and last runs
+         * @description One schedule.
+         */
+        get: operations["schedules_read"];
+        /**
+         * Create or replace a schedule
+         * @description Make it so.  What changes nothing changes nothing, the next run included.  Without paused, it stays as it is.
+         */
+        put: operations["schedules_put"];
+        post?: never;
+        /**
+         * Delete a schedule
+         * @description Delete a schedule and its next message.  What is in flight ends, and nothing else of it begins.
+         */
+        delete: operations["schedules_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a schedule
+         * @description Change when, or what.  A change of the plan goes on with its first moment after now.
+         */
+        patch: operations["schedules_change"];
+        trace?: never;
+    };
+    "/v1/schedules/{schedule}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the messages of past moments
+         * @description Make what has no message in a span of the past, behind what is on time.  Repeatable: no moment is made twice.
+         */
+        post: operations["schedules_backfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{schedule}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a schedule
+         * @description Make no more messages until it is resumed; the next one is taken back.
+         */
+        post: operations["schedules_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{schedule}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a schedule
+         * @description Go on with the first moment after now.
+         */
+        post: operations["schedules_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{schedule}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a schedule now, beside its plan
+         * @description Make a message that is due now; the plan stays as it is.
+         */
+        post: operations["schedules_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/schedules/preview": {
         parameters: {
             query?: never;
@@ -311,6 +447,85 @@ export interface components {
             outcome: string;
         };
         /**
+         * BackfillIn
+         * @description A span of the past, both ends inclusive.
+         */
+        BackfillIn: {
+            /**
+             * From
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @example 2027-01-01T09:00:00Z
+             */
+            from: (number | null) | string;
+            /**
+             * To
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @example 2027-01-01T09:00:00Z
+             */
+            to: (number | null) | string;
+            /**
+             * Timezone
+             * Format: iana-time-zone
+             * @description IANA name of the zone in which a time without an offset is meant.
+             * @default null
+             * @example Europe/Berlin
+             */
+            timezone?: string | null;
+            /**
+             * Limit
+             * @description Moments at most; default 1,000.
+             */
+            limit?: number | null;
+            /**
+             * Dry Run
+             * @description Only say what it would make.
+             */
+            dry_run?: boolean | null;
+        };
+        /**
+         * BackfillOut
+         * @description What a backfill made.
+         */
+        BackfillOut: {
+            /**
+             * Runs
+             * @description Moments of the plan in the span, up to the limit.
+             */
+            runs: number;
+            /**
+             * Made
+             * @description Messages that were made; not there for a dry run.
+             */
+            made?: number | null;
+            /**
+             * Would Make
+             * @description Only there for a dry run, which changes nothing.
+             */
+            would_make?: number | null;
+            /**
+             * Existing
+             * @description Moments that have a message already.
+             */
+            existing: number;
+            /**
+             * More
+             * @description The span has more moments: ask again from behind last.
+             */
+            more: boolean;
+            /**
+             * First
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            first: string | null;
+            /**
+             * Last
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            last: string | null;
+        };
+        /**
          * BatchIn
          * @description Messages that are accepted together: all or none.
          */
@@ -327,6 +542,21 @@ export interface components {
             accepted: number;
             /** Messages */
             messages: components["schemas"]["AcceptedOut"][];
+        };
+        /**
+         * CatchUpOut
+         * @description What is made of moments that were missed.
+         */
+        CatchUpOut: {
+            /**
+             * Policy
+             * @enum {string}
+             */
+            policy: "none" | "latest" | "all";
+            /** Window */
+            window: string;
+            /** Limit */
+            limit: number;
         };
         /**
          * ClockOut
@@ -346,6 +576,23 @@ export interface components {
              * @description How far it is ahead of Redis's.
              */
             moved_ms: number;
+        };
+        /**
+         * CountersOut
+         * @description Runs since the schedule was created.
+         */
+        CountersOut: {
+            /** Made */
+            made: number;
+            /** Delivered */
+            delivered: number;
+            /** Dead */
+            dead: number;
+            /** Cancelled */
+            cancelled: number;
+            /** Caught Up */
+            caught_up: number;
+            skipped: components["schemas"]["SkippedOut"];
         };
         /**
          * DestinationOut
@@ -472,6 +719,47 @@ export interface components {
             served: boolean;
         };
         /**
+         * LastRunOut
+         * @description A run that has ended, or did not begin.
+         */
+        LastRunOut: {
+            /**
+             * Scheduled For
+             * Format: date-time
+             * @description Null of a run that was asked for.
+             */
+            scheduled_for: string | null;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "delivered" | "dead" | "cancelled" | "skipped";
+            /**
+             * Reason
+             * @description Why it was skipped.
+             * @enum {string|null}
+             */
+            reason: "overlap" | "missed" | "changed" | null;
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "plan" | "catch_up" | "backfill" | "run";
+            /** Message Id */
+            message_id: string;
+            /**
+             * Ended At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            ended_at: string;
+            /**
+             * Count
+             * @description Moments that it stands for: those that were missed are told in one.
+             */
+            count: number;
+        };
+        /**
          * LatenessOut
          * @description Begin of an attempt after its moment, ms, over the last minute; null when there was none.
          */
@@ -546,6 +834,17 @@ export interface components {
              * @description Of the last attempt that failed; null once delivered.  The attempts keep what went wrong before.
              */
             last_error: string | null;
+            /**
+             * Schedule Id
+             * @description Only of a message that a schedule made.
+             */
+            schedule_id?: string | null;
+            /**
+             * Origin
+             * @description How the schedule came to make it.
+             * @enum {string|null}
+             */
+            origin?: "plan" | "catch_up" | "backfill" | "run" | null;
             /**
              * WebhookOut
              * @description Where a message is sent; credentials are masked.
@@ -770,6 +1069,17 @@ export interface components {
              */
             last_error: string | null;
             /**
+             * Schedule Id
+             * @description Only of a message that a schedule made.
+             */
+            schedule_id?: string | null;
+            /**
+             * Origin
+             * @description How the schedule came to make it.
+             * @enum {string|null}
+             */
+            origin?: "plan" | "catch_up" | "backfill" | "run" | null;
+            /**
              * WebhookOut
              * @description Where a message is sent; credentials are masked.
              */
@@ -905,6 +1215,17 @@ export interface components {
             time: unknown;
         } | unknown));
         /**
+         * NoteIn
+         * @description Why.
+         */
+        NoteIn: {
+            /**
+             * Note
+             * @description Kept with the schedule, and shown.
+             */
+            note?: string | null;
+        };
+        /**
          * PageOut
          * @description One page of a list.
          */
@@ -921,6 +1242,25 @@ export interface components {
         PausedOut: {
             /** Paused */
             paused: boolean;
+        };
+        /**
+         * PlannedRunOut
+         * @description A moment of the plan.
+         */
+        PlannedRunOut: {
+            /**
+             * At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            at: string;
+            /** At Ms */
+            at_ms: number;
+            /**
+             * Local
+             * @description ISO 8601 in the zone of the schedule, with its offset.
+             */
+            local: string;
         };
         /**
          * PreviewIn
@@ -1067,12 +1407,859 @@ export interface components {
             local: string;
         };
         /**
+         * ScheduleCountsOut
+         * @description Schedules by state.
+         */
+        ScheduleCountsOut: {
+            /** Active */
+            active: number;
+            /** Paused */
+            paused: number;
+            /** Ended */
+            ended: number;
+            /**
+             * Failing
+             * @description Those whose last run ended dead.
+             */
+            failing: number;
+            /**
+             * Overdue
+             * @description Active ones whose moment passed more than 5 s ago and that nobody planned.
+             */
+            overdue: number;
+            /** Oldest Overdue Age Ms */
+            oldest_overdue_age_ms: number | null;
+        };
+        /**
+         * ScheduleDetail
+         * @description A schedule with its next five runs.
+         */
+        ScheduleDetail: {
+            /** Id */
+            id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "paused" | "ended";
+            /** Cron */
+            cron: string | null;
+            /** Every */
+            every: string | null;
+            /** Timezone */
+            timezone: string;
+            /**
+             * Start
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            start: string | null;
+            /**
+             * End
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            end: string | null;
+            /** Max Runs */
+            max_runs: number | null;
+            /** Jitter */
+            jitter: string | null;
+            catch_up: components["schemas"]["CatchUpOut"];
+            /**
+             * Overlap
+             * @enum {string}
+             */
+            overlap: "skip" | "buffer" | "allow";
+            /** Labels */
+            labels: string[];
+            /** Channel */
+            channel: string;
+            /**
+             * Message
+             * @description Any JSON value.
+             */
+            message: unknown;
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "high" | "normal" | "low";
+            /**
+             * Max Attempts
+             * @description -1: without limit.
+             */
+            max_attempts: number;
+            /**
+             * Note
+             * @description Given with the last pause or resume.
+             */
+            note: string | null;
+            /**
+             * Overdue
+             * @description Its moment passed more than 5 s ago, and no server has planned it.
+             */
+            overdue: boolean;
+            /**
+             * PlannedRunOut
+             * @description A moment of the plan.
+             */
+            next_run: {
+                /**
+                 * At
+                 * Format: date-time
+                 * @description ISO 8601, UTC, milliseconds.
+                 */
+                at: string;
+                /** At Ms */
+                at_ms: number;
+                /**
+                 * Local
+                 * @description ISO 8601 in the zone of the schedule, with its offset.
+                 */
+                local: string;
+            } | null;
+            /**
+             * Running
+             * @description The message under way; only with overlap skip and buffer.
+             */
+            running: string | null;
+            /**
+             * Buffered
+             * @description The message that waits for its end.
+             */
+            buffered: string | null;
+            counters: components["schemas"]["CountersOut"];
+            /**
+             * Created At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            updated_at: string;
+            /**
+             * Last Runs
+             * @description Newest first; 10 in a list, else 20.
+             */
+            last_runs: components["schemas"]["LastRunOut"][];
+            /**
+             * WebhookOut
+             * @description Where a message is sent; credentials are masked.
+             */
+            webhook?: {
+                /** Url */
+                url: string;
+                /** Method */
+                method: string;
+                /** Headers */
+                headers: {
+                    [key: string]: string;
+                };
+                /** Timeout */
+                timeout?: number | null;
+            } | null;
+            /**
+             * JobTargetOut
+             * @description The handler that runs a job.
+             */
+            job?: {
+                /** Type */
+                type: string;
+            } | null;
+            /** Next Runs */
+            next_runs: components["schemas"]["PlannedRunOut"][];
+        };
+        /**
+         * ScheduleIn
+         * @description A schedule to be created.
+         */
+        ScheduleIn: {
+            /**
+             * Cron
+             * @description Five fields, or six with the second first; @hourly to @yearly; CRON_TZ=… in front.
+             * @example 0 9 * * MON-FRI
+             */
+            cron?: string | null;
+            /**
+             * Every
+             * @description The length of an interval, in the forms of delay; at least 1 second.
+             * @default null
+             * @example 1h30m
+             */
+            every?: (number | null) | string;
+            /**
+             * Timezone
+             * Format: iana-time-zone
+             * @description IANA name of the zone in which a time without an offset is meant.
+             * @default null
+             * @example Europe/Berlin
+             */
+            timezone?: string | null;
+            /**
+             * Start
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @default null
+             * @example 2027-01-01T09:00:00Z
+             */
+            start?: (number | null) | string;
+            /**
+             * End
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @default null
+             * @example 2027-01-01T09:00:00Z
+             */
+            end?: (number | null) | string;
+            /**
+             * Max Runs
+             * @description How many moments the plan has, from its start on.
+             */
+            max_runs?: number | null;
+            /**
+             * Jitter
+             * @description A run is due up to so much later, in the forms of delay; less than the time between runs.
+             * @default null
+             * @example 30s
+             */
+            jitter?: (number | null) | string;
+            /**
+             * CatchUpIn
+             * @description What to make of moments that were missed, while no server ran or the whole service was paused.
+             */
+            catch_up?: {
+                /**
+                 * Policy
+                 * @description Default latest.
+                 * @enum {string|null}
+                 */
+                policy?: "none" | "latest" | "all" | null;
+                /**
+                 * Window
+                 * @description How far back missed moments are made up for, in the forms of delay; default 1h.
+                 * @default null
+                 * @example 1h
+                 */
+                window?: (number | null) | string;
+                /**
+                 * Limit
+                 * @description How many are made at most; only for all. Default 100.
+                 */
+                limit?: number | null;
+            } | null;
+            /**
+             * Overlap
+             * @description What becomes of a run while the one before has not ended. Default allow.
+             * @enum {string|null}
+             */
+            overlap?: "skip" | "buffer" | "allow" | null;
+            /** Labels */
+            labels?: string[] | null;
+            /**
+             * Paused
+             * @description Left out in a change: it stays as it is.
+             */
+            paused?: boolean | null;
+            /**
+             * Priority
+             * @description Strict among the messages that are due; default normal.
+             * @enum {string|null}
+             */
+            priority?: "high" | "normal" | "low" | null;
+            /**
+             * RetryIn
+             * @description How failed attempts are repeated.  What is left out comes from the settings (section Retry).
+             */
+            retry?: {
+                /**
+                 * Max Attempts
+                 * @description In all, the first included; -1 is without limit.
+                 */
+                max_attempts?: number | null;
+                /**
+                 * Base
+                 * @description Seconds of backoff after the first failed attempt.
+                 */
+                base?: number | null;
+                /**
+                 * Factor
+                 * @description Growth of the backoff from one attempt to the next.
+                 */
+                factor?: number | null;
+                /**
+                 * Cap
+                 * @description Seconds; the backoff never grows past it.
+                 */
+                cap?: number | null;
+                /**
+                 * Jitter
+                 * @description Draw each backoff evenly between 0 and its length.
+                 */
+                jitter?: boolean | null;
+            } | null;
+            /**
+             * Message
+             * @description Any JSON value; it is delivered as it is.
+             * @example hello
+             */
+            message: unknown;
+            /**
+             * Channel
+             * @description Where the message goes; follows from webhook or job, else echo.
+             * @enum {string|null}
+             */
+            channel?: "echo" | "webhook" | "job" | null;
+            /**
+             * WebhookTarget
+             * @description The HTTP endpoint that the message is sent to.
+             */
+            webhook?: {
+                /**
+                 * Url
+                 * @description http or https; a user and password in it are sent as Basic credentials
+                 */
+                url: string;
+                /**
+                 * Method
+                 * @description GET and DELETE are sent without a body
+                 * @default POST
+                 * @enum {string}
+                 */
+                method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+                /**
+                 * Headers
+                 * @description Sent as they are. With a Content-Type among them a string is sent as it is
+                 */
+                headers?: {
+                    [key: string]: string;
+                };
+                /**
+                 * Timeout
+                 * @description Seconds for the whole attempt
+                 */
+                timeout?: number | null;
+            } | null;
+            /**
+             * JobTarget
+             * @description The handler that gets the message.
+             */
+            job?: {
+                /**
+                 * Type
+                 * @description The name of a registered handler.
+                 */
+                type: string;
+            } | null;
+            /**
+             * Id
+             * @description Your own id; refused with 409 when it exists.
+             */
+            id?: string | null;
+        };
+        /**
+         * ScheduleOut
+         * @description A schedule.
+         */
+        ScheduleOut: {
+            /** Id */
+            id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "paused" | "ended";
+            /** Cron */
+            cron: string | null;
+            /** Every */
+            every: string | null;
+            /** Timezone */
+            timezone: string;
+            /**
+             * Start
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            start: string | null;
+            /**
+             * End
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            end: string | null;
+            /** Max Runs */
+            max_runs: number | null;
+            /** Jitter */
+            jitter: string | null;
+            catch_up: components["schemas"]["CatchUpOut"];
+            /**
+             * Overlap
+             * @enum {string}
+             */
+            overlap: "skip" | "buffer" | "allow";
+            /** Labels */
+            labels: string[];
+            /** Channel */
+            channel: string;
+            /**
+             * Message
+             * @description Any JSON value.
+             */
+            message: unknown;
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "high" | "normal" | "low";
+            /**
+             * Max Attempts
+             * @description -1: without limit.
+             */
+            max_attempts: number;
+            /**
+             * Note
+             * @description Given with the last pause or resume.
+             */
+            note: string | null;
+            /**
+             * Overdue
+             * @description Its moment passed more than 5 s ago, and no server has planned it.
+             */
+            overdue: boolean;
+            /**
+             * PlannedRunOut
+             * @description A moment of the plan.
+             */
+            next_run: {
+                /**
+                 * At
+                 * Format: date-time
+                 * @description ISO 8601, UTC, milliseconds.
+                 */
+                at: string;
+                /** At Ms */
+                at_ms: number;
+                /**
+                 * Local
+                 * @description ISO 8601 in the zone of the schedule, with its offset.
+                 */
+                local: string;
+            } | null;
+            /**
+             * Running
+             * @description The message under way; only with overlap skip and buffer.
+             */
+            running: string | null;
+            /**
+             * Buffered
+             * @description The message that waits for its end.
+             */
+            buffered: string | null;
+            counters: components["schemas"]["CountersOut"];
+            /**
+             * Created At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            updated_at: string;
+            /**
+             * Last Runs
+             * @description Newest first; 10 in a list, else 20.
+             */
+            last_runs: components["schemas"]["LastRunOut"][];
+            /**
+             * WebhookOut
+             * @description Where a message is sent; credentials are masked.
+             */
+            webhook?: {
+                /** Url */
+                url: string;
+                /** Method */
+                method: string;
+                /** Headers */
+                headers: {
+                    [key: string]: string;
+                };
+                /** Timeout */
+                timeout?: number | null;
+            } | null;
+            /**
+             * JobTargetOut
+             * @description The handler that runs a job.
+             */
+            job?: {
+                /** Type */
+                type: string;
+            } | null;
+        };
+        /**
+         * SchedulePageOut
+         * @description One page of the list of schedules.
+         */
+        SchedulePageOut: {
+            /** Schedules */
+            schedules: components["schemas"]["ScheduleOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * SchedulePatch
+         * @description What to change of a schedule; fields left out stay as they are.
+         */
+        SchedulePatch: {
+            /**
+             * Cron
+             * @description Five fields, or six with the second first; @hourly to @yearly; CRON_TZ=… in front.
+             * @example 0 9 * * MON-FRI
+             */
+            cron?: string | null;
+            /**
+             * Every
+             * @description The length of an interval, in the forms of delay; at least 1 second.
+             * @default null
+             * @example 1h30m
+             */
+            every?: (number | null) | string;
+            /**
+             * Timezone
+             * Format: iana-time-zone
+             * @description IANA name of the zone in which a time without an offset is meant.
+             * @default null
+             * @example Europe/Berlin
+             */
+            timezone?: string | null;
+            /**
+             * Start
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @default null
+             * @example 2027-01-01T09:00:00Z
+             */
+            start?: (number | null) | string;
+            /**
+             * End
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @default null
+             * @example 2027-01-01T09:00:00Z
+             */
+            end?: (number | null) | string;
+            /**
+             * Max Runs
+             * @description How many moments the plan has, from its start on.
+             */
+            max_runs?: number | null;
+            /**
+             * Jitter
+             * @description A run is due up to so much later, in the forms of delay; less than the time between runs.
+             * @default null
+             * @example 30s
+             */
+            jitter?: (number | null) | string;
+            /**
+             * CatchUpIn
+             * @description What to make of moments that were missed, while no server ran or the whole service was paused.
+             */
+            catch_up?: {
+                /**
+                 * Policy
+                 * @description Default latest.
+                 * @enum {string|null}
+                 */
+                policy?: "none" | "latest" | "all" | null;
+                /**
+                 * Window
+                 * @description How far back missed moments are made up for, in the forms of delay; default 1h.
+                 * @default null
+                 * @example 1h
+                 */
+                window?: (number | null) | string;
+                /**
+                 * Limit
+                 * @description How many are made at most; only for all. Default 100.
+                 */
+                limit?: number | null;
+            } | null;
+            /**
+             * Overlap
+             * @description What becomes of a run while the one before has not ended. Default allow.
+             * @enum {string|null}
+             */
+            overlap?: "skip" | "buffer" | "allow" | null;
+            /** Labels */
+            labels?: string[] | null;
+            /**
+             * Paused
+             * @description Left out in a change: it stays as it is.
+             */
+            paused?: boolean | null;
+            /**
+             * Priority
+             * @description Strict among the messages that are due; default normal.
+             * @enum {string|null}
+             */
+            priority?: "high" | "normal" | "low" | null;
+            /**
+             * RetryIn
+             * @description How failed attempts are repeated.  What is left out comes from the settings (section Retry).
+             */
+            retry?: {
+                /**
+                 * Max Attempts
+                 * @description In all, the first included; -1 is without limit.
+                 */
+                max_attempts?: number | null;
+                /**
+                 * Base
+                 * @description Seconds of backoff after the first failed attempt.
+                 */
+                base?: number | null;
+                /**
+                 * Factor
+                 * @description Growth of the backoff from one attempt to the next.
+                 */
+                factor?: number | null;
+                /**
+                 * Cap
+                 * @description Seconds; the backoff never grows past it.
+                 */
+                cap?: number | null;
+                /**
+                 * Jitter
+                 * @description Draw each backoff evenly between 0 and its length.
+                 */
+                jitter?: boolean | null;
+            } | null;
+            /**
+             * Message
+             * @description Any JSON value; it is delivered as it is.
+             * @default null
+             * @example hello
+             */
+            message?: unknown;
+            /**
+             * WebhookTarget
+             * @description Replaces the whole webhook; only for a message that has one.
+             */
+            webhook?: {
+                /**
+                 * Url
+                 * @description http or https; a user and password in it are sent as Basic credentials
+                 */
+                url: string;
+                /**
+                 * Method
+                 * @description GET and DELETE are sent without a body
+                 * @default POST
+                 * @enum {string}
+                 */
+                method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+                /**
+                 * Headers
+                 * @description Sent as they are. With a Content-Type among them a string is sent as it is
+                 */
+                headers?: {
+                    [key: string]: string;
+                };
+                /**
+                 * Timeout
+                 * @description Seconds for the whole attempt
+                 */
+                timeout?: number | null;
+            } | null;
+        };
+        /**
          * SchedulePreviewOut
          * @description The next runs, in order.  Fewer than were asked for when the plan ends.
          */
         SchedulePreviewOut: {
             /** Runs */
             runs: components["schemas"]["RunOut"][];
+        };
+        /**
+         * SchedulePut
+         * @description A schedule: when (cron or every), and the message of each moment.
+         */
+        SchedulePut: {
+            /**
+             * Cron
+             * @description Five fields, or six with the second first; @hourly to @yearly; CRON_TZ=… in front.
+             * @example 0 9 * * MON-FRI
+             */
+            cron?: string | null;
+            /**
+             * Every
+             * @description The length of an interval, in the forms of delay; at least 1 second.
+             * @default null
+             * @example 1h30m
+             */
+            every?: (number | null) | string;
+            /**
+             * Timezone
+             * Format: iana-time-zone
+             * @description IANA name of the zone in which a time without an offset is meant.
+             * @default null
+             * @example Europe/Berlin
+             */
+            timezone?: string | null;
+            /**
+             * Start
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @default null
+             * @example 2027-01-01T09:00:00Z
+             */
+            start?: (number | null) | string;
+            /**
+             * End
+             * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
+             * @default null
+             * @example 2027-01-01T09:00:00Z
+             */
+            end?: (number | null) | string;
+            /**
+             * Max Runs
+             * @description How many moments the plan has, from its start on.
+             */
+            max_runs?: number | null;
+            /**
+             * Jitter
+             * @description A run is due up to so much later, in the forms of delay; less than the time between runs.
+             * @default null
+             * @example 30s
+             */
+            jitter?: (number | null) | string;
+            /**
+             * CatchUpIn
+             * @description What to make of moments that were missed, while no server ran or the whole service was paused.
+             */
+            catch_up?: {
+                /**
+                 * Policy
+                 * @description Default latest.
+                 * @enum {string|null}
+                 */
+                policy?: "none" | "latest" | "all" | null;
+                /**
+                 * Window
+                 * @description How far back missed moments are made up for, in the forms of delay; default 1h.
+                 * @default null
+                 * @example 1h
+                 */
+                window?: (number | null) | string;
+                /**
+                 * Limit
+                 * @description How many are made at most; only for all. Default 100.
+                 */
+                limit?: number | null;
+            } | null;
+            /**
+             * Overlap
+             * @description What becomes of a run while the one before has not ended. Default allow.
+             * @enum {string|null}
+             */
+            overlap?: "skip" | "buffer" | "allow" | null;
+            /** Labels */
+            labels?: string[] | null;
+            /**
+             * Paused
+             * @description Left out in a change: it stays as it is.
+             */
+            paused?: boolean | null;
+            /**
+             * Priority
+             * @description Strict among the messages that are due; default normal.
+             * @enum {string|null}
+             */
+            priority?: "high" | "normal" | "low" | null;
+            /**
+             * RetryIn
+             * @description How failed attempts are repeated.  What is left out comes from the settings (section Retry).
+             */
+            retry?: {
+                /**
+                 * Max Attempts
+                 * @description In all, the first included; -1 is without limit.
+                 */
+                max_attempts?: number | null;
+                /**
+                 * Base
+                 * @description Seconds of backoff after the first failed attempt.
+                 */
+                base?: number | null;
+                /**
+                 * Factor
+                 * @description Growth of the backoff from one attempt to the next.
+                 */
+                factor?: number | null;
+                /**
+                 * Cap
+                 * @description Seconds; the backoff never grows past it.
+                 */
+                cap?: number | null;
+                /**
+                 * Jitter
+                 * @description Draw each backoff evenly between 0 and its length.
+                 */
+                jitter?: boolean | null;
+            } | null;
+            /**
+             * Message
+             * @description Any JSON value; it is delivered as it is.
+             * @example hello
+             */
+            message: unknown;
+            /**
+             * Channel
+             * @description Where the message goes; follows from webhook or job, else echo.
+             * @enum {string|null}
+             */
+            channel?: "echo" | "webhook" | "job" | null;
+            /**
+             * WebhookTarget
+             * @description The HTTP endpoint that the message is sent to.
+             */
+            webhook?: {
+                /**
+                 * Url
+                 * @description http or https; a user and password in it are sent as Basic credentials
+                 */
+                url: string;
+                /**
+                 * Method
+                 * @description GET and DELETE are sent without a body
+                 * @default POST
+                 * @enum {string}
+                 */
+                method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+                /**
+                 * Headers
+                 * @description Sent as they are. With a Content-Type among them a string is sent as it is
+                 */
+                headers?: {
+                    [key: string]: string;
+                };
+                /**
+                 * Timeout
+                 * @description Seconds for the whole attempt
+                 */
+                timeout?: number | null;
+            } | null;
+            /**
+             * JobTarget
+             * @description The handler that gets the message.
+             */
+            job?: {
+                /**
+                 * Type
+                 * @description The name of a registered handler.
+                 */
+                type: string;
+            } | null;
         };
         /**
          * ScheduledCounts
@@ -1138,6 +2325,27 @@ export interface components {
             started_at: string | null;
         };
         /**
+         * SkippedOut
+         * @description Moments without a delivery, by reason.
+         */
+        SkippedOut: {
+            /**
+             * Overlap
+             * @description The run before had not ended.
+             */
+            overlap: number;
+            /**
+             * Missed
+             * @description No server planned in time, and they were not made up for.
+             */
+            missed: number;
+            /**
+             * Changed
+             * @description The schedule was changed before they began.
+             */
+            changed: number;
+        };
+        /**
          * StatsOut
          * @description The service at a glance.
          */
@@ -1181,6 +2389,7 @@ export interface components {
              */
             oldest_due_age_ms: number | null;
             held_back: components["schemas"]["HeldBackOut"];
+            schedules: components["schemas"]["ScheduleCountsOut"];
             /**
              * Lanes
              * @description Lanes in which something waits, 100 at most: first what is due and has no server, then most due.
@@ -1241,6 +2450,7 @@ export interface operations {
                 channel?: "echo" | "webhook" | "job" | null;
                 priority?: "high" | "normal" | "low" | null;
                 type?: string;
+                schedule?: string;
                 timezone?: string;
                 since?: number | string;
                 until?: number | string;
@@ -1406,6 +2616,257 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BatchOut"];
+                };
+            };
+        };
+    };
+    schedules_list_schedules: {
+        parameters: {
+            query?: {
+                status?: "active" | "paused" | "ended" | null;
+                label?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list of schedules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePageOut"];
+                };
+            };
+        };
+    };
+    schedules_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat of the request with the same key stores nothing more. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleIn"];
+            };
+        };
+        responses: {
+            /** @description A schedule with its next five runs. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleDetail"];
+                };
+            };
+        };
+    };
+    schedules_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A schedule with its next five runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleDetail"];
+                };
+            };
+        };
+    };
+    schedules_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchedulePut"];
+            };
+        };
+        responses: {
+            /** @description A schedule with its next five runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleDetail"];
+                };
+            };
+        };
+    };
+    schedules_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A schedule. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleOut"];
+                };
+            };
+        };
+    };
+    schedules_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchedulePatch"];
+            };
+        };
+        responses: {
+            /** @description A schedule with its next five runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleDetail"];
+                };
+            };
+        };
+    };
+    schedules_backfill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackfillIn"];
+            };
+        };
+        responses: {
+            /** @description What a backfill made. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillOut"];
+                };
+            };
+        };
+    };
+    schedules_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NoteIn"];
+            };
+        };
+        responses: {
+            /** @description A schedule with its next five runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleDetail"];
+                };
+            };
+        };
+    };
+    schedules_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NoteIn"];
+            };
+        };
+        responses: {
+            /** @description A schedule with its next five runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleDetail"];
+                };
+            };
+        };
+    };
+    schedules_run: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat of the request with the same key stores nothing more. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A message. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageOut"];
                 };
             };
         };

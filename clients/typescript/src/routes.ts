@@ -24,6 +24,16 @@ export const ROUTES: Readonly<Record<OperationName, Route>> = {
   messages_run: { method: 'POST', path: '/v1/messages/{id}/run' },
   messages_redrive: { method: 'POST', path: '/v1/messages/{id}/redrive' },
   dead_letters_redrive: { method: 'POST', path: '/v1/dead-letters/redrive', once: true },
+  schedules_create: { method: 'POST', path: '/v1/schedules', keyed: true },
+  schedules_put: { method: 'PUT', path: '/v1/schedules/{schedule}' },
+  schedules_read: { method: 'GET', path: '/v1/schedules/{schedule}' },
+  schedules_list_schedules: { method: 'GET', path: '/v1/schedules' },
+  schedules_change: { method: 'PATCH', path: '/v1/schedules/{schedule}' },
+  schedules_delete: { method: 'DELETE', path: '/v1/schedules/{schedule}' },
+  schedules_pause: { method: 'POST', path: '/v1/schedules/{schedule}/pause' },
+  schedules_resume: { method: 'POST', path: '/v1/schedules/{schedule}/resume' },
+  schedules_run: { method: 'POST', path: '/v1/schedules/{schedule}/run', keyed: true },
+  schedules_backfill: { method: 'POST', path: '/v1/schedules/{schedule}/backfill' },
   schedules_preview: { method: 'GET', path: '/v1/schedules/preview' },
   control_pause: { method: 'POST', path: '/v1/pause' },
   control_resume: { method: 'POST', path: '/v1/resume' },
@@ -55,3 +65,7 @@ export type Message = components['schemas']['MessageOut'];
 export type MessageDetail = components['schemas']['MessageDetail'];
 export type MessageIn = WithDates<components['schemas']['MessageIn']>;
 export type MessageOptions = Omit<MessageIn, 'message'>;
+export type Schedule = components['schemas']['ScheduleOut'];
+export type ScheduleDetail = components['schemas']['ScheduleDetail'];
+export type ScheduleOptions = Omit<WithDates<components['schemas']['ScheduleIn']>, 'message'>;
+export type SchedulePutOptions = Omit<ScheduleOptions, 'id'>;

@@ -28,7 +28,7 @@ class Cors:
                 "origins": "*"
                 if origins == "*"
                 else [re.compile(re.escape(normal(one)) + r"\Z", re.IGNORECASE) for one in origins.split(",")],
-                "methods": ["GET", "POST", "PATCH", "DELETE"],
+                "methods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
                 "allow_headers": ["Authorization", "Content-Type", HEADER],
                 "expose_headers": _EXPOSED,
                 "max_age": _REMEMBERED_SECONDS,
