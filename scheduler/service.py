@@ -14,6 +14,7 @@ from pathlib import Path
 from scheduler import __version__, systemd
 from scheduler.access import is_loopback
 from scheduler.api.processes import ANY_ADDRESS, ApiProcesses
+from scheduler.api.v1 import schedule_file
 from scheduler.config.connection_string import parse
 from scheduler.config.reading import Settings, ignored_variables, load_settings, secrets_of, settings_file
 from scheduler.errors import ConfigError, ServiceError, StartCancelled
@@ -54,6 +55,7 @@ def run(settings: Settings, file: Path, log: logs.ServiceLogger, signals: StopSi
     drain_seconds: float | None = None
     try:
         runtime.start(signals.asked)
+        schedule_file.apply(settings, runtime.store, log)
         if settings.server.role != "worker":
             api = ApiProcesses(settings, runtime.redis_url, log)
             api.start(signals.asked)

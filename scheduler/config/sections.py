@@ -341,6 +341,12 @@ class JobsSettings(Section):
         return self.modules.split(",") if self.modules else []
 
 
+class SchedulesSettings(Section):
+    file: str = text("", r"^[^\x00-\x1f]*$", "the path of a JSON or TOML file; empty for none")
+    """Schedules that are to exist: each start puts them by id, and what has not changed stays as it is. Others are left
+    alone unless the file says so."""
+
+
 class EventsSettings(Section):
     enabled: bool = True
     """Record what happens to messages in Redis, and show it to viewers (WebSocket). With false there are no events."""

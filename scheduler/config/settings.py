@@ -30,6 +30,7 @@ from scheduler.config.sections import (
     RetentionSettings,
     RetrySettings,
     SchedulerSettings,
+    SchedulesSettings,
     ServerSettings,
     TaskSettings,
     WebhookSettings,
@@ -49,6 +50,7 @@ class Settings(Section):
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     tasks: TaskSettings = Field(default_factory=TaskSettings)
     jobs: JobsSettings = Field(default_factory=JobsSettings)
+    schedules: SchedulesSettings = Field(default_factory=SchedulesSettings)
     events: EventsSettings = Field(default_factory=EventsSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     test: ForTestsSettings = Field(default_factory=ForTestsSettings)
