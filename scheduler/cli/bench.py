@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -29,8 +27,10 @@ def bench(
     *,
     count: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="Messages.")] = 1000,
     rate: Annotated[float, typer.Option(metavar="N", min=1, max=10_000, help="Messages due per second.")] = 200,
-    webhook: o.Webhook = None,
-    job: o.Job = None,
+    webhook: Annotated[str | None, typer.Option(metavar="URL", help="Send them to this HTTP endpoint.")] = None,
+    job: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Give them to the Python handler of this type.")
+    ] = None,
 ) -> Answer:
     """Send messages that are due one after the other, and show how late they were delivered, as a histogram.
 
@@ -58,11 +58,15 @@ def bench(
 
 def _redis_ms(remote: Remote) -> float:
     """Return the time by the clock that decides what is due."""
+    from datetime import datetime
+
     return datetime.fromisoformat(remote.call("GET", "/v1/stats")["redis_time"]).timestamp() * 1000
 
 
 def _outcomes(remote: Remote, ids: list[str]) -> list[dict[str, Any]]:
     """Return the messages once they have ended, or as they are when that takes too long."""
+    from concurrent.futures import ThreadPoolExecutor
+
     clock = SystemClock()
     deadline = clock.monotonic() + _PATIENCE_SECONDS
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, Final
+from dataclasses import fields, is_dataclass
+from typing import Annotated, Any, Final, get_type_hints
 
 import typer
 
@@ -55,10 +56,15 @@ def local(function: Callable[..., Answer | Iterable[Answer]]) -> Callable[..., N
 def _command(function: Callable[..., Answer | Iterable[Answer]], *, remote: bool) -> Callable[..., None]:
     signature = inspect.signature(function, eval_str=True)
     own = list(signature.parameters.values())[1 if remote else 0 :]
+    groups: dict[str, Any] = {
+        parameter.name: parameter.annotation for parameter in own if is_dataclass(parameter.annotation)
+    }
 
     def command(**given: Any) -> None:
         as_json = given.pop("as_json")
         arguments = [Remote(given.pop("url"), given.pop("token"))] if remote else []
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
         try:
             answers = function(*arguments, **given)
             single = isinstance(answers, Answer)
@@ -73,13 +79,29 @@ def _command(function: Callable[..., Answer | Iterable[Answer]], *, remote: bool
             for each in arguments:
                 each.close()
 
-    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
     command.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*keyword_only, *(_SHARED if remote else []), _AS_JSON], return_annotation=None
+        parameters=[
+            *(option for parameter in own for option in _options(parameter)),
+            *(_SHARED if remote else []),
+            _AS_JSON,
+        ],
+        return_annotation=None,
     )
     command.__annotations__ = {}
     command.__name__, command.__doc__ = function.__name__, function.__doc__
     return command
+
+
+def _options(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """Return a command's options for a parameter: itself, or a group's fields (options.py)."""
+    keyword_only = inspect.Parameter.KEYWORD_ONLY
+    if not is_dataclass(parameter.annotation):
+        return [parameter.replace(kind=keyword_only)]
+    hints = get_type_hints(parameter.annotation, include_extras=True)
+    return [
+        inspect.Parameter(field.name, keyword_only, default=field.default, annotation=hints[field.name])
+        for field in fields(parameter.annotation)
+    ]
 
 
 def tell(failure: Failure, *, as_json: bool) -> None:

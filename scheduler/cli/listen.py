@@ -6,20 +6,16 @@ import queue
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scheduler.cli.command import local
 from scheduler.cli.exits import Exit, Failure
 from scheduler.cli.output import Answer, facts
-from scheduler.clock import SystemClock
 
 if TYPE_CHECKING:
     from scheduler.channels.webhook.signing import Signer
-
-_BODY_BYTES: Final = 16 * 2**20
 
 
 @local
@@ -46,9 +42,11 @@ def listen(
     A service calls this machine only when it may call private addresses: start it with
     WEBHOOK__ALLOW_PRIVATE_NETWORKS=true, or name this address in Webhook.AllowedNetworks.
     """
+    from scheduler.cli.receiver import Receiver  # http.server takes long to load
+
     signer = _signer(secret)
     try:
-        server = _Server((host, port), status)
+        server = Receiver((host, port), status)
     except (OSError, OverflowError) as error:
         raise Failure(Exit.FAILED, f"Cannot listen on {host}:{port} ({error}). Choose another --port.") from None
     with server:
@@ -100,36 +98,3 @@ def _signer(secrets: list[str] | None) -> Signer | None:
         return Signer(found) if found else None
     except ValueError as error:
         raise Failure(Exit.USAGE, f"--secret: {error}") from None
-
-
-class _Server(ThreadingHTTPServer):
-    """Puts what it receives into ``requests``."""
-
-    def __init__(self, address: tuple[str, int], status: int) -> None:
-        super().__init__(address, _Receiver)
-        self.status = status
-        self.requests: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.clock = SystemClock()
-
-
-class _Receiver(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
-
-    def _receive(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        if not (length.isascii() and length.isdigit() and int(length) <= _BODY_BYTES):
-            self.send_error(413)
-            return
-        raw = self.rfile.read(int(length))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        found = {"at_ms": self.server.clock.now_ms(), "method": self.command, "path": self.path, "headers": headers}
-        self.server.requests.put({**found, "body": raw.decode(errors="replace"), "raw": raw})
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _receive  # noqa: N815 - the names that the base class calls
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-        """Say nothing: what came is printed."""

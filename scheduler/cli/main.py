@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from scheduler import __version__
-from scheduler.cli import bench, changing, config, doctor, figures, listen, messages, serve, tail
+from scheduler.cli import bench, changing, config, doctor, figures, listen, messages, schedules, serve, tail
 
 app = typer.Typer(
     name="message-scheduler",
@@ -39,6 +39,7 @@ for panel, commands in {
 }.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
+app.add_typer(schedules.group, name="schedules", rich_help_panel="Messages")
 app.add_typer(config.group, name="config", rich_help_panel="The service")
 
 

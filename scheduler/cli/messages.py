@@ -21,9 +21,8 @@ _BATCH: Final = 1000
 @on_service
 def send(
     remote: Remote,
-    text: o.Text = None,
+    content: o.Content,
     *,
-    data: o.Data = None,
     batch: Annotated[
         str | None,
         typer.Option(
@@ -31,20 +30,10 @@ def send(
             help="Many messages: a JSON body of POST /v1/messages per line; - is stdin. A thousand are stored at once.",
         ),
     ] = None,
-    at: o.At = None,
-    delay: o.In = None,
-    timezone: o.Timezone = None,
-    webhook: o.Webhook = None,
-    method: o.Method = None,
-    header: o.Headers = None,
-    timeout: o.Timeout = None,
+    moment: o.Moment,
+    webhook: o.Webhook,
     job: o.Job = None,
-    priority: o.PriorityOption = None,
-    attempts: o.Attempts = None,
-    backoff: o.Backoff = None,
-    backoff_factor: o.BackoffFactor = None,
-    backoff_cap: o.BackoffCap = None,
-    jitter: o.Jitter = None,
+    how: o.How,
     id: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="Your own id; one that exists is refused.")
     ] = None,
@@ -59,23 +48,20 @@ def send(
 
     Without --id and --key the command makes a key of its own, so that it can safely ask again when nobody answers.
     """
-    message = o.content(text, data)
+    message = content.fields()
     if batch is not None:
         if message:
             raise Failure(Exit.USAGE, "--batch: the messages are in FILE; TEXT and --data are not accepted beside it")
         return _send_many(remote, o.read(batch), key)
     if not message:
         raise Failure(Exit.USAGE, "There is no message: accepted are TEXT, --data or --batch")
-    body = message | o.given(
-        time=at,
-        delay=delay,
-        timezone=timezone,
-        webhook=o.webhook(webhook, method, header, timeout),
-        job=job and {"type": job},
-        priority=priority,
-        retry=o.retry(attempts, backoff, backoff_factor, backoff_cap, jitter),
-        id=id,
-    )
+    body = {
+        **message,
+        **moment.fields(),
+        **webhook.fields(),
+        **o.given(job=job and {"type": job}, id=id),
+        **how.fields(),
+    }
     headers = {} if id is not None else {"Idempotency-Key": key or str(uuid.uuid4())}
     answer = remote.call("POST", "/v1/messages", body, headers=headers)
     return Answer(answer, line(f"{answer['id']}  {answer['channel']}, due {answer['due_at']}"))
@@ -151,38 +137,12 @@ def list_(
 
 
 @on_service
-def edit(
-    remote: Remote,
-    id: o.Id,
-    text: o.Text = None,
-    *,
-    data: o.Data = None,
-    at: o.At = None,
-    delay: o.In = None,
-    timezone: o.Timezone = None,
-    webhook: o.Webhook = None,
-    method: o.Method = None,
-    header: o.Headers = None,
-    timeout: o.Timeout = None,
-    priority: o.PriorityOption = None,
-    attempts: o.Attempts = None,
-    backoff: o.Backoff = None,
-    backoff_factor: o.BackoffFactor = None,
-    backoff_cap: o.BackoffCap = None,
-    jitter: o.Jitter = None,
-) -> Answer:
+def edit(remote: Remote, id: o.Id, *, content: o.Content, moment: o.Moment, webhook: o.Webhook, how: o.How) -> Answer:
     """Change a scheduled message: its text, moment, priority, retries or webhook.
 
     Retries and webhook are replaced as a whole: what is left out of them comes from the settings.
     """
-    change = o.content(text, data) | o.given(
-        time=at,
-        delay=delay,
-        timezone=timezone,
-        webhook=o.webhook(webhook, method, header, timeout),
-        priority=priority,
-        retry=o.retry(attempts, backoff, backoff_factor, backoff_cap, jitter),
-    )
+    change = {**content.fields(), **moment.fields(), **webhook.fields(), **how.fields()}
     if not change:
         raise Failure(Exit.USAGE, "Nothing to change: give a text, --data, --at, --in, --priority, …")
     message = remote.call("PATCH", path_of("messages", id), change)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,68 +42,12 @@ WHEN, WHERE, HOW = "When", "Where to", "How"
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Of the message.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Of one message or several.")]
-Text = Annotated[str | None, typer.Argument(metavar="TEXT", help="The message, as a text; - reads it from stdin.")]
-Data = Annotated[
-    str | None,
-    typer.Option(metavar="JSON", help="The message as JSON; @FILE reads it from a file, @- from stdin."),
-]
-At = Annotated[
-    str | None,
-    _option(
-        "--at", panel=WHEN, metavar="TIME", help="The moment: 2027-01-01T09:00, an RFC 2822 date, epoch seconds or ms."
-    ),
-]
-In = Annotated[
-    str | None, _option("--in", panel=WHEN, metavar="DELAY", help="How long from now: 90 (seconds), 1h30m, PT5M.")
-]
-Timezone = Annotated[
-    str | None, _option("--timezone", panel=WHEN, metavar="ZONE", help="IANA name, for a TIME without an offset.")
-]
-Webhook = Annotated[str | None, _option("--webhook", panel=WHERE, metavar="URL", help="Send it to this HTTP endpoint.")]
-Method = Annotated[
-    str | None, _option("--method", panel=WHERE, metavar="METHOD", help="Of the webhook: POST (default), PUT, GET …")
-]
-Headers = Annotated[
-    list[str] | None,
-    _option("--header", panel=WHERE, metavar="NAME:VALUE", help="A header of the webhook; may be given several times."),
-]
-Timeout = Annotated[
-    float | None, _option("--timeout", panel=WHERE, metavar="SECONDS", help="Of one attempt to call the webhook.")
-]
-Job = Annotated[
-    str | None, _option("--job", panel=WHERE, metavar="TYPE", help="Give it to the Python handler of this type.")
-]
-PriorityOption = Annotated[
-    Priority | None, _option("--priority", panel=HOW, help="Strict among the messages that are due.")
-]
-Attempts = Annotated[
-    int | None, _option("--attempts", panel=HOW, metavar="N", help="Attempts in all; -1 is without limit.")
-]
-Backoff = Annotated[
-    float | None, _option("--backoff", panel=HOW, metavar="SECONDS", help="Pause after the first failed attempt.")
-]
-BackoffFactor = Annotated[
-    float | None, _option("--backoff-factor", panel=HOW, metavar="N", help="Growth from one pause to the next.")
-]
-BackoffCap = Annotated[float | None, _option("--backoff-cap", panel=HOW, metavar="SECONDS", help="The longest pause.")]
-Jitter = Annotated[
-    bool | None, _option("--jitter/--no-jitter", panel=HOW, help="Draw each pause evenly between 0 and its length.")
-]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
 
 def given(**fields: Any) -> dict[str, Any]:
     """Return the fields that have a value."""
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def content(text: str | None, data: str | None) -> dict[str, Any]:
-    """Return ``{"message": …}`` of TEXT or ``--data``; nothing when neither is given."""
-    if text is not None and data is not None:
-        raise Failure(Exit.USAGE, "TEXT and --data exclude each other; accepted: one of the two")
-    if data is not None:
-        return {"message": parsed(data, "--data")}
-    return given(message=sys.stdin.read() if text == "-" else text)
 
 
 def parsed(source: str, option: str) -> Any:
@@ -122,24 +67,122 @@ def read(name: str) -> str:
         raise Failure(Exit.USAGE, f"{name}: cannot be read: {error}") from None
 
 
-def webhook(
-    url: str | None, method: str | None, headers: list[str] | None, timeout: float | None
-) -> dict[str, Any] | None:
-    """Return the options of a webhook, None without an URL."""
-    if url is None:
-        if method or headers or timeout:
-            raise Failure(Exit.USAGE, "--method, --header and --timeout belong to --webhook, which is missing")
-        return None
-    pairs = [header.partition(":") for header in headers or []]
-    for name, colon, _ in pairs:
-        if not colon:
-            raise Failure(Exit.USAGE, f"--header: {name} is not accepted; accepted: NAME:VALUE")
-    named = {name.strip(): value.strip() for name, _, value in pairs} or None
-    return {"url": url, **given(method=method, headers=named, timeout=timeout)}
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is delivered."""
+
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="The message, as a text; - reads it from stdin.")
+    ] = None
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="The message as JSON; @FILE reads it from a file, @- from stdin."),
+    ] = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return ``{"message": …}``; nothing when there is none."""
+        if self.text is not None and self.data is not None:
+            raise Failure(Exit.USAGE, "TEXT and --data exclude each other; accepted: one of the two")
+        if self.data is not None:
+            return {"message": parsed(self.data, "--data")}
+        return given(message=sys.stdin.read() if self.text == "-" else self.text)
 
 
-def retry(
-    attempts: int | None, backoff: float | None, factor: float | None, cap: float | None, jitter: bool | None
-) -> dict[str, Any] | None:
-    """Return the retry policy, None when no part of it is given."""
-    return given(max_attempts=attempts, base=backoff, factor=factor, cap=cap, jitter=jitter) or None
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When it is delivered."""
+
+    at: Annotated[
+        str | None,
+        _option(
+            "--at",
+            panel=WHEN,
+            metavar="TIME",
+            help="The moment: 2027-01-01T09:00, an RFC 2822 date, epoch seconds or ms.",
+        ),
+    ] = None
+    delay: Annotated[
+        str | None, _option("--in", panel=WHEN, metavar="DELAY", help="How long from now: 90 (seconds), 1h30m, PT5M.")
+    ] = None
+    timezone: Annotated[
+        str | None, _option("--timezone", panel=WHEN, metavar="ZONE", help="IANA name, for a TIME without an offset.")
+    ] = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return ``time``, ``delay``, ``timezone``, those that are given."""
+        return given(time=self.at, delay=self.delay, timezone=self.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """The HTTP endpoint that it is sent to."""
+
+    webhook: Annotated[
+        str | None, _option("--webhook", panel=WHERE, metavar="URL", help="Send it to this HTTP endpoint.")
+    ] = None
+    method: Annotated[
+        str | None,
+        _option("--method", panel=WHERE, metavar="METHOD", help="Of the webhook: POST (default), PUT, GET …"),
+    ] = None
+    header: Annotated[
+        list[str] | None,
+        _option(
+            "--header", panel=WHERE, metavar="NAME:VALUE", help="A header of the webhook; may be given several times."
+        ),
+    ] = None
+    timeout: Annotated[
+        float | None, _option("--timeout", panel=WHERE, metavar="SECONDS", help="Of one attempt to call the webhook.")
+    ] = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return ``{"webhook": …}``; nothing without an URL."""
+        if self.webhook is None:
+            if self.method or self.header or self.timeout:
+                raise Failure(Exit.USAGE, "--method, --header and --timeout belong to --webhook, which is missing")
+            return {}
+        pairs = [header.partition(":") for header in self.header or []]
+        for name, colon, _ in pairs:
+            if not colon:
+                raise Failure(Exit.USAGE, f"--header: {name} is not accepted; accepted: NAME:VALUE")
+        headers = {name.strip(): value.strip() for name, _, value in pairs} or None
+        return {"webhook": {"url": self.webhook, **given(method=self.method, headers=headers, timeout=self.timeout)}}
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """In which order, and what follows a failure."""
+
+    priority: Annotated[
+        Priority | None, _option("--priority", panel=HOW, help="Strict among the messages that are due.")
+    ] = None
+    attempts: Annotated[
+        int | None, _option("--attempts", panel=HOW, metavar="N", help="Attempts in all; -1 is without limit.")
+    ] = None
+    backoff: Annotated[
+        float | None, _option("--backoff", panel=HOW, metavar="SECONDS", help="Pause after the first failed attempt.")
+    ] = None
+    backoff_factor: Annotated[
+        float | None, _option("--backoff-factor", panel=HOW, metavar="N", help="Growth from one pause to the next.")
+    ] = None
+    backoff_cap: Annotated[
+        float | None, _option("--backoff-cap", panel=HOW, metavar="SECONDS", help="The longest pause.")
+    ] = None
+    jitter: Annotated[
+        bool | None, _option("--jitter/--no-jitter", panel=HOW, help="Draw each pause evenly between 0 and its length.")
+    ] = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return ``priority`` and ``retry``, those that are given."""
+        retry = given(
+            max_attempts=self.attempts,
+            base=self.backoff,
+            factor=self.backoff_factor,
+            cap=self.backoff_cap,
+            jitter=self.jitter,
+        )
+        return given(priority=self.priority, retry=retry or None)
+
+
+Job = Annotated[
+    str | None, _option("--job", panel=WHERE, metavar="TYPE", help="Give it to the Python handler of this type.")
+]
