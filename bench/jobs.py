@@ -12,7 +12,7 @@ from bench.delivery import PATIENCE, Drained, claim_and_settle
 from bench.messages import BATCH, text_of
 from bench.service import Service, folder, in_words, private_redis, wait_quiet
 from bench.table import Figure, Row, check
-from scheduler.message import NewMessage
+from scheduler.message import NOW, NewMessage
 
 _RUN = re.compile(r" ack id=(\w+) channel=job type=empty attempt=(\d+) ")
 
@@ -24,7 +24,7 @@ def drain(service: Service, count: int) -> Drained:
     for first in range(0, count, BATCH):
         ids = store.new_ids(min(BATCH, count - first))
         store.schedule(
-            [NewMessage(id=id, payload=f'"{text_of(0, 0)}"', due_at=0, channel="job", type="empty") for id in ids]
+            [NewMessage(id=id, payload=f'"{text_of(0, 0)}"', due_at=NOW, channel="job", type="empty") for id in ids]
         )
     wait_quiet(service.client)
     before, began = service.cpu_seconds(), time.perf_counter()

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from scheduler.retry import RetryPolicy
 
@@ -84,6 +84,22 @@ def made_by(id: str, run: str) -> MadeBy:
     return MadeBy(schedule, origin, int(moment[0]) if moment else None)
 
 
+class FromNow(NamedTuple):
+    """When a message is to be due: ``ms`` from the call on, by Redis's clock."""
+
+    ms: int
+
+
+Due = int | FromNow
+"""When a message is to be due: a moment (ms since the epoch, UTC), or a time from now."""
+NOW: Final = FromNow(0)
+
+
+def moment_of(due: Due, now_ms: int) -> int:
+    """Return the moment (ms) that is meant, when it is ``now_ms`` by Redis's clock."""
+    return now_ms + due.ms if isinstance(due, FromNow) else due
+
+
 class NewMessage(NamedTuple):
     """A message before it is stored.  The store adds ``created_at`` by Redis's clock.
 
@@ -93,8 +109,7 @@ class NewMessage(NamedTuple):
     id: str
     payload: str
     """The message as JSON text, exactly as it will be delivered."""
-    due_at: int
-    """Milliseconds since the epoch, UTC.  0 or less: -due_at ms from now, by Redis's clock."""
+    due_at: Due
     channel: str = "echo"
     priority: Priority = Priority.NORMAL
     target: str | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple, Self
 
-from scheduler.message import NewMessage
+from scheduler.message import NOW, Due, NewMessage
 from scheduler.recurrence import CatchUp, Recurrence, catch_up, jittered
 
 GRACE_MS = 5000
@@ -134,8 +134,7 @@ class PlannedRun(NamedTuple):
 
     moment: int
     """ms"""
-    due_at: int
-    """ms; 0: now"""
+    due_at: Due
     origin: Origin = "plan"
 
 
@@ -162,9 +161,10 @@ class Planned(NamedTuple):
         passed: list[PlannedRun] = []
         moment = due.plan.next_after(due.next_run)
         while moment is not None:
-            run = PlannedRun(moment, jittered(due.plan, due.id, moment, due.jitter_ms))
+            due_at = jittered(due.plan, due.id, moment, due.jitter_ms)
+            run = PlannedRun(moment, due_at)
             # A short delay of the planner, in which moments passed that have no message yet, is no downtime.
-            if run.due_at > now_ms:
+            if due_at > now_ms:
                 return cls(due, run, tuple(passed))
             passed.append(run)
             moment = due.plan.next_after(moment)
@@ -175,7 +175,7 @@ class Planned(NamedTuple):
         # Behind due.next_run, or from it on when its own message was not begun.
         after = due.next_run - (due.missed == "1")
         found = catch_up(due.plan, after, now_ms, due.policy)
-        made_up = tuple(PlannedRun(moment, 0, "catch_up") for moment in found.moments)
+        made_up = tuple(PlannedRun(moment, NOW, "catch_up") for moment in found.moments)
         given_up_at = due.plan.latest_at(found.moments[0] - 1 if found.moments else now_ms) if found.given_up else None
         moment = due.plan.next_after(max(now_ms, due.next_run))
         following = None

@@ -58,7 +58,7 @@ _DURATION_DATE = re.compile(r"P[0-9.,YMWD]+")
 
 
 def parse_when(time: object, delay: object, timezone: object, now_ms: int, *, american: bool = False) -> int:
-    """Return the moment (ms UTC, at least 1) of ``time`` or ``delay``; ``now_ms`` (ms UTC) when both are None.
+    """Return the moment (ms UTC) of ``time`` or ``delay``; ``now_ms`` (ms UTC) when both are None.
 
     ``timezone`` (or None) applies to a ``time`` without an offset.  ``american``: see ``parse_time``.
     Raises InvalidInput that names ``time``, ``delay`` or ``timezone``.
@@ -71,8 +71,7 @@ def parse_when(time: object, delay: object, timezone: object, now_ms: int, *, am
         if moment > MAX_MS:
             raise InvalidInput.of("delay", f"{_shown(delay)} from now lies beyond the year 9999")
         return moment
-    # Not 0: to the store, 0 means "now, by Redis's clock".
-    return now_ms if time is None else max(1, parse_time(time, zone, american=american))
+    return now_ms if time is None else parse_time(time, zone, american=american)
 
 
 def parse_time(value: object, zone: ZoneInfo | None = None, *, american: bool = False) -> int:

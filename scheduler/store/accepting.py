@@ -7,7 +7,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 from scheduler.errors import Conflict, StoreUnavailable
-from scheduler.message import NewMessage
+from scheduler.message import NewMessage, moment_of
 from scheduler.store import records
 from scheduler.store.base import Base
 from scheduler.store.results import Scheduled
@@ -99,7 +99,7 @@ class Accepting(Base):
             case 3:
                 raise Conflict("This Idempotency-Key was used with another request body.")
         created_at = int(now)
-        return [Scheduled(m.id, m.due_at if m.due_at > 0 else created_at - m.due_at, created_at) for m in group], False
+        return [Scheduled(m.id, moment_of(m.due_at, created_at), created_at) for m in group], False
 
     def _undo(self, stored: Mapping[int, Sequence[Scheduled]], key: str) -> None:
         """Delete stored messages whose sender has not been answered yet."""

@@ -21,7 +21,7 @@ class Changing(Base):
         return self._changed(
             "update",
             id,
-            due_at="" if changes.due_at is None else changes.due_at,
+            due_at="" if changes.due_at is None else records.due_cell(changes.due_at),
             payload=changes.payload or "",
             target=changes.target or "",
             priority=changes.priority or "",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scheduler.message import Claim, Message, NewMessage, Outcome, Priority, Status, lane_of
+from scheduler.message import Claim, Due, FromNow, Message, NewMessage, Outcome, Priority, Status, lane_of
 from scheduler.retry import RetryPolicy
 
 Cell = str | None
@@ -15,6 +15,11 @@ PAGE_FIELDS = ("p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", 
 """The fields that a list shows: all but the evidence of attempts."""
 
 _PRIORITIES: dict[str | None, Priority] = {None: Priority.NORMAL, **{p.value: p for p in Priority}}
+
+
+def due_cell(due: Due) -> str | int:
+    """Return how a script is told when a message is to be due: ms since the epoch, or ``+`` and the ms from now."""
+    return f"+{due.ms}" if isinstance(due, FromNow) else due
 
 
 def schedule_items(messages: Sequence[NewMessage]) -> list[str | int]:
@@ -26,7 +31,7 @@ def schedule_items(messages: Sequence[NewMessage]) -> list[str | int]:
         items += (
             m.id,
             m.payload,
-            m.due_at,
+            due_cell(m.due_at),
             m.channel,
             m.priority.value,
             m.target or "",

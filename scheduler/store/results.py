@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from scheduler.errors import StoreUnavailable
-from scheduler.message import Claim, Message, Priority
+from scheduler.message import Claim, Due, Message, Priority
 from scheduler.retry import RetryPolicy
 from scheduler.schedule import DuePlan, Schedule
 
@@ -77,8 +77,7 @@ class ScheduleCounts:
 class Changes:
     """The fields that ``update`` changes; None leaves a field as it is."""
 
-    due_at: int | None = None
-    """ms; 0 or less: -due_at ms from now, by Redis's clock"""
+    due_at: Due | None = None
     payload: str | None = None
     target: str | None = None
     priority: Priority | None = None

@@ -12,6 +12,7 @@ from scheduler.recurrence.plan import LAST_MS
 from scheduler.retry import RetryPolicy
 from scheduler.schedule import Definition, DuePlan, LastRun, Overlap, Planned, PlannedRun, Schedule, State
 from scheduler.store.keys import run_id
+from scheduler.store.records import due_cell
 
 Fields = Mapping[str, str | None]
 
@@ -156,7 +157,7 @@ def plan_items(planned: Iterable[Planned], partitions: int) -> list[str | int]:
     for one in planned:
         due, run = one.due, one.following
         items += (due.id, due.revision, due.next_run)
-        items += (run.moment, run_id(due.id, run.moment, partitions), run.due_at) if run else ("", "", "")
+        items += (run.moment, run_id(due.id, run.moment, partitions), due_cell(run.due_at)) if run else ("", "", "")
         items += (int(due.missed == "1"), one.given_up, one.given_up_at, len(one.made_up))
         for made in one.made_up:
             items += _made_up(due.id, made, partitions)
@@ -164,7 +165,7 @@ def plan_items(planned: Iterable[Planned], partitions: int) -> list[str | int]:
 
 
 def _made_up(id: str, run: PlannedRun, partitions: int) -> tuple[str | int, ...]:
-    return run_id(id, run.moment, partitions), run.due_at, run.origin
+    return run_id(id, run.moment, partitions), due_cell(run.due_at), run.origin
 
 
 def _text(number: int | None) -> str:

@@ -10,6 +10,7 @@ from scheduler.schedule import Planned, PlannedRun, Schedule, State
 from scheduler.store import paging, schedule_records
 from scheduler.store.base import SCAN, Base, Rounds
 from scheduler.store.keys import run_id
+from scheduler.store.records import due_cell
 from scheduler.store.results import DuePlans, ScheduleCounts, Scheduled, SchedulePage
 from scheduler.store.scripts import Argument, load
 
@@ -91,7 +92,7 @@ class Scheduling(Base):
             state=new.state or "deleted",
             keeps=int(new.keeps),
             id=run_id(id, run.moment, len(self.partitions)) if run else "",
-            due_at=run.due_at if run else "",
+            due_at=due_cell(run.due_at) if run else "",
             key=once.key,
             fingerprint=once.fingerprint,
             key_ttl=self.idempotency_ms,

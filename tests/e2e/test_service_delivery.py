@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scheduler.message import NewMessage
+from scheduler.message import NOW, NewMessage
 from scheduler.when import parse_time
 from tests.support.programs import need
 from tests.support.service import Service, add, attempts, printed
@@ -205,7 +205,7 @@ def test_a_second_signal_ends_it_at_once(short_tmp: Path) -> None:
     with Service(short_tmp, role="worker", env=env) as service:
         with service.store() as store:
             [id] = store.new_ids(1)
-            store.schedule([NewMessage(id=id, payload="{}", due_at=0, channel="job", type="hold")])
+            store.schedule([NewMessage(id=id, payload="{}", due_at=NOW, channel="job", type="hold")])
             wait_for("in flight", lambda: store.counts().processing == 1)
         children = service.children()
         service.send(signal.SIGTERM)

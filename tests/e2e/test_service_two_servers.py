@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.message import NewMessage
+from scheduler.message import NOW, NewMessage
 from scheduler.store import MessageStore
 from tests.support.redis_server import RedisServer
 from tests.support.service import Service, add, attempts, printed, store_at
@@ -63,7 +63,7 @@ def test_the_work_of_a_server_that_is_killed_runs_elsewhere_within_eight_seconds
     """The doomed one's handlers never end: its work stays in flight, its locks renewed, until it is killed."""
     stubborn = {"JOBS__MODULES": "tests.support.stubborn_jobs", "JOBS__WORKERS": "30"}
     with worker(short_tmp / "a", redis_server, **stubborn) as doomed:
-        ids = [NewMessage(id=id, payload="{}", due_at=0, channel="job", type="hold") for id in store.new_ids(30)]
+        ids = [NewMessage(id=id, payload="{}", due_at=NOW, channel="job", type="hold") for id in store.new_ids(30)]
         store.schedule(ids)
         wait_for("in flight", lambda: store.counts().processing == 30)
         with worker(short_tmp / "b", redis_server, JOBS__MODULES="tests.support.quick_jobs") as other:

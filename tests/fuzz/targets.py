@@ -68,7 +68,7 @@ def time(value: object, zone: object) -> None:
     except InvalidInput as error:
         refused(error, {"time", "timezone"})
         return
-    assert 1 <= moment <= when.MAX_MS
+    assert 0 <= moment <= when.MAX_MS
     assert when.parse_time(when.format_ms(moment)) == moment
     if isinstance(value, str):
         assert when.parse_when(f" {value}\n", None, zone, NOW) == moment

@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 
 from scheduler.clock import SystemClock
 from scheduler.jobs import load
-from scheduler.message import Outcome
+from scheduler.message import NOW, Outcome
 from scheduler.store import Changes
 from tests.support.api import Api
 from tests.support.events import SECONDS, Live, Viewer
@@ -58,7 +58,7 @@ def test_each_step_of_a_job_in_the_old_words(live: Live) -> None:
         settle(live, "ack")
         (id,) = live.add(channel="job")
         settle(live, "retry", delay_ms=1500)
-        live.store.update(id, Changes(due_at=0))
+        live.store.update(id, Changes(due_at=NOW))
         settle(live, "dead")
         live.store.redrive(id)
         settle(live, "ack")

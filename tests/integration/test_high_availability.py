@@ -16,7 +16,7 @@ from scheduler.clock import SystemClock
 from scheduler.config.reading import Settings
 from scheduler.errors import Conflict, NotFound, ServiceError, StartError, StoreUnavailable
 from scheduler.logs.sinks import adapt
-from scheduler.message import NewMessage, Priority, Status
+from scheduler.message import NOW, NewMessage, Priority, Status
 from scheduler.redis_server.connections import check_server, connect
 from scheduler.redis_server.sentinels import watches_of
 from scheduler.store import MessageStore, store_for
@@ -45,7 +45,7 @@ def accept(store: MessageStore, count: int) -> list[str]:
     accepted = []
     for n in range(count):
         (id,) = store.new_ids(1)
-        message = NewMessage(id=id, payload=f'"{n}"', due_at=0)
+        message = NewMessage(id=id, payload=f'"{n}"', due_at=NOW)
 
         def stored(message: NewMessage = message) -> bool:
             try:
@@ -162,7 +162,7 @@ def test_without_replicas_nothing_is_accepted_when_they_are_asked_for(short_tmp:
         redis.replica.kill()
         (id,) = store.new_ids(1)
         with pytest.raises(StoreUnavailable, match=r"0 of 1 replicas .*Redis\.WaitReplicas"):
-            store.schedule([NewMessage(id=id, payload="1", due_at=0)])
+            store.schedule([NewMessage(id=id, payload="1", due_at=NOW)])
         store.close()
 
 
@@ -272,7 +272,7 @@ def test_while_a_primary_of_a_cluster_is_gone_the_other_partitions_go_on(short_t
             while len(there) < 60:
                 (id,) = store.new_ids(1)
                 with suppress(StoreUnavailable):
-                    there += [one.id for one in store.schedule([NewMessage(id=id, payload="1", due_at=0)])]
+                    there += [one.id for one in store.schedule([NewMessage(id=id, payload="1", due_at=NOW)])]
             said.wait_for(90)
             store.close()
         said.once(ids + there)
@@ -293,7 +293,7 @@ def test_while_a_node_of_a_cluster_hangs_the_others_deliver(short_tmp: Path) -> 
                 while len(there) < 60:
                     (id,) = store.new_ids(1)
                     with suppress(StoreUnavailable):
-                        there += [one.id for one in store.schedule([NewMessage(id=id, payload="1", due_at=0)])]
+                        there += [one.id for one in store.schedule([NewMessage(id=id, payload="1", due_at=NOW)])]
                 said.wait_for(90)
                 counts = store.counts()
                 assert 0 < counts.partitions_away < 12

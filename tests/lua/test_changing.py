@@ -91,9 +91,9 @@ def test_update_of_nothing_leaves_all_but_the_time_of_change(lua: Lua) -> None:
 
 def test_update_back_to_normal_priority_and_to_now(lua: Lua) -> None:
     lua.schedule("a", due_at=NOW + 900, priority="low")
-    update(lua, due_at=-7)
+    update(lua, due_at="+7")
     assert lua.state()["due:echo:low"] == {"a": LATER + 7}
-    update(lua, due_at=0, priority="normal")
+    update(lua, due_at="+0", priority="normal")
     assert lua.state() == {"due:echo:normal": {"a": LATER}, "msg:a": {"p": '"a"', "c": str(NOW), "u": str(LATER)}}
 
 

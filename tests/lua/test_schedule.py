@@ -9,7 +9,7 @@ from tests.support.store import NOW, Lua
 WHOLE = ("b", '{"n":1}', NOW + 5, "webhook", "high", '{"url":"u"}', "mail", "ann", "3,1.0,2.0,9.0,1", "")
 
 
-def item(id: str, due_at: int = NOW + 5) -> tuple[str | int, ...]:
+def item(id: str, due_at: str | int = NOW + 5) -> tuple[str | int, ...]:
     return (id, f'"{id}"', due_at, "echo", "normal", "", "", "", "", "")
 
 
@@ -38,8 +38,8 @@ def test_every_field_is_kept(lua: Lua) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("due_at", "expected"), [(0, NOW), (-1, NOW + 1), (-5000, NOW + 5000)])
-def test_due_at_0_and_below_is_so_long_from_redis_now(lua: Lua, due_at: int, expected: int) -> None:
+@pytest.mark.parametrize(("due_at", "expected"), [("+0", NOW), ("+1", NOW + 1), ("+5000", NOW + 5000), (0, 0)])
+def test_a_plus_is_so_long_from_redis_now(lua: Lua, due_at: str | int, expected: int) -> None:
     assert schedule(lua, item("a", due_at), key="K", fingerprint="f")[0] == 0
     state = lua.state()
     assert (state["due:echo:normal"], state["idem:K"]) == ({"a": expected}, f"f a {expected}")
@@ -70,7 +70,7 @@ def test_an_id_given_twice_refuses_the_whole_batch(lua: Lua) -> None:
 
 
 def test_the_same_key_and_fingerprint_give_what_was_stored_then(lua: Lua) -> None:
-    assert schedule(lua, item("a", 0), item("b"), key="K", fingerprint="f") == [0, NOW, ""]
+    assert schedule(lua, item("a", "+0"), item("b"), key="K", fingerprint="f") == [0, NOW, ""]
     before = lua.state()
     assert before["idem:K"] == f"f a {NOW} b {NOW + 5}"
     assert schedule(lua, item("c"), item("d"), key="K", fingerprint="f", now=NOW + 9) == [

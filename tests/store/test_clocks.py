@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from scheduler.message import IdGenerator, Outcome
+from scheduler.message import FromNow, IdGenerator, Outcome
 from scheduler.store import MessageStore
 from tests.support.store import message, take
 
@@ -28,7 +28,7 @@ def test_servers_an_hour_apart_agree(redis_client: redis.Redis, sender: int, wor
     accepting, delivering = wrong_clock(redis_client, sender), wrong_clock(redis_client, worker)
     before = redis_ms(redis_client)
     soon = before + 60_000
-    accepted = accepting.schedule([message("now", 0), message("soon", soon)])
+    accepted = accepting.schedule([message("now", FromNow(0)), message("soon", soon)])
     assert before <= accepted[0].due_at <= redis_ms(redis_client)
     claimed = take(delivering, 10, lock_ms=30_000)
     assert [claim.id for claim in claimed.claims] == ["now"]

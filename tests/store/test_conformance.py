@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from scheduler.errors import Conflict, InvalidInput, LayoutError, NotFound
-from scheduler.message import Message, NewMessage, Outcome, OutcomeKind, Priority, Status
+from scheduler.message import FromNow, Message, NewMessage, Outcome, OutcomeKind, Priority, Status
 from scheduler.retry import RetryPolicy
 from scheduler.store import Changes, Limits, MessageStore
 from scheduler.store.keys import LAYOUT, META, WAKE
@@ -79,7 +79,8 @@ def test_what_was_accepted_is_there_whole(store: MessageStore) -> None:
 def test_a_batch_is_answered_in_its_own_order(store: MessageStore) -> None:
     batch = [message(id, NOW + n) for n, id in enumerate(reversed(MANY))]
     assert store.schedule(batch) == [(m.id, m.due_at, NOW) for m in batch]
-    assert store.schedule([message("x", 0), message("y", -700)]) == [("x", NOW, NOW), ("y", NOW + 700, NOW)]
+    stored = store.schedule([message("x", FromNow(0)), message("y", FromNow(700))])
+    assert stored == [("x", NOW, NOW), ("y", NOW + 700, NOW)]
     assert store.get("y").due_at == NOW + 700
     assert store.schedule([]) == []
 
@@ -102,9 +103,9 @@ def test_a_batch_with_an_id_that_exists_is_undone_whole(store: MessageStore, key
 
 def test_a_fresh_one_is_stored_once(store: MessageStore) -> None:
     (id,) = store.new_ids(1)
-    assert store.schedule([message(id, 0)]) == [(id, NOW, NOW)]
+    assert store.schedule([message(id, FromNow(0))]) == [(id, NOW, NOW)]
     with pytest.raises(Conflict):
-        store.schedule([message(id, 0)])
+        store.schedule([message(id, FromNow(0))])
     assert ids(store.page().messages) == [id]
 
 
@@ -116,10 +117,10 @@ def test_a_batch_with_an_id_twice_is_refused_whole(store: MessageStore) -> None:
 
 def test_the_same_key_again_answers_what_was_stored_then(store: MessageStore, ticks: Ticks) -> None:
     first = store.schedule(
-        [message(id, 0) for id in store.idempotent_ids("K", 3)], idempotency_key="K", fingerprint="f"
+        [message(id, FromNow(0)) for id in store.idempotent_ids("K", 3)], idempotency_key="K", fingerprint="f"
     )
     ticks.now += 500
-    again = [message(id, 0) for id in store.idempotent_ids("K", 3)]
+    again = [message(id, FromNow(0)) for id in store.idempotent_ids("K", 3)]
     assert store.schedule(again, idempotency_key="K", fingerprint="f") == [
         one._replace(created_at=None) for one in first
     ]
@@ -173,7 +174,7 @@ def test_update_changes_what_it_is_given_and_nothing_else(store: MessageStore, t
     assert store.update("a", Changes(due_at=NOW + 70, priority=Priority.HIGH)) == store.get("a")
     before.due_at, before.priority, before.updated_at = NOW + 70, Priority.HIGH, NOW + 10
     assert store.get("a") == before
-    store.update("a", Changes(due_at=0, payload="2", target="U", retry=RetryPolicy(max_attempts=1)))
+    store.update("a", Changes(due_at=FromNow(0), payload="2", target="U", retry=RetryPolicy(max_attempts=1)))
     after = store.get("a")
     assert (after.due_at, after.payload, after.target, after.priority) == (NOW + 10, "2", "U", Priority.HIGH)
     assert after.retry == RetryPolicy(max_attempts=1)

@@ -13,7 +13,7 @@ from scheduler.clock import Clock
 from scheduler.delivery.workers import Workers
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.sinks import adapt
-from scheduler.message import Claim, IdGenerator, Message, NewMessage, Outcome
+from scheduler.message import NOW, Claim, Due, IdGenerator, Message, NewMessage, Outcome
 from scheduler.retry import RetryPolicy
 from scheduler.store import MessageStore
 from scheduler.store.scripts import Argument, Keys, Reply, Script
@@ -81,7 +81,7 @@ class FlakyStore(MessageStore):
             raise self.broken
 
     def add(
-        self, count: int = 1, *, channel: str = "test", due_at: int = 0, partition: int = 0, **fields: Any
+        self, count: int = 1, *, channel: str = "test", due_at: Due = NOW, partition: int = 0, **fields: Any
     ) -> list[str]:
         """The ids of new messages, due now unless ``due_at`` says otherwise."""
         new = [

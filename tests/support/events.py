@@ -16,7 +16,7 @@ from scheduler.clock import SystemClock
 from scheduler.config.settings import Settings
 from scheduler.events import EventServer
 from scheduler.logs.sinks import adapt
-from scheduler.message import NewMessage
+from scheduler.message import NOW, NewMessage
 from scheduler.redis_server.connections import connect as connect_redis
 from scheduler.store import MessageStore, store_for
 from scheduler.store.keys import ending_in
@@ -134,7 +134,7 @@ class Live:
         else:
             choose = ending_in(partition, self.settings.redis.partitions)
             ids = [self.store.new_id.ending(choose) for _ in range(count)]
-        self.store.schedule([NewMessage(id=id, payload="1", due_at=0, channel=channel, **fields) for id in ids])
+        self.store.schedule([NewMessage(id=id, payload="1", due_at=NOW, channel=channel, **fields) for id in ids])
         return ids
 
 

@@ -11,7 +11,7 @@ from scheduler.channels.base import Channel
 from scheduler.config.reading import Settings
 from scheduler.delivery.dispatcher import Dispatcher
 from scheduler.logs.sinks import Logger
-from scheduler.message import NewMessage
+from scheduler.message import NOW, Due, NewMessage
 from scheduler.runtime import Runtime
 from tests.support.logger import RecordingLogger
 from tests.support.waiting import wait_for
@@ -58,7 +58,9 @@ class Running(Runtime):
     def channels(self, *parts: Any) -> dict[str, Channel]:
         return {**super().channels(*parts), **{channel.name: channel for channel in self._more}}
 
-    def add(self, count: int = 1, *, channel: str = "echo", due_at: int = 0, text: str = "m", **more: Any) -> list[str]:
+    def add(
+        self, count: int = 1, *, channel: str = "echo", due_at: Due = NOW, text: str = "m", **more: Any
+    ) -> list[str]:
         """The ids of new messages ``m0``, ``m1`` …, due now unless ``due_at`` says otherwise."""
         ids: list[str] = []
         for first in range(0, count, 1000):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import redis
 
-from scheduler.message import IdGenerator, NewMessage, Outcome, OutcomeKind, Priority, lane_of
+from scheduler.message import Due, IdGenerator, NewMessage, Outcome, OutcomeKind, Priority, lane_of
 from scheduler.retry import RetryPolicy
 from scheduler.store import Claimed, MessageStore
 from scheduler.store.budgets import Budget, Wanted
@@ -70,7 +70,7 @@ def store_on(
     )
 
 
-def message(id: str, due_at: int = NOW, **more: Any) -> NewMessage:
+def message(id: str, due_at: Due = NOW, **more: Any) -> NewMessage:
     """A message whose payload is its id."""
     return NewMessage(id=id, due_at=due_at, **{"payload": f'"{id}"', **more})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from scheduler.message import Claim, NewMessage, Outcome, Priority, lane_of
+from scheduler.message import Claim, NewMessage, Outcome, Priority, lane_of, moment_of
 from scheduler.store import Changes, Limits
 
 RANK = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
@@ -95,16 +95,13 @@ class Model:
         ]
         return sorted(ready, key=lambda e: RANK[e.priority])
 
-    def moment_of(self, asked: int) -> int:
-        return asked if asked > 0 else self.now - asked
-
     def schedule(self, messages: Sequence[NewMessage]) -> bool:
         """False: an id exists or is there twice, and nothing is stored."""
         ids = [m.id for m in messages]
         if len(set(ids)) < len(ids) or set(ids) & set(self.entries):
             return False
         for m in messages:
-            due_at = self.moment_of(m.due_at)
+            due_at = moment_of(m.due_at, self.now)
             self.entries[m.id] = Entry(
                 m.id, self._partition_of(m.id), due_at, m.priority, m.channel, m.payload,
                 m.retry.max_attempts if m.retry else None, due_at,
@@ -170,7 +167,7 @@ class Model:
         if entry.status != "scheduled":
             return False
         if changes.due_at is not None:
-            entry.due_at = entry.score = self.moment_of(changes.due_at)
+            entry.due_at = entry.score = moment_of(changes.due_at, self.now)
             entry.asked_for = entry.put_off_from = None
         entry.priority = changes.priority or entry.priority
         entry.payload = changes.payload or entry.payload

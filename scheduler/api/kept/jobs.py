@@ -24,11 +24,11 @@ from scheduler.api.http.services import Services, services
 from scheduler.api.http.threads import answered, current, respond
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.kept.job_models import JobDone, JobIn, JobOut, JobQuery, JobsOut, JobStatsOut
-from scheduler.api.v1.convert import NOW, due_at
+from scheduler.api.v1.convert import due_at
 from scheduler.api.v1.models import MAX_PAGE
 from scheduler.channels.job.kind import address_of, check_payload
 from scheduler.errors import Conflict, FieldError, InvalidInput, NotFound
-from scheduler.message import ID_PATTERN, Message, NewMessage, Priority, Status
+from scheduler.message import ID_PATTERN, NOW, Due, Message, NewMessage, Priority, Status
 from scheduler.retry import UNLIMITED
 from scheduler.store import Changes
 from scheduler.when import format_ms
@@ -138,7 +138,7 @@ ACCEPTING = {"/api/jobs": Route(accept_job, invalid)}
 """The routes of POST that accept messages, by path."""
 
 
-def _moment(here: Services, scheduled_at: Any) -> int:
+def _moment(here: Services, scheduled_at: Any) -> Due:
     try:
         return due_at(scheduled_at, None, None, here.now_ms(), here.settings)
     except InvalidInput as error:

@@ -32,7 +32,7 @@ from scheduler.channels.webhook.kind import check_target
 from scheduler.channels.webhook.target import WebhookTarget, ttl_of, with_ttl
 from scheduler.config.reading import Settings
 from scheduler.errors import InvalidInput, NotFound
-from scheduler.message import Message, NewMessage, Status
+from scheduler.message import FromNow, Message, NewMessage, Status
 from scheduler.retry import UNLIMITED, RetryPolicy
 from scheduler.store import Changes
 from scheduler.when import format_ms
@@ -131,7 +131,7 @@ async def accept_task(x: Exchange) -> Answer:
     message = NewMessage(
         id=id,
         payload=to_json(data.data).decode(),
-        due_at=-round(data.ttl * 1000),
+        due_at=FromNow(round(data.ttl * 1000)),
         channel=_CHANNEL,
         target=_target(here.settings, data.webhook, data.ttl),
         type=type,
@@ -208,7 +208,7 @@ def change(key: str) -> Response:
     here.store.update(
         message.id,
         Changes(
-            due_at=-round(ttl * 1000),
+            due_at=FromNow(round(ttl * 1000)),
             payload=None if _means_unchanged(data.data) else to_json(data.data).decode(),
             target=_target(here.settings, data.webhook or stored.url, ttl, stored),
         ),

@@ -15,16 +15,13 @@ from scheduler.channels.registry import CHANNELS
 from scheduler.config.reading import Settings
 from scheduler.errors import Conflict, FieldError, InvalidInput
 from scheduler.history import Finished
-from scheduler.message import Message, NewMessage, Priority, made_by
+from scheduler.message import NOW, Due, FromNow, Message, NewMessage, Priority, made_by
 from scheduler.store import Changes
 from scheduler.when import format_ms, parse_when
 
-NOW = 0
-"""A ``due_at`` that means: now, by Redis's clock.  Below it: so many ms from then."""
 
-
-def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings) -> int:
-    """What the store takes for the moment asked for: ms, or from ``NOW`` down so many ms from now by Redis's clock.
+def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings) -> Due:
+    """Return when a message is to be due.
 
     Raises ``InvalidInput`` for what cannot be read, and for a past moment when ``Scheduler.Past`` is ``reject``.
     """
@@ -35,7 +32,7 @@ def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings
     moment = parse_when(time, delay, timezone, now_ms)
     if delay is not None:
         # Counted from Redis's now: a server whose clock is wrong must not deliver early.
-        return now_ms - moment
+        return FromNow(moment - now_ms)
     refuse_past(moment, now_ms, settings)
     return moment
 

@@ -20,7 +20,6 @@ from scheduler.api.http.threads import answered, json_body
 from scheduler.api.http.validate import check_channel, validate, validate_query
 from scheduler.api.v1.answers import BatchOut, MessageDetail, MessageOut, PageOut
 from scheduler.api.v1.convert import (
-    NOW,
     changes,
     finished_answer,
     kind_changed,
@@ -32,7 +31,7 @@ from scheduler.api.v1.models import BatchIn, ListQuery, MessageIn, MessagePatch
 from scheduler.channels.base import ChannelKind
 from scheduler.channels.registry import CHANNELS
 from scheduler.errors import FieldError, InvalidInput, NotFound
-from scheduler.message import ID_PATTERN, Message, Status
+from scheduler.message import ID_PATTERN, NOW, Message, Status
 from scheduler.store import Changes
 from scheduler.when import format_ms
 

@@ -12,6 +12,7 @@ from scheduler.api.http.validate import validate
 from scheduler.api.v1.answers import PreviewOut
 from scheduler.api.v1.convert import due_at
 from scheduler.api.v1.models import PreviewIn
+from scheduler.message import moment_of
 from scheduler.when import format_local, format_ms, parse_timezone
 
 blueprint = Blueprint("preview", __name__, url_prefix="/v1")
@@ -32,7 +33,7 @@ def preview() -> Response:
     data = validate(PreviewIn, json_body())
     now_ms = here.now_ms()
     asked = due_at(data.time, data.delay, data.timezone, now_ms, here.settings)
-    moment = asked if asked > 0 else now_ms - asked
+    moment = moment_of(asked, now_ms)
     zone = parse_timezone(data.timezone)
     return answer(
         {

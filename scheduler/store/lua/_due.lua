@@ -66,8 +66,8 @@ local function wake()
   end
 end
 
--- Return the due_at (ms, as text) that a request asks for.  Above 0: a timestamp; 0 or less: -asked ms from now.
+-- Return the due_at (ms, as text) that a request asks for: a moment, or "+" and the ms from now.
 local function moment_of(asked)
-  local at = tonumber(asked)
-  return at > 0 and asked or string.format('%.0f', now_ms - at)
+  local from_now = string.match(asked, '^%+(%d+)$')
+  return from_now and string.format('%.0f', now_ms + from_now) or asked
 end

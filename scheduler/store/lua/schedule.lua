@@ -5,7 +5,7 @@ ARGV     now wake_channel partition events_kept redriven_from key fingerprint ke
          redriven_from: the message of the history that these repeat; '' for none
          key: Idempotency-Key or ''; key_ttl: ms
          items, 10 each: id payload due_at channel priority target type owner retry lane; '' for a field not given
-         due_at: ms; 0 or less: -due_at ms from now
+         due_at: ms, or "+" and the ms from now
          lane: only when it differs from the one that channel and type imply
 INCLUDES clock due events accept
 RETURNS  {code, now_ms, detail}

@@ -2,7 +2,7 @@
 update: change a scheduled message.
 KEYS     due lanes held msg events
 ARGV     now wake_channel partition events_kept id due_at payload target priority retry
-         '' leaves a field as it is; due_at: ms; 0 or less: -due_at ms from now
+         '' leaves a field as it is; due_at: ms, or "+" and the ms from now
 INCLUDES clock due events message
 RETURNS  {code, status, snapshot}
 CODES    0 changed; 1 no such message; 2 not scheduled (see status)

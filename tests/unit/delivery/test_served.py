@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.delivery.served import ServedWatch, is_served, shown_lanes, warnings
 from scheduler.logs.sinks import adapt
-from scheduler.message import Outcome, Priority
+from scheduler.message import NOW, FromNow, Outcome, Priority
 from scheduler.store import Counts, LaneCounts, MessageStore
 from tests.support.api import memory_store
 from tests.support.clock import FakeClock
@@ -69,7 +69,8 @@ class TestWatch:
 
     def test_a_line_for_each_lane_when_it_is_found_twice(self, store: MessageStore, clock: FakeClock) -> None:
         watch, log = self.watch(store)
-        store.schedule([message("a", 0, channel="job", type="slow"), message("b", -60_000, channel="webhook")])
+        due, waiting = message("a", NOW, channel="job", type="slow"), message("b", FromNow(60_000), channel="webhook")
+        store.schedule([due, waiting])
         store.beat("here", beat(lanes=["echo"]))
         watch.tick()
         assert log.errors == [], "a server that restarts is none to speak of"
@@ -89,8 +90,9 @@ class TestWatch:
         log = RecordingLogger()
         lanes = {"job:old": "job:any"}
         watch = ServedWatch(store, adapt(log), heartbeat_seconds=1, instead=lanes.get)
-        late = message("late", -60_000, channel="job", type="old", priority=Priority.HIGH)
-        store.schedule([message("a", 0, channel="job", type="old"), message("b", 0, channel="job", type="new"), late])
+        late = message("late", FromNow(60_000), channel="job", type="old", priority=Priority.HIGH)
+        store.schedule([message(id, NOW, channel="job", type=type) for id, type in (("a", "old"), ("b", "new"))])
+        store.schedule([late])
         store.beat("here", beat(lanes=["job:any"]))
         watch.tick()
         assert set(store.counts().lanes) == {"job:old", "job:new"}
@@ -106,7 +108,7 @@ class TestWatch:
 
     def test_a_server_that_serves_it_is_enough(self, store: MessageStore) -> None:
         watch, log = self.watch(store)
-        store.schedule([message("a", 0)])
+        store.schedule([message("a", NOW)])
         store.beat("here", beat(lanes=["echo"]))
         for _ in range(3):
             watch.tick()

@@ -460,9 +460,9 @@ def test_one_of_time_and_delay_or_now() -> None:
         parse_when(None, None, "Nowhere/Land", 5)
 
 
-def test_the_first_millisecond_is_not_taken_for_now() -> None:
-    assert parse_when("1970-01-01T00:00:00Z", None, None, 5) == 1
-    assert parse_when("1970-01-01", None, None, 5) == 1
+def test_the_first_millisecond_is_a_moment_like_any_other() -> None:
+    assert parse_when("1970-01-01T00:00:00Z", None, None, 5) == 0
+    assert parse_when("1970-01-01", None, None, 5) == 0
 
 
 def test_a_delay_that_leads_beyond_the_year_9999_is_refused() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.message import Claim, Message, NewMessage, Outcome, OutcomeKind, Priority, Status
+from scheduler.message import Claim, FromNow, Message, NewMessage, Outcome, OutcomeKind, Priority, Status
 from scheduler.retry import RetryPolicy
 from scheduler.store import records
 
@@ -24,13 +24,13 @@ def claim(**more: Any) -> Claim:
 
 
 def test_a_new_message_as_the_script_takes_it() -> None:
-    plain = NewMessage(id="a", payload="1", due_at=0)
+    plain = NewMessage(id="a", payload="1", due_at=FromNow(0))
     whole = NewMessage(
         id="b", payload='"é"', due_at=5, channel="webhook", priority=Priority.HIGH, target="T", type="y", owner="w",
         retry=RetryPolicy(-1, 1.5, 2.0, 9.0, False), lane="L",
     )  # fmt: skip
     assert records.schedule_items([plain, whole]) == [
-        "a", "1", 0, "echo", "normal", "", "", "", "", "",
+        "a", "1", "+0", "echo", "normal", "", "", "", "", "",
         "b", '"é"', 5, "webhook", "high", "T", "y", "w", "-1,1.5,2.0,9.0,0", "L",
     ]  # fmt: skip
 
