@@ -101,18 +101,26 @@ class Front:
         if answered.rest is None:
             await _send(send, answered.status, answered.headers, answered.body)
         else:
-            await self._stream(answered.status, answered.headers, answered.rest, send)
+            await self._stream(answered.status, answered.headers, answered.rest, receive, send)
 
-    async def _stream(self, status: int, headers: bridge.HeaderList, chunks: Generator[bytes], send: Send) -> None:
+    async def _stream(
+        self, status: int, headers: bridge.HeaderList, chunks: Generator[bytes], receive: Receive, send: Send
+    ) -> None:
         """Send what Flask makes piece by piece; the next piece is made when the last one was taken.
 
         An error leaves out the end of the answer: the client sees that it was cut off.
         """
         await send({"type": "http.response.start", "status": status, "headers": headers})
+        # Sending to a client that is gone is no error, and it would all be made for nobody.
+        gone = asyncio.ensure_future(_until_gone(receive))
         try:
-            while (chunk := await self.in_thread(lambda: next(chunks, None))) is not None:
+            while not gone.done() and (chunk := await self.in_thread(lambda: next(chunks, None))) is not None:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except Exception as error:  # noqa: BLE001 - the answer has begun, and no other one can be given
+            self._rules.services.log.error(f"an answer was cut off: {error}")
+            return
         finally:
+            gone.cancel()
             await self.in_thread(chunks.close)
         await send({"type": "http.response.body", "body": b""})
 
@@ -172,6 +180,11 @@ class _InLoop:
 
     async def store(self, message: NewMessage) -> Scheduled:
         return await self._front.store(message)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _encoded(headers: dict[str, str]) -> bridge.HeaderList:
