@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from scheduler.errors import InvalidInput, LayoutError
-from scheduler.message import IdGenerator, Outcome
+from scheduler.message import FromNow, IdGenerator, Outcome
 from scheduler.store import MessageStore
 from scheduler.store.keys import WAKE
 from tests.support.store import message, take
@@ -54,7 +54,7 @@ def test_a_message_is_not_early(store: MessageStore) -> None:
 
 def test_a_delay_counts_from_the_moved_clock(store: MessageStore) -> None:
     now = store.move_clock(store.redis_ms() + YEAR)
-    (stored,) = store.schedule([message("a", -60_000)])
+    (stored,) = store.schedule([message("a", FromNow(60_000))])
     assert now + 60_000 <= stored.due_at < now + 65_000
 
 
@@ -66,7 +66,7 @@ def test_moves_add_up_and_outlive_the_process(store: MessageStore, redis_client:
 
 
 def test_what_is_being_delivered_stays_locked(store: MessageStore) -> None:
-    store.schedule([message("a", 0), message("b", 0)])
+    store.schedule([message("a", FromNow(0)), message("b", FromNow(0))])
     first, second = take(store, 10, 60_000).claims
     store.move_clock(store.redis_ms() + YEAR)
     reaped = store.reap(10)
@@ -78,7 +78,7 @@ def test_what_is_being_delivered_stays_locked(store: MessageStore) -> None:
 
 def test_a_lock_still_expires(store: MessageStore) -> None:
     store.move_clock(store.redis_ms() + YEAR)
-    store.schedule([message("a", 0)])
+    store.schedule([message("a", FromNow(0))])
     (claim,) = take(store, 10, 60_000).claims
     assert store.renew([claim], 0) == []
     assert store.reap(10).scheduled == 1
