@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple
 
+from scheduler.flow import Flow
 from scheduler.retry import RetryPolicy
 
 
@@ -124,6 +125,8 @@ class NewMessage(NamedTuple):
     """None: the lane that channel and type imply (``lane_of``)."""
     redriven_from: str | None = None
     """The id of the message of the history that this one repeats; such a message is accepted by itself."""
+    flow: Flow | None = None
+    """The limits that it shares with other messages.  Its partition is that of the key."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,6 +164,9 @@ class Message:
     """ms: the moment that was asked for; None while ``due_at`` is still that one."""
     run: str | None = None
     """Of a schedule's message: ``made_by`` reads it."""
+    flow_key: str | None = None
+    flow_wait_ms: int = 0
+    """For how long its flow key kept back the last attempt that began."""
 
     @property
     def scheduled_for(self) -> int:
@@ -199,6 +205,8 @@ class Claim(NamedTuple):
     lane: str = "echo"
     run: str | None = None
     """Of a schedule's message: ``made_by`` reads it."""
+    flow_wait_ms: int | None = None
+    """For how long its flow key kept it back, a part of its lateness; None: it has no flow key."""
 
 
 OutcomeKind = Literal["ack", "retry", "dead", "release"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -25,6 +26,16 @@ class Accepting(Base):
         """Return new ids of the partition that keeps this Idempotency-Key."""
         return self.ids_in(self.partition_of(key), count)
 
+    def ids_for(self, flow_keys: Sequence[str | None], idempotency_key: str | None = None) -> list[str]:
+        """Return a new id for each message, in the partition of its flow key.
+
+        Those without one share the partition that keeps the Idempotency-Key; without that, they share any.
+        """
+        home = self.partition_of(idempotency_key if idempotency_key is not None else self.new_id())
+        partitions = [home if key is None else self.partition_of(key) for key in flow_keys]
+        ids = {part: iter(self.ids_in(part, count)) for part, count in Counter(partitions).items()}
+        return [next(ids[partition]) for partition in partitions]
+
     def schedule(
         self, messages: Sequence[NewMessage], *, idempotency_key: str | None = None, fingerprint: str = ""
     ) -> list[Scheduled]:
@@ -39,6 +50,9 @@ class Accepting(Base):
         the first one stored.  Raises ``Conflict`` when an id exists, or the key was used with another ``fingerprint``.
         """
         groups: dict[int, list[NewMessage]] = {}
+        if idempotency_key and len(self.partitions) > 1:
+            # Its own partition knows it in any case: the flow keys of another body may lie elsewhere.
+            groups[self.partition_of(idempotency_key)] = []
         for message in messages:
             groups.setdefault(self.partition_of(message.id), []).append(message)
         if len(groups) > 1:
@@ -94,7 +108,7 @@ class Accepting(Base):
             case 1:
                 raise _exists(group[int(detail) - 1].id)
             case 2:
-                words = detail.split(" ")
+                words = detail.split()
                 return [Scheduled(id, int(due)) for id, due in zip(words[::2], words[1::2], strict=True)], True
             case 3:
                 raise Conflict("This Idempotency-Key was used with another request body.")
@@ -107,7 +121,7 @@ class Accepting(Base):
             # A partition that is away now keeps its messages; they are delivered although the batch was refused.
             with suppress(StoreUnavailable):
                 ids = [message.id for message in messages]
-                self.run("undo", partition, ids, key=key, created_at=messages[0].created_at or 0)
+                self.run("undo", partition, ids, key=key, created_at=(messages[0].created_at or 0) if messages else 0)
 
 
 def _key_of(messages: Sequence[NewMessage]) -> str:

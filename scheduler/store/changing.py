@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from scheduler.errors import Conflict, NotFound
-from scheduler.message import Message, Priority, Status
+from scheduler.message import Message, Status
 from scheduler.store import records
 from scheduler.store.base import SCAN, Base
-from scheduler.store.keys import PartitionKeys
+from scheduler.store.keys import PartitionKeys, scheduled_sets
 from scheduler.store.results import Changes
 from scheduler.store.scripts import Argument, load
 
@@ -61,22 +63,20 @@ class Changing(Base):
 
     def _matching(self, due_at: int, payload: str, lane: str) -> list[str]:
         found: list[str] = []
-        for partition in range(len(self.partitions)):
-            for priority in Priority:
-                offset, scanned = 0, SCAN
-                while scanned == SCAN:
-                    scanned, *ids = self.run(
-                        "match",
-                        partition,
-                        priority=priority,
-                        due_at=due_at,
-                        offset=offset,
-                        limit=SCAN,
-                        lane=lane,
-                        payload=payload,
-                    )
-                    found += ids
-                    offset += scanned
+        for keys, name in product(self.partitions, scheduled_sets(lane)):
+            offset, scanned = 0, SCAN
+            while scanned == SCAN:
+                scanned, *ids = self.call(
+                    load("match"),
+                    keys.using(set=name),
+                    keys.partition,
+                    due_at=due_at,
+                    offset=offset,
+                    limit=SCAN,
+                    payload=payload,
+                )
+                found += ids
+                offset += scanned
         return found
 
     def redrive_many(self, *, limit: int, channel: str | None = None, dry_run: bool = False) -> int:
@@ -106,9 +106,7 @@ class Changing(Base):
 
         Reads each scheduled message of the channel's lane.  Messages that are accepted meanwhile may be deleted too.
         """
-        return sum(
-            self._purge(keys, f"due:{channel}:{priority}", channel) for keys in self.partitions for priority in Priority
-        )
+        return sum(self._purge(keys, name, channel) for keys, name in product(self.partitions, scheduled_sets(channel)))
 
     def _purge(self, keys: PartitionKeys, name: str, channel: str) -> int:
         deleted, more, position = 0, 1, ("", "")

@@ -7,6 +7,12 @@ key                                   type    holds
 ====================================  ======  ==========================================================================
 ``ms1:{p}:due:<lane>:<priority>``     zset    id → due_at (ms): scheduled messages of a lane, one set for each priority
 ``ms1:{p}:lanes``                     zset    lane → 0: lanes that hold scheduled messages, or did until lately
+``ms1:{p}:flow:keys``                 zset    flow key → 0: those that exist
+``ms1:{p}:flow:key:<key>``            hash    a flow key (``FLOW_FIELDS``)
+``ms1:{p}:flow:due:<lane>:<prio>``    zset    id → due_at (ms): scheduled messages that have a flow key
+``ms1:{p}:flow:queue:<key>/<lane>:<prio>``  zset  number and id → due_at (ms), of an ordered key less 10^15 when it has
+                                              begun: the scheduled messages of a flow key
+``ms1:{p}:flow:turns:<lane>:<prio>``  zset    flow key → from when it may go (ms)
 ``ms1:{p}:locks``                     zset    id → lock expiry (ms): messages in flight
 ``ms1:{p}:held``                      zset    id → ``b`` (ms): put off by back-pressure and not attempted since
 ``ms1:{p}:dead``                      zset    id → when it became dead (ms), bounded by retention
@@ -47,7 +53,7 @@ from collections.abc import Callable
 from itertools import count
 from zlib import crc32
 
-from scheduler.message import ENDINGS
+from scheduler.message import ENDINGS, Priority
 
 PREFIX = "ms1"
 LAYOUT = 2
@@ -76,6 +82,9 @@ FIELDS: dict[str, str] = {
     "f": "finished_at, ms",
     "x": "result, JSON text",
     "H": "id of the message of the history that this one repeats",
+    "F": "its number at its flow key (5 digits of base 64, in the order of acceptance), and the key",
+    "G": "limits of its flow key, from messages and from the settings; only while it is dead",
+    "W": "for how long its flow key kept back the last attempt, ms; only with a flow key",
     "z": "bytes that count for retention; until the message is finished, those of its evidence only",
     "i": "the schedule that made it, its generation then, and how it came about (``catch_up``, ``backfill``, ``run``; "
     "left out by plan)",
@@ -86,6 +95,7 @@ FIELDS: dict[str, str] = {
 
 SCHEDULE_FIELDS: dict[str, str] = {
     "p n q t y w r j": "the template of its messages, in the fields of a message",
+    "F": "what its messages say of their flow key: key, limits, limits of the settings",
     "cron": "expression of five or six fields",
     "every": "interval, ms",
     "zone": "IANA name; left out for UTC",
@@ -112,6 +122,24 @@ SCHEDULE_FIELDS: dict[str, str] = {
     "``changed``",
 }
 """The fields of ``ms1:{p}:sched:<schedule>``."""
+
+FLOW_FIELDS: dict[str, str] = {
+    "n": "messages in flight; left out for 0",
+    "u": "attempts that began in the window",
+    "b": "when the window began, ms",
+    "e": "when it last went from closed to open, ms",
+    "s": "number of the last message that was accepted",
+    "q": "the queues that hold a message: ``<lane>:<priority>``, separated by blanks",
+    "z": "paused: 1, or until when (ms); left out when not",
+    "c": "concurrency in force; left out for none",
+    "r": "rate in force; left out for none",
+    "w": "period of the rate, ms",
+    "o": "1: ordered",
+    "m": "limits that came with messages: ``concurrency,rate/period_ms,ordered``; left out for none",
+    "d": "limits of the settings",
+    "x": "limits that were pinned",
+}
+"""The fields of ``ms1:{p}:flow:key:<key>``."""
 
 META = f"{PREFIX}:meta"
 MOVED = "moved_ms"
@@ -143,6 +171,7 @@ class PartitionKeys:
             # Prefixes: the scripts append a lane and a priority, or an id.  A cluster allows it because the hash tag is
             # in the prefix.
             "due": base + "due:",
+            "flow": base + "flow:",
             "msg": base + "msg:",
             "idem": base + "idem:",
             "copy": base + "copy:",
@@ -165,6 +194,11 @@ class PartitionKeys:
     def _of(self, name: str) -> str:
         prefix, found, rest = name.partition(":")
         return self._names[prefix] + rest if found else self._names[name]
+
+
+def scheduled_sets(lane: str) -> list[str]:
+    """Return the names, for ``PartitionKeys.using``, of the sets with the scheduled messages of a lane."""
+    return [f"{kind}:{lane}:{priority}" for kind in ("due", "flow:due") for priority in Priority]
 
 
 def partition_of(id: str, partitions: int) -> int:

@@ -81,8 +81,8 @@ class Reading(Base):
         """Return the due sets of a partition that may hold messages of this channel and priority."""
         reply = self.run("lanes", partition)
         return [
-            f"due:{lane}:{urgency}"
-            for lane, urgency in zip(reply[::2], reply[1::2], strict=True)
+            f"{'flow:' if keyed else ''}due:{lane}:{urgency}"
+            for lane, urgency, keyed in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
             if channel in (None, lane.partition(":")[0]) and priority in (None, urgency)
         ]
 
@@ -124,12 +124,15 @@ class Reading(Base):
 
     def _count(self, partition: int, total: Counts) -> None:
         now, processing, dead, done, done_bytes, paused, *rest = self.run("stats", partition)
-        retrying, held_back, oldest_held, *lanes = rest
+        retrying, held_back, oldest_held, flow_keys, flow_waiting, oldest_waiting, *lanes = rest
         for row in lanes:
             _add_lane(total, row)
         total.retrying += retrying
         total.held_back += held_back
         total.oldest_held_at = _earlier(total.oldest_held_at, oldest_held)
+        total.flow_keys += flow_keys
+        total.flow_waiting += flow_waiting
+        total.oldest_waiting_at = _earlier(total.oldest_waiting_at, oldest_waiting)
         total.processing += processing
         total.dead += dead
         total.finished += done

@@ -11,7 +11,12 @@ from scheduler.retry import RetryPolicy
 
 Cell = str | None
 
-PAGE_FIELDS = ("p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x", "m", "b", "i", "H")
+FLOW_NUMBER = 5
+"""Characters of the number in front of a flow key (``_flow.lua``)."""
+
+PAGE_FIELDS = (
+    "p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x", "m", "b", "i", "H", "F", "W",
+)  # fmt: skip
 """The fields that a list shows: all but the evidence of attempts."""
 
 _PRIORITIES: dict[str | None, Priority] = {None: Priority.NORMAL, **{p.value: p for p in Priority}}
@@ -39,13 +44,14 @@ def schedule_items(messages: Sequence[NewMessage]) -> list[str | int]:
             m.owner or "",
             retry,
             m.lane or "",
+            m.flow.encode() if m.flow else "",
         )
     return items
 
 
 def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
     """Return the claim of one row of the reply of claim.lua."""
-    id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run = row
+    id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run, flow_wait = row
     return Claim(
         id,
         token,
@@ -61,6 +67,7 @@ def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
         partition,
         lane or lane_of(channel or "echo", type),
         run,
+        None if flow_wait is None else int(flow_wait),
     )
 
 
@@ -138,6 +145,8 @@ def message_of(id: str, due_at: Cell, fields: Mapping[str, Cell]) -> Message:
         moved_from=_int(fields.get("m") or fields.get("b")),
         run=fields.get("i"),
         redriven_from=fields.get("H"),
+        flow_key=(fields.get("F") or "")[FLOW_NUMBER:] or None,
+        flow_wait_ms=_int(fields.get("W")) or 0,
     )
 
 

@@ -112,11 +112,18 @@ class Counts:
     """Delivered and cancelled, within retention."""
     finished_bytes: int = 0
     oldest_due_at: int | None = None
-    """ms: since when the first of those due could have been attempted: its due_at, not before it was accepted."""
+    """ms: since when the first of those due could have been attempted: its due_at, not before it was accepted; of
+    messages with a flow key, from when the key may go."""
     held_back: int = 0
     """Messages that back-pressure put off, scheduled or in flight."""
     oldest_held_at: int | None = None
     """ms: since when the first of ``held_back`` could have been attempted; None when there is none."""
+    flow_keys: int = 0
+    """Flow keys that have messages or are pinned or paused."""
+    flow_waiting: int = 0
+    """Those of ``due`` that have a flow key."""
+    oldest_waiting_at: int | None = None
+    """ms: since when the first of ``flow_waiting`` is due; None when there is none."""
     next_due_at: int | None = None
     """ms: the earliest due_at that has not come yet; None when there is none"""
     paused: bool = False

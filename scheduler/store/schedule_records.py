@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
+from scheduler.flow import Flow
 from scheduler.message import NewMessage, Priority, made_by
 from scheduler.recurrence import CatchUp, Recurrence
 from scheduler.recurrence.plan import LAST_MS
@@ -34,6 +35,7 @@ def template_fields(template: NewMessage) -> dict[str, str]:
         "w": template.owner or "",
         "r": template.retry.encode() if template.retry else "",
         "j": template.lane or "",
+        "F": template.flow.encode() if template.flow else "",
     }
 
 
@@ -51,6 +53,7 @@ def template_of(fields: Fields) -> NewMessage:
         owner=fields.get("w"),
         retry=RetryPolicy.decode(retry) if retry else None,
         lane=fields.get("j"),
+        flow=Flow.decode(fields.get("F")),
     )
 
 

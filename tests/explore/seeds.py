@@ -24,11 +24,11 @@ def apply(seed: Seed, source: str) -> str:
 
 _TOKEN = "if token == '' or m[1] ~= token then"
 _DONE = "keep(done, 'done_bytes', finished.ack, bytes.ack)"
-_RETRY = "now_ms + tonumber(delay_ms))\n        retrying"
+_RETRY = "now_ms + tonumber(delay_ms), true)\n        retrying"
 _REFUSED = "results[#results + 1] = 0"
 _REFUSE_ALL = f"for _ = at, #ARGV, STRIDE do {_REFUSED} end break"
 _UNLOCK = "redis.call('ZREM', locks, ...)"
-_RETURN = "enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at)"
+_RETURN = "enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at, m[13], true)"
 _CLEAR = "redis.call('HDEL', key, 's', 'k', 'd')"
 
 TOKEN_CHECK = Seed("settle: no token check", "settle", _TOKEN, "if token == '' then")
@@ -39,7 +39,7 @@ SEEDS = (
     Seed("settle: the lock stays", "settle", _UNLOCK, "return ..."),
     Seed("settle: a finished message keeps its token", "settle", "'f', now_text, 'k', '',", "'f', now_text,"),
     Seed("settle: release charges the attempt", "settle", "'a', attempt - 1,", "'a', attempt,"),
-    Seed("settle: retry is due at once", "settle", _RETRY, "now_ms)\n        retrying"),
+    Seed("settle: retry is due at once", "settle", _RETRY, "now_ms, true)\n        retrying"),
     Seed("settle: bytes of what is done are not counted", "settle", _DONE, _DONE.replace("bytes.ack", "0")),
     Seed("settle: one refusal ends the group", "settle", _REFUSED, _REFUSE_ALL),
     Seed("renew: no token check", "renew", "redis.call('HGET', msg .. id, 'k') == token", "true"),
@@ -48,7 +48,7 @@ SEEDS = (
     Seed("claim: the attempt is not raised", "claim", "(tonumber(m[8]) or 0) + 1", "(tonumber(m[8]) or 0)"),
     Seed("claim: left in the due set", "claim", "redis.call('ZREM', set, ...)", "return ..."),
     Seed("claim: not entered in the locks", "claim", "redis.call('ZADD', locks, ...)", "return ..."),
-    Seed("claim: a moment early", "claim", "set, '-inf', now_text,", "set, '-inf', now_ms + 1000,"),
+    Seed("claim: a moment early", "claim", "set, '-inf', latest,", "set, '-inf', latest + 1000,"),
     Seed("claim: one more than the limit", "claim", "'LIMIT', 0, most)", "'LIMIT', 0, most + 1)"),
     Seed("claim: retried ones are not counted out", "claim", "and attempt > 1 then", "and attempt > 2 then"),
     Seed("reap: not scheduled again", "reap", _RETURN, ""),
@@ -58,7 +58,7 @@ SEEDS = (
     Seed("reap: an expired lock is never found", "reap", "locks, '-inf', lock_clock_ms,", "locks, '-inf', 0,"),
     Seed("reap: one attempt more than allowed", "reap", "attempt >= allowed)", "attempt > allowed)"),
     Seed("reap: carried out however late", "reap", "if not_after ~= '' and now_ms", "if false and now_ms"),
-    Seed("cancel: left in the due set", "cancel", "redis.call('ZREM', set, id)", ""),
+    Seed("cancel: left in the due set", "cancel", "leave(id, lane, m[3], m[9])", ""),
     Seed("cancel: takes what is in flight", "cancel", "if m[2] then", "if m[2] and m[2] ~= 'processing' then"),
     Seed("update: touches what is in flight", "update", "if m[2] then", "if m[2] and m[2] ~= 'processing' then"),
     Seed("redrive: left among the dead letters", "redrive", "redis.call('ZREM', dead, one)", ""),

@@ -177,9 +177,7 @@ def test_the_order_is_redis_own_under_any_locale(short_tmp: Path, monkeypatch: p
 
 
 def match(lua: Lua, *, offset: int = 0, limit: int = 100, payload: str = '"x"', lane: str = "echo") -> Any:
-    return lua(
-        "match", priority="normal", due_at=NOW, offset=offset, limit=limit, lane=lane, payload=payload
-    )  # fmt: skip
+    return lua("match", set=f"due:{lane}:normal", due_at=NOW, offset=offset, limit=limit, payload=payload)
 
 
 def test_match_by_moment_payload_and_lane(lua: Lua) -> None:

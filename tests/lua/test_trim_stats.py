@@ -80,7 +80,7 @@ def test_a_finished_message_without_a_hash_is_forgotten_and_the_bytes_end_at_not
 
 
 def test_stats_of_nothing(lua: Lua) -> None:
-    assert lua("stats") == [NOW, 0, 0, 0, 0, 0, 0, 0, ""]
+    assert lua("stats") == [NOW, 0, 0, 0, 0, 0, 0, 0, "", 0, 0, ""]
 
 
 def test_stats_of_everything(lua: Lua) -> None:
@@ -96,7 +96,7 @@ def test_stats_of_everything(lua: Lua) -> None:
     lua("schedule", "w0", "1", NOW + 3, "webhook", "low", "", "", "", "", "", key="", fingerprint="", key_ttl=1)
     lua.client.hset("ms1:{0}:meta", "paused", "1")
     assert lua("stats") == [
-        NOW, 1, 2, 1, SIZE, 1, 1, 0, "",
+        NOW, 1, 2, 1, SIZE, 1, 1, 0, "", 0, 0, "",
         ["echo", 2, 3, 3, 2, 1, 0, str(NOW - 7), str(NOW + 1)], ["webhook", 0, 0, 1, 0, 0, 0, "", str(NOW + 3)],
     ]  # fmt: skip
 
@@ -104,8 +104,8 @@ def test_stats_of_everything(lua: Lua) -> None:
 def test_stats_look_behind_what_is_due_for_the_next_moment(lua: Lua) -> None:
     lua.schedule("a", due_at=NOW)
     lua.schedule("b", due_at=NOW + 5)
-    assert lua("stats")[9][7:] == [str(NOW), str(NOW + 5)]
-    assert lua("stats", now=NOW + 5)[9][7:] == [str(NOW), ""]
+    assert lua("stats")[12][7:] == [str(NOW), str(NOW + 5)]
+    assert lua("stats", now=NOW + 5)[12][7:] == [str(NOW), ""]
 
 
 LONG_PAST = 1
@@ -114,23 +114,23 @@ LONG_PAST = 1
 def test_a_message_waits_since_it_was_accepted_when_its_moment_was_past_by_then(lua: Lua) -> None:
     """Its due_at in 1970 made a service of a moment ago look as if it had stood still for 56 years."""
     lua.schedule("a", due_at=LONG_PAST)
-    assert lua("stats", now=NOW + 3)[9][7] == str(NOW)
+    assert lua("stats", now=NOW + 3)[12][7] == str(NOW)
     lua.schedule("b", due_at=NOW - 5, now=NOW - 5, priority="high")
-    assert lua("stats", now=NOW + 3)[9][7] == str(NOW - 5), "the first of all priorities"
+    assert lua("stats", now=NOW + 3)[12][7] == str(NOW - 5), "the first of all priorities"
 
 
 def test_a_message_that_is_changed_to_a_past_moment_waits_since_the_change(lua: Lua) -> None:
     lua.schedule("a", due_at=NOW + 900, now=NOW - 900)
     update: dict[str, Any] = dict.fromkeys(("payload", "target", "priority", "retry"), "")
     lua("update", id="a", due_at=LONG_PAST, **update)
-    assert lua("stats", now=NOW + 3)[9][7] == str(NOW)
+    assert lua("stats", now=NOW + 3)[12][7] == str(NOW)
 
 
 def test_what_is_given_back_has_waited_since_before(lua: Lua) -> None:
     lua.schedule("a", due_at=LONG_PAST)
     lua.claim(now=NOW + 1)
     lua.settle("a", "release", now=NOW + 2)
-    assert lua("stats", now=NOW + 3)[9][7] == str(NOW)
+    assert lua("stats", now=NOW + 3)[12][7] == str(NOW)
     lua.claim(now=NOW + 4)
     lua.settle("a", "release", now=NOW + 5, delay_ms=9)
     assert lua("stats", now=NOW + 6)[7:9] == [1, str(NOW)], "what back-pressure puts off too"

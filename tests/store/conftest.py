@@ -39,4 +39,4 @@ def store(client: redis.Redis, ticks: Ticks, partitions: int) -> Iterator[Messag
     opened.open()
     yield opened
     for partition in range(partitions):
-        assert broken_rules(client, partition) == []
+        assert broken_rules(client, partition, now=ticks.now) == []

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 import redis
 
-from scheduler.message import Due, IdGenerator, NewMessage, Outcome, OutcomeKind, Priority, lane_of
+from scheduler.message import Due, IdGenerator, NewMessage, Outcome, OutcomeKind, lane_of
 from scheduler.retry import RetryPolicy
 from scheduler.store import Claimed, MessageStore
 from scheduler.store.budgets import Budget, Wanted
-from scheduler.store.keys import WAKE, PartitionKeys
+from scheduler.store.keys import WAKE, PartitionKeys, scheduled_sets
 from scheduler.store.scripts import Argument, load
 from tests.support.clock import START_MS
+from tests.support.flow_rules import broken_flow_rules
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ NOW = START_MS
 JOBS = ("", "another", "gap", "event", "send_email", "resize", "hello", "mail", "x", "y", "of_this_test", "anything")
 LANES = ("echo", "webhook", "test", "quick", "one", "many", "slow", *[f"job:{type}" for type in JOBS])
 """The lanes that ``take`` asks for, unless it is told others."""
-DUE_SETS = tuple(f"due:{lane}:{priority}" for lane in LANES for priority in Priority)
+DUE_SETS = tuple(name for lane in LANES for name in scheduled_sets(lane))
 SETS = (*DUE_SETS, "locks", "dead", "done")
 STATUS_OF_SET: dict[str, set[str | None]] = {
     **{name: {None} for name in DUE_SETS},
@@ -115,7 +116,7 @@ class Lua:
 
     def schedule(self, *ids: str, now: int = NOW, due_at: int = NOW, priority: str = "normal", retry: str = "") -> Any:
         """Messages whose payload is their id, without a key."""
-        items = [v for id in ids for v in (id, f'"{id}"', due_at, "echo", priority, "", "", "", retry, "")]
+        items = [v for id in ids for v in (id, f'"{id}"', due_at, "echo", priority, "", "", "", retry, "", "")]
         return self("schedule", *items, now=now, key="", fingerprint="", key_ttl=1000)
 
     def claim(
@@ -200,12 +201,12 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
-    """What is wrong with a partition, in words: an id in two places or in none, a status that is not its set's, a lock
-    without token or a token without lock, counters that do not add up.
+def broken_rules(client: redis.Redis, partition: int = 0, now: int = 0) -> list[str]:
+    """What is wrong with a partition at ``now``, in words: an id in two places or in none, a status that is not its
+    set's, a lock without token or a token without lock, counters that do not add up.
     """
     state = dump(client, partition)
-    names = {*SETS, *(key for key in state if key.startswith("due:"))}
+    names = {*SETS, *(key for key in state if key.startswith(("due:", "flow:due:")))}
     sets: dict[str, dict[str, int]] = {name: state.get(name, {}) for name in names}
     hashes: dict[str, dict[str, str]] = {
         key.removeprefix("msg:"): value for key, value in state.items() if key.startswith("msg:")
@@ -221,13 +222,18 @@ def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
             if fields.get("s") not in STATUS_OF_SET.get(name, {None}):
                 problems.append(f"{id} is {fields.get('s')} and in {name}")
             lane = fields.get("j") or lane_of(fields.get("n", "echo"), fields.get("y"))
-            if name.startswith("due:") and name != f"due:{lane}:{fields.get('q', 'normal')}":
+            kind = "flow:due:" if "F" in fields else "due:"
+            if name.startswith(("due:", "flow:")) and name != f"{kind}{lane}:{fields.get('q', 'normal')}":
                 problems.append(f"{id} of lane {lane} has priority {fields.get('q')} and is in {name}")
             if bool(fields.get("k")) != (name == "locks"):
                 problems.append(f"{id} is in {name} with the token {fields.get('k')!r}")
             if len([f for f in fields if f.startswith("h:")]) > 20:
                 problems.append(f"{id} keeps more evidence than 20 attempts")
-    waiting = {name.removeprefix("due:").rpartition(":")[0] for name in names if name.startswith("due:") and sets[name]}
+    waiting = {
+        name.removeprefix("flow:").removeprefix("due:").rpartition(":")[0]
+        for name in names
+        if name.startswith(("due:", "flow:due:")) and sets[name]
+    }
     problems += [
         f"lane {lane} is not in the list of lanes"
         for lane in waiting - set(client.zrange(PartitionKeys(partition)["lanes"], 0, -1))
@@ -241,6 +247,7 @@ def broken_rules(client: redis.Redis, partition: int = 0) -> list[str]:
     retrying = sum("s" not in fields and fields.get("a", "0") != "0" for fields in hashes.values())
     if counted != retrying:
         problems.append(f"retrying is {counted}, and {retrying} scheduled messages have an attempt behind them")
+    problems += broken_flow_rules(state, hashes, now)
     problems += _broken_held(state.get("held", {}), hashes) + _broken_outbox(state, hashes)
     return problems + broken_schedules(state)
 

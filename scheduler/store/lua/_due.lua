@@ -19,14 +19,24 @@ local function due_set(lane, priority)
   return due .. lane .. ':' .. (priority or 'normal')
 end
 
--- Return the earliest due_at of a lane; nil when no message waits in it.
+-- Return the first of a set and its score (a number); nil when the set is empty.
+local function head_of(set)
+  local head = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
+  return head[1], tonumber(head[2])
+end
+
+-- Return the earliest moment at which a lane has something to claim; nil when it has nothing: no message waits in it, or
+-- all those that wait have flow keys that may not go.
 local function earliest(lane)
   local first
   for _, priority in ipairs(PRIORITIES) do
-    local head = redis.call('ZRANGE', due_set(lane, priority), 0, 0, 'WITHSCORES')
-    if head[2] then
-      local score = tonumber(head[2])
-      if not first or score < first then
+    local _, score = head_of(due_set(lane, priority))
+    if score and (not first or score < first) then
+      first = score
+    end
+    if any_keys() then
+      _, score = head_of(turns_of(lane .. ':' .. priority))
+      if score and (not first or score < first) then
         first = score
       end
     end
@@ -34,35 +44,56 @@ local function earliest(lane)
   return first
 end
 
--- lane → {before = earliest due_at before this call, first = earliest due_at that this call added}
+-- Return whether no message waits in a lane, and no key has a turn there.
+local function is_empty(lane)
+  for _, priority in ipairs(PRIORITIES) do
+    local name = lane .. ':' .. priority
+    if redis.call('EXISTS', due_set(lane, priority), keyed_set(lane, priority), turns_of(name)) > 0 then
+      return false
+    end
+  end
+  return true
+end
+
+-- lane → {before = its earliest moment before this call, first = the earliest that this call added}
 local entered = {}
 
--- Add a message to its lane's due set.  due_at: a number or its text.
-local function enter(id, lane, priority, due_at)
+-- Call this before a moment at which a lane has something to claim is added.
+local function note(lane, moment)
   local seen = entered[lane]
   if not seen then
     seen = {before = earliest(lane)}
     entered[lane] = seen
     redis.call('ZADD', lanes, 0, lane)
   end
-  redis.call('ZADD', due_set(lane, priority), due_at, id)
-  local moment = tonumber(due_at)
   if not seen.first or moment < seen.first then
     seen.first = moment
   end
 end
 
--- Wake the dispatchers when this call added a message that is due before all others of its lane.  The messages are
--- stored by now, so a missing right to publish must not fail the script: the dispatchers find them at their next poll.
-local function wake()
-  local first
-  for _, seen in pairs(entered) do
-    if (not seen.before or seen.first < seen.before) and (not first or seen.first < first) then
-      first = seen.first
-    end
+-- Add a scheduled message to its lane, or to its flow key.  due_at: a number or its text; mark: the field F; begun: see
+-- join_key.
+local function enter(id, lane, priority, due_at, mark, begun)
+  if mark then
+    redis.call('ZADD', lanes, 0, lane)
+    join_key(id, mark, lane, priority, due_at, begun)
+    return
   end
-  if first then
-    redis.pcall('PUBLISH', wake_channel, partition .. ' ' .. string.format('%.0f', first))
+  note(lane, tonumber(due_at))
+  redis.call('ZADD', due_set(lane, priority), due_at, id)
+end
+
+-- Return the set that has the due_at of a scheduled message.
+local function set_of(lane, priority, mark)
+  return mark and keyed_set(lane, priority) or due_set(lane, priority)
+end
+
+-- Take a scheduled message away from where it waits.
+local function leave(id, lane, priority, mark)
+  if mark then
+    leave_key(id, mark, lane, priority)
+  else
+    redis.call('ZREM', due_set(lane, priority), id)
   end
 end
 

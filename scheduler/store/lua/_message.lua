@@ -1,5 +1,5 @@
 -- Read a whole message.  The due_at of a scheduled message is its score in the due set.
-local STATE = {'s', 'q', 'd', 'n', 'y', 'j'}
+local STATE = {'s', 'q', 'd', 'n', 'y', 'j', 'F'}
 
 -- Return {due_at, {field, value, ...}}, or false when there is no such message.
 local function snapshot(id)
@@ -10,7 +10,7 @@ local function snapshot(id)
   local m = redis.call('HMGET', msg .. id, unpack(STATE))
   local due_at = m[3]
   if not m[1] then
-    due_at = redis.call('ZSCORE', due_set(lane_of(m[4], m[5], m[6]), m[2]), id)
+    due_at = redis.call('ZSCORE', set_of(lane_of(m[4], m[5], m[6]), m[2], m[7]), id)
   end
   return {due_at or false, fields}
 end

@@ -50,11 +50,11 @@ end
 
 -- Delete a message that was never attempted, as if it had not been made; false when there is none.
 local function take_back(id)
-  local m = redis.call('HMGET', msg .. id, 'p', 's', 'q', 'n', 'a', 'y', 'j', 'o')
+  local m = redis.call('HMGET', msg .. id, 'p', 's', 'q', 'n', 'a', 'y', 'j', 'o', 'F')
   if not m[1] or m[2] or (tonumber(m[5]) or 0) > 0 or m[8] then
     return false
   end
-  redis.call('ZREM', due_set(lane_of(m[4], m[6], m[7]), m[3]), id)
+  leave(id, lane_of(m[4], m[6], m[7]), m[3], m[9])
   redis.call('ZREM', held, id)
   redis.call('UNLINK', msg .. id)
   event('cancelled', id, m[4], 0)

@@ -1,23 +1,23 @@
 --[[
 cancel: move a scheduled message to cancelled.
-KEYS     due lanes held msg done meta events outbox copy sched runs failing
+KEYS     due lanes flow held msg done meta events outbox copy sched runs failing
 ARGV     now wake_channel partition events_kept outbox_limit outbox_waits id
-INCLUDES moves clock due events message slices finish outbox retrying accept runs
+INCLUDES moves clock flow due wake events message slices finish outbox retrying accept runs
 RETURNS  {code, status, snapshot}
 CODES    0 cancelled; 1 no such message; 2 not scheduled (see status)
 COST     O(log N)
 ]]
 local key = msg .. id
-local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a', 'z', 'y', 'j', 'i')
+local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a', 'z', 'y', 'j', 'i', 'F')
 if not m[1] then
   return {1, '', false}
 end
 if m[2] then
   return {2, m[2], false}
 end
-local set = due_set(lane_of(m[4], m[7], m[8]), m[3])
-local due_at = redis.call('ZSCORE', set, id)
-redis.call('ZREM', set, id)
+local lane = lane_of(m[4], m[7], m[8])
+local due_at = redis.call('ZSCORE', set_of(lane, m[3], m[10]), id)
+leave(id, lane, m[3], m[10])
 redis.call('ZREM', held, id)
 local size = weight(key, m[6])
 redis.call('HSET', key, 's', 'cancelled', 'd', due_at, 'f', now_ms, 'z', size)

@@ -1,21 +1,24 @@
 --[[
-claim: take up to `limit` due messages, each under a lock; within a lane by priority, then soonest first.
-KEYS     due lanes locks held msg done meta events outbox copy sched plans runs failing
+claim: take up to `limit` due messages, each under a lock; within a lane by priority, then soonest first, keys in turns.
+KEYS     due lanes flow locks held msg done meta events outbox copy sched plans runs failing
 ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit lock_ms token shared items...
          shared: free threads of the pool that several lanes share
          items, 4 each, in the order in which lanes are served: lane most own each
          most: messages of this lane at most; own: how many of them need no shared thread; each: how many of the
          others one shared thread carries
-INCLUDES moves clock due events slices retrying finish outbox accept runs pending begins
-RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run},
-         ...}
+INCLUDES moves clock flow due wake events slices retrying finish outbox accept runs pending begins
+RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run,
+         flow_wait}, ...}
          wait_us: time until the next message is due in a lane that has not reached `most`; 0: one is due already;
          -1: nothing waits in those lanes, or the service is paused
          since: lateness counts from here: due_at, or its value before back-pressure put the message off
          lane: only when it differs from the one that channel and type imply; run: the field `i`
+         flow_wait: ms that it waited since then because of its flow key; false without one
 CODES    none
 COST     O(limit log N + lanes)
 ]]
+-- Rounds of keys in a call.  A key that may not go costs its turn, and the next call goes on.
+local MOST_ROUNDS = 10
 local FIELDS = {'p', 'n', 't', 'y', 'r', 'q', 'c', 'a', 'b', 'j', 'i'}
 local reply = {string.format('%.0f', now_us), -1}
 
@@ -25,35 +28,123 @@ end
 
 local left = tonumber(limit)
 local expiry = string.format('%.0f', lock_clock_ms + tonumber(lock_ms))
+-- To the microsecond, so that a key whose turn is over stands behind those whose turn began in the same millisecond.
+local turn_text = string.format('%.3f', now_us / 1000)
 local locked = {}
 local retried = 0
 
--- Claim up to `most` due messages of one set; return how many ids left the set.
-local function take(set, most)
-  local found = redis.call('ZRANGEBYSCORE', set, '-inf', now_text, 'WITHSCORES', 'LIMIT', 0, most)
-  local taken = {}
-  for i = 1, #found, 2 do
-    local id, due_at = found[i], found[i + 1]
-    local key = msg .. id
-    local m = redis.call('HMGET', key, unpack(FIELDS))
-    taken[#taken + 1] = id
-    local attempt = (tonumber(m[8]) or 0) + 1
-    if m[1] and attempt > 1 then
-      retried = retried + 1
+-- Lock a message that leaves its set, unless its hash was deleted by hand or it is a run that does not begin.  s: the
+-- state of its flow key, or nil.
+local function begin(id, due_at, s)
+  local key = msg .. id
+  local m = redis.call('HMGET', key, unpack(FIELDS))
+  if not m[1] then
+    return
+  end
+  local attempt = (tonumber(m[8]) or 0) + 1
+  if attempt > 1 then
+    retried = retried + 1
+  end
+  if m[11] and not run_begins(id, m[11], m, due_at, attempt) then
+    return
+  end
+  local waited = false
+  if s then
+    begin_at(s)
+    waited = math.max(0, s.opened - math.max(tonumber(due_at), tonumber(m[7])))
+    redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text, 'W', waited)
+  else
+    redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text)
+  end
+  locked[#locked + 1] = expiry
+  locked[#locked + 1] = id
+  event('claimed', id, m[2], attempt)
+  reply[#reply + 1] = {id, m[9] or due_at, attempt, m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[10], m[11], waited}
+end
+
+local function due_in(set, latest, most)
+  return redis.call('ZRANGEBYSCORE', set, '-inf', latest, 'WITHSCORES', 'LIMIT', 0, most)
+end
+
+local function remove(set, members)
+  in_slices(members, function(...) redis.call('ZREM', set, ...) end)
+end
+
+-- Claim the first messages of a key whose turn it is, at most `share`.  Return how many ids left its queue.
+local function serve(key, lane, priority, share)
+  local name = lane .. ':' .. priority
+  local s = state_of(key)
+  local at = opens_at(s)
+  s.popped[name] = true
+  if not at or at > now_ms or (s.ordered and s.queues ~= name and first_queue(s) ~= name) then
+    s.review = true
+    return 0
+  end
+  local queue = queue_of(key, name)
+  local heads = redis.call('ZRANGE', queue, 0, math.min(share, room_of(s)) - 1, 'WITHSCORES')
+  local places, ids = {}, {}
+  for i = 1, #heads, 2 do
+    local due_at = due_of(heads[i + 1])
+    if due_at > now_ms then
+      break
     end
-    -- An id without a hash (deleted by hand) is only removed from the set.
-    if m[1] and (not m[11] or run_begins(id, m[11], m, due_at, attempt)) then
-      redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text)
-      locked[#locked + 1] = expiry
-      locked[#locked + 1] = id
-      event('claimed', id, m[2], attempt)
-      reply[#reply + 1] = {id, m[9] or due_at, attempt, m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[10], m[11]}
+    places[#places + 1], ids[#ids + 1] = heads[i], id_in(heads[i])
+    begin(ids[#ids], string.format('%.0f', due_at), s)
+  end
+  remove(queue, places)
+  remove(keyed_set(lane, priority), ids)
+  if #ids == share and opens_at(s) == now_ms then
+    -- It takes its turn again behind all the others.
+    redis.call('ZADD', turns_of(name), turn_text, key)
+  else
+    s.review = true
+  end
+  return #ids
+end
+
+-- Claim up to `most` messages: one of each key whose turn it is, or equal shares when there is room for all keys, and the
+-- messages without a key between them.  Return how many ids left their sets, and whether more keys have their turn.
+local function round(lane, priority, most)
+  local set, turns = due_set(lane, priority), turns_of(lane .. ':' .. priority)
+  local found, keys = due_in(set, now_text, most), due_in(turns, turn_text, most)
+  local share = math.max(1, math.floor((most - #found / 2) / (#keys / 2)))
+  local taken, served, count = {}, {}, 0
+  local i, k = 1, 1
+  while count < most and (found[i] or keys[k]) do
+    if keys[k] and (not found[i] or tonumber(keys[k + 1]) <= tonumber(found[i + 1])) then
+      redis.call('ZREM', turns, keys[k])
+      count = count + serve(keys[k], lane, priority, math.min(share, most - count))
+      k = k + 2
+    else
+      taken[#taken + 1] = found[i]
+      begin(found[i], found[i + 1])
+      i, count = i + 2, count + 1
     end
   end
-  if #taken > 0 then
-    in_slices(taken, function(...) redis.call('ZREM', set, ...) end)
+  remove(set, taken)
+  return count, #keys > 0
+end
+
+-- Claim up to `most` due messages of a lane and priority; return how many ids left their sets.
+local function take(lane, priority, most)
+  if not any_keys() then
+    local found, taken = due_in(due_set(lane, priority), now_text, most), {}
+    for i = 1, #found, 2 do
+      taken[#taken + 1] = found[i]
+      begin(found[i], found[i + 1])
+    end
+    remove(due_set(lane, priority), taken)
+    return #taken
   end
-  return #taken
+  local count = 0
+  for _ = 1, MOST_ROUNDS do
+    local n, more = round(lane, priority, most - count)
+    count = count + n
+    if count == most or not more then
+      break
+    end
+  end
+  return count
 end
 
 local waiting = {}
@@ -62,6 +153,7 @@ for _, lane in ipairs(redis.call('ZRANGE', lanes, 0, MOST_LANES - 1)) do
 end
 
 local first
+local open = {}
 local threads = tonumber(shared)
 for at = items, #ARGV, 4 do
   local lane, own, each = ARGV[at], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
@@ -71,7 +163,7 @@ for at = items, #ARGV, 4 do
     for _, priority in ipairs(PRIORITIES) do
       local n = math.min(most - taken, left)
       if n > 0 then
-        n = take(due_set(lane, priority), n)
+        n = take(lane, priority, n)
         taken, left = taken + n, left - n
       end
     end
@@ -80,14 +172,19 @@ for at = items, #ARGV, 4 do
     end
     -- A lane that reached `most` does not count for wait_us: the server claims for it again when messages have ended.
     if taken < most then
-      local soonest = earliest(lane)
-      if not soonest then
-        redis.call('ZREM', lanes, lane)
-        waiting[lane] = nil
-      elseif not first or soonest < first then
-        first = soonest
-      end
+      open[#open + 1] = lane
     end
+  end
+end
+-- Before it is asked when to come back, keys get the turns that they may have next.
+wake()
+for _, lane in ipairs(open) do
+  local soonest = earliest(lane)
+  if soonest and (not first or soonest < first) then
+    first = soonest
+  elseif not soonest and is_empty(lane) then
+    redis.call('ZREM', lanes, lane)
+    waiting[lane] = nil
   end
 end
 if #locked > 0 then

@@ -1,8 +1,8 @@
 --[[
 get: read one message with its attempts.
-KEYS     due lanes msg
+KEYS     due lanes flow msg
 ARGV     id
-INCLUDES due message
+INCLUDES flow due message
 RETURNS  {due_at, {field, value, ...}} or nil when there is no such message
 CODES    none
 COST     O(log N)

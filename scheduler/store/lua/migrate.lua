@@ -1,8 +1,8 @@
 --[[
 migrate: move scheduled messages from the due sets of layout 1 (one per priority) into those of their lanes.
-KEYS     due lanes msg
+KEYS     due lanes flow msg
 ARGV     wake_channel partition limit
-INCLUDES moves due
+INCLUDES moves flow due wake
 RETURNS  how many were moved; fewer than `limit`: none is left
 CODES    none
 COST     O(limit log N)

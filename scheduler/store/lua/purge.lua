@@ -1,9 +1,9 @@
 --[[
-purge: delete the messages of a channel that have a type from one due set, from a position on.
-KEYS     set due lanes held msg meta events sched runs failing
+purge: delete the messages of a channel that have a type from one set of scheduled ones, from a position on.
+KEYS     set due lanes flow held msg meta events sched runs failing
 ARGV     now events_kept wake_channel partition after_score after_id scan channel
          after_score, after_id: continue after this position, '' for the start; scan: look at N members at most
-INCLUDES moves clock due events retrying position accept runs
+INCLUDES moves clock flow due wake events retrying position accept runs
 RETURNS  {deleted, more, last_score, last_id}; more 1: the set goes on after last_score, last_id
 CODES    none
 COST     O(scan log N)
@@ -15,9 +15,9 @@ local last_score, last_id = '', ''
 for i = 1, #members, 2 do
   last_id, last_score = members[i], members[i + 1]
   local key = msg .. last_id
-  local m = redis.call('HMGET', key, 'n', 'a', 'y', 'b', 'i')
+  local m = redis.call('HMGET', key, 'n', 'a', 'y', 'b', 'i', 'F', 'q', 'j')
   if (m[1] or 'echo') == channel and m[3] then
-    redis.call('ZREM', set, last_id)
+    leave(last_id, lane_of(m[1], m[3], m[8]), m[7], m[6])
     redis.call('UNLINK', key)
     if m[4] then
       redis.call('ZREM', held, last_id)

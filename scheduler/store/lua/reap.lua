@@ -1,12 +1,12 @@
 --[[
 reap: return messages whose lock expired to `scheduled`, or to `dead` when their attempts are used up.
-KEYS     due lanes locks held msg dead meta events outbox copy sched runs failing
+KEYS     due lanes flow locks held msg dead meta events outbox copy sched runs failing
 ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit max_attempts lost_limit not_after
          max_attempts: for messages without a policy of their own; -1: no limit
          lost_limit: a message without a limit of attempts becomes dead after N expired locks in a row; otherwise a
          message that crashes its server would crash one after another
          not_after: ms, '' for none: do nothing when it is later, because Redis stalled and the owners could not renew
-INCLUDES moves clock due events slices finish outbox retrying accept runs
+INCLUDES moves clock flow due wake events slices finish outbox retrying accept runs
 RETURNS  {to_scheduled, to_dead}
 CODES    to_scheduled -1: it is later than not_after, and nothing was done
 COST     O(limit log N)
@@ -19,9 +19,12 @@ local returned, killed = 0, 0
 local given_up, bytes = {}, 0
 for _, id in ipairs(expired) do
   local key = msg .. id
-  local m = redis.call('HMGET', key, 'a', 'o', 'r', 'q', 'd', 'k', 'n', 'l', 'g', 'z', 'y', 'j', 'i')
+  local m = redis.call('HMGET', key, 'a', 'o', 'r', 'q', 'd', 'k', 'n', 'l', 'g', 'z', 'y', 'j', 'i', 'F')
   if m[1] then
     local attempt = tonumber(m[1])
+    if m[14] then
+      slot_freed(m[14])
+    end
     local lost = (tonumber(m[8]) or 0) + 1
     local allowed = tonumber(m[3] and string.match(m[3], '^[^,]+') or max_attempts)
     local error = 'the server that held it stopped answering (lock ' .. m[6] .. ' expired)'
@@ -33,6 +36,9 @@ for _, id in ipairs(expired) do
       size = weight(key, size) + #error
       redis.call('HSET', key, 's', 'dead', 'f', now_ms, 'k', '', 'z', size)
       redis.call('ZREM', held, id)
+      if m[14] then
+        keep_limits(key, m[14])
+      end
       given_up[#given_up + 1], given_up[#given_up + 2] = now_ms, id
       bytes = bytes + size
       event('dead', id, m[7], attempt)
@@ -44,7 +50,7 @@ for _, id in ipairs(expired) do
       local due_at = tonumber(m[5])
       redis.call('HSET', key, 'u', now_ms, 'z', size)
       redis.call('HDEL', key, 's', 'k', 'd')
-      enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at)
+      enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at, m[14], true)
       event('reaped', id, m[7], attempt)
       returned = returned + 1
     end

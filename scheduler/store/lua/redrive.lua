@@ -1,10 +1,10 @@
 --[[
 redrive: schedule dead letters again, due now, with attempts reset and evidence kept.
-KEYS     due lanes msg dead meta events outbox copy
+KEYS     due lanes flow msg dead meta events outbox copy
 ARGV     now wake_channel partition events_kept id offset scan limit channel dry_run
          id: redrive this message; '': skip the `offset` oldest dead letters, look at the next `scan`, and redrive up
          to `limit` of them; channel: '' for any; dry_run '1': count only
-INCLUDES moves clock due events message slices finish parting
+INCLUDES moves clock flow due wake events message slices finish parting
 RETURNS  {code, status, snapshot} with an id; {redriven, scanned} without one
 CODES    0 redriven; 1 no such message; 2 not dead (see status)
 COST     O(scan + limit log N)
@@ -18,13 +18,16 @@ local function redrive(one, m)
   -- The evidence stays: its bytes are the stored total without payload, target and error.
   local evidence = math.max(0, size - weight(key, redis.call('HSTRLEN', key, 'e')))
   redis.call('HSET', key, 'o', attempts, 'u', now_text, 'z', evidence)
-  redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k', 'b', 'm')
+  redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k', 'b', 'm', 'G')
   redis.call('ZREM', dead, one)
-  enter(one, lane_of(m[3], m[8], m[9]), m[2], now_ms)
+  if m[11] then
+    restore_limits(m[10], m[11])
+  end
+  enter(one, lane_of(m[3], m[8], m[9]), m[2], now_ms, m[10])
   event('redriven', one, m[3], 0)
 end
 
-local FIELDS = {'s', 'q', 'n', 'a', 'o', 'z', 'p', 'y', 'j'}
+local FIELDS = {'s', 'q', 'n', 'a', 'o', 'z', 'p', 'y', 'j', 'F', 'G'}
 if id ~= '' then
   local m = redis.call('HMGET', msg .. id, unpack(FIELDS))
   if not m[7] then

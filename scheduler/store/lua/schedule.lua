@@ -1,13 +1,14 @@
 --[[
 schedule: accept messages, all or none.
-KEYS     due lanes msg idem events
+KEYS     due lanes flow msg idem events
 ARGV     now wake_channel partition events_kept redriven_from key fingerprint key_ttl items...
          redriven_from: the message of the history that these repeat; '' for none
          key: Idempotency-Key or ''; key_ttl: ms
-         items, 10 each: id payload due_at channel priority target type owner retry lane; '' for a field not given
+         items, 11 each: id payload due_at channel priority target type owner retry lane flow; '' for a field not given
          due_at: ms, or "+" and the ms from now
          lane: only when it differs from the one that channel and type imply
-INCLUDES clock due events accept
+         flow: "key given default", the limits as "concurrency,rate/period,ordered"
+INCLUDES clock flow due wake events accept
 RETURNS  {code, now_ms, detail}
 CODES    0 stored
          1 an id exists, or is given twice; detail: its position, counted from 1
@@ -15,7 +16,7 @@ CODES    0 stored
          3 the key was used with another fingerprint
 COST     O(n log N) for n messages
 ]]
-local STRIDE = 10
+local STRIDE = 11
 local source = redriven_from ~= '' and {'H', redriven_from} or nil
 
 if key ~= '' then

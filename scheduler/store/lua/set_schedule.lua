@@ -1,6 +1,6 @@
 --[[
 set_schedule: create, change, pause, resume or delete a schedule, and with it the message of its next moment.
-KEYS     due lanes held msg idem meta events sched plans rests runs failing
+KEYS     due lanes flow held msg idem meta events sched plans rests runs failing
 ARGV     now wake_channel partition events_kept schedule revision upcoming state keeps id due_at key fingerprint key_ttl items...
          revision, upcoming: as they were read (upcoming: the next moment, '' when it has none); '' of a schedule that must
          not exist yet
@@ -9,7 +9,7 @@ ARGV     now wake_channel partition events_kept schedule revision upcoming state
          id, due_at: the message of the next moment of an active schedule
          key: Idempotency-Key or ''; key_ttl: ms
          items, 2 each: field value; '' deletes the field
-INCLUDES clock due events accept runs pending
+INCLUDES clock flow due wake events accept runs pending
 RETURNS  {code, detail}
 CODES    0 done; detail: its revision
          1 it differs from what was read, or exists already

@@ -1,13 +1,13 @@
 --[[
 settle: record the outcomes of claimed messages; an outcome with a stale token changes nothing.
-KEYS     due lanes locks held msg dead done meta events outbox copy sched runs failing
+KEYS     due lanes flow locks held msg dead done meta events outbox copy sched runs failing
 ARGV     now wake_channel partition events_kept outbox_limit outbox_waits items...
          items, 7 each: id token kind delay_ms error evidence result
          kind: ack | retry | dead | release; error, evidence, result: '' for none
          delay_ms: retry and release: due again in N ms; '' (release only): due_at stays as it was
          outbox_limit: bytes of finished messages that wait for the history, 0: there is no history; outbox_waits '1':
          nothing is recorded while the outbox is full
-INCLUDES moves clock due events slices finish outbox retrying accept runs
+INCLUDES moves clock flow due wake events slices finish outbox retrying accept runs
 RETURNS  {1 or 0, ...} per item; 0: the lock was lost and nothing was changed
 CODES    -1 (instead of the list): the outbox is full, and nothing was changed
 COST     O(n log N) for n outcomes
@@ -24,16 +24,16 @@ local finished = {ack = {}, dead = {}}
 local bytes = {ack = 0, dead = 0}
 local NAMES = {ack = 'delivered', dead = 'dead'}
 
-local function reschedule(id, m, due_at)
+local function reschedule(id, m, due_at, begun)
   redis.call('HDEL', msg .. id, 's', 'k', 'd')
-  enter(id, lane_of(m[6], m[10], m[11]), m[2], due_at)
+  enter(id, lane_of(m[6], m[10], m[11]), m[2], due_at, m[13], begun)
 end
 
 for at = items, #ARGV, STRIDE do
   local id, token, kind, delay_ms = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local error, evidence, result = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   local key = msg .. id
-  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z', 'b', 'm', 'y', 'j', 'i')
+  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z', 'b', 'm', 'y', 'j', 'i', 'F', 'g')
   -- Finished messages hold an empty token; it matches no claim.
   if token == '' or m[1] ~= token then
     results[#results + 1] = 0
@@ -41,6 +41,9 @@ for at = items, #ARGV, STRIDE do
     results[#results + 1] = 1
     unlocked[#unlocked + 1] = id
     local attempt = tonumber(m[3])
+    if m[13] then
+      slot_freed(m[13], kind == 'release' and m[14])
+    end
     if kind == 'release' then
       -- The message was not attempted, so the attempt is not charged.
       local due_at = tonumber(m[5])
@@ -54,7 +57,7 @@ for at = items, #ARGV, STRIDE do
         end
       end
       redis.call('HSET', key, unpack(hash))
-      reschedule(id, m, due_at)
+      reschedule(id, m, due_at, attempt > 1 or m[8] or delay_ms ~= '')
       if attempt > 1 then
         retrying = retrying + 1
       end
@@ -81,7 +84,7 @@ for at = items, #ARGV, STRIDE do
         -- A reported attempt resets the count of expired locks.  Without this, a message with unlimited attempts would
         -- become dead after five servers that crashed in the course of a year.
         redis.call('HDEL', key, 'l', 'b')
-        reschedule(id, m, now_ms + tonumber(delay_ms))
+        reschedule(id, m, now_ms + tonumber(delay_ms), true)
         retrying = retrying + 1
         event('retried', id, m[6], attempt, delay_ms)
       else
@@ -89,6 +92,9 @@ for at = items, #ARGV, STRIDE do
         hash[4] = size
         -- The token is emptied and not deleted: one write less, and no claim can match it.
         redis.call('HSET', key, 's', NAMES[kind], 'f', now_text, 'k', '', unpack(hash))
+        if m[13] and kind == 'dead' then
+          keep_limits(key, m[13])
+        end
         local set = finished[kind]
         set[#set + 1], set[#set + 2] = now_text, id
         bytes[kind] = bytes[kind] + size

@@ -1,9 +1,9 @@
 --[[
 undo: delete the messages of a batch here, because another partition refused its part.
-KEYS     due lanes msg idem events
+KEYS     due lanes flow msg idem events
 ARGV     now wake_channel partition events_kept key created_at items...
          key: Idempotency-Key of the batch, '' for none; created_at: ms, when the batch was stored; items, 1 each: id
-INCLUDES moves clock due events
+INCLUDES moves clock flow due wake events
 RETURNS  how many were deleted; messages that are claimed already stay
 CODES    none
 COST     O(n log N) for n messages
@@ -11,9 +11,9 @@ COST     O(n log N) for n messages
 local deleted = 0
 for at = items, #ARGV do
   local id = ARGV[at]
-  local m = redis.call('HMGET', msg .. id, 'c', 's', 'q', 'n', 'y', 'j')
+  local m = redis.call('HMGET', msg .. id, 'c', 's', 'q', 'n', 'y', 'j', 'F')
   if m[1] == created_at and not m[2] then
-    redis.call('ZREM', due_set(lane_of(m[4], m[5], m[6]), m[3]), id)
+    leave(id, lane_of(m[4], m[5], m[6]), m[3], m[7])
     redis.call('UNLINK', msg .. id)
     event('cancelled', id, m[4], 0)
     deleted = deleted + 1
@@ -23,4 +23,5 @@ if key ~= '' then
   redis.call('UNLINK', idem .. key)
 end
 emit()
+wake()
 return deleted

@@ -1,15 +1,15 @@
 --[[
 update: change a scheduled message.
-KEYS     due lanes held msg events
+KEYS     due lanes flow held msg events
 ARGV     now wake_channel partition events_kept id due_at payload target priority retry
          '' leaves a field as it is; due_at: ms, or "+" and the ms from now
-INCLUDES clock due events message
+INCLUDES clock flow due wake events message
 RETURNS  {code, status, snapshot}
 CODES    0 changed; 1 no such message; 2 not scheduled (see status)
 COST     O(log N)
 ]]
 local key = msg .. id
-local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a', 'y', 'j')
+local m = redis.call('HMGET', key, 'p', 's', 'q', 'n', 'a', 'y', 'j', 'F', 'b')
 if not m[1] then
   return {1, '', false}
 end
@@ -19,7 +19,7 @@ end
 local lane = lane_of(m[4], m[6], m[7])
 local from = m[3] or 'normal'
 local to = priority ~= '' and priority or from
-local moment = tonumber(redis.call('ZSCORE', due_set(lane, from), id))
+local moment = tonumber(redis.call('ZSCORE', set_of(lane, from, m[8]), id))
 if due_at ~= '' then
   moment = tonumber(moment_of(due_at))
 end
@@ -41,10 +41,10 @@ if to == 'normal' then
 else
   redis.call('HSET', key, 'q', to)
 end
-enter(id, lane, to, moment)
-if to ~= from then
-  redis.call('ZREM', due_set(lane, from), id)
+if m[8] or to ~= from then
+  leave(id, lane, from, m[8])
 end
+enter(id, lane, to, moment, m[8], due_at == '' and (m[9] or (tonumber(m[5]) or 0) > 0))
 event('updated', id, m[4], m[5])
 emit()
 wake()

@@ -40,6 +40,12 @@ def test_every_field_of_a_schedule_is_explained_in_the_words_of_the_code() -> No
     }
 
 
+def test_every_field_of_a_flow_key_is_explained_in_the_words_of_the_code() -> None:
+    assert {row[0].strip("`"): row[1] for row in rows("Flow keys") if len(row) == 2} == {
+        name: text.replace("``", "`") for name, text in keys.FLOW_FIELDS.items()
+    }
+
+
 def test_every_script_has_its_line_from_its_header() -> None:
     found = {}
     for path in LUA.glob("[!_]*.lua"):
