@@ -22,7 +22,7 @@ _KEY: Final = f"{PREFIX}:{{0}}:rights"
 """A key for trying commands on.  It is deleted at the end; if the user may not delete it, it expires in a second."""
 
 _CALLS: Final = (
-    ("HGET", _KEY, "f"), ("HMGET", _KEY, "f"), ("HGETALL", _KEY), ("HSTRLEN", _KEY, "f"), ("EXISTS", _KEY),
+    ("HGET", _KEY, "f"), ("HMGET", _KEY, "f"), ("HGETALL", _KEY), ("HSTRLEN", _KEY, "f"), ("EXISTS", _KEY), ("HEXISTS", _KEY, "f"),
     ("HSET", _KEY, "f", "1"), ("HSETNX", _KEY, "f", "1"), ("HINCRBY", _KEY, "f", "1"), ("HDEL", _KEY, "f"),
     ("PERSIST", _KEY), ("COPY", _KEY, _KEY + ":copy", "REPLACE"), ("RENAME", _KEY + ":copy", _KEY), ("UNLINK", _KEY),
     ("ZADD", _KEY, "1", "m"), ("ZCARD", _KEY), ("ZCOUNT", _KEY, "0", "1"), ("ZSCORE", _KEY, "m"),
@@ -30,6 +30,7 @@ _CALLS: Final = (
     ("ZRANGEBYSCORE", _KEY, "0", "1", "LIMIT", "0", "1"), ("ZREM", _KEY, "m"), ("ZPOPMIN", _KEY, "1"),
     ("SET", _KEY, "1", "PX", "1000"), ("GET", _KEY), ("INCRBY", _KEY, "1"), ("EXPIRE", _KEY, "1"), ("TTL", _KEY),
     ("UNLINK", _KEY),
+    ("LPUSH", _KEY, "1"), ("LTRIM", _KEY, "0", "0"), ("LRANGE", _KEY, "0", "0"), ("UNLINK", _KEY),
     ("XADD", _KEY, "NOMKSTREAM", "*", "f", "1"), ("XRANGE", _KEY, "-", "+", "COUNT", "1"), ("XINFO", "STREAM", _KEY),
     ("XREAD", "COUNT", "1", "STREAMS", _KEY, "0"),
     ("EVAL", "return 1", "1", _KEY), ("EVALSHA", "0" * 40, "1", _KEY),

@@ -17,8 +17,8 @@ MUTANTS = (
     Mutant(
         "claim-early",
         "scheduler/store/lua/claim.lua",
-        "'-inf', now_text, 'WITHSCORES'",
-        "'-inf', now_ms + 1, 'WITHSCORES'",
+        "'-inf', latest, 'WITHSCORES'",
+        "'-inf', latest + 1, 'WITHSCORES'",
         "what is due a millisecond later counts as due",
         "messages are delivered too early",
         ("tests/lua/test_claim.py",),
@@ -35,7 +35,7 @@ MUTANTS = (
     Mutant(
         "claim-leaves-due",
         "scheduler/store/lua/claim.lua",
-        "in_slices(taken, function(...) redis.call('ZREM', set, ...) end)",
+        "in_slices(members, function(...) redis.call('ZREM', set, ...) end)",
         "",
         "what was claimed stays in the due set",
         "every server delivers the same message, again and again",
@@ -169,7 +169,7 @@ MUTANTS = (
     ),
     Mutant(
         "wake-for-later",
-        "scheduler/store/lua/_due.lua",
+        "scheduler/store/lua/_wake.lua",
         "seen.first < seen.before",
         "seen.first > seen.before",
         "a wake-up is sent for later messages and not for earlier ones",
@@ -179,7 +179,7 @@ MUTANTS = (
     Mutant(
         "update-leaves-due",
         "scheduler/store/lua/update.lua",
-        "  redis.call('ZREM', due_set(lane, from), id)\n",
+        "  leave(id, lane, from, m[8])\n",
         "",
         "a message with a new priority stays in the set of the old one",
         "it is delivered twice",
