@@ -22,8 +22,9 @@ _KEY: Final = f"{PREFIX}:{{0}}:rights"
 """A key for trying commands on.  It is deleted at the end; if the user may not delete it, it expires in a second."""
 
 _CALLS: Final = (
-    ("HGET", _KEY, "f"), ("HMGET", _KEY, "f"), ("HGETALL", _KEY), ("HSTRLEN", _KEY, "f"), ("EXISTS", _KEY), ("HEXISTS", _KEY, "f"),
+    ("HGET", _KEY, "f"), ("HMGET", _KEY, "f"), ("HGETALL", _KEY), ("HSTRLEN", _KEY, "f"), ("EXISTS", _KEY),
     ("HSET", _KEY, "f", "1"), ("HSETNX", _KEY, "f", "1"), ("HINCRBY", _KEY, "f", "1"), ("HDEL", _KEY, "f"),
+    ("HEXISTS", _KEY, "f"),
     ("PERSIST", _KEY), ("COPY", _KEY, _KEY + ":copy", "REPLACE"), ("RENAME", _KEY + ":copy", _KEY), ("UNLINK", _KEY),
     ("ZADD", _KEY, "1", "m"), ("ZCARD", _KEY), ("ZCOUNT", _KEY, "0", "1"), ("ZSCORE", _KEY, "m"),
     ("ZRANGE", _KEY, "0", "0"), ("ZREVRANGE", _KEY, "0", "0"),

@@ -28,7 +28,7 @@ _RETRY = "now_ms + tonumber(delay_ms), true)\n        retrying"
 _REFUSED = "results[#results + 1] = 0"
 _REFUSE_ALL = f"for _ = at, #ARGV, STRIDE do {_REFUSED} end break"
 _UNLOCK = "redis.call('ZREM', locks, ...)"
-_RETURN = "enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at, m[13], true)"
+_RETURN = "enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at, m[14], true)"
 _CLEAR = "redis.call('HDEL', key, 's', 'k', 'd')"
 
 TOKEN_CHECK = Seed("settle: no token check", "settle", _TOKEN, "if token == '' then")
@@ -50,7 +50,7 @@ SEEDS = (
     Seed("claim: not entered in the locks", "claim", "redis.call('ZADD', locks, ...)", "return ..."),
     Seed("claim: a moment early", "claim", "set, '-inf', latest,", "set, '-inf', latest + 1000,"),
     Seed("claim: one more than the limit", "claim", "'LIMIT', 0, most)", "'LIMIT', 0, most + 1)"),
-    Seed("claim: retried ones are not counted out", "claim", "and attempt > 1 then", "and attempt > 2 then"),
+    Seed("claim: retried ones are not counted out", "claim", "if attempt > 1 then", "if attempt > 2 then"),
     Seed("reap: not scheduled again", "reap", _RETURN, ""),
     Seed("reap: the token stays", "reap", _CLEAR, _CLEAR.replace(" 'k',", "")),
     Seed("reap: the lock stays", "reap", _UNLOCK, "return ..."),
@@ -58,7 +58,7 @@ SEEDS = (
     Seed("reap: an expired lock is never found", "reap", "locks, '-inf', lock_clock_ms,", "locks, '-inf', 0,"),
     Seed("reap: one attempt more than allowed", "reap", "attempt >= allowed)", "attempt > allowed)"),
     Seed("reap: carried out however late", "reap", "if not_after ~= '' and now_ms", "if false and now_ms"),
-    Seed("cancel: left in the due set", "cancel", "leave(id, lane, m[3], m[9])", ""),
+    Seed("cancel: left in the due set", "cancel", "leave(id, lane, m[3], m[10])", ""),
     Seed("cancel: takes what is in flight", "cancel", "if m[2] then", "if m[2] and m[2] ~= 'processing' then"),
     Seed("update: touches what is in flight", "update", "if m[2] then", "if m[2] and m[2] ~= 'processing' then"),
     Seed("redrive: left among the dead letters", "redrive", "redis.call('ZREM', dead, one)", ""),
