@@ -100,7 +100,7 @@ class Accepting(Base):
             records.schedule_items(group),
             key=key,
             fingerprint=fingerprint,
-            redriven_from=group[0].redriven_from or "",
+            redriven_from=(group[0].redriven_from if group else None) or "",
             key_ttl=self.idempotency_ms,
             replicated=True,
         )
