@@ -20,6 +20,8 @@ BATCH = 100
 """Schedules per script call: about 2 ms of Redis's time, in which no message is claimed."""
 IDLE_SECONDS = 5.0
 """The longest sleep while no schedule is active."""
+BEHIND_SECONDS = 0.02
+"""How long after a moment it is planned: first the messages of that moment are claimed, and the next ones have time."""
 _AWAY_SECONDS = 0.25
 
 
@@ -80,7 +82,7 @@ class Planner:
         if found.wait_ms == 0.0:
             # As long as this batch took: between two batches, Redis and this process serve messages that are due.
             return self._clock.monotonic() - began
-        return min(found.wait_ms / 1000, self._poll)
+        return min(found.wait_ms / 1000 + BEHIND_SECONDS, self._poll)
 
     def _decided(self, due: DuePlan, now_ms: int) -> Planned | None:
         try:
