@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote_to_bytes
 from werkzeug.test import run_wsgi_app
 
 from scheduler.api.front.application import Front
-from scheduler.api.front.bridge import environ_of
+from scheduler.api.front.bridge import environ_of, fields_of
 from scheduler.api.http.rules import Rules
 from tests.support.api import Api
 
@@ -66,7 +66,10 @@ class Told(NamedTuple):
 
 def of_flask(api: Api, ask: Ask) -> Told:
     """What Flask alone answers."""
-    chunks, status, headers = run_wsgi_app(api.app.wsgi_app, environ_of(ask.scope(), ask.sent), buffered=True)
+    scope = ask.scope()
+    chunks, status, headers = run_wsgi_app(
+        api.app.wsgi_app, environ_of(scope, fields_of(scope["headers"]), ask.sent), buffered=True
+    )
     return Told(int(status[:3]), [(name.lower(), value) for name, value in headers], b"".join(chunks))
 
 

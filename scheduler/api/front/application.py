@@ -9,7 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from werkzeug.exceptions import HTTPException
 
 from scheduler.api.front import bridge
 from scheduler.api.front.commit import GroupCommit
@@ -60,23 +64,24 @@ class Front:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        method, path = scope["method"], scope["path"]
+        fields = bridge.fields_of(scope["headers"])
+        route = ROUTES.get(scope["path"]) if scope["method"] == "POST" else None
+        if route is None and not _BODY.intersection(fields):
+            await self._ask_flask(scope, fields, b"", send)
+            return
         x = Exchange(
             self._rules,
             _InLoop(self, receive),
-            method,
-            path,
+            scope["method"],
+            scope["path"],
             scope["query_string"].decode("latin-1"),
-            _Headers(scope["headers"]),
+            fields,
             scope["client"][0] if scope["client"] else "",
         )
-        route = ROUTES.get(path) if method == "POST" else None
         if route is not None and (x.content_length if has_body(x) else 0) in _SMALL:
-            answer = await self._accept(x, route)
-            self._rules.finish(x, answer.status, answer.headers, path)
-            await _send(send, answer.status, _encoded(answer.headers), answer.body)
+            await self._answer(x, await self._accept(x, route), scope["path"], send)
         else:
-            await self._hand_over(x, scope, receive, send)
+            await self._hand_over(x, scope, fields, send)
 
     async def _accept(self, x: Exchange, route: Route) -> Answer:
         try:
@@ -86,18 +91,19 @@ class Front:
         except Exception as error:  # noqa: BLE001 - every request is answered
             return answer_to(x, error)
 
-    async def _hand_over(self, x: Exchange, scope: bridge.Scope, receive: Receive, send: Send) -> None:
+    async def _hand_over(self, x: Exchange, scope: bridge.Scope, fields: dict[str, str], send: Send) -> None:
         body = b""
         # A body that Flask will refuse without reading it is not read here either.
         if has_body(x) and (x.content_length or 0) <= self._limit and self._rules.refusal(x) is None:
             try:
-                body = await read(receive, self._limit + 1 if x.content_length is None else x.content_length)
-            except Exception as error:  # noqa: BLE001 - every request is answered
-                answer = answer_to(x, error)
-                self._rules.finish(x, answer.status, answer.headers, "none")
-                await _send(send, answer.status, _encoded(answer.headers), answer.body)
+                body = await x.waits.read(self._limit + 1 if x.content_length is None else x.content_length)
+            except HTTPException as error:
+                await self._answer(x, answer_to(x, error), "none", send)
                 return
-        answered = await self.in_thread(lambda: bridge.call(self._flask, scope, body))
+        await self._ask_flask(scope, fields, body, send)
+
+    async def _ask_flask(self, scope: bridge.Scope, fields: dict[str, str], body: bytes, send: Send) -> None:
+        answered = await self.in_thread(partial(bridge.call, self._flask, scope, fields, body))
         if answered.rest is None:
             await _send(send, answered.status, answered.headers, answered.body)
         else:
@@ -124,6 +130,14 @@ class Front:
             await self.in_thread(chunks.close)
         await send({"type": "http.response.body", "body": b""})
 
+    async def _answer(self, x: Exchange, answer: Answer, route: str, send: Send) -> None:
+        self._rules.finish(x, answer.status, answer.headers, route)
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+        if answer.status == HTTPStatus.REQUEST_TIMEOUT:
+            # The rest of its body would be taken for the next request.
+            headers.append((b"connection", b"close"))
+        await _send(send, answer.status, headers, answer.body)
+
     async def in_thread(self, function: Callable[[], T]) -> T:
         """What a function returns that may block."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function)
@@ -146,21 +160,8 @@ class Front:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+_BODY = frozenset({"content-length", "transfer-encoding"})
 _SMALL = range(LARGE + 1)
-
-
-class _Headers:
-    """The headers of an ASGI request."""
-
-    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
-        self._fields = bridge.fields_of(headers)
-
-    def get(self, name: str, default: str = "", /) -> str:
-        value = self._fields.get(name.encode())
-        return default if value is None else value.decode("latin-1")
-
-    def __contains__(self, name: object, /) -> bool:
-        return str(name).encode() in self._fields
 
 
 class _InLoop:
@@ -187,13 +188,6 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-def _encoded(headers: dict[str, str]) -> bridge.HeaderList:
-    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-
-
 async def _send(send: Send, status: int, headers: bridge.HeaderList, body: bytes) -> None:
-    if status == 408:
-        # The rest of its body would be taken for the next request.
-        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

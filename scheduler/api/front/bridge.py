@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,15 +27,15 @@ class WsgiAnswer(NamedTuple):
     """What follows the body, made as it is taken; its ``close`` is to be called.  None: nothing follows."""
 
 
-def call(application: WSGIApplication, scope: Scope, body: bytes) -> WsgiAnswer:
-    """Run the application on one request of ASGI."""
+def call(application: WSGIApplication, scope: Scope, fields: Mapping[str, str], body: bytes) -> WsgiAnswer:
+    """Run the application on one request of ASGI with these header ``fields``."""
     begun: list[tuple[int, HeaderList]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
         fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         begun.append((int(status[:3]), fields))
 
-    chunks: Iterable[bytes] = application(environ_of(scope, body), start_response)
+    chunks: Iterable[bytes] = application(environ_of(scope, fields, body), start_response)
     head = begun[-1] if begun else (HTTPStatus.INTERNAL_SERVER_ERROR, [])
     # An answer that is in memory is a list (``ApiResponse``), and needs no close.
     return WsgiAnswer(*head, b"".join(chunks)) if isinstance(chunks, list) else WsgiAnswer(*head, b"", _rest(chunks))
@@ -48,8 +49,8 @@ def _rest(chunks: Iterable[bytes]) -> Generator[bytes]:
             chunks.close()
 
 
-def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
-    """The environment of WSGI (PEP 3333): bytes as Latin-1, a header that is given twice joined by a comma."""
+def environ_of(scope: Scope, fields: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """The environment of WSGI (PEP 3333)."""
     server, client = scope["server"] or ("", 0), scope["client"] or ("", 0)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
@@ -69,21 +70,27 @@ def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
-    for name, value in fields_of(scope["headers"]).items():
-        key = name.decode("latin-1").upper().replace("-", "_")
-        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value.decode("latin-1")
+    for name, value in fields.items():
+        environ[_key(name)] = value
     return environ
+
+
+@lru_cache(maxsize=256)
+def _key(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
 _FIRST_COUNTS = (b"content-type", b"content-length")
 
 
-def fields_of(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Header fields by name, as WSGI shows them: joined by a comma, of type and length the first one."""
-    headers = list(headers)
+def fields_of(headers: HeaderList) -> dict[str, str]:
+    """Header fields by name, as WSGI shows them: Latin-1, values of one name joined by a comma, of type and length the
+    first one.
+    """
     fields = dict(headers)
     if len(fields) < len(headers):
         for name in fields:
             values = [value for other, value in headers if other == name]
             fields[name] = values[0] if name in _FIRST_COUNTS else b",".join(values)
-    return fields
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()}

@@ -30,7 +30,7 @@ async def accept(x: Exchange, message: NewMessage, once: Idempotency = NONE, *, 
         return (await accept_all(x, [message], once))[0]
     # The usual case: messages that are accepted at the same time share a script call.
     stored = await x.waits.store(message)
-    _count(x, [message], [stored])
+    x.here.telemetry.accepted(message.channel, 1)
     return stored
 
 

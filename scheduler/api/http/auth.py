@@ -32,4 +32,4 @@ def refusal(tokens: Tokens, x: Exchange) -> Answer | None:
 def given_token(x: Exchange) -> bytes:
     """The token that the request brings; empty when it brings none."""
     # Header bytes come as Latin-1.
-    return token_of(x.headers.get("authorization").encode("latin-1", "replace"))
+    return token_of(x.headers.get("authorization", "").encode("latin-1", "replace"))

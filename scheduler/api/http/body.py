@@ -64,7 +64,7 @@ async def read_json(x: Exchange, declared_as: Declared = "json") -> Any:
     """
     if not has_body(x):
         raise InvalidInput.of("", _EMPTY)
-    declared = x.headers.get("content-type")
+    declared = x.headers.get("content-type", "")
     if declared != _JSON and not _is_json(declared) and not _tolerated(declared, declared_as):
         raise UnsupportedMediaType(f"the body must be JSON (Content-Type: {_JSON}), not {declared or 'undeclared'}")
     return parse_json(await read_bytes(x))
@@ -72,7 +72,7 @@ async def read_json(x: Exchange, declared_as: Declared = "json") -> Any:
 
 def is_form(x: Exchange) -> bool:
     """True when the body is declared as the fields of an HTML form."""
-    return x.headers.get("content-type").partition(";")[0].strip().lower() == _FORM
+    return x.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
 
 
 async def read_form(x: Exchange) -> dict[str, str]:

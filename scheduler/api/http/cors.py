@@ -46,7 +46,7 @@ class Cors:
         """Add the headers that let a page of an origin that was named read this answer."""
         if not self._options:
             return
-        asked: Any = {name: x.headers.get(name.lower()) for name in _ASKED if name.lower() in x.headers}
+        asked: Any = {name: x.headers.get(name.lower(), "") for name in _ASKED if name.lower() in x.headers}
         for name, value in get_cors_headers(self._options, asked, x.method).items():
             before = headers.get(name)
             headers[name] = f"{before}, {value}" if before else str(value)

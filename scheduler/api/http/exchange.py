@@ -39,9 +39,9 @@ class HeaderFields(Protocol):
 class RequestHeaders(Protocol):
     """The headers of a request, by name in lower case."""
 
-    def get(self, name: str, default: str = "", /) -> str: ...
+    def get(self, name: str, default: str, /) -> str: ...
 
-    def __contains__(self, name: object, /) -> bool: ...
+    def __contains__(self, name: str, /) -> bool: ...
 
 
 class Waits(Protocol):
@@ -116,18 +116,15 @@ class Exchange:
     headers: RequestHeaders
     address: str
     """IP address of the other end of the connection."""
-    counted: Counted | None = field(default=None)
+    here: Services = field(init=False)
+    content_length: int | None = field(init=False)
+    """Length of the body in bytes; None: there is none, or it comes in chunks."""
+    counted: Counted | None = field(default=None, init=False)
 
-    @property
-    def here(self) -> Services:
-        return self.rules.services
-
-    @property
-    def content_length(self) -> int | None:
-        """Length of the body in bytes; None: there is none, or it comes in chunks."""
-        return get_content_length(
-            self.headers.get("content-length") or None, self.headers.get("transfer-encoding") or None
-        )
+    def __post_init__(self) -> None:
+        self.here = self.rules.services
+        length, encoding = self.headers.get("content-length", ""), self.headers.get("transfer-encoding", "")
+        self.content_length = get_content_length(length or None, encoding or None) if length else None
 
     @property
     def arguments(self) -> MultiDict[str, str]:

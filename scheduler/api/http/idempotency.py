@@ -30,7 +30,7 @@ def of_request(request: Exchange, body: Any) -> Idempotency:
     """The key and fingerprint of a request with this parsed body.  Raises ``InvalidInput`` for a key that is none."""
     if _NAME not in request.headers:
         return NONE
-    key = request.headers.get(_NAME)
+    key = request.headers.get(_NAME, "")
     if not 0 < len(key) <= LONGEST or not (key.isascii() and key.isprintable()):
         raise InvalidInput.of(HEADER, f"must be 1 to {LONGEST} printable ASCII characters")
     content = b"%s %s\n%s" % (request.method.encode(), request.path.encode(), canonical(body))

@@ -90,7 +90,7 @@ class Limits:
 
         Nothing that the client may spell in two ways is part of the name: it could choose a new name for each request.
         """
-        address = self._addresses.client(x.address, x.headers.get("x-forwarded-for"))
+        address = self._addresses.client(x.address, x.headers.get("x-forwarded-for", ""))
         # Only a right token comes this far.  The key holds its digest: whoever may list keys must not learn it.
         return f"{_digest(given_token(x))} {address}" if self._with_token else address
 

@@ -15,11 +15,11 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 def refusal(sites: Sites, x: Exchange) -> Answer | None:
     """Answer 403 unless the request may come from where it says it comes from."""
     headers = x.headers
-    host = headers.get("host")
+    host = headers.get("host", "")
     reason = sites.host_refusal(host) if sites.checks_hosts else None
     if reason is None and ("origin" in headers or "sec-fetch-site" in headers):
         if x.method in READING:
             return None
-        origins = [headers.get("origin")] if "origin" in headers else []
-        reason = sites.refusal(host, origins, headers.get("sec-fetch-site"))
+        origins = [headers.get("origin", "")] if "origin" in headers else []
+        reason = sites.refusal(host, origins, headers.get("sec-fetch-site", ""))
     return error_answer(x.path, HTTPStatus.FORBIDDEN, reason) if reason is not None else None

@@ -39,11 +39,11 @@ class _EnvironHeaders:
     def __init__(self, environ: dict[str, Any]) -> None:
         self._environ = environ
 
-    def get(self, name: str, default: str = "", /) -> str:
+    def get(self, name: str, default: str, /) -> str:
         return str(self._environ.get(_key(name), default))
 
-    def __contains__(self, name: object, /) -> bool:
-        return _key(str(name)) in self._environ
+    def __contains__(self, name: str, /) -> bool:
+        return _key(name) in self._environ
 
 
 @cache
