@@ -1,4 +1,4 @@
-"""The HTTP baseline: a Flask route that does nothing, in the very server that the API runs in.
+"""The HTTP baseline: a Flask route that does nothing, in threads of the server that the API runs in.
 
 ``python -m bench.trivial PORT`` serves until it is told to end.
 """
@@ -15,14 +15,16 @@ from contextlib import contextmanager
 
 import psutil
 from flask import Flask
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import MPServer
 
 from bench.table import check
 from scheduler.api.processes import free_address
-from scheduler.api.serve import build_server
-from scheduler.config.reading import Settings
 
 PATH = "/echoAtTime"
 """The same as the real one, so that both get the same request."""
+THREADS = 32
 
 
 def create() -> Flask:
@@ -60,12 +62,17 @@ def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def main() -> None:
-    settings = Settings()
-    server = settings.server.model_copy(update={"port": int(sys.argv[1])})
     multiprocessing.set_start_method("spawn")
-    granian = build_server(settings.model_copy(update={"server": server}))
-    granian.target = "bench.trivial:create"
-    granian.serve()
+    MPServer(
+        "bench.trivial:create",
+        factory=True,
+        address="127.0.0.1",
+        port=int(sys.argv[1]),
+        interface=Interfaces.WSGI,
+        blocking_threads=THREADS,
+        backlog=2048,
+        log_level=LogLevels.error,
+    ).serve()
 
 
 if __name__ == "__main__":

@@ -67,9 +67,8 @@ class Told(NamedTuple):
 def of_flask(api: Api, ask: Ask) -> Told:
     """What Flask alone answers."""
     scope = ask.scope()
-    chunks, status, headers = run_wsgi_app(
-        api.app.wsgi_app, environ_of(scope, fields_of(scope["headers"]), ask.sent), buffered=True
-    )
+    environ = environ_of(scope, fields_of(scope["headers"]), ask.sent)
+    chunks, status, headers = run_wsgi_app(api.app.wsgi_app, environ, buffered=True)
     return Told(int(status[:3]), [(name.lower(), value) for name, value in headers], b"".join(chunks))
 
 
