@@ -67,7 +67,7 @@ class Front:
         fields = bridge.fields_of(scope["headers"])
         route = ROUTES.get(scope["path"]) if scope["method"] == "POST" else None
         if route is None and not _BODY.intersection(fields):
-            await self._ask_flask(scope, fields, b"", send)
+            await self._ask_flask(scope, fields, b"", receive, send)
             return
         x = Exchange(
             self._rules,
@@ -81,7 +81,7 @@ class Front:
         if route is not None and (x.content_length if has_body(x) else 0) in _SMALL:
             await self._answer(x, await self._accept(x, route), scope["path"], send)
         else:
-            await self._hand_over(x, scope, fields, send)
+            await self._hand_over(x, scope, fields, receive, send)
 
     async def _accept(self, x: Exchange, route: Route) -> Answer:
         try:
@@ -91,7 +91,9 @@ class Front:
         except Exception as error:  # noqa: BLE001 - every request is answered
             return answer_to(x, error)
 
-    async def _hand_over(self, x: Exchange, scope: bridge.Scope, fields: dict[str, str], send: Send) -> None:
+    async def _hand_over(
+        self, x: Exchange, scope: bridge.Scope, fields: dict[str, str], receive: Receive, send: Send
+    ) -> None:
         body = b""
         # A body that Flask will refuse without reading it is not read here either.
         if has_body(x) and (x.content_length or 0) <= self._limit and self._rules.refusal(x) is None:
@@ -100,9 +102,11 @@ class Front:
             except HTTPException as error:
                 await self._answer(x, answer_to(x, error), "none", send)
                 return
-        await self._ask_flask(scope, fields, body, send)
+        await self._ask_flask(scope, fields, body, receive, send)
 
-    async def _ask_flask(self, scope: bridge.Scope, fields: dict[str, str], body: bytes, send: Send) -> None:
+    async def _ask_flask(
+        self, scope: bridge.Scope, fields: dict[str, str], body: bytes, receive: Receive, send: Send
+    ) -> None:
         answered = await self.in_thread(partial(bridge.call, self._flask, scope, fields, body))
         if answered.rest is None:
             await _send(send, answered.status, answered.headers, answered.body)
