@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.endpoint import Endpoint
 from tests.support.programs import need
+from tests.support.webhooks import Channels
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +28,23 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         capture_output=True,
     )
     return certificate, key
+
+
+@pytest.fixture
+def make() -> Iterator[Channels]:
+    """Starts webhook channels, and stops them after the test."""
+    with Channels() as channels:
+        yield channels
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as server:
+        yield server
+
+
+@pytest.fixture
+def other() -> Iterator[Endpoint]:
+    """An endpoint on another port, which is another origin."""
+    with Endpoint() as server:
+        yield server

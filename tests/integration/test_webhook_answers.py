@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,18 +65,6 @@ ODD: dict[str, tuple[bytes, str, str | None]] = {
     "status 999": (b"HTTP/1.1 999 X\r\n" + EMPTY, "retry", "HTTP 999"),
     "a header without colon": (b"HTTP/1.1 200 OK\r\nno colon\r\n" + EMPTY, "retry", "Header without colon"),
 }
-
-
-@pytest.fixture
-def make() -> Iterator[Channels]:
-    with Channels() as channels:
-        yield channels
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as server:
-        yield server
 
 
 @pytest.mark.parametrize("name", ODD)

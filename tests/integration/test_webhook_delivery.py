@@ -22,18 +22,6 @@ OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NEW = "whsec_bmV3IHNlY3JldCBvZiB0aGlydHktdHdvIGJ5dGVzIQ=="
 
 
-@pytest.fixture
-def make() -> Iterator[Channels]:
-    with Channels() as channels:
-        yield channels
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as server:
-        yield server
-
-
 # ---------------------------------------------------------------------------------------------------- what is received
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_every_method_arrives_with_its_body_or_without(make: Channels, endpoint: Endpoint, method: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,18 +13,6 @@ import pytest
 from scheduler.message import Outcome
 from tests.support.endpoint import BlackHole, Endpoint
 from tests.support.webhooks import Channels, Outcomes, claim, deliver, resolves_to
-
-
-@pytest.fixture
-def make() -> Iterator[Channels]:
-    with Channels() as channels:
-        yield channels
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as server:
-        yield server
 
 
 def kinds(outcomes: Sequence[Outcome]) -> Counter[str]:

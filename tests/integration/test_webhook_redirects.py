@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,25 +13,6 @@ from scheduler.channels.webhook.onward import MAX_REDIRECTS
 from scheduler.message import Claim
 from tests.support.endpoint import Endpoint
 from tests.support.webhooks import Channels, claim, deliver, resolves_to
-
-
-@pytest.fixture
-def make() -> Iterator[Channels]:
-    with Channels() as channels:
-        yield channels
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as server:
-        yield server
-
-
-@pytest.fixture
-def other() -> Iterator[Endpoint]:
-    """An endpoint on another port, which is another origin."""
-    with Endpoint() as server:
-        yield server
 
 
 def task(url: str, **webhook: Any) -> Claim:

@@ -19,25 +19,6 @@ from tests.support.waiting import free_port
 from tests.support.webhooks import Channels, claim, deliver, resolves_to
 
 
-@pytest.fixture
-def make() -> Iterator[Channels]:
-    with Channels() as channels:
-        yield channels
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as server:
-        yield server
-
-
-@pytest.fixture
-def other() -> Iterator[Endpoint]:
-    """An endpoint on another port: another origin."""
-    with Endpoint() as server:
-        yield server
-
-
 # ------------------------------------------------------------------------------------------- kept connections that die
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("path", ["/gone", "/reset"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote
@@ -34,12 +33,6 @@ def _of_this_test(_payload: Any, _context: JobContext) -> str:
 @pytest.fixture(autouse=True)
 def _empty(redis_client: redis.Redis) -> None:
     """Every test begins with an empty Redis."""
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as server:
-        yield server
 
 
 def running(url: str, scheduler: dict[str, Any] | None = None, **webhook: Any) -> Running:

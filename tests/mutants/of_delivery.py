@@ -224,7 +224,7 @@ MUTANTS = (
         "if held is not None:",
         "a stale claim takes the new one of the same message off the list of those in flight",
         "the new lock is not renewed any more, expires, and the message is delivered twice",
-        ("tests/unit/delivery/test_flight.py",),
+        ("tests/unit/delivery/test_in_flight.py",),
     ),
     Mutant(
         "renew-too-late",
@@ -233,7 +233,7 @@ MUTANTS = (
         "return self._lock_seconds",
         "locks are renewed once in their life",
         "whatever takes longer than a lock's life is delivered twice",
-        ("tests/unit/delivery/test_maintenance.py",),
+        ("tests/unit/delivery/test_renewal.py",),
     ),
     Mutant(
         "reap-after-outage",
@@ -242,7 +242,7 @@ MUTANTS = (
         "            raise",
         "the reaper does not wait after an outage of Redis",
         "when Redis is back, messages are taken from owners that are alive",
-        ("tests/unit/delivery/test_maintenance.py",),
+        ("tests/unit/delivery/test_reaping.py",),
     ),
     Mutant(
         "hang-asked-again",

@@ -138,7 +138,7 @@ MUTANTS = (
         "if false then",
         "a reap that Redis held up is carried out all the same",
         "after a stall of Redis messages of living owners are delivered twice",
-        ("tests/unit/delivery/test_maintenance.py",),
+        ("tests/unit/delivery/test_reaping.py",),
     ),
     Mutant(
         "key-any-body",

@@ -20,7 +20,7 @@ from tests.mutants.run import Broken, Result, check, check_without, copy_tree
 from tests.support.service import ROOT
 
 CAUGHT = next(mutant for mutant in MUTANTS if mutant.name == "in-flight-any-token")
-CAUGHT_BY = "tests/unit/delivery/test_flight.py::test_a_stale_claim_does_not_remove_the_one_that_came_after_it"
+CAUGHT_BY = "tests/unit/delivery/test_in_flight.py::test_a_stale_claim_does_not_remove_the_one_that_came_after_it"
 HARMLESS = CAUGHT._replace(name="harmless", before="Wait until nothing", after="Return when nothing")
 
 

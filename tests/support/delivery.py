@@ -221,3 +221,8 @@ class Pool:
     def idle(self) -> None:
         """Block until nothing is in flight."""
         assert self.workers.in_flight._empty.wait(15), f"still in flight: {self.workers.in_flight.all()}"
+
+
+def counters(telemetry: Telemetry) -> dict[str, int]:
+    """Counters by name and label values: ``scheduler_reaped dead``."""
+    return {" ".join([name, *(v for _, v in labels)]): n for name, labels, n in telemetry.snapshot()["counters"]}

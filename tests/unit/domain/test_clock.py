@@ -1,11 +1,12 @@
-"""The machine's clock does what every fake of it pretends."""
+"""The machine's clock does what every fake of it pretends; Redis's clock between two calls."""
 
 from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
 
-from scheduler.clock import SystemClock
+from scheduler.clock import RedisTime, SystemClock
+from tests.support.clock import FakeClock
 
 
 def test_now_is_the_wall_clock_in_milliseconds() -> None:
@@ -40,3 +41,26 @@ def test_wait_is_woken_by_another_thread() -> None:
     setter.start()
     assert SystemClock().wait(event, 30) is True
     setter.join()
+
+
+def test_redis_time_goes_on_from_the_last_reading(clock: FakeClock) -> None:
+    time = RedisTime(clock)
+    time.synchronise(5_000.25)
+    assert time.now_ms() == 5_000.25
+    clock.advance(1.5)
+    assert time.now_ms() == 6_500.25
+
+
+def test_redis_time_is_this_machines_until_redis_has_spoken(clock: FakeClock) -> None:
+    clock.advance(3)
+    assert RedisTime(clock).now_ms() == clock.now_ms()
+
+
+def test_a_later_reading_corrects_an_earlier_one(clock: FakeClock) -> None:
+    """A machine whose clock is an hour off still measures lateness by Redis's."""
+    time = RedisTime(clock)
+    hour_ago = clock.now_ms() - 3_600_000
+    time.synchronise(hour_ago)
+    clock.advance(1)
+    time.synchronise(hour_ago + 1_002)
+    assert time.now_ms() == hour_ago + 1_002
