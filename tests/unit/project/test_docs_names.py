@@ -21,7 +21,7 @@ from tests.support.api import Api
 from tests.support.clock import FakeClock
 
 ROOT = Path(__file__).parents[3]
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*.md"))]
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
 SELECTOR = re.compile(r"\b(scheduler_[a-z_]+)(?:\{([^}]*)\})?")
 SAMPLE = re.compile(r"_(bucket|sum|count)$")

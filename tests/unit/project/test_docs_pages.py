@@ -14,7 +14,7 @@ from scheduler.message import Claim, Outcome, Priority
 from scheduler.store.records import evidence_of
 
 ROOT = Path(__file__).parents[3]
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -40,7 +40,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
-    linked = set(re.findall(r"\]\(([\w/]+\.md)", (ROOT / "README.md").read_text("utf-8")))
+    linked = set(re.findall(r"\]\(([\w/-]+\.md)", (ROOT / "README.md").read_text("utf-8")))
     assert {str(page.relative_to(ROOT)) for page in PAGES} - {"README.md"} <= linked
 
 
