@@ -1,4 +1,4 @@
-"""Builds the scheduler side of a server, and offers the steps of its stop; service.py shows their order.
+"""Build the scheduler side of a server, and offer the steps of its stop; service.py shows their order.
 
 Usable as a library: ``Runtime(settings, logger=…)`` delivers from your own process, and prints with your logger.
 """
@@ -7,52 +7,32 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
 
-from scheduler import __version__
 from scheduler.channels.base import Channel, Surroundings
 from scheduler.channels.registry import CHANNELS
 from scheduler.clock import Clock, RedisTime, SystemClock
 from scheduler.config.connection_string import parse
 from scheduler.config.reading import Settings, secrets_of
-from scheduler.delivery.dispatcher import Dispatcher
-from scheduler.delivery.heartbeat import Heartbeat
-from scheduler.delivery.held_back import HeldBack
 from scheduler.delivery.in_flight import InFlight
-from scheduler.delivery.maintenance import Maintenance
-from scheduler.delivery.reaping import Reaper
-from scheduler.delivery.redis_memory import MemoryWatch
-from scheduler.delivery.renewal import Renewer, renewal, renewal_timeout
-from scheduler.delivery.retention import Retention
-from scheduler.delivery.served import ServedWatch
-from scheduler.delivery.workers import Workers
+from scheduler.delivery.renewal import renewal_timeout
 from scheduler.errors import RedisAway, StartCancelled, StoreUnavailable
-from scheduler.events import EventServer
-from scheduler.history.keeper import keeper_of
-from scheduler.jobs import REGISTRY, load
-from scheduler.logs.notices import Outage
+from scheduler.jobs import load
 from scheduler.logs.outlet import ConsoleWriter
 from scheduler.logs.sinks import Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.message import Claim
 from scheduler.redis_server.connections import ServerReport, check_server, connect
 from scheduler.redis_server.private import EmbeddedRedis
-from scheduler.redis_server.sentinels import watches_of
-from scheduler.schedules.planner import Planner
-from scheduler.store import Limits, MessageStore, store_for
+from scheduler.scheduler_process import SchedulerProcess
+from scheduler.store import MessageStore, store_for
 from scheduler.store.rights import check_rights
-from scheduler.store.wake import WakeListener
-from scheduler.telemetry.figures import Telemetry
 
 _TRY_AGAIN_SECONDS = 1.0
 """Between two tries to reach a Redis that is away at the start."""
 _REMIND_SECONDS = 60.0
-_TURN_MARGIN_SECONDS = 10.0
-"""A step of the scheduler thread that takes so much longer than its sleep and its calls of Redis hangs."""
 
 
 class Runtime:
@@ -76,7 +56,7 @@ class Runtime:
         self._own_console = logger is None or isinstance(logger, ServiceLogger)
         self._log: ServiceLog = adapt(_Silent() if logger is None else logger, secrets_of(settings))
         self._embedded: EmbeddedRedis | None = None
-        self._delivery: _Delivery | None = None
+        self._process: SchedulerProcess | None = None
         self._opened = False
 
     def start(self, cancel: threading.Event | None = None) -> None:
@@ -90,8 +70,8 @@ class Runtime:
         try:
             self._open_redis(cancel or threading.Event())
             if self.settings.server.role != "api":
-                self._delivery = self._new_delivery()
-                self._delivery.start()
+                self._process = self._new_process()
+                self._process.start()
         except BaseException:
             self.stop()
             raise
@@ -111,19 +91,19 @@ class Runtime:
 
     def stop_claiming(self) -> None:
         """Take no more messages from Redis; live events end."""
-        if self._delivery:
-            self._delivery.stop_claiming()
+        if self._process:
+            self._process.stop_claiming()
 
     def finish_deliveries(self) -> None:
         """Let workers finish, at most ``Scheduler.GraceSeconds``, while locks are renewed; give back what is left."""
-        if self._delivery:
-            self._delivery.finish()
+        if self._process:
+            self._process.finish()
 
     def stop_maintenance(self) -> None:
         """End renewal, reaping and the other tasks, and sign off."""
-        if self._delivery:
-            self._delivery.stop_maintenance()
-            self._delivery = None
+        if self._process:
+            self._process.stop_maintenance()
+            self._process = None
 
     def close_redis(self) -> None:
         """Close the connections."""
@@ -139,7 +119,7 @@ class Runtime:
 
     def works(self) -> bool:
         """False when the scheduler thread or a delivery hangs: a restart helps.  A Redis that is away is no reason."""
-        return self._delivery is None or self._delivery.works()
+        return self._process is None or self._process.works()
 
     def _open_redis(self, cancel: threading.Event) -> None:
         self.redis_url = self.settings.redis.connection_string
@@ -184,9 +164,9 @@ class Runtime:
 
     # -- what delivers ---------------------------------------------------------------------------------------------
 
-    def _new_delivery(self) -> _Delivery:
+    def _new_process(self) -> SchedulerProcess:
         redis_time, in_flight = RedisTime(self._clock), InFlight()
-        return _Delivery(
+        return SchedulerProcess(
             self.settings,
             self.server,
             self.store,
@@ -227,209 +207,6 @@ class Runtime:
             return not self.store.renew([claim], round(self.settings.scheduler.lock_seconds * 1000))
         except StoreUnavailable:
             return False
-
-
-class _Delivery:
-    """Everything that runs in a scheduler process."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        server: str,
-        store: MessageStore,
-        renewal_store: MessageStore,
-        channels: Mapping[str, Channel],
-        *,
-        redis_time: RedisTime,
-        in_flight: InFlight,
-        clock: Clock,
-        log: ServiceLog,
-    ) -> None:
-        """``renewal_store``: the store over connections of their own, closed at the end.  ``redis_time`` and
-        ``in_flight``: shared with the channels.
-        """
-        plan = settings.scheduler
-        self._log = log
-        self._store = store
-        self._grace = plan.grace_seconds
-        self._longest_turn = plan.poll_seconds + 2 * settings.redis.socket_timeout_seconds + _TURN_MARGIN_SECONDS
-        self._process = f"{server}/scheduler"
-        self._started_at = clock.now_ms()
-        self._stopping = False
-        telemetry = Telemetry(clock, redis_time.now_ms)
-        telemetry.start_at_zero(channels, "scheduler")
-        self._held_back = HeldBack(telemetry, clock, log)
-        outage = Outage(log, clock)
-        self.workers = Workers(
-            store,
-            channels,
-            threads=plan.workers,
-            job_threads=settings.jobs.workers,
-            serves=plan.served,
-            batch_size=plan.batch_size,
-            release_seconds=settings.redis.socket_timeout_seconds,
-            retry=settings.retry.policy(),
-            clock=clock,
-            log=log,
-            telemetry=telemetry,
-            freed=self._freed,
-            in_flight=in_flight,
-            outage=outage,
-        )
-        self.dispatcher = Dispatcher(
-            store,
-            self.workers,
-            owner=server,
-            batch_size=plan.batch_size,
-            lock_seconds=plan.lock_seconds,
-            poll_seconds=plan.poll_seconds,
-            clock=clock,
-            redis_time=redis_time,
-            log=log,
-            outage=outage,
-        )
-        self._renewal_store = renewal_store
-        renewer = Renewer(self._renewal_store, in_flight, plan.lock_seconds, log, telemetry)
-        self._renewal = renewal(renewer, plan.lock_seconds, clock, log, outage)
-        reaper = Reaper(
-            store,
-            every=plan.reap_seconds,
-            lock_seconds=plan.lock_seconds,
-            clock=clock,
-            redis_time=redis_time,
-            log=log,
-            telemetry=telemetry,
-        )
-        self._reaping = Maintenance([reaper], clock, log, name="reaper", outage=outage)
-        self.maintenance = Maintenance(
-            [
-                Retention(
-                    store,
-                    _limits(settings),
-                    every=settings.retention.trim_seconds,
-                    finished=lambda: self.workers.finished,
-                    telemetry=telemetry,
-                ),
-                Heartbeat(
-                    store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock, log=log
-                ),
-                self._held_back,
-                MemoryWatch(store, log),
-                ServedWatch(store, log, heartbeat_seconds=plan.heartbeat_seconds, instead=self._instead),
-            ],
-            clock,
-            log,
-            outage=outage,
-        )
-        self._keeper = keeper_of(
-            settings,
-            store,
-            owner=self._process,
-            finished=lambda: self.workers.finished,
-            busy=lambda: len(self.workers.in_flight) > 0,
-            now_ms=redis_time.now_ms,
-            clock=clock,
-            log=log,
-            telemetry=telemetry,
-        )
-        clients = (store.client, self._renewal_store.client)
-        watches = [watch for client in clients for watch in watches_of(client)]
-        self._watch = Maintenance(watches, clock, log, name="sentinels", outage=outage)
-        self.planner = Planner(
-            store, poll_seconds=plan.poll_seconds, clock=clock, log=log, telemetry=telemetry, outage=outage
-        )
-        self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log, self.planner.wake)
-        self._events: EventServer | None = None
-        if settings.events.enabled:
-            self._events = EventServer(settings, store.client, server=server, clock=clock, log=log)
-
-    def _instead(self, lane: str) -> str | None:
-        """The lane of ``Jobs.Fallback``, for a job type that has no handler here."""
-        channel, _, type = lane.partition(":")
-        found = REGISTRY.lane_of(type) if channel == "job" else None
-        return found if found in self.workers.lanes.names else None
-
-    def _freed(self) -> None:
-        # The dispatcher is built after the workers that wake it.
-        self.dispatcher.wake()
-
-    def start(self) -> None:
-        self.workers.start()
-        self._wake.start()
-        self._renewal.start()
-        self.maintenance.start()
-        self._reaping.start()
-        if self._keeper:
-            self._keeper.start()
-        self._watch.start()
-        self.planner.start()
-        self.dispatcher.start()
-        if self._events:
-            self._events.start()
-
-    def stop_claiming(self) -> None:
-        self._stopping = True
-        if self._events:
-            self._events.stop()
-        self.planner.stop()
-        self.dispatcher.stop()
-        self._wake.stop()
-
-    def finish(self) -> None:
-        self.workers.stop(self._grace)
-
-    def stop_maintenance(self) -> None:
-        self._renewal.stop()
-        self.maintenance.stop()
-        self._reaping.stop()
-        self._held_back.tick()  # what the stop gave back
-        self._watch.stop()
-        if self._keeper:
-            self._keeper.stop()
-        try:
-            self._store.leave(self._process)
-        except StoreUnavailable as error:
-            self._log.error(f"could not sign off: {error}")
-        self._renewal_store.close()
-
-    def works(self) -> bool:
-        """Whether the scheduler thread turns, and no delivery hangs that should have ended long ago."""
-        return self.dispatcher.turn_age() < self._longest_turn and self.workers.deliveries.hang() is None
-
-    def describe(self) -> Mapping[str, Any]:
-        """What this process reports beside its figures."""
-        hang = self.workers.deliveries.hang()
-        # That there is no room for more is no progress when what is at work hangs.
-        age = max(self.dispatcher.progress_age(), hang.seconds if hang else 0.0)
-        return {
-            "role": "scheduler",
-            "version": __version__,
-            "pid": os.getpid(),
-            "host": platform.node(),
-            "started_at": self._started_at,
-            "in_flight": len(self.workers.in_flight),
-            "lanes": self.workers.lanes.names,
-            "progress_age_ms": round(age * 1000),
-            "stopping": self._stopping,
-            "failure": self.workers.failure(),
-            "log_lines_lost": self._log.lost,
-            "working": self.workers.deliveries.working(),
-            "events_port": self._events.port if self._events else None,
-            "gauges": {
-                "scheduler_event_viewers": self._events.viewers if self._events else 0,
-                "scheduler_in_flight": len(self.workers.in_flight),
-                "scheduler_log_lines_lost": self._log.lost,
-                **(self._keeper.gauges() if self._keeper else {}),
-            },
-        }
-
-
-def _limits(settings: Settings) -> dict[Literal["done", "dead"], Limits]:
-    kept = settings.retention
-    return {
-        "done": Limits(kept.max_count, round(kept.max_age_seconds * 1000), kept.max_bytes),
-        "dead": Limits(kept.dead_max_count, round(kept.dead_max_age_seconds * 1000), kept.dead_max_bytes),
-    }
 
 
 class _Silent:

@@ -89,8 +89,9 @@ class Settings(Section):
     def _somebody_delivers(self) -> Self:
         if self.server.role == "api" and self.redis_is_private:
             raise ValueError(
-                "Server.Role: api delivers nothing, and no worker can share a private Redis; accepted: all, or api "
-                "with a Redis.ConnectionString (env REDIS_URL) that is also a worker's"
+                "Server.Role: api delivers nothing, and a private Redis is reached by the processes of its own server "
+                "only, so no other server could deliver; accepted: all, or api with a Redis.ConnectionString (env "
+                "REDIS_URL) that a worker has too"
             )
         return self
 

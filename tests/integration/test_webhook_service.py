@@ -207,7 +207,7 @@ def test_health_fails_when_the_transfer_thread_has_died(
     with running(redis_url) as runtime:
         api = Api(SystemClock(), {"scheduler": {"heartbeat_seconds": 0.05}}, runtime.store)
         wait_for("healthy", lambda: api.get("/health").status_code == 200)
-        channel = runtime._delivery.workers._channels["webhook"]  # type: ignore[union-attr]
+        channel = runtime._process.workers._channels["webhook"]  # type: ignore[union-attr]
         assert isinstance(channel, WebhookChannel)
         monkeypatch.setattr(channel._engine, "_destination", defect)
         [id] = add(runtime, endpoint.url())

@@ -80,8 +80,8 @@ class Running(Runtime):
     @property
     def dispatcher(self) -> Dispatcher:
         """Its scheduler thread."""
-        assert self._delivery, "not started"
-        return self._delivery.dispatcher
+        assert self._process, "not started"
+        return self._process.dispatcher
 
     def __enter__(self) -> Running:
         self.start()

@@ -145,8 +145,9 @@ def test_an_unknown_key_that_resembles_nothing_gets_the_known_ones(tmp_path: Pat
 def test_a_server_that_delivers_nothing_needs_a_redis_that_others_share(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, SERVER__ROLE="api")
     assert line == (
-        "SERVER__ROLE: api delivers nothing, and no worker can share a private Redis; accepted: all, or api with "
-        "a Redis.ConnectionString (env REDIS_URL) that is also a worker's"
+        "SERVER__ROLE: api delivers nothing, and a private Redis is reached by the processes of its own server only, "
+        "so no other server could deliver; accepted: all, or api with a Redis.ConnectionString (env REDIS_URL) that a "
+        "worker has too"
     )
     assert load(tmp_path, SERVER__ROLE="api", REDIS_URL="localhost").server.role == "api"
 

@@ -1,0 +1,244 @@
+"""What runs in a scheduler process: the threads that deliver, plan and look after both, started and stopped in order.
+
+``runtime.py`` opens Redis, builds the channels and hands them over.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from scheduler import __version__
+from scheduler.channels.base import Channel
+from scheduler.clock import Clock, RedisTime
+from scheduler.config.reading import Settings
+from scheduler.delivery.dispatcher import Dispatcher
+from scheduler.delivery.heartbeat import Heartbeat
+from scheduler.delivery.held_back import HeldBack
+from scheduler.delivery.in_flight import InFlight
+from scheduler.delivery.maintenance import Maintenance
+from scheduler.delivery.reaping import Reaper
+from scheduler.delivery.redis_memory import MemoryWatch
+from scheduler.delivery.renewal import Renewer, renewal
+from scheduler.delivery.retention import Retention
+from scheduler.delivery.served import ServedWatch
+from scheduler.delivery.workers import Workers
+from scheduler.errors import StoreUnavailable
+from scheduler.events import EventServer
+from scheduler.history.keeper import keeper_of
+from scheduler.jobs import REGISTRY
+from scheduler.logs.notices import Outage
+from scheduler.logs.sinks import ServiceLog
+from scheduler.redis_server.sentinels import watches_of
+from scheduler.schedules.planner import Planner
+from scheduler.store import Limits, MessageStore
+from scheduler.store.wake import WakeListener
+from scheduler.telemetry.figures import Telemetry
+
+_TURN_MARGIN_SECONDS = 10.0
+"""A step of the scheduler thread that takes so much longer than its sleep and its calls of Redis hangs."""
+
+
+class SchedulerProcess:
+    """The threads of one scheduler process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        server: str,
+        store: MessageStore,
+        renewal_store: MessageStore,
+        channels: Mapping[str, Channel],
+        *,
+        redis_time: RedisTime,
+        in_flight: InFlight,
+        clock: Clock,
+        log: ServiceLog,
+    ) -> None:
+        """``renewal_store``: the store over connections of their own, closed at the end.  ``redis_time`` and
+        ``in_flight``: shared with the channels.
+        """
+        plan = settings.scheduler
+        self._log = log
+        self._store = store
+        self._grace = plan.grace_seconds
+        self._longest_turn = plan.poll_seconds + 2 * settings.redis.socket_timeout_seconds + _TURN_MARGIN_SECONDS
+        self._process = f"{server}/scheduler"
+        self._started_at = clock.now_ms()
+        self._stopping = False
+        telemetry = Telemetry(clock, redis_time.now_ms)
+        telemetry.start_at_zero(channels, "scheduler")
+        self._held_back = HeldBack(telemetry, clock, log)
+        outage = Outage(log, clock)
+        self.workers = Workers(
+            store,
+            channels,
+            threads=plan.workers,
+            job_threads=settings.jobs.workers,
+            serves=plan.served,
+            batch_size=plan.batch_size,
+            release_seconds=settings.redis.socket_timeout_seconds,
+            retry=settings.retry.policy(),
+            clock=clock,
+            log=log,
+            telemetry=telemetry,
+            freed=self._freed,
+            in_flight=in_flight,
+            outage=outage,
+        )
+        self.dispatcher = Dispatcher(
+            store,
+            self.workers,
+            owner=server,
+            batch_size=plan.batch_size,
+            lock_seconds=plan.lock_seconds,
+            poll_seconds=plan.poll_seconds,
+            clock=clock,
+            redis_time=redis_time,
+            log=log,
+            outage=outage,
+        )
+        self._renewal_store = renewal_store
+        renewer = Renewer(self._renewal_store, in_flight, plan.lock_seconds, log, telemetry)
+        self._renewal = renewal(renewer, plan.lock_seconds, clock, log, outage)
+        reaper = Reaper(
+            store,
+            every=plan.reap_seconds,
+            lock_seconds=plan.lock_seconds,
+            clock=clock,
+            redis_time=redis_time,
+            log=log,
+            telemetry=telemetry,
+        )
+        self._reaping = Maintenance([reaper], clock, log, name="reaper", outage=outage)
+        self.maintenance = Maintenance(
+            [
+                Retention(
+                    store,
+                    _limits(settings),
+                    every=settings.retention.trim_seconds,
+                    finished=lambda: self.workers.finished,
+                    telemetry=telemetry,
+                ),
+                Heartbeat(
+                    store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock, log=log
+                ),
+                self._held_back,
+                MemoryWatch(store, log),
+                ServedWatch(store, log, heartbeat_seconds=plan.heartbeat_seconds, instead=self._instead),
+            ],
+            clock,
+            log,
+            outage=outage,
+        )
+        self._keeper = keeper_of(
+            settings,
+            store,
+            owner=self._process,
+            finished=lambda: self.workers.finished,
+            busy=lambda: len(self.workers.in_flight) > 0,
+            now_ms=redis_time.now_ms,
+            clock=clock,
+            log=log,
+            telemetry=telemetry,
+        )
+        clients = (store.client, self._renewal_store.client)
+        watches = [watch for client in clients for watch in watches_of(client)]
+        self._watch = Maintenance(watches, clock, log, name="sentinels", outage=outage)
+        self.planner = Planner(
+            store, poll_seconds=plan.poll_seconds, clock=clock, log=log, telemetry=telemetry, outage=outage
+        )
+        self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log, self.planner.wake)
+        self._events: EventServer | None = None
+        if settings.events.enabled:
+            self._events = EventServer(settings, store.client, server=server, clock=clock, log=log)
+
+    def _instead(self, lane: str) -> str | None:
+        """The lane of ``Jobs.Fallback``, for a job type that has no handler here."""
+        channel, _, type = lane.partition(":")
+        found = REGISTRY.lane_of(type) if channel == "job" else None
+        return found if found in self.workers.lanes.names else None
+
+    def _freed(self) -> None:
+        # The dispatcher is built after the workers that wake it.
+        self.dispatcher.wake()
+
+    def start(self) -> None:
+        self.workers.start()
+        self._wake.start()
+        self._renewal.start()
+        self.maintenance.start()
+        self._reaping.start()
+        if self._keeper:
+            self._keeper.start()
+        self._watch.start()
+        self.planner.start()
+        self.dispatcher.start()
+        if self._events:
+            self._events.start()
+
+    def stop_claiming(self) -> None:
+        self._stopping = True
+        if self._events:
+            self._events.stop()
+        self.planner.stop()
+        self.dispatcher.stop()
+        self._wake.stop()
+
+    def finish(self) -> None:
+        self.workers.stop(self._grace)
+
+    def stop_maintenance(self) -> None:
+        self._renewal.stop()
+        self.maintenance.stop()
+        self._reaping.stop()
+        self._held_back.tick()  # what the stop gave back
+        self._watch.stop()
+        if self._keeper:
+            self._keeper.stop()
+        try:
+            self._store.leave(self._process)
+        except StoreUnavailable as error:
+            self._log.error(f"could not sign off: {error}")
+        self._renewal_store.close()
+
+    def works(self) -> bool:
+        """Whether the scheduler thread turns, and no delivery hangs that should have ended long ago."""
+        return self.dispatcher.turn_age() < self._longest_turn and self.workers.deliveries.hang() is None
+
+    def describe(self) -> Mapping[str, Any]:
+        """What this process reports beside its figures."""
+        hang = self.workers.deliveries.hang()
+        # That there is no room for more is no progress when what is at work hangs.
+        age = max(self.dispatcher.progress_age(), hang.seconds if hang else 0.0)
+        return {
+            "role": "scheduler",
+            "version": __version__,
+            "pid": os.getpid(),
+            "host": platform.node(),
+            "started_at": self._started_at,
+            "in_flight": len(self.workers.in_flight),
+            "lanes": self.workers.lanes.names,
+            "progress_age_ms": round(age * 1000),
+            "stopping": self._stopping,
+            "failure": self.workers.failure(),
+            "log_lines_lost": self._log.lost,
+            "working": self.workers.deliveries.working(),
+            "events_port": self._events.port if self._events else None,
+            "gauges": {
+                "scheduler_event_viewers": self._events.viewers if self._events else 0,
+                "scheduler_in_flight": len(self.workers.in_flight),
+                "scheduler_log_lines_lost": self._log.lost,
+                **(self._keeper.gauges() if self._keeper else {}),
+            },
+        }
+
+
+def _limits(settings: Settings) -> dict[Literal["done", "dead"], Limits]:
+    kept = settings.retention
+    return {
+        "done": Limits(kept.max_count, round(kept.max_age_seconds * 1000), kept.max_bytes),
+        "dead": Limits(kept.dead_max_count, round(kept.dead_max_age_seconds * 1000), kept.dead_max_bytes),
+    }
