@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from scheduler.store import MessageStore
 from scheduler.store.keys import run_id
 from scheduler.store.scheduling import Once
 from tests.support.schedules import CATCH_ALL, MINUTE, Planned
-from tests.support.store import NOW, Ticks, broken_rules, dump
+from tests.support.store import NOW, Ticks, broken_rules, dump, store_on
 
 
 @pytest.fixture
@@ -539,6 +540,34 @@ def test_jitter_delays_each_message_and_moves_no_moment(plans: Planned) -> None:
     plans.plan()
     assert plans.deliver() == [(MINUTE, "plan")]
     assert plans.get().next_run == NOW + 2 * MINUTE
+
+
+# -- events ----------------------------------------------------------------------------------------------------------
+
+
+def test_viewers_are_told_what_happens_to_a_schedule(client: redis.Redis, ticks: Ticks) -> None:
+    store = store_on(client, ticks, events_kept=100)
+    store.open()
+    plans = Planned(store, ticks)
+    plans.create(overlap="skip", max_runs=20)
+    plans.put(overlap="skip", max_runs=20, labels=("a",))
+    changing.pause(store, "s", None)
+    changing.resume(store, "s", None, ticks.now)
+    plans.at(MINUTE)
+    plans.plan()
+    plans.claim()
+    plans.pass_minutes(2)
+    plans.at(30 * MINUTE)
+    plans.plan()
+    changing.delete(store, "s")
+    entries = dump(client)["events"]
+    told = [line.split(" ") for entry in entries for line in entry["e"].split("\n") if " schedule " in line]
+    assert [(name, id) for name, id, _, _ in told] == [
+        (f"schedule_{name}", "s")
+        for name in ("created", "changed", "paused", "resumed", "skipped", "ended", "missed", "deleted")
+    ]
+    page = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")
+    assert {name for name, *_ in told if f"`{name}`" not in page} == set()
 
 
 # -- lists -----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,11 @@ local function moment_in(id, sid)
   return tonumber(string.match(string.sub(id, #sid + 2), '^%d+'))
 end
 
+-- Tell viewers what happened to a schedule.
+local function schedule_event(name, sid)
+  event('schedule_' .. name, sid, 'schedule', 0)
+end
+
 -- Count moments without a delivery, for the whole service.
 local function count_skips(reason, n)
   redis.call('HINCRBY', meta, 'skips_' .. reason, n)
@@ -80,6 +85,7 @@ local function run_ended(id, text, outcome)
     record(sid, outcome, id, origin)
     if outcome == 'overlap' or outcome == 'changed' then
       count_skips(outcome, 1)
+      schedule_event('skipped', sid)
     end
     if outcome == 'dead' then
       redis.call('ZADD', failing, now_text, sid)

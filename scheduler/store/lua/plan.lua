@@ -39,6 +39,7 @@ local function move_on(sid, generation, at)
   local key = sched .. sid
   if following == '' then
     redis.call('HSET', key, 'state', 'ended')
+    schedule_event('ended', sid)
     redis.call('HDEL', key, 'next', 'tail', 'late')
     redis.call('ZREM', plans, sid)
     redis.call('ZADD', rests, 2, sid)
@@ -70,6 +71,7 @@ while ARGV[at] do
     count(sid, 'missed', given_up)
     if given_up > 0 then
       count_skips('missed', given_up)
+      schedule_event('missed', sid)
       record(sid, 'missed', pending_of(sid, ARGV[at + 8]), 'plan', given_up)
     end
     results[#results + 1] = 1

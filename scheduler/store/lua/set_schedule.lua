@@ -26,7 +26,7 @@ if key ~= '' then
   end
 end
 local name = sched .. schedule
-local s = redis.call('HMGET', name, 'u', 'next', 'tail', 'gen', 'c')
+local s = redis.call('HMGET', name, 'u', 'next', 'tail', 'gen', 'state')
 if (s[1] or '') ~= revision or (s[2] or '') ~= upcoming then
   return {1, ''}
 end
@@ -41,6 +41,7 @@ if state == 'deleted' then
   redis.call('ZREM', plans, schedule)
   redis.call('ZREM', rests, schedule)
   redis.call('ZREM', failing, schedule)
+  schedule_event('deleted', schedule)
   emit()
   return {0, changed}
 end
@@ -70,6 +71,7 @@ if s[2] and not (keeps == '1' and state == 'active') then
     -- Its moment had come, and no server had begun it yet.
     redis.call('HINCRBY', name, '#changed', 1)
     count_skips('changed', 1)
+    schedule_event('skipped', schedule)
     record(schedule, 'changed', pending, 'plan')
   end
 end
@@ -90,6 +92,9 @@ else
   redis.call('ZREM', plans, schedule)
   redis.call('ZADD', rests, state == 'paused' and 1 or 2, schedule)
 end
+local before = s[5] or 'active'
+local same = before == state and 'changed' or state == 'active' and 'resumed' or state
+schedule_event(s[1] and same or 'created', schedule)
 if key ~= '' then
   redis.call('SET', idem .. key, fingerprint .. ' ' .. schedule, 'PX', key_ttl)
 end
