@@ -27,5 +27,5 @@ class Moving(Base):
             )
         self.plain("HINCRBY", META, MOVED, by_ms)
         # Dispatchers sleep until the next moment by the old time.
-        self.anywhere("PUBLISH", WAKE, "0 0")
+        self.anywhere("PUBLISH", WAKE, "0 0 plan")
         return self.redis_ms()

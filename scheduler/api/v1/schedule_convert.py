@@ -31,7 +31,7 @@ def definition(data: SchedulePut, now_ms: int, settings: Settings) -> Definition
     given = {name: getattr(data, name) for name in TEMPLATE}
     # The message of each moment is accepted as any other, but for its moment.
     template = new_message(MessageIn.model_construct(**given), "", now_ms, settings)
-    return _checked(Definition(template=template), data, now_ms)
+    return _checked(Definition(template=template._replace(due_at=0)), data, now_ms)
 
 
 def change_of(data: SchedulePatch, now_ms: int, settings: Settings) -> Callable[[Definition], Definition]:
