@@ -19,6 +19,7 @@ from scheduler.config.connection_string import parse
 from scheduler.config.reading import Settings, secrets_of
 from scheduler.delivery.in_flight import InFlight
 from scheduler.delivery.renewal import renewal_timeout
+from scheduler.delivery_process import DeliveryProcess
 from scheduler.errors import RedisAway, StartCancelled, StoreUnavailable
 from scheduler.jobs import load
 from scheduler.logs.outlet import ConsoleWriter
@@ -26,7 +27,6 @@ from scheduler.logs.sinks import Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.message import Claim
 from scheduler.redis_server.connections import ServerReport, check_server, connect
 from scheduler.redis_server.private import EmbeddedRedis
-from scheduler.scheduler_process import SchedulerProcess
 from scheduler.store import MessageStore, store_for
 from scheduler.store.rights import check_rights
 
@@ -56,7 +56,7 @@ class Runtime:
         self._own_console = logger is None or isinstance(logger, ServiceLogger)
         self._log: ServiceLog = adapt(_Silent() if logger is None else logger, secrets_of(settings))
         self._embedded: EmbeddedRedis | None = None
-        self._process: SchedulerProcess | None = None
+        self._process: DeliveryProcess | None = None
         self._opened = False
 
     def start(self, cancel: threading.Event | None = None) -> None:
@@ -164,9 +164,9 @@ class Runtime:
 
     # -- what delivers ---------------------------------------------------------------------------------------------
 
-    def _new_process(self) -> SchedulerProcess:
+    def _new_process(self) -> DeliveryProcess:
         redis_time, in_flight = RedisTime(self._clock), InFlight()
-        return SchedulerProcess(
+        return DeliveryProcess(
             self.settings,
             self.server,
             self.store,

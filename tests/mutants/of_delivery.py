@@ -273,7 +273,7 @@ MUTANTS = (
     ),
     Mutant(
         "maintenance-stops-first",
-        "scheduler/scheduler_process.py",
+        "scheduler/delivery_process.py",
         "        self.workers.stop(self._grace)\n",
         "        self._renewal.stop()\n        self.workers.stop(self._grace)\n",
         "renewal stops before the workers have finished",

@@ -41,7 +41,7 @@ _TURN_MARGIN_SECONDS = 10.0
 """A step of the scheduler thread that takes so much longer than its sleep and its calls of Redis hangs."""
 
 
-class SchedulerProcess:
+class DeliveryProcess:
     """The threads of one scheduler process."""
 
     def __init__(
