@@ -14,6 +14,7 @@ from message_scheduler_client import AsyncClient, Client, verify
 
 from tests.support.endpoint import Endpoint
 from tests.support.service import ROOT, Service
+from tests.support.waiting import wait_for
 
 README = ROOT / "clients" / "python" / "README.md"
 PAGE = ROOT / "docs" / "client_python.md"
@@ -27,8 +28,13 @@ def blocks(page: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    env = {"WEBHOOK__ALLOWPRIVATENETWORKS": "true", "WEBHOOK__SECRETS": SECRET}
-    with Service(tmp_path_factory.mktemp("service"), env=env) as service:
+    folder = tmp_path_factory.mktemp("service")
+    env = {
+        "WEBHOOK__ALLOWPRIVATENETWORKS": "true",
+        "WEBHOOK__SECRETS": SECRET,
+        "HISTORY__URL": f"sqlite:///{folder}/history.db",
+    }
+    with Service(folder, env=env) as service:
         yield service
 
 
@@ -64,6 +70,16 @@ def test_the_asynchronous_client(url: str) -> None:
             assert [m["id"] async for m in client.messages(status="scheduled", priority="low")] == []
 
     asyncio.run(scenario())
+
+
+def test_the_history(url: str) -> None:
+    with Client() as client:
+        sent = client.send("for the history", id="kept")
+        wait_for("the message is in the history", lambda: [m["id"] for m in client.history(text="for the history")])
+        assert client.get_history("kept")["status"] == "delivered"
+        assert client.history_summary(by="hour")["slots"]
+        again = client.redrive_history(sent["id"])
+        assert (again["message"], again["redriven_from"]) == ("for the history", "kept")
 
 
 def test_many_threads_share_one_client(url: str) -> None:

@@ -150,6 +150,33 @@ def redrive_many(**which: Unpack[m.RedriveIn]) -> Call[m.Redriven]:
     return Call(body=which)
 
 
+# -- history -----------------------------------------------------------------------------------------------------------
+
+
+@operation("history_list_history", "GET /v1/history")
+def history_page(**query: Unpack[m.HistoryListHistoryQuery]) -> Call[m.Page]:
+    """Return one page of finished messages, newest first; ``history`` goes through all pages."""
+    return Call(query=query)
+
+
+@operation("history_read", "GET /v1/history/{id}")
+def get_history(id: str, /) -> Call[m.MessageDetail]:
+    """Return the last finish of a message, also of one that the service itself has no more."""
+    return Call(ids={"id": id})
+
+
+@operation("history_redrive", "POST /v1/history/{id}/redrive", keyed=True)
+def redrive_history(id: str, /, *, idempotency_key: str | None = None) -> Call[m.Message]:
+    """Schedule a finished message again, as a new one that is due now."""
+    return Call(ids={"id": id}, key=idempotency_key)
+
+
+@operation("history_summary", "GET /v1/history/summary")
+def history_summary(**query: Unpack[m.HistorySummaryQuery]) -> Call[m.Summary]:
+    """Return what ended, and how late it was, by hour or day and channel."""
+    return Call(query=query)
+
+
 # -- schedules ---------------------------------------------------------------------------------------------------------
 
 

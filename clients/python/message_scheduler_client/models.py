@@ -56,6 +56,12 @@ class Message(TypedDict):
     """Only of a message that a schedule made."""
     origin: NotRequired[Literal["plan", "catch_up", "backfill", "run"] | None]
     """How the schedule came to make it."""
+    redriven_from: NotRequired[str | None]
+    """The message of the history that this one repeats; not there for any other."""
+    message_kept: NotRequired[bool | None]
+    """False: the history left the payload out, and message is null."""
+    message_sha256: NotRequired[str | None]
+    """Of the payload that was left out, in hexadecimal."""
     webhook: NotRequired[Webhook | None]
     """Where a message is sent; credentials are masked."""
     job: NotRequired[JobTarget | None]
@@ -190,6 +196,12 @@ class MessageDetail(TypedDict):
     """Only of a message that a schedule made."""
     origin: NotRequired[Literal["plan", "catch_up", "backfill", "run"] | None]
     """How the schedule came to make it."""
+    redriven_from: NotRequired[str | None]
+    """The message of the history that this one repeats; not there for any other."""
+    message_kept: NotRequired[bool | None]
+    """False: the history left the payload out, and message is null."""
+    message_sha256: NotRequired[str | None]
+    """Of the payload that was left out, in hexadecimal."""
     webhook: NotRequired[Webhook | None]
     """Where a message is sent; credentials are masked."""
     job: NotRequired[JobTarget | None]
@@ -631,6 +643,79 @@ class SchedulesPreviewQuery(TypedDict):
     """The last moment that the plan may have."""
     max_runs: NotRequired[int]
     """How many runs the plan has, counted from its start."""
+
+
+class HistoryListHistoryQuery(TypedDict):
+    """Parameters of history_list_history."""
+
+    status: NotRequired[Literal["delivered", "dead", "cancelled"]]
+    channel: NotRequired[Literal["echo", "webhook", "job"]]
+    type: NotRequired[str]
+    """The type of a job, or of a webhook task."""
+    schedule: NotRequired[str]
+    """The id of a schedule."""
+    flow_key: NotRequired[str]
+    destination: NotRequired[str]
+    """The host that webhooks were sent to."""
+    text: NotRequired[str]
+    """In the payload or the last error; upper and lower case do not matter."""
+    by: NotRequired[Literal["finish", "due"]]
+    """The moment that is bounded and that the list is ordered by."""
+    timezone: NotRequired[str]
+    """IANA name of the zone of a since or until without an offset."""
+    since: NotRequired[Moment]
+    """Not before: of the time that the list is ordered by."""
+    until: NotRequired[Moment]
+    """Not after: of the time that the list is ordered by."""
+    limit: NotRequired[int]
+    """Of a page 1 to 1000, default 50; of CSV and NDJSON any, default all."""
+    cursor: NotRequired[str]
+    """next_cursor of the page before."""
+
+
+class Quantiles(TypedDict):
+    """Begin of the last attempt after its moment, ms; null when there was none."""
+
+    p50: float | None
+    p99: float | None
+
+
+class Slot(TypedDict):
+    """One hour or day of one channel."""
+
+    at: str
+    """When it begins."""
+    channel: str
+    delivered: int
+    dead: int
+    cancelled: int
+    failure_rate: float | None
+    """dead out of delivered and dead; null when there are none."""
+    lateness_ms: Quantiles
+
+
+class Summary(TypedDict):
+    """What ended in a time, by hour or day and by channel; oldest first, without empty slots."""
+
+    by: Literal["hour", "day"]
+    since: str
+    """ISO 8601, UTC, milliseconds."""
+    until: str
+    """ISO 8601, UTC, milliseconds."""
+    slots: list[Slot]
+
+
+class HistorySummaryQuery(TypedDict):
+    """Parameters of history_summary."""
+
+    by: NotRequired[Literal["hour", "day"]]
+    channel: NotRequired[Literal["echo", "webhook", "job"]]
+    timezone: NotRequired[str]
+    """IANA name of the zone of a since or until without an offset."""
+    since: NotRequired[Moment]
+    """Default: 48 hours ago, by day 30 days."""
+    until: NotRequired[Moment]
+    """Default: now."""
 
 
 class RedriveIn(TypedDict):

@@ -132,6 +132,34 @@ export class Client {
     return this.#call('dead_letters_redrive', { ...call, body: which });
   }
 
+  /** Finished messages, newest first, page by page, each fetched when it is needed. */
+  history(query: Query<'history_list_history'> = {}, call: CallOptions = {}): AsyncGenerator<Message, void> {
+    return each(
+      (cursor) => this.historyPage({ ...query, ...cursor }, call),
+      (page) => page.messages,
+    );
+  }
+
+  /** One page of finished messages. */
+  historyPage(query: Query<'history_list_history'> = {}, call: CallOptions = {}) {
+    return this.#call('history_list_history', { ...call, query });
+  }
+
+  /** The last finish of a message, also of one that the service itself has no more. */
+  getHistory(id: string, call: CallOptions = {}) {
+    return this.#call('history_read', { ...call, id });
+  }
+
+  /** Schedule a finished message again, as a new one that is due now. */
+  redriveHistory(id: string, call: SendOptions = {}) {
+    return this.#call('history_redrive', { ...call, id });
+  }
+
+  /** What ended, and how late it was, by hour or day and channel. */
+  historySummary(query: Query<'history_summary'> = {}, call: CallOptions = {}) {
+    return this.#call('history_summary', { ...call, query });
+  }
+
   /** Create a schedule, `cron` or `every`: it makes a message for each of its moments. */
   createSchedule(message: unknown, options: ScheduleOptions, call: SendOptions = {}) {
     return this.#call('schedules_create', { ...call, body: { message, ...options }, ownIds: options.id != null });

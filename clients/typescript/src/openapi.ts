@@ -249,6 +249,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List finished messages
+         * @description A page of finished messages, newest first; all of them as CSV or NDJSON, by Accept.
+         */
+        get: operations["history_list_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/history/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the last finish of a message
+         * @description One message with its attempts.
+         */
+        get: operations["history_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/history/{id}/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Schedule a finished message again, as a new one
+         * @description Send what was sent before, now; the new message names the old one.
+         */
+        post: operations["history_redrive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/history/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sum up what ended, for charts
+         * @description Counts, failure rate and lateness by hour or day and by channel.
+         */
+        get: operations["history_summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/dead-letters/redrive": {
         parameters: {
             query?: never;
@@ -846,6 +926,21 @@ export interface components {
              */
             origin?: "plan" | "catch_up" | "backfill" | "run" | null;
             /**
+             * Redriven From
+             * @description The message of the history that this one repeats; not there for any other.
+             */
+            redriven_from?: string | null;
+            /**
+             * Message Kept
+             * @description False: the history left the payload out, and message is null.
+             */
+            message_kept?: boolean | null;
+            /**
+             * Message Sha256
+             * @description Of the payload that was left out, in hexadecimal.
+             */
+            message_sha256?: string | null;
+            /**
              * WebhookOut
              * @description Where a message is sent; credentials are masked.
              */
@@ -1080,6 +1175,21 @@ export interface components {
              */
             origin?: "plan" | "catch_up" | "backfill" | "run" | null;
             /**
+             * Redriven From
+             * @description The message of the history that this one repeats; not there for any other.
+             */
+            redriven_from?: string | null;
+            /**
+             * Message Kept
+             * @description False: the history left the payload out, and message is null.
+             */
+            message_kept?: boolean | null;
+            /**
+             * Message Sha256
+             * @description Of the payload that was left out, in hexadecimal.
+             */
+            message_sha256?: string | null;
+            /**
              * WebhookOut
              * @description Where a message is sent; credentials are masked.
              */
@@ -1312,6 +1422,16 @@ export interface components {
             local: string | null;
             /** Timezone */
             timezone: string;
+        };
+        /**
+         * QuantilesOut
+         * @description Begin of the last attempt after its moment, ms; null when there was none.
+         */
+        QuantilesOut: {
+            /** P50 */
+            p50: number | null;
+            /** P99 */
+            p99: number | null;
         };
         /**
          * RedisOut
@@ -2346,6 +2466,32 @@ export interface components {
             changed: number;
         };
         /**
+         * SlotOut
+         * @description One hour or day of one channel.
+         */
+        SlotOut: {
+            /**
+             * At
+             * Format: date-time
+             * @description When it begins.
+             */
+            at: string;
+            /** Channel */
+            channel: string;
+            /** Delivered */
+            delivered: number;
+            /** Dead */
+            dead: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Failure Rate
+             * @description dead out of delivered and dead; null when there are none.
+             */
+            failure_rate: number | null;
+            lateness_ms: components["schemas"]["QuantilesOut"];
+        };
+        /**
          * StatsOut
          * @description The service at a glance.
          */
@@ -2418,6 +2564,31 @@ export interface components {
              * @description Live events (WebSocket); null when no server shows any.
              */
             events_url: string | null;
+        };
+        /**
+         * SummaryOut
+         * @description What ended in a time, by hour or day and by channel; oldest first, without empty slots.
+         */
+        SummaryOut: {
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "hour" | "day";
+            /**
+             * Since
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             * @description ISO 8601, UTC, milliseconds.
+             */
+            until: string;
+            /** Slots */
+            slots: components["schemas"]["SlotOut"][];
         };
         /**
          * ThroughputOut
@@ -2896,6 +3067,115 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SchedulePreviewOut"];
+                };
+            };
+        };
+    };
+    history_list_history: {
+        parameters: {
+            query?: {
+                status?: "delivered" | "dead" | "cancelled" | null;
+                channel?: "echo" | "webhook" | "job" | null;
+                type?: string;
+                schedule?: string;
+                flow_key?: string;
+                destination?: string;
+                text?: string;
+                by?: "finish" | "due";
+                timezone?: string;
+                since?: number | string;
+                until?: number | string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of a list. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+        };
+    };
+    history_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A message with the evidence of its last 20 attempts, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageDetail"];
+                };
+            };
+        };
+    };
+    history_redrive: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat of the request with the same key stores nothing more. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A message. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageOut"];
+                };
+            };
+        };
+    };
+    history_summary: {
+        parameters: {
+            query?: {
+                by?: "hour" | "day";
+                channel?: "echo" | "webhook" | "job" | null;
+                timezone?: string;
+                since?: number | string;
+                until?: number | string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What ended in a time, by hour or day and by channel; oldest first, without empty slots. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SummaryOut"];
                 };
             };
         };
