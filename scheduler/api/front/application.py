@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from scheduler.api.front import bridge
 from scheduler.api.front.commit import GroupCommit
-from scheduler.api.front.reading import Receive, read
+from scheduler.api.front.reading import Reader, Receive
 from scheduler.api.http.body import has_body
 from scheduler.api.http.exchange import Answer, Exchange, Route
 from scheduler.api.http.problems import answer_to
@@ -56,6 +56,7 @@ class Front:
         # Threads of their own: a partition that is away must not wait for those that answer something else.
         self._writers = ThreadPoolExecutor(len(store.partitions), thread_name_prefix="commit")
         self._commits = [GroupCommit(store.schedule, self._writers) for _ in store.partitions]
+        self.reader = Reader()
         self.started: list[Callable[[asyncio.AbstractEventLoop], None]] = []
         """Called in the event loop before the first request."""
 
@@ -178,7 +179,7 @@ class _InLoop:
         self._receive = receive
 
     async def read(self, wanted: int) -> bytes:
-        return await read(self._receive, wanted)
+        return await self._front.reader.read(self._receive, wanted)
 
     async def call(self, function: Callable[[], T]) -> T:
         return await self._front.in_thread(function)

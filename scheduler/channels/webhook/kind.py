@@ -59,14 +59,7 @@ class WebhookKind(ChannelKind):
 
     def shown(self, message: Message) -> dict[str, Any]:
         """See ``ChannelKind``."""
-        if message.target is None:
-            return {}
-        try:
-            return {"webhook": WebhookTarget.decode(message.target).masked()}
-        except ValueError:
-            # Stored by other means than this API.  Its delivery makes it a dead letter, which people must be able to
-            # see.
-            return {"webhook": None}
+        return {} if message.target is None else {"webhook": _masked(message.target)}
 
     def again(self, old: Message, settings: Settings) -> Address:
         """See ``ChannelKind``."""
@@ -117,3 +110,13 @@ def check_target(url: str, settings: Settings, field: str) -> None:
     check_url(url, _address_policy(settings.webhook), field)
     if is_masked(url):
         raise InvalidInput.of(field, _MASKED)
+
+
+@lru_cache(maxsize=256)
+def _masked(target: str) -> dict[str, Any] | None:
+    """The form of a target for answers.  Cached, because many messages go to one place."""
+    try:
+        return WebhookTarget.decode(target).masked()
+    except ValueError:
+        # Stored by other means than this API.  Its delivery makes it a dead letter, which people must be able to see.
+        return None
