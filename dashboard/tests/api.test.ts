@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Api, ApiError } from '../src/lib/api';
+import { Api } from '../src/lib/api';
+import { ApiError, Http } from '../src/lib/http';
 
 function answering(response: Response | Error, token = 'secret') {
   const calls: { url: string; init: RequestInit }[] = [];
@@ -8,7 +9,7 @@ function answering(response: Response | Error, token = 'secret') {
     if (response instanceof Error) throw response;
     return response;
   }) as typeof fetch;
-  return { api: new Api('https://h/under/?a#/messages', () => token, fetcher), calls };
+  return { api: new Api(new Http('https://h/under/?a#/messages', () => token, fetcher)), calls };
 }
 
 function json(status: number, body: unknown, headers: Record<string, string> = {}): Response {

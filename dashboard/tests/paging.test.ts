@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { back, currentCursor, FIRST_PAGE, forward, gather, MAX_REQUESTS } from '../src/lib/paging';
-import type { Message, MessagePage } from '../src/lib/types';
+import type { Page } from '../src/lib/paging';
 
 /** A store of `size` messages of which every `nth` matches; a request looks at 100 of them. */
 function store(size: number, nth: number) {
   let requests = 0;
-  const fetch = async (cursor: string | null, limit: number): Promise<MessagePage> => {
+  const fetch = async (cursor: string | null, limit: number): Promise<Page<number>> => {
     requests += 1;
     const from = Number(cursor ?? 0);
-    const messages: Message[] = [];
+    const items: number[] = [];
     let at = from;
-    while (at < size && at < from + 100 && messages.length < limit) {
-      if (at % nth === 0) messages.push({ id: String(at) } as Message);
+    while (at < size && at < from + 100 && items.length < limit) {
+      if (at % nth === 0) items.push(at);
       at += 1;
     }
-    return { messages, next_cursor: at < size ? String(at) : null };
+    return { items, next: at < size ? String(at) : null };
   };
   return { fetch, requests: () => requests };
 }
@@ -23,7 +23,7 @@ describe('a page', () => {
   it('is one request when everything matches', async () => {
     const { fetch, requests } = store(1_000, 1);
     const page = await gather(fetch, null, 50);
-    expect(page.messages).toHaveLength(50);
+    expect(page.items).toHaveLength(50);
     expect(page).toMatchObject({ next: '50', more: false });
     expect(requests()).toBe(1);
   });
@@ -32,7 +32,7 @@ describe('a page', () => {
     const { fetch } = store(2_000, 25);
     const first = await gather(fetch, null, 50);
     const second = await gather(fetch, first.next, 50);
-    const ids = [...first.messages, ...second.messages].map((message) => Number(message.id));
+    const ids = [...first.items, ...second.items];
     expect(ids).toEqual(Array.from({ length: 80 }, (_, index) => index * 25));
     expect(second.next).toBeNull();
   });

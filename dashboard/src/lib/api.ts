@@ -1,33 +1,6 @@
-import type { FieldProblem, Json, Message, MessagePage, Preview, Stats } from './types';
-
-/** Longer than the service's own time limit towards Redis, so that its 503 arrives before we give up. */
-const TIMEOUT_MS = 8_000;
-
-/** An answer that is not a success; `status` is 0 when there was no answer at all. */
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    readonly title: string,
-    readonly detail: string,
-    readonly fields: FieldProblem[] = [],
-    readonly retryAfterSeconds: number | null = null,
-  ) {
-    super(detail || title);
-  }
-
-  get unreachable(): boolean {
-    return this.status === 0;
-  }
-
-  get unauthorized(): boolean {
-    return this.status === 401;
-  }
-
-  /** 503: the service answers, Redis does not. */
-  get redisAway(): boolean {
-    return this.status === 503;
-  }
-}
+import type { Http } from './http';
+import type { Page } from './paging';
+import type { Json, Message, MessagePage, Preview, Stats } from './types';
 
 export interface MessageQuery {
   status?: string;
@@ -46,59 +19,45 @@ export interface RedriveRequest {
   dry_run?: boolean;
 }
 
-type Query = Record<string, string | number | undefined>;
-
-interface Call {
-  method?: string;
-  query?: Query;
-  body?: unknown;
-  headers?: Record<string, string>;
-  signal?: AbortSignal;
-}
-
 export class Api {
-  constructor(
-    /** Where the service is: the page's own address, so that a path in front of it (a proxy's) is in every call. */
-    private readonly base: string,
-    private readonly token: () => string | null,
-    private readonly fetcher: typeof fetch = (input, init) => fetch(input, init),
-  ) {}
+  constructor(private readonly http: Http) {}
 
   stats(signal?: AbortSignal): Promise<Stats> {
-    return this.call('v1/stats', { ...(signal && { signal }) });
+    return this.http.call('v1/stats', { signal });
   }
 
-  list(query: MessageQuery, signal?: AbortSignal): Promise<MessagePage> {
-    return this.call('v1/messages', { query: { ...query }, ...(signal && { signal }) });
+  async list(query: MessageQuery, signal?: AbortSignal): Promise<Page<Message>> {
+    const answer = await this.http.call<MessagePage>('v1/messages', { query: { ...query }, signal });
+    return { items: answer.messages, next: answer.next_cursor };
   }
 
   message(id: string, signal?: AbortSignal): Promise<Message> {
-    return this.call(one(id), { ...(signal && { signal }) });
+    return this.http.call(one(id), { signal });
   }
 
   schedule(body: Json, idempotencyKey: string | null): Promise<Message> {
     const headers = idempotencyKey ? { 'Idempotency-Key': idempotencyKey } : {};
-    return this.call('v1/messages', { method: 'POST', body, headers });
+    return this.http.call('v1/messages', { method: 'POST', body, headers });
   }
 
   update(id: string, changes: Json): Promise<Message> {
-    return this.call(one(id), { method: 'PATCH', body: changes });
+    return this.http.call(one(id), { method: 'PATCH', body: changes });
   }
 
   cancel(id: string): Promise<Message> {
-    return this.call(one(id), { method: 'DELETE' });
+    return this.http.call(one(id), { method: 'DELETE' });
   }
 
   run(id: string): Promise<Message> {
-    return this.call(`${one(id)}/run`, { method: 'POST' });
+    return this.http.call(`${one(id)}/run`, { method: 'POST' });
   }
 
   redrive(id: string): Promise<Message> {
-    return this.call(`${one(id)}/redrive`, { method: 'POST' });
+    return this.http.call(`${one(id)}/redrive`, { method: 'POST' });
   }
 
   async redriveMany(request: RedriveRequest): Promise<number> {
-    const answer = await this.call<{ redriven?: number; would_redrive?: number }>('v1/dead-letters/redrive', {
+    const answer = await this.http.call<{ redriven?: number; would_redrive?: number }>('v1/dead-letters/redrive', {
       method: 'POST',
       body: request,
     });
@@ -106,81 +65,14 @@ export class Api {
   }
 
   async setPaused(paused: boolean): Promise<void> {
-    await this.call(paused ? 'v1/pause' : 'v1/resume', { method: 'POST' });
+    await this.http.call(paused ? 'v1/pause' : 'v1/resume', { method: 'POST' });
   }
 
   preview(when: Json, signal?: AbortSignal): Promise<Preview> {
-    return this.call('v1/preview', { method: 'POST', body: when, ...(signal && { signal }) });
+    return this.http.call('v1/preview', { method: 'POST', body: when, signal });
   }
-
-  private async call<T>(path: string, call: Call): Promise<T> {
-    const response = await this.send(path, call);
-    const body = await readJson(response);
-    if (!response.ok) throw problem(response, body);
-    return body as T;
-  }
-
-  private async send(
-    path: string,
-    { method = 'GET', query = {}, body, headers = {}, signal }: Call,
-  ): Promise<Response> {
-    const token = this.token();
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
-    try {
-      return await this.fetcher(new URL(path + queryText(query), this.base).href, {
-        method,
-        headers: {
-          Accept: 'application/json',
-          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-          ...(token ? { Authorization: `Bearer ${headerText(token)}` } : {}),
-          ...headers,
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-        cache: 'no-store',
-        credentials: 'omit',
-      });
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      throw new ApiError(0, 'No answer', 'The service does not answer.');
-    }
-  }
-}
-
-/** Headers are bytes, one per character: text beyond ASCII goes out as UTF-8, which is how the service reads it. */
-function headerText(text: string): string {
-  return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
 function one(id: string): string {
   return `v1/messages/${encodeURIComponent(id)}`;
-}
-
-function queryText(query: Query): string {
-  const pairs = Object.entries(query).filter((pair): pair is [string, string | number] => {
-    return pair[1] !== undefined && pair[1] !== '';
-  });
-  const text = new URLSearchParams(pairs.map(([key, value]) => [key, String(value)])).toString();
-  return text ? `?${text}` : '';
-}
-
-async function readJson(response: Response): Promise<unknown> {
-  try {
-    return await response.json();
-  } catch {
-    return null;
-  }
-}
-
-function problem(response: Response, body: unknown): ApiError {
-  const fields = body !== null && typeof body === 'object' ? (body as Record<string, unknown>) : {};
-  const text = (key: string): string => (typeof fields[key] === 'string' ? fields[key] : '');
-  const retryAfter = Number(response.headers.get('Retry-After'));
-  return new ApiError(
-    response.status,
-    text('title') || `HTTP ${response.status}`,
-    text('detail') || text('message') || text('error') || text('title') || `HTTP ${response.status}`,
-    Array.isArray(fields['errors']) ? (fields['errors'] as FieldProblem[]) : [],
-    Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : null,
-  );
 }

@@ -1,29 +1,34 @@
-import type { Message, MessagePage } from './types';
-
 /** A filter that matches little gives short, even empty, pages with a cursor: so many are asked for per click. */
 export const MAX_REQUESTS = 20;
 
-export interface Gathered {
-  messages: Message[];
+/** A part of a list, as one request answers it. */
+export interface Page<T> {
+  items: T[];
+  /** Where the next page begins; null: there is no more. */
+  next: string | null;
+}
+
+export interface Gathered<T> {
+  items: T[];
   /** Where the next page begins; null: there is no more. */
   next: string | null;
   /** True when the search stopped early: nothing is wrong, there is only more to look through. */
   more: boolean;
 }
 
-type Fetch = (cursor: string | null, limit: number) => Promise<MessagePage>;
+export type Fetch<T> = (cursor: string | null, limit: number) => Promise<Page<T>>;
 
-/** Fetches from `cursor` on until `want` messages are found, there is no more, or `MAX_REQUESTS` were made. */
-export async function gather(fetch: Fetch, cursor: string | null, want: number): Promise<Gathered> {
-  const messages: Message[] = [];
+/** Fetches from `cursor` on until `want` items are found, there is no more, or `MAX_REQUESTS` were made. */
+export async function gather<T>(fetch: Fetch<T>, cursor: string | null, want: number): Promise<Gathered<T>> {
+  const items: T[] = [];
   let next = cursor;
   for (let request = 0; request < MAX_REQUESTS; request += 1) {
-    const page = await fetch(next, want - messages.length);
-    messages.push(...page.messages);
-    next = page.next_cursor;
-    if (next === null || messages.length >= want) return { messages, next, more: false };
+    const page = await fetch(next, want - items.length);
+    items.push(...page.items);
+    next = page.next;
+    if (next === null || items.length >= want) return { items, next, more: false };
   }
-  return { messages, next, more: true };
+  return { items, next, more: true };
 }
 
 /** The cursors of the pages seen so far; the last is the page in view (null: the first page). */

@@ -1,12 +1,13 @@
 import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
-import { Api, ApiError } from '../lib/api';
+import { Api } from '../lib/api';
 import { EventStream, reachableUrl } from '../lib/events';
 import type { StreamState } from '../lib/events';
 import { addEvents, EMPTY_FEED } from '../lib/feed';
 import type { Feed } from '../lib/feed';
 import { assess, DeadWatch, notes } from '../lib/health';
 import type { DeadTrend, Failure, Health, Note } from '../lib/health';
+import { ApiError, Http } from '../lib/http';
 import { clockOffset, parseMoment } from '../lib/time';
 import type { ServiceEvent, Stats } from '../lib/types';
 import { currentToken, rememberToken } from './token';
@@ -66,7 +67,7 @@ interface Known {
 }
 
 export function ServiceProvider({ children }: { children: ReactNode }): ReactNode {
-  const api = useMemo(() => new Api(document.baseURI, currentToken), []);
+  const api = useMemo(() => new Api(new Http(document.baseURI, currentToken)), []);
   const watch = useRef(new DeadWatch());
   const [session, setSession] = useState(0);
   const [known, setKnown] = useState<Known>({ stats: null, failure: null, trend: null, offset: 0 });

@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'react';
 import type { FormEvent, ReactNode } from 'react';
-import { ApiError } from '../lib/api';
+import { ApiError } from '../lib/http';
 import { buildChanges, formOf } from '../lib/form';
 import type { FieldProblem, Message } from '../lib/types';
 import { useDialogs } from '../state/dialogs';

@@ -17,7 +17,7 @@ export function NextDue(): ReactNode {
     async (signal: AbortSignal) => {
       try {
         const page = await api.list({ status: 'scheduled', limit: SHOWN }, signal);
-        setMessages(page.messages);
+        setMessages(page.items);
       } catch {
         // The health sentence says what is wrong; the list stays as it was.
       }

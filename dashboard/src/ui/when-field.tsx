@@ -1,6 +1,6 @@
 import { useEffect, useId, useState } from 'react';
 import type { ReactNode } from 'react';
-import { ApiError } from '../lib/api';
+import { ApiError } from '../lib/http';
 import { problemFor, whenRequest } from '../lib/form';
 import type { When, WhenMode } from '../lib/form';
 import { formatMoment } from '../lib/time';

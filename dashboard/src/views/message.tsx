@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useState } from 'react';
 import type { ReactNode } from 'react';
-import { ApiError } from '../lib/api';
+import { ApiError } from '../lib/http';
 import { destination } from '../lib/describe';
 import { formatMoment, parseMoment } from '../lib/time';
 import type { Message } from '../lib/types';

@@ -1,6 +1,6 @@
 import { useRef, useState } from 'react';
 import type { FormEvent, ReactNode } from 'react';
-import { ApiError } from '../lib/api';
+import { ApiError } from '../lib/http';
 import { buildRequest, curlCommand, emptyForm } from '../lib/form';
 import type { Form } from '../lib/form';
 import { messageHref } from '../lib/route';
