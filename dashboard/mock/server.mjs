@@ -1,15 +1,17 @@
 // Speaks the service's contract with made-up data, so that the dashboard can be worked on alone:
-//   node mock/server.mjs [port] [scenario]     scenarios: healthy idle paused dead-growing hanging held-back unserved redis-full no-scheduler redis-away token
+//   node mock/server.mjs [port] [scenario]     scenarios: healthy idle paused dead-growing hanging held-back unserved overdue redis-full no-scheduler redis-away token
 // Serves the built files too, under the service's own Content-Security-Policy.
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
+import { Schedules } from './schedules.mjs';
 import { accept } from './websocket.mjs';
 import { World } from './world.mjs';
 
 const port = Number(process.argv[2] ?? 4100);
 const scenario = process.argv[3] ?? 'healthy';
 const world = new World({ scenario });
+const schedules = new Schedules(scenario);
 const root = join(import.meta.dirname, '../../scheduler/api/static');
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
@@ -107,7 +109,11 @@ function route(request, response, url, body) {
     return fail(response, 503, 'Service Unavailable', 'Redis at 127.0.0.1:6379 does not answer (connection refused).');
   const [, , collection, id, verb] = url.pathname.split('/');
   if (collection === 'stats')
-    return send(response, 200, { ...world.stats(), events_url: `ws://127.0.0.1:${port}/v1/events` });
+    return send(response, 200, {
+      ...world.stats(),
+      schedules: schedules.stats(),
+      events_url: `ws://127.0.0.1:${port}/v1/events`,
+    });
   if (collection === 'preview') {
     const due = moment(body);
     if (typeof due !== 'number') return fail(response, 400, 'Bad Request', due.message, [due]);
@@ -127,6 +133,17 @@ function route(request, response, url, body) {
     if (!body.dry_run)
       for (const message of dead) act(message, 'redrive', {}, { writeHead: () => ({ end: () => {} }) });
     return send(response, 200, { [body.dry_run ? 'would_redrive' : 'redriven']: dead.length });
+  }
+  if (collection === 'schedules') {
+    const [status, answer] = schedules.answer(
+      method,
+      id && decodeURIComponent(id),
+      verb,
+      url.searchParams,
+      body,
+      world,
+    );
+    return send(response, status, answer);
   }
   if (collection !== 'messages') return fail(response, 404, 'Not Found', 'No such route.');
   if (!id) return method === 'POST' ? schedule(body, response) : send(response, 200, world.list(url.searchParams));

@@ -9,7 +9,10 @@ import { TokenPrompt } from './ui/token-prompt';
 import { MessageView } from './views/message';
 import { MessagesView } from './views/messages';
 import { Overview } from './views/overview';
+import { NewMessageView } from './views/new-message';
+import { NewScheduleView } from './views/new-schedule';
 import { ScheduleView } from './views/schedule';
+import { SchedulesView } from './views/schedules';
 
 export function App(): ReactNode {
   return (
@@ -25,14 +28,17 @@ const TITLES: Record<Route['view'], string> = {
   overview: 'Overview',
   messages: 'Messages',
   message: 'Message',
-  schedule: 'Schedule a message',
+  'new-message': 'Schedule a message',
+  schedules: 'Schedules',
+  schedule: 'Schedule',
+  'new-schedule': 'Make a schedule',
   unknown: 'No such page',
 };
 
 function Shell(): ReactNode {
   const route = useRoute();
   const main = useRef<HTMLElement>(null);
-  const view = route.view === 'message' ? `message ${route.id}` : route.view;
+  const view = 'id' in route ? `${route.view} ${route.id}` : route.view;
   const first = useRef(true);
   useShortcuts();
   useEffect(() => {
@@ -74,8 +80,14 @@ function Page({ route }: { route: Route }): ReactNode {
       return <MessagesView filters={route.filters} />;
     case 'message':
       return <MessageView key={route.id} id={route.id} />;
+    case 'new-message':
+      return <NewMessageView />;
+    case 'schedules':
+      return <SchedulesView filters={route.filters} />;
     case 'schedule':
-      return <ScheduleView />;
+      return <ScheduleView key={route.id} id={route.id} />;
+    case 'new-schedule':
+      return <NewScheduleView />;
     case 'unknown':
       return (
         <section className="page">

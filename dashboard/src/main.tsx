@@ -7,6 +7,7 @@ import './styles/shell.css';
 import './styles/overview.css';
 import './styles/messages.css';
 import './styles/forms.css';
+import './styles/schedules.css';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');

@@ -136,8 +136,6 @@ it('reads headers, one per line, and refuses what is none', () => {
   expect(parseHeaders('no colon').problem).toMatch(/no colon/);
 });
 
-it('quotes the curl command for a shell, and calls the service where the page is', () => {
-  const command = curlCommand('https://h/under/?a#/schedule', { message: "it's" });
-  expect(command).toContain(`"it'\\''s"`);
-  expect(command).toMatch(/^curl https:\/\/h\/under\/v1\/messages /);
+it('quotes the curl command for a shell', () => {
+  expect(curlCommand('http://h/v1/messages', { message: "it's" })).toContain(`"it'\\''s"`);
 });

@@ -5,7 +5,11 @@ describe('a hash', () => {
   it.each([
     ['', { view: 'overview' }],
     ['#/', { view: 'overview' }],
-    ['#/schedule', { view: 'schedule' }],
+    ['#/schedule', { view: 'new-message' }],
+    ['#/schedules?label=reports', { view: 'schedules', filters: { label: 'reports' } }],
+    ['#/schedules/nightly', { view: 'schedule', id: 'nightly' }],
+    ['#/new-schedule', { view: 'new-schedule' }],
+    ['#/toString', { view: 'unknown' }],
     ['#/messages', { view: 'messages', filters: {} }],
     ['#/messages?status=dead&colour=red', { view: 'messages', filters: { status: 'dead' } }],
     ['#/messages/a%2Fb', { view: 'message', id: 'a/b' }],

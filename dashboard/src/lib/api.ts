@@ -1,5 +1,6 @@
 import type { Http } from './http';
 import type { Page } from './paging';
+import { SchedulesApi } from './schedules';
 import type { Json, Message, MessagePage, Preview, Stats } from './types';
 
 export interface MessageQuery {
@@ -7,6 +8,7 @@ export interface MessageQuery {
   channel?: string;
   type?: string;
   priority?: string;
+  schedule?: string;
   since?: string;
   until?: string;
   limit?: number;
@@ -20,7 +22,11 @@ export interface RedriveRequest {
 }
 
 export class Api {
-  constructor(private readonly http: Http) {}
+  readonly schedules: SchedulesApi;
+
+  constructor(private readonly http: Http) {
+    this.schedules = new SchedulesApi(http);
+  }
 
   stats(signal?: AbortSignal): Promise<Stats> {
     return this.http.call('v1/stats', { signal });

@@ -3,7 +3,7 @@ import type { Message } from './types';
 const EXCERPT = 140;
 
 /** Where a message goes, in a few words: the host of its webhook, the type of its job. */
-export function destination(message: Message): string {
+export function destination(message: Pick<Message, 'webhook' | 'job' | 'type'>): string {
   if (message.webhook?.url) {
     try {
       return new URL(message.webhook.url).host;
@@ -15,7 +15,7 @@ export function destination(message: Message): string {
 }
 
 /** The beginning of the payload on one line. */
-export function excerpt(message: Message): string {
+export function excerpt(message: Pick<Message, 'message'>): string {
   const text = typeof message.message === 'string' ? message.message : JSON.stringify(message.message);
   // Cut first: a payload may be a mebibyte.
   const line = (text ?? '')
@@ -26,6 +26,6 @@ export function excerpt(message: Message): string {
 }
 
 /** The payload as text to read: strings as they are, everything else as indented JSON. */
-export function payloadText(message: Message): string {
+export function payloadText(message: Pick<Message, 'message'>): string {
   return typeof message.message === 'string' ? message.message : JSON.stringify(message.message, null, 2);
 }

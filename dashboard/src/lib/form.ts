@@ -224,7 +224,7 @@ export function problemFor(problems: readonly FieldProblem[], field: string): st
 }
 
 /** The same request for a terminal, quoted for a POSIX shell. */
-export function curlCommand(base: string, request: Request): string {
+export function curlCommand(url: string, request: Request): string {
   const body = JSON.stringify(request, null, 2).replaceAll("'", "'\\''");
-  return `curl ${new URL('v1/messages', base).href} \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+  return `curl ${url} \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
 }

@@ -344,8 +344,27 @@ export function notes(stats: Stats | null, code: string): Note[] {
   const more = [...clockNotes(stats.servers ?? []), ...logNotes(stats.servers ?? [])];
   const lanes = code === 'unserved' || code === 'no-scheduler' ? [] : unservedLanes(stats);
   if (lanes.length > 0) more.push(`No living server serves ${namesOf(lanes)}: what is due there waits.`);
+  found.push(...scheduleNotes(stats.schedules));
   if (stats.held_back?.messages && code !== 'held-back') more.push(heldBackNote(stats.held_back));
   return [...found, ...[...more, ...redisNotes(stats.redis, code)].map((text) => ({ text }))];
+}
+
+function scheduleNotes(schedules: Stats['schedules']): Note[] {
+  const found: Note[] = [];
+  if (schedules?.overdue) {
+    const age = formatSpan(schedules.oldest_overdue_age_ms ?? 0);
+    found.push({
+      text: `${plural(schedules.overdue, 'schedule is', 'schedules are')} overdue, the longest by ${age}: no server plans the next run.`,
+      href: '#/schedules?status=active',
+    });
+  }
+  if (schedules?.failing) {
+    found.push({
+      text: `The last run of ${plural(schedules.failing, 'schedule')} failed.`,
+      href: '#/schedules',
+    });
+  }
+  return found;
 }
 
 function heldBackNote(held: HeldBack): string {

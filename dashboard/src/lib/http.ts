@@ -116,3 +116,9 @@ function problem(response: Response, body: unknown): ApiError {
     Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : null,
   );
 }
+
+/** What is wrong with a form that was sent: field by field where the service says so. */
+export function problemsOf(error: unknown): FieldProblem[] {
+  if (error instanceof ApiError && error.fields.length > 0) return error.fields;
+  return [{ field: '', message: error instanceof Error ? error.message : String(error) }];
+}

@@ -65,6 +65,8 @@ export interface Message {
   job?: { type?: string } | null;
   retry?: RetryPolicy | null;
   result?: Json;
+  /** The schedule that made it, the moment of the plan, and how it came about. */
+  schedule?: { id: string; scheduled_for: string; origin: string } | null;
   attempts?: Attempt[] | null;
 }
 
@@ -151,6 +153,15 @@ export interface Stats {
     full?: boolean;
     maxmemory_policy?: string;
     persistence?: string;
+  };
+  schedules?: {
+    active: number;
+    paused: number;
+    ended: number;
+    overdue: number;
+    oldest_overdue_age_ms: number | null;
+    /** Those whose last runs ended as dead letters. */
+    failing: number;
   };
   events_url?: string | null;
 }

@@ -157,7 +157,8 @@ function summary(title: string, series: Series[], format: (value: number) => str
   return `${title}, last 15 minutes. ${lines.join('; ')}.`;
 }
 
-function useWidth(): [number, React.RefObject<HTMLElement | null>] {
+/** Of the element that the ref is given to, px. */
+export function useWidth(): [number, React.RefObject<HTMLElement | null>] {
   const element = useRef<HTMLElement>(null);
   const [width, setWidth] = useState(480);
   useEffect(() => {

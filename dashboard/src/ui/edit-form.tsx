@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'react';
 import type { FormEvent, ReactNode } from 'react';
-import { ApiError } from '../lib/http';
 import { buildChanges, formOf } from '../lib/form';
+import { problemsOf } from '../lib/http';
 import type { FieldProblem, Message } from '../lib/types';
 import { useDialogs } from '../state/dialogs';
 import { useService } from '../state/service';
@@ -37,11 +37,7 @@ export function EditForm({ message, onDone }: Props): ReactNode {
       refresh();
       onDone({ ...changed, attempts: changed.attempts ?? message.attempts ?? [] });
     } catch (error) {
-      setProblems(
-        error instanceof ApiError && error.fields.length > 0
-          ? error.fields
-          : [{ field: '', message: String((error as Error).message) }],
-      );
+      setProblems(problemsOf(error));
       setBusy(false);
     }
   };

@@ -8,7 +8,7 @@ import { CHANNELS, PRIORITIES, STATUSES } from '../lib/types';
 import { Mark } from './marks';
 
 const WIDE = window.matchMedia('(min-width: 720px)');
-const MORE = ['channel', 'type', 'priority', 'since', 'until'] as const;
+const MORE = ['channel', 'type', 'priority', 'schedule', 'since', 'until'] as const;
 
 export function FilterBar({ filters }: { filters: Filters }): ReactNode {
   const change = (part: Filters): void => go(messagesHref({ ...filters, ...part }));
@@ -32,13 +32,14 @@ export function FilterBar({ filters }: { filters: Filters }): ReactNode {
             options={CHANNELS}
             onChange={(channel) => change({ channel })}
           />
-          <TypeField value={filters.type ?? ''} onChange={(type) => change({ type })} />
+          <TextFilter label="Type" value={filters.type ?? ''} onChange={(type) => change({ type })} />
           <Choice
             label="Priority"
             value={filters.priority ?? ''}
             options={PRIORITIES}
             onChange={(priority) => change({ priority })}
           />
+          <TextFilter label="Schedule" value={filters.schedule ?? ''} onChange={(schedule) => change({ schedule })} />
           <TimeField label="From" value={filters.since} onChange={(since) => change({ since })} />
           <TimeField label="To" value={filters.until} onChange={(until) => change({ until })} />
         </div>
@@ -107,26 +108,35 @@ function Choice({ label, value, options, onChange }: ChoiceProps): ReactNode {
   );
 }
 
-function TypeField({ value, onChange }: { value: string; onChange: (value: string) => void }): ReactNode {
+interface TextProps {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+}
+
+function TextFilter({ label, value, onChange }: TextProps): ReactNode {
   const [text, setText] = useState(value);
+  const leave = (): void => {
+    if (text.trim() !== value) onChange(text.trim());
+  };
   return (
     <form
       className="filter"
       onSubmit={(event) => {
         event.preventDefault();
-        onChange(text.trim());
+        leave();
       }}
     >
-      <label className="label" htmlFor="filter-type">
-        Type
+      <label className="label" htmlFor={`filter-${label}`}>
+        {label}
       </label>
       <input
-        id="filter-type"
+        id={`filter-${label}`}
         placeholder="any"
         value={text}
         spellCheck={false}
         onChange={(event) => setText(event.target.value)}
-        onBlur={() => text.trim() !== value && onChange(text.trim())}
+        onBlur={leave}
       />
     </form>
   );

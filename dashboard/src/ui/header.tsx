@@ -6,8 +6,13 @@ import type { Failure } from '../lib/health';
 import { chooseTheme, currentTheme } from '../lib/theme';
 import type { Route } from '../lib/route';
 
+const PLACES: readonly (readonly [Route['view'], string, string])[] = [
+  ['overview', '#/', 'Overview'],
+  ['messages', '#/messages', 'Messages'],
+  ['schedules', '#/schedules', 'Schedules'],
+];
+
 export function Header({ view }: { view: Route['view'] }): ReactNode {
-  const here = (name: string): 'page' | undefined => (view === name ? 'page' : undefined);
   return (
     <header className="top">
       <a className="brand" href="#/" aria-label="Message Scheduling Service, overview">
@@ -18,17 +23,16 @@ export function Header({ view }: { view: Route['view'] }): ReactNode {
         <span>Message Scheduling Service</span>
       </a>
       <nav aria-label="Main">
-        <a href="#/" aria-current={here('overview')}>
-          Overview
-        </a>
-        <a href="#/messages" aria-current={here('messages')}>
-          Messages
-        </a>
+        {PLACES.map(([place, href, name]) => (
+          <a key={place} href={href} aria-current={view === place ? 'page' : undefined}>
+            {name}
+          </a>
+        ))}
       </nav>
       <span className="top-space" />
       <Connection />
       <ThemeToggle />
-      <a className="button primary" href="#/schedule" aria-current={here('schedule')}>
+      <a className="button primary" href="#/schedule" aria-current={view === 'new-message' ? 'page' : undefined}>
         Schedule<span className="wide-only">&nbsp;a message</span>
       </a>
     </header>

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 
 /** Each state has a shape of its own, so that colour is never the only sign. */
-function Shape({ kind }: { kind: string }): ReactNode {
+export function Shape({ kind }: { kind: string }): ReactNode {
   switch (kind) {
     case 'processing':
     case 'claimed':
@@ -16,6 +16,8 @@ function Shape({ kind }: { kind: string }): ReactNode {
     case 'dead':
       return <path d="M2.25 2.25l7.5 7.5M9.75 2.25l-7.5 7.5" className="mark-line" />;
     case 'cancelled':
+    case 'skipped':
+    case 'ended':
       return <path d="M1.5 6h9" className="mark-line" />;
     case 'retried':
     case 'released':
@@ -23,6 +25,10 @@ function Shape({ kind }: { kind: string }): ReactNode {
     case 'redriven':
     case 'retry':
       return <path d="M9.9 4.2A4.3 4.3 0 1 0 10.3 7M10.4 1.6v3h-3" className="mark-line" />;
+    case 'paused':
+      return <path d="M4 2.5v7M8 2.5v7" className="mark-line" />;
+    case 'overdue':
+      return <path d="M6 1.5v5.5M6 10.2v.3" className="mark-line" />;
     case 'updated':
       return <path d="M6 1.5L10.5 6 6 10.5 1.5 6z" className="mark-line" />;
     default:

@@ -10,6 +10,8 @@ export interface FieldsProps {
   set: (part: Partial<Form>) => void;
   problems: readonly FieldProblem[];
   editing: boolean;
+  /** The message is one of a schedule: its moment and its id are not for this form. */
+  template?: boolean;
 }
 
 const CHANNEL_HINTS: Record<Channel, string> = {
@@ -20,7 +22,7 @@ const CHANNEL_HINTS: Record<Channel, string> = {
 
 /** The fields that a new message and an edited one have in common. */
 export function MessageFields(props: FieldsProps): ReactNode {
-  const { form, set, problems, editing } = props;
+  const { form, set, problems, editing, template } = props;
   return (
     <>
       {!editing && (
@@ -52,7 +54,9 @@ export function MessageFields(props: FieldsProps): ReactNode {
         </Field>
       )}
       <BodyField {...props} />
-      <WhenField when={form.when} editing={editing} problems={problems} onChange={(when) => set({ when })} />
+      {!template && (
+        <WhenField when={form.when} editing={editing} problems={problems} onChange={(when) => set({ when })} />
+      )}
       <Segments
         legend="Priority"
         name="priority"
@@ -168,12 +172,13 @@ const RETRY_FIELDS = [
   ['cap', 'cap', 'Longest wait, seconds'],
 ] as const;
 
-function MoreFields({ form, set, problems, editing }: FieldsProps): ReactNode {
+function MoreFields({ form, set, problems, editing, template }: FieldsProps): ReactNode {
+  const own = !editing && !template;
   const touched =
     RETRY_FIELDS.some(([key]) => form[key]) || form.id || problemFor(problems, 'retry') || problemFor(problems, 'id');
   return (
     <details className="more" open={touched ? true : undefined}>
-      <summary>Retries{!editing && ' and own id'}</summary>
+      <summary>Retries{own && ' and own id'}</summary>
       <div className="field-row">
         {RETRY_FIELDS.map(([key, field, label]) => (
           <Field key={key} label={label} problem={problemFor(problems, `retry.${field}`)}>
@@ -202,7 +207,7 @@ function MoreFields({ form, set, problems, editing }: FieldsProps): ReactNode {
           )}
         </Field>
       </div>
-      {!editing && (
+      {own && (
         <Field label="Own id" problem={problemFor(problems, 'id')} hint="Left empty, the service makes one.">
           {(props) => (
             <input

@@ -8,7 +8,7 @@ import type { Message } from '../lib/types';
 const SHOWN = 20_000;
 
 /** The payload, always as text. */
-export function Payload({ message }: { message: Message }): ReactNode {
+export function Payload({ message }: { message: Pick<Message, 'message'> }): ReactNode {
   const [whole, setWhole] = useState(false);
   const text = payloadText(message);
   const size = new TextEncoder().encode(text).length;

@@ -1,4 +1,4 @@
-import { useEffect, useId, useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { ReactNode } from 'react';
 import { ApiError } from '../lib/http';
 import { problemFor, whenRequest } from '../lib/form';
@@ -8,6 +8,7 @@ import type { FieldProblem, Preview } from '../lib/types';
 import { useService } from '../state/service';
 import { Field, Segments } from './field';
 import { Countdown } from './moment';
+import { ZoneField } from './zone-field';
 
 const DELAYS = ['10s', '5m', '1h', '1d'];
 const DEBOUNCE_MS = 250;
@@ -52,7 +53,7 @@ export function WhenField({ when, onChange, problems, editing }: Props): ReactNo
               />
             )}
           </Field>
-          <ZoneField when={when} set={set} problem={problemFor(problems, 'timezone')} />
+          <ZoneField zone={when.zone} onChange={(zone) => set({ zone })} problem={problemFor(problems, 'timezone')} />
         </div>
       )}
       {when.mode === 'text' && (
@@ -72,8 +73,8 @@ export function WhenField({ when, onChange, problems, editing }: Props): ReactNo
             )}
           </Field>
           <ZoneField
-            when={when}
-            set={set}
+            zone={when.zone}
+            onChange={(zone) => set({ zone })}
             problem={problemFor(problems, 'timezone')}
             hint="Only for a time without an offset; empty is UTC."
           />
@@ -88,7 +89,6 @@ interface PartProps {
   when: When;
   set: (part: Partial<When>) => void;
   problem: string | undefined;
-  hint?: string;
 }
 
 function DelayField({ when, set, problem }: PartProps): ReactNode {
@@ -114,32 +114,6 @@ function DelayField({ when, set, problem }: PartProps): ReactNode {
           spellCheck={false}
           onChange={(event) => set({ delay: event.target.value })}
         />
-      )}
-    </Field>
-  );
-}
-
-function ZoneField({ when, set, problem, hint }: PartProps): ReactNode {
-  const list = useId();
-  return (
-    <Field label="Time zone" problem={problem} hint={hint}>
-      {(props) => (
-        <>
-          <input
-            {...props}
-            list={list}
-            value={when.zone}
-            placeholder="UTC"
-            spellCheck={false}
-            autoComplete="off"
-            onChange={(event) => set({ zone: event.target.value.trim() })}
-          />
-          <datalist id={list}>
-            {['UTC', ...Intl.supportedValuesOf('timeZone')].map((zone) => (
-              <option key={zone} value={zone} />
-            ))}
-          </datalist>
-        </>
       )}
     </Field>
   );

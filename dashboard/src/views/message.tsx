@@ -2,12 +2,14 @@ import { useCallback, useEffect, useState } from 'react';
 import type { ReactNode } from 'react';
 import { ApiError } from '../lib/http';
 import { destination } from '../lib/describe';
+import { scheduleHref } from '../lib/route';
 import { formatMoment, parseMoment } from '../lib/time';
 import type { Message } from '../lib/types';
 import { usePoll } from '../state/poll';
 import { failureOf, useLive, useService } from '../state/service';
 import { Attempts } from '../ui/attempts';
 import { EditForm } from '../ui/edit-form';
+import { Fact } from '../ui/fact';
 import { StatusLabel } from '../ui/marks';
 import { MessageActions } from '../ui/message-actions';
 import { Countdown, Moment } from '../ui/moment';
@@ -139,6 +141,7 @@ function Facts({ message }: { message: Message }): ReactNode {
             {max != null && (max > 0 ? ` of ${max}` : ', unlimited')}
           </span>
         </Fact>
+        {message.schedule && <MadeBy schedule={message.schedule} />}
         {created !== null && (
           <Fact name="Accepted">
             <span className="figures">{formatMoment(created)}</span>
@@ -149,11 +152,19 @@ function Facts({ message }: { message: Message }): ReactNode {
   );
 }
 
-function Fact({ name, children }: { name: string; children: ReactNode }): ReactNode {
+const ORIGINS: Record<string, string> = {
+  catch_up: 'to make up for a missed run',
+  backfill: 'by a backfill',
+  run: 'by hand, beside the plan',
+};
+
+function MadeBy({ schedule }: { schedule: NonNullable<Message['schedule']> }): ReactNode {
   return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+    <Fact name="Made by">
+      <a href={scheduleHref(schedule.id)} className="id">
+        {schedule.id}
+      </a>{' '}
+      <span className="quiet">{ORIGINS[schedule.origin] ?? ''}</span>
+    </Fact>
   );
 }

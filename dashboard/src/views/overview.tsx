@@ -6,6 +6,7 @@ import { HealthBanner } from '../ui/health';
 import { LiveStream } from '../ui/live';
 import { NextDue } from '../ui/next-due';
 import { HeldBackPanel } from '../ui/held-back';
+import { TroubledSchedules } from '../ui/troubled-schedules';
 import { RedisFacts, Servers } from '../ui/servers';
 
 export function Overview(): ReactNode {
@@ -21,6 +22,7 @@ export function Overview(): ReactNode {
             <NextDue />
             <LiveStream />
           </div>
+          <TroubledSchedules schedules={stats.schedules} />
           <HeldBackPanel held={stats.held_back} />
           <div className="split">
             <Servers servers={stats.servers ?? []} />
