@@ -4,6 +4,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
+import { history } from './history.mjs';
 import { Schedules } from './schedules.mjs';
 import { accept } from './websocket.mjs';
 import { World } from './world.mjs';
@@ -133,6 +134,10 @@ function route(request, response, url, body) {
     if (!body.dry_run)
       for (const message of dead) act(message, 'redrive', {}, { writeHead: () => ({ end: () => {} }) });
     return send(response, 200, { [body.dry_run ? 'would_redrive' : 'redriven']: dead.length });
+  }
+  if (collection === 'history') {
+    const [status, answer] = history(method, id && decodeURIComponent(id), url.searchParams, world);
+    return send(response, status, answer);
   }
   if (collection === 'schedules') {
     const [status, answer] = schedules.answer(

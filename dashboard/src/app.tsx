@@ -8,6 +8,7 @@ import { Header } from './ui/header';
 import { TokenPrompt } from './ui/token-prompt';
 import { MessageView } from './views/message';
 import { MessagesView } from './views/messages';
+import { OverTimeView } from './views/over-time';
 import { Overview } from './views/overview';
 import { NewMessageView } from './views/new-message';
 import { NewScheduleView } from './views/new-schedule';
@@ -32,6 +33,7 @@ const TITLES: Record<Route['view'], string> = {
   schedules: 'Schedules',
   schedule: 'Schedule',
   'new-schedule': 'Make a schedule',
+  'over-time': 'Over time',
   unknown: 'No such page',
 };
 
@@ -86,6 +88,8 @@ function Page({ route }: { route: Route }): ReactNode {
       return <SchedulesView filters={route.filters} />;
     case 'schedule':
       return <ScheduleView key={route.id} id={route.id} />;
+    case 'over-time':
+      return <OverTimeView filters={route.filters} />;
     case 'new-schedule':
       return <NewScheduleView />;
     case 'unknown':

@@ -1,3 +1,5 @@
+import { HistoryApi } from './history';
+import { ApiError } from './http';
 import type { Http } from './http';
 import type { Page } from './paging';
 import { SchedulesApi } from './schedules';
@@ -23,9 +25,11 @@ export interface RedriveRequest {
 
 export class Api {
   readonly schedules: SchedulesApi;
+  readonly history: HistoryApi;
 
   constructor(private readonly http: Http) {
     this.schedules = new SchedulesApi(http);
+    this.history = new HistoryApi(http);
   }
 
   stats(signal?: AbortSignal): Promise<Stats> {
@@ -60,6 +64,16 @@ export class Api {
 
   redrive(id: string): Promise<Message> {
     return this.http.call(`${one(id)}/redrive`, { method: 'POST' });
+  }
+
+  /** Redrives a dead letter; one that only the history has is repeated by a new message. */
+  async redriveWherever(id: string): Promise<Message> {
+    try {
+      return await this.redrive(id);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return this.history.redrive(id);
+      throw error;
+    }
   }
 
   async redriveMany(request: RedriveRequest): Promise<number> {

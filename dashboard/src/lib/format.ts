@@ -32,3 +32,10 @@ export function formatBytes(bytes: number | null | undefined): string {
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
+
+/** `0.4 %` of a share from 0 to 1. */
+export function formatShare(share: number): string {
+  const percent = share * 100;
+  if (percent === 0 || percent >= 10) return `${Math.round(percent)} %`;
+  return percent < 0.1 ? '<0.1 %' : `${percent.toFixed(1).replace('.0', '')} %`;
+}

@@ -7,12 +7,16 @@ export type Route =
   | { view: 'schedules'; filters: ScheduleFilters }
   | { view: 'schedule'; id: string }
   | { view: 'new-schedule' }
+  | { view: 'over-time'; filters: OverTimeFilters }
   | { view: 'unknown' };
 
 export const FILTER_KEYS = ['status', 'channel', 'type', 'priority', 'schedule', 'since', 'until'] as const;
 export type Filters = Partial<Record<(typeof FILTER_KEYS)[number], string>>;
 export const SCHEDULE_FILTER_KEYS = ['status', 'label'] as const;
 export type ScheduleFilters = Partial<Record<(typeof SCHEDULE_FILTER_KEYS)[number], string>>;
+
+export const OVER_TIME_KEYS = ['span', 'channel'] as const;
+export type OverTimeFilters = Partial<Record<(typeof OVER_TIME_KEYS)[number], string>>;
 
 /** Pages whose address is one word. */
 const PLAIN = { schedule: 'new-message', 'new-schedule': 'new-schedule' } as const;
@@ -27,6 +31,7 @@ export function parseRoute(hash: string): Route {
   if (first === 'messages') return { view: 'message', id: decode(second) };
   if (first === 'schedules' && !second)
     return { view: 'schedules', filters: parseFilters(SCHEDULE_FILTER_KEYS, query) };
+  if (first === 'over-time' && !second) return { view: 'over-time', filters: parseFilters(OVER_TIME_KEYS, query) };
   if (first === 'schedules') return { view: 'schedule', id: decode(second) };
   return { view: 'unknown' };
 }
@@ -63,6 +68,10 @@ export function messagesHref(filters: Filters): string {
 
 export function schedulesHref(filters: ScheduleFilters): string {
   return listHref('#/schedules', SCHEDULE_FILTER_KEYS, filters);
+}
+
+export function overTimeHref(filters: OverTimeFilters): string {
+  return listHref('#/over-time', OVER_TIME_KEYS, filters);
 }
 
 function listHref<K extends string>(page: string, keys: readonly K[], filters: Partial<Record<K, string>>): string {

@@ -72,6 +72,26 @@ export function formatMoment(ms: number, timeZone?: string): string {
   return rest === 0 ? text : `${text}.${String(Math.floor(rest)).padStart(3, '0')}`;
 }
 
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
+
+/** `1 Jan 2027`: a day of UTC, as the history counts them. */
+export function formatDay(ms: number): string {
+  return day.format(ms);
+}
+
+const hour = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+});
+
+/** `1 Jan, 09:00`, local. */
+export function formatHour(ms: number): string {
+  return hour.format(ms);
+}
+
 /** `today, 09:00:00.250`, or with its date when it is on another day than `now`; local. */
 export function formatNear(ms: number, now: number): string {
   if (new Date(ms).toDateString() !== new Date(now).toDateString()) return formatMoment(ms);

@@ -65,6 +65,10 @@ export interface Message {
   job?: { type?: string } | null;
   retry?: RetryPolicy | null;
   result?: Json;
+  /** The message of the history that this one repeats. */
+  redriven_from?: string | null;
+  /** False when the history kept no payload. */
+  message_kept?: boolean;
   /** The schedule that made it, the moment of the plan, and how it came about. */
   schedule?: { id: string; scheduled_for: string; origin: string } | null;
   attempts?: Attempt[] | null;

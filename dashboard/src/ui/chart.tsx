@@ -2,7 +2,6 @@ import { useEffect, useRef, useState } from 'react';
 import type { KeyboardEvent, PointerEvent, ReactNode } from 'react';
 import { aboveZero, areaPath, largest, linePath, nearest, niceCeiling, scale, valueTicks } from '../lib/chart';
 import type { Point } from '../lib/chart';
-import { formatClock } from '../lib/time';
 
 export interface Series {
   name: string;
@@ -20,34 +19,43 @@ interface Props {
   format: (value: number) => string;
   /** The smallest value the axis reaches up to, so that silence does not look like a storm. */
   floor: number;
-  /** ms: the right edge. */
-  now: number;
-  windowMs: number;
+  /** ms: the edges. */
+  from: number;
+  to: number;
+  ticks: readonly Tick[];
+  /** `last 15 minutes`, for a screen reader. */
+  span: string;
+  /** The moment that is pointed at, in words. */
+  when: (at: number) => string;
+}
+
+/** A moment on the axis, and what stands beneath it. */
+export interface Tick {
+  at: number;
+  label: string;
 }
 
 const HEIGHT = 176;
 const PAD = { left: 56, right: 10, top: 12, bottom: 24 };
-const MINUTE = 60_000;
 
-export function Chart({ title, series, format, floor, now, windowMs }: Props): ReactNode {
+export function Chart({ title, series, format, floor, from, to, ticks, span, when }: Props): ReactNode {
   const [width, box] = useWidth();
   const [at, setAt] = useState<number | null>(null);
   const top = niceCeiling(Math.max(floor, largest(series.map((line) => line.points))));
-  const from = now - windowMs;
   const frame = {
     left: PAD.left,
     right: Math.max(width - PAD.right, PAD.left + 1),
     top: PAD.top,
     bottom: HEIGHT - PAD.bottom,
   };
-  const by = scale(frame, from, now, top);
+  const by = scale(frame, from, to, top);
   const points = series[0]?.points ?? [];
   const index = at === null ? points.length - 1 : nearest(points, at);
   const shown = points[index];
 
   const follow = (event: PointerEvent<SVGSVGElement>): void => {
     const x = event.clientX - event.currentTarget.getBoundingClientRect().left;
-    setAt(from + ((x - frame.left) / (frame.right - frame.left)) * windowMs);
+    setAt(from + ((x - frame.left) / (frame.right - frame.left)) * (to - from));
   };
   const step = (event: KeyboardEvent): void => {
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -61,16 +69,16 @@ export function Chart({ title, series, format, floor, now, windowMs }: Props): R
       className="chart"
       ref={box}
       tabIndex={0}
-      aria-label={summary(title, series, format)}
+      aria-label={summary(`${title}, ${span}`, series, format)}
       onKeyDown={step}
       onBlur={() => setAt(null)}
     >
       <figcaption>
         <span className="chart-title">{title}</span>
-        <Legend series={series} index={index} format={format} when={at === null || !shown ? null : shown.at} />
+        <Legend series={series} index={index} format={format} when={at === null || !shown ? null : when(shown.at)} />
       </figcaption>
       <svg width={width} height={HEIGHT} aria-hidden="true" onPointerMove={follow} onPointerLeave={() => setAt(null)}>
-        <Axes top={top} frame={frame} by={by} format={format} now={now} windowMs={windowMs} />
+        <Axes top={top} frame={frame} by={by} format={format} ticks={ticks} />
         {series.map((line) => (
           <g key={line.name} className={`line-${line.tone}`}>
             {line.filled && <path className="chart-area" d={areaPath(line.points, by)} />}
@@ -89,13 +97,13 @@ interface LegendProps {
   series: Series[];
   index: number;
   format: (value: number) => string;
-  when: number | null;
+  when: string | null;
 }
 
 function Legend({ series, index, format, when }: LegendProps): ReactNode {
   return (
     <span className="legend figures">
-      {when !== null && <span className="legend-when">{formatClock(when).slice(0, 8)}</span>}
+      {when !== null && <span className="legend-when">{when}</span>}
       {series.map((line) => {
         const value = line.points[index]?.value;
         return (
@@ -116,12 +124,10 @@ interface AxesProps {
   frame: { left: number; right: number; top: number; bottom: number };
   by: ReturnType<typeof scale>;
   format: (value: number) => string;
-  now: number;
-  windowMs: number;
+  ticks: readonly Tick[];
 }
 
-function Axes({ top, frame, by, format, now, windowMs }: AxesProps): ReactNode {
-  const minutes = windowMs / MINUTE;
+function Axes({ top, frame, by, format, ticks }: AxesProps): ReactNode {
   return (
     <g className="axes">
       {valueTicks(top).map((value) => (
@@ -132,14 +138,14 @@ function Axes({ top, frame, by, format, now, windowMs }: AxesProps): ReactNode {
           </text>
         </g>
       ))}
-      {[minutes, (minutes * 2) / 3, minutes / 3, 0].map((ago) => (
+      {ticks.map(({ at, label }, index) => (
         <text
-          key={ago}
-          x={by.x(now - ago * MINUTE)}
+          key={at}
+          x={by.x(at)}
           y={HEIGHT - 5}
-          textAnchor={ago === 0 ? 'end' : ago === minutes ? 'start' : 'middle'}
+          textAnchor={index === 0 ? 'start' : index === ticks.length - 1 ? 'end' : 'middle'}
         >
-          {ago === 0 ? 'now' : `−${ago} min`}
+          {label}
         </text>
       ))}
     </g>
@@ -152,9 +158,9 @@ function summary(title: string, series: Series[], format: (value: number) => str
     const values = line.points.flatMap((point) => (point.value === null ? [] : [point.value]));
     const last = values.at(-1);
     if (last === undefined) return `${line.name}: nothing yet`;
-    return `${line.name} ${format(last)} now, between ${format(Math.min(...values))} and ${format(Math.max(...values))}`;
+    return `${line.name} ${format(last)} at last, between ${format(Math.min(...values))} and ${format(Math.max(...values))}`;
   });
-  return `${title}, last 15 minutes. ${lines.join('; ')}.`;
+  return `${title}. ${lines.join('; ')}.`;
 }
 
 /** Of the element that the ref is given to, px. */

@@ -2,11 +2,13 @@ import type { ReactNode } from 'react';
 import { useService } from '../state/service';
 import { historySeries } from '../lib/chart';
 import { formatRate } from '../lib/format';
-import { formatSpan } from '../lib/time';
+import { formatClock, formatSpan } from '../lib/time';
 import type { Stats } from '../lib/types';
 import { Chart } from './chart';
 
-const WINDOW_MS = 15 * 60_000;
+const MINUTE = 60_000;
+const WINDOW_MS = 15 * MINUTE;
+const TICKS = [15, 10, 5, 0];
 const STEP_MS = 10_000;
 /** Every process reports a step with its next heartbeats: until then its part is missing, and would look like a fall. */
 const REPORTED_WITHIN_MS = 3_000;
@@ -18,7 +20,13 @@ export function Charts({ stats }: { stats: Stats }): ReactNode {
   const history = stats.history ?? [];
   const span = { from: end - WINDOW_MS, to: end - REPORTED_WITHIN_MS, step: STEP_MS };
   const perSecond = (count: number | undefined): number => ((count ?? 0) * 1000) / STEP_MS;
-  const common = { now: end, windowMs: WINDOW_MS };
+  const common = {
+    from: end - WINDOW_MS,
+    to: end,
+    span: 'last 15 minutes',
+    when: (at: number) => formatClock(at).slice(0, 8),
+    ticks: TICKS.map((ago) => ({ at: end - ago * MINUTE, label: ago ? `−${ago} min` : 'now' })),
+  };
   return (
     <section className="charts" aria-label="Last 15 minutes">
       <Chart

@@ -94,7 +94,8 @@ interface ChoiceProps {
   onChange: (value: string) => void;
 }
 
-function Choice({ label, value, options, onChange }: ChoiceProps): ReactNode {
+/** One of a few words, or any. */
+export function Choice({ label, value, options, onChange }: ChoiceProps): ReactNode {
   return (
     <label className="filter">
       <span className="label">{label}</span>

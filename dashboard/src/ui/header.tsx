@@ -10,6 +10,7 @@ const PLACES: readonly (readonly [Route['view'], string, string])[] = [
   ['overview', '#/', 'Overview'],
   ['messages', '#/messages', 'Messages'],
   ['schedules', '#/schedules', 'Schedules'],
+  ['over-time', '#/over-time', 'Over time'],
 ];
 
 export function Header({ view }: { view: Route['view'] }): ReactNode {

@@ -1,6 +1,8 @@
 import { useState } from 'react';
 import type { ReactNode } from 'react';
+import { messageHref } from '../lib/route';
 import { useDialogs } from '../state/dialogs';
+import { go } from '../state/route';
 import { useService } from '../state/service';
 import type { Message } from '../lib/types';
 
@@ -39,6 +41,21 @@ export function MessageActions({ message, onChanged, onEdit }: Props): ReactNode
     if (yes) await act(() => api.cancel(message.id), 'Cancelled.');
   };
 
+  const redrive = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      const again = await api.redriveWherever(message.id);
+      tell('Scheduled again, due now.');
+      refresh();
+      if (again.id === message.id)
+        onChanged({ ...message, ...again, attempts: again.attempts ?? message.attempts ?? [] });
+      else go(messageHref(again.id));
+    } catch (error) {
+      complain(error);
+    }
+    setBusy(false);
+  };
+
   if (message.status === 'scheduled') {
     return (
       <span className="actions">
@@ -62,12 +79,7 @@ export function MessageActions({ message, onChanged, onEdit }: Props): ReactNode
   if (message.status === 'dead') {
     return (
       <span className="actions">
-        <button
-          type="button"
-          className="button primary"
-          disabled={busy}
-          onClick={() => void act(() => api.redrive(message.id), 'Scheduled again, due now.')}
-        >
+        <button type="button" className="button primary" disabled={busy} onClick={() => void redrive()}>
           Redrive
         </button>
       </span>

@@ -8,8 +8,16 @@ import type { Message } from '../lib/types';
 const SHOWN = 20_000;
 
 /** The payload, always as text. */
-export function Payload({ message }: { message: Pick<Message, 'message'> }): ReactNode {
+export function Payload({ message }: { message: Pick<Message, 'message' | 'message_kept'> }): ReactNode {
   const [whole, setWhole] = useState(false);
+  if (message.message_kept === false) {
+    return (
+      <section className="panel" aria-labelledby="payload">
+        <h2 id="payload">Payload</h2>
+        <p className="empty">The history kept no payload (History.Payloads).</p>
+      </section>
+    );
+  }
   const text = payloadText(message);
   const size = new TextEncoder().encode(text).length;
   return (

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useState } from 'react';
 import type { ReactNode } from 'react';
 import { ApiError } from '../lib/http';
 import { destination } from '../lib/describe';
-import { scheduleHref } from '../lib/route';
+import { messageHref, scheduleHref } from '../lib/route';
 import { formatMoment, parseMoment } from '../lib/time';
 import type { Message } from '../lib/types';
 import { usePoll } from '../state/poll';
@@ -141,6 +141,13 @@ function Facts({ message }: { message: Message }): ReactNode {
             {max != null && (max > 0 ? ` of ${max}` : ', unlimited')}
           </span>
         </Fact>
+        {message.redriven_from && (
+          <Fact name="Repeats">
+            <a href={messageHref(message.redriven_from)} className="id">
+              {message.redriven_from}
+            </a>
+          </Fact>
+        )}
         {message.schedule && <MadeBy schedule={message.schedule} />}
         {created !== null && (
           <Fact name="Accepted">

@@ -1,8 +1,9 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { ReactNode } from 'react';
 import { applyEvents } from '../lib/feed';
 import type { Gathered } from '../lib/paging';
 import type { Filters } from '../lib/route';
+import { Seam } from '../lib/seam';
 import type { Message } from '../lib/types';
 import { usePages } from '../state/pages';
 import { useLive, useService } from '../state/service';
@@ -35,13 +36,18 @@ export function MessagesView({ filters }: { filters: Filters }): ReactNode {
 function Results({ filters }: { filters: Filters }): ReactNode {
   const { api } = useService();
   const { subscribe } = useLive();
-  const pages = usePages<Message>(
-    useCallback(
-      (from, limit, signal) => api.list({ ...filters, limit, ...(from === null ? {} : { cursor: from }) }, signal),
-      // `filters` is this component's key: it never changes within one life.
-      [api],
-    ),
+  // `filters` is this component's key: it never changes within one life.
+  const seam = useMemo(
+    () =>
+      new Seam(
+        (cursor, limit, signal) => api.list({ ...filters, limit, ...(cursor === null ? {} : { cursor }) }, signal),
+        (query, signal) => api.history.list({ ...withoutPriority(filters), ...query }, signal),
+        () => api.history.isKept(),
+        filters,
+      ),
+    [api],
   );
+  const pages = usePages<Message>(useCallback((cursor, limit, signal) => seam.page(cursor, limit, signal), [seam]));
   const { page, setPage } = pages;
 
   // Rows stay where they are and say what becomes of them: a list that moves by itself cannot be read, nor clicked.
@@ -63,6 +69,11 @@ function Results({ filters }: { filters: Filters }): ReactNode {
       {page && <Outcome page={page} filtered={Object.keys(filters).length > 0} />}
     </Paged>
   );
+}
+
+/** The history is not asked by priority; the list leaves out what has another. */
+function withoutPriority({ priority: _, ...filters }: Filters): Omit<Filters, 'priority'> {
+  return filters;
 }
 
 /** Why there is nothing, or not yet more, to see. */
