@@ -6,6 +6,7 @@ import { ServiceProvider, useService } from './state/service';
 import type { Route } from './lib/route';
 import { Header } from './ui/header';
 import { TokenPrompt } from './ui/token-prompt';
+import { FlowsView } from './views/flows';
 import { MessageView } from './views/message';
 import { MessagesView } from './views/messages';
 import { OverTimeView } from './views/over-time';
@@ -33,6 +34,7 @@ const TITLES: Record<Route['view'], string> = {
   schedules: 'Schedules',
   schedule: 'Schedule',
   'new-schedule': 'Make a schedule',
+  flows: 'Flow control',
   'over-time': 'Over time',
   unknown: 'No such page',
 };
@@ -88,6 +90,8 @@ function Page({ route }: { route: Route }): ReactNode {
       return <SchedulesView filters={route.filters} />;
     case 'schedule':
       return <ScheduleView key={route.id} id={route.id} />;
+    case 'flows':
+      return <FlowsView />;
     case 'over-time':
       return <OverTimeView filters={route.filters} />;
     case 'new-schedule':

@@ -116,7 +116,7 @@ describe('the form of a schedule', () => {
     };
     expect(scheduleChanges(before, after).request).toEqual({ cron: '0 3 * * *', end: null, priority: 'high' });
     const other = { ...before, rule: 'every' as const, every: '1h' };
-    expect(scheduleChanges(before, other).request).toEqual({ cron: null, every: '1h' });
+    expect(scheduleChanges(before, other).request).toEqual({ every: '1h' });
   });
 });
 

@@ -3,6 +3,7 @@ import {
   clockOffset,
   countdownInterval,
   formatCountdown,
+  formatLocal,
   formatMoment,
   formatNear,
   formatSpan,
@@ -86,4 +87,10 @@ describe('a moment', () => {
 
 it('takes the service’s clock for the truth, half a round trip after it was read', () => {
   expect(clockOffset(3_600_050, 0, 100)).toBe(3_600_000);
+});
+
+it('writes a local moment of any zone as the service says it', () => {
+  expect(formatLocal('2027-03-28T03:00:00+02:00')).toEqual({ text: 'Sun, 28 Mar 2027, 03:00:00', offset: '+02:00' });
+  expect(formatLocal('2027-03-28T03:00:00.250Z')).toEqual({ text: 'Sun, 28 Mar 2027, 03:00:00.250', offset: '+00:00' });
+  expect(formatLocal('soon')).toEqual({ text: 'soon', offset: '' });
 });

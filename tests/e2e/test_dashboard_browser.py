@@ -23,7 +23,15 @@ TOKEN = "a-token/of=ours+"
 HTML = "<img src=x onerror=\"document.title='taken over'\"><b>bold</b><script>document.title='taken over'</script>"
 MANY = 100_000
 FAR = "30d"
-VIEWS = {"#/": ".next-due li", "#/messages": ".messages tbody tr", "#/schedule": ".preview-local"}
+SCHEDULE = "every-hour-of-a-working-day"
+VIEWS = {
+    "#/": ".next-due li",
+    "#/messages": ".messages tbody tr",
+    "#/schedule": ".preview-local",
+    "#/schedules": ".schedules tbody tr",
+    f"#/schedules/{SCHEDULE}": ".next-runs li",
+    "#/new-schedule": ".runs-preview li",
+}
 """Places, and what is there once they are drawn in full."""
 
 
@@ -310,9 +318,12 @@ def type_into(browser: Browser, label: str, text: str) -> None:
 
 @pytest.fixture
 def waiting(service: Service) -> Iterator[None]:
-    """Two messages that stretch a page."""
+    """Two messages and a schedule that stretch a page."""
     ids = service.schedule([{"message": "w" * 500, "delay": FAR}, {"message": "many words " * 50, "delay": FAR}])
+    hourly = {"cron": "0 8-18 * * mon-fri", "message": "w" * 500, "labels": ["working-days"], "end": "2099-01-01"}
+    service.request("PUT", f"/v1/schedules/{SCHEDULE}", hourly)
     yield
+    service.request("DELETE", f"/v1/schedules/{SCHEDULE}")
     for id in ids:
         service.request("DELETE", f"/v1/messages/{id}")
 

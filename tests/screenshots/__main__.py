@@ -28,7 +28,8 @@ ENVIRONMENT = {
     "JOBS__MODULES": "tests.screenshots.handlers",
 }
 ROLES: tuple[tuple[str, Literal["all", "worker"]], ...] = (("harbour", "all"), ("quay", "worker"))
-EVENTS = 20
+SCHEDULE = "sync-crm"
+"""The one that is looked at."""
 GROWING = 40
 
 
@@ -50,6 +51,7 @@ def main() -> None:
         shop = stack.enter_context(Shop())
         load = stack.enter_context(Load(harbour, shop))
         dead = load.dead_letters()
+        load.schedules()
         threading.Event().wait(options.minutes * 60)
         browser = stack.enter_context(Browser(f"http://127.0.0.1:{harbour.port}"))
         Camera(browser, options.to).all(load, dead[0])
@@ -76,6 +78,11 @@ class Camera:
             self._take(f"message-{theme}")
             self._form()
             self._take(f"schedule-{theme}")
+            self._schedules()
+            self._take(f"schedules-{theme}")
+            self._browser.open(f"#/schedules/{SCHEDULE}")
+            self._browser.find(".last-runs li")
+            self._take(f"schedule-of-{theme}")
         self._browser.look(width=NARROW)
         self._overview()
         self._take("overview-narrow", width=NARROW, height=1500)
@@ -96,6 +103,10 @@ class Camera:
         self._browser.fill("Message", "Your table is ready")
         self._browser.choose("when", "time")
         self._browser.wait_for_text("UTC", ".preview")
+
+    def _schedules(self) -> None:
+        self._browser.open("#/schedules")
+        self._browser.find(".strip li")
 
     def _trouble(self, load: Load) -> None:
         self._browser.look()

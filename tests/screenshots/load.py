@@ -96,6 +96,32 @@ class Load:
             ]
         )
 
+    def schedules(self) -> None:
+        """Make some schedules: most run well, one fails, one is paused."""
+        orders, old = self._shop.url("/orders"), self._shop.url("/old")
+        for id, body in {
+            "sync-crm": {"every": "40s", "message": {"full": False}, "webhook": {"url": self._shop.url("/crm")}},
+            "thumbnails": {"cron": "* * * * *", "message": {"image": 7, "width": 320}, "job": {"type": "resize_image"}},
+            "morning-report": {
+                "cron": "0 8 * * mon-fri",
+                "timezone": "Europe/Berlin",
+                "message": {"report": "sales"},
+                "webhook": {"url": orders},
+                "labels": ["reports"],
+                "overlap": "skip",
+            },
+            "month-end": {"cron": "0 18 L * *", "timezone": "Europe/Berlin", "message": "Close the books"},
+            "old-supplier": {
+                "every": "2m",
+                "message": {"stock": "all"},
+                "webhook": {"url": old},
+                "retry": {"max_attempts": 1},
+            },
+            "exchange-rates": {"cron": "*/15 * * * *", "message": {"rates": "EUR"}, "webhook": {"url": orders}},
+        }.items():
+            self._service.request("PUT", f"/v1/schedules/{id}", body)
+        self._service.request("POST", "/v1/schedules/exchange-rates/pause", {"note": "the bank is closed"})
+
     def _run(self) -> None:
         second = 0
         while not self._stop.wait(1):

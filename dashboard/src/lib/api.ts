@@ -1,3 +1,4 @@
+import { FlowsApi } from './flows';
 import { HistoryApi } from './history';
 import { ApiError } from './http';
 import type { Http } from './http';
@@ -26,10 +27,12 @@ export interface RedriveRequest {
 export class Api {
   readonly schedules: SchedulesApi;
   readonly history: HistoryApi;
+  readonly flows: FlowsApi;
 
   constructor(private readonly http: Http) {
     this.schedules = new SchedulesApi(http);
     this.history = new HistoryApi(http);
+    this.flows = new FlowsApi(http);
   }
 
   stats(signal?: AbortSignal): Promise<Stats> {

@@ -7,6 +7,7 @@ export type Route =
   | { view: 'schedules'; filters: ScheduleFilters }
   | { view: 'schedule'; id: string }
   | { view: 'new-schedule' }
+  | { view: 'flows' }
   | { view: 'over-time'; filters: OverTimeFilters }
   | { view: 'unknown' };
 
@@ -19,7 +20,7 @@ export const OVER_TIME_KEYS = ['span', 'channel'] as const;
 export type OverTimeFilters = Partial<Record<(typeof OVER_TIME_KEYS)[number], string>>;
 
 /** Pages whose address is one word. */
-const PLAIN = { schedule: 'new-message', 'new-schedule': 'new-schedule' } as const;
+const PLAIN = { schedule: 'new-message', 'new-schedule': 'new-schedule', flows: 'flows' } as const;
 
 export function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#/, '').split('?', 2);

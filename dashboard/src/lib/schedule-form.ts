@@ -127,17 +127,31 @@ function whole(field: string, text: string, problems: FieldProblem[]): number | 
   return undefined;
 }
 
-/** The body of PATCH: what differs between the form as it was filled and as it is now; null is what was taken out. */
+/** What a change can take out of a schedule again. */
+const REMOVABLE = ['start', 'end', 'max_runs', 'jitter'];
+
+/** The body of PATCH: what differs between the form as it was filled and as it is now; null takes a bound out. */
 export function scheduleChanges(before: ScheduleForm, after: ScheduleForm): Built {
-  const was: Request = { ...buildSchedule(before).request, priority: before.template.priority };
-  const { request, problems } = buildSchedule(after);
-  const is: Request = { ...request, priority: after.template.priority };
+  const was = complete(before);
+  const { problems } = buildSchedule(after);
+  const is = complete(after);
   const changes: Request = {};
-  for (const key of new Set([...Object.keys(was), ...Object.keys(is)])) {
-    if (key === 'id' || key === 'paused') continue;
-    if (JSON.stringify(is[key]) !== JSON.stringify(was[key])) changes[key] = is[key] ?? null;
+  for (const [key, value] of Object.entries(is)) {
+    if (JSON.stringify(value) !== JSON.stringify(was[key])) changes[key] = value;
   }
+  for (const key of REMOVABLE) if (key in was && !(key in is)) changes[key] = null;
   return { request: changes, problems };
+}
+
+/** What a form asks for with its defaults written out: left away they would leave what was there. */
+function complete(form: ScheduleForm): Request {
+  const { id: _id, paused: _paused, channel: _channel, ...request } = buildSchedule(form).request;
+  return {
+    ...request,
+    timezone: form.zone.trim() || 'UTC',
+    priority: form.template.priority,
+    labels: request['labels'] ?? [],
+  };
 }
 
 const PREVIEWED = 5;
@@ -146,5 +160,6 @@ const PREVIEWED = 5;
 export function previewQuery(form: ScheduleForm): Record<string, string | number> | null {
   const { request, problems } = ruleRequest(form);
   if (problems.length > 0) return null;
-  return { ...(request as Record<string, string | number>), count: PREVIEWED };
+  const { jitter: _, ...plan } = request;
+  return { ...(plan as Record<string, string | number>), count: PREVIEWED };
 }

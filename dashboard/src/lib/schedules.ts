@@ -117,8 +117,9 @@ export class SchedulesApi {
     return this.http.call(path(id), { signal });
   }
 
-  create(body: Json, idempotencyKey: string): Promise<Schedule> {
-    return this.http.call('v1/schedules', { method: 'POST', body, headers: { 'Idempotency-Key': idempotencyKey } });
+  create(body: Json, idempotencyKey: string | null): Promise<Schedule> {
+    const headers = idempotencyKey ? { 'Idempotency-Key': idempotencyKey } : {};
+    return this.http.call('v1/schedules', { method: 'POST', body, headers });
   }
 
   update(id: string, changes: Json): Promise<Schedule> {

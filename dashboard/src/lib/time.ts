@@ -72,6 +72,16 @@ export function formatMoment(ms: number, timeZone?: string): string {
   return rest === 0 ? text : `${text}.${String(Math.floor(rest)).padStart(3, '0')}`;
 }
 
+/**
+ * `Sun, 28 Mar 2027, 03:00:00` and its offset of the service's `2027-03-28T03:00:00+02:00`.  The zone's name is not
+ * needed: while one types it is half a name, and this browser may not know all of the service's.
+ */
+export function formatLocal(local: string): { text: string; offset: string } {
+  const [, clock = local, offset = ''] = /^(.*?)([+-]\d\d:\d\d|Z)?$/.exec(local) ?? [];
+  const at = Date.parse(`${clock}Z`);
+  return { text: Number.isNaN(at) ? local : formatMoment(at, 'UTC'), offset: offset === 'Z' ? '+00:00' : offset };
+}
+
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
 
 /** `1 Jan 2027`: a day of UTC, as the history counts them. */

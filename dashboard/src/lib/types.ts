@@ -69,8 +69,9 @@ export interface Message {
   redriven_from?: string | null;
   /** False when the history kept no payload. */
   message_kept?: boolean;
-  /** The schedule that made it, the moment of the plan, and how it came about. */
-  schedule?: { id: string; scheduled_for: string; origin: string } | null;
+  /** The schedule that made it, and how it came about: `plan`, `catch_up`, `backfill`, `run`. */
+  schedule_id?: string | null;
+  origin?: string | null;
   attempts?: Attempt[] | null;
 }
 

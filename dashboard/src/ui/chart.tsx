@@ -36,6 +36,9 @@ export interface Tick {
 }
 
 const HEIGHT = 176;
+/** Of the labels, px: how wide a character is and how far they stand apart. */
+const CHARACTER = 6.2;
+const GAP = 12;
 const PAD = { left: 56, right: 10, top: 12, bottom: 24 };
 
 export function Chart({ title, series, format, floor, from, to, ticks, span, when }: Props): ReactNode {
@@ -128,6 +131,8 @@ interface AxesProps {
 }
 
 function Axes({ top, frame, by, format, ticks }: AxesProps): ReactNode {
+  const needed = ticks.reduce((sum, tick) => sum + tick.label.length * CHARACTER + GAP, 0);
+  const shown = needed <= frame.right - frame.left ? ticks : ticks.filter((_, n) => n === 0 || n === ticks.length - 1);
   return (
     <g className="axes">
       {valueTicks(top).map((value) => (
@@ -138,12 +143,12 @@ function Axes({ top, frame, by, format, ticks }: AxesProps): ReactNode {
           </text>
         </g>
       ))}
-      {ticks.map(({ at, label }, index) => (
+      {shown.map(({ at, label }, index) => (
         <text
           key={at}
           x={by.x(at)}
           y={HEIGHT - 5}
-          textAnchor={index === 0 ? 'start' : index === ticks.length - 1 ? 'end' : 'middle'}
+          textAnchor={index === 0 ? 'start' : index === shown.length - 1 ? 'end' : 'middle'}
         >
           {label}
         </text>

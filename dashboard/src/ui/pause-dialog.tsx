@@ -24,7 +24,7 @@ export function PauseDialog({ title, text, onPause, onClose }: Props): ReactNode
         <p>{text}</p>
         <label className="field">
           <span className="label">Note (optional)</span>
-          <input autoFocus maxLength={200} value={note} onChange={(event) => setNote(event.target.value)} />
+          <input autoFocus maxLength={500} value={note} onChange={(event) => setNote(event.target.value)} />
         </label>
         <div className="dialog-buttons">
           <button type="button" className="button" onClick={onClose}>

@@ -4,7 +4,7 @@ import { ApiError } from '../lib/http';
 import { previewQuery } from '../lib/schedule-form';
 import type { ScheduleForm } from '../lib/schedule-form';
 import type { Run } from '../lib/schedules';
-import { formatMoment } from '../lib/time';
+import { formatLocal } from '../lib/time';
 import { useService } from '../state/service';
 import { Countdown } from './moment';
 
@@ -45,8 +45,8 @@ export function RunsPreview({ form }: { form: ScheduleForm }): ReactNode {
       {runs?.length === 0 && <p>It never runs: no moment lies between start and end.</p>}
       {runs && runs.length > 0 && (
         <ol>
-          {runs.map((run) => (
-            <RunLine key={run.at_ms} run={run} zone={form.zone} />
+          {runs.map((run, index) => (
+            <RunLine key={run.at_ms} run={run} before={runs[index - 1]} />
           ))}
         </ol>
       )}
@@ -55,20 +55,18 @@ export function RunsPreview({ form }: { form: ScheduleForm }): ReactNode {
   );
 }
 
-function RunLine({ run, zone }: { run: Run; zone: string }): ReactNode {
+function RunLine({ run, before }: { run: Run; before: Run | undefined }): ReactNode {
+  const { text, offset } = formatLocal(run.local);
+  const changed = before !== undefined && formatLocal(before.local).offset !== offset;
   return (
     <li className="figures">
       <span>
-        {formatMoment(run.at_ms, zone || 'UTC')} <span className="quiet">{offset(run.local)}</span>
+        {text} <span className="quiet">{offset}</span>
+        {changed && <span className="quiet"> · the clock is changed before it</span>}
       </span>
       <span className="quiet">
         <Countdown at={run.at_ms} />
       </span>
     </li>
   );
-}
-
-/** `+02:00`, or `UTC`. */
-function offset(local: string): string {
-  return /[+-]\d\d:\d\d$/.exec(local)?.[0] ?? 'UTC';
 }

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { messageHref } from '../lib/route';
 import { momentOf, runWords, timelinePlaces } from '../lib/schedules';
 import type { PastRun, Run } from '../lib/schedules';
-import { formatMoment, formatNear } from '../lib/time';
+import { formatLocal, formatMoment, formatNear } from '../lib/time';
 import { useService } from '../state/service';
 import { useWidth } from './chart';
 import { Mark, Shape } from './marks';
@@ -80,7 +80,7 @@ export function NextRuns({ runs, zone }: { runs: readonly Run[]; zone: string })
               <Countdown at={run.at_ms} />
             </span>
             <time dateTime={run.at}>
-              {formatMoment(run.at_ms, zone)}
+              {formatLocal(run.local).text}
               <span className="quiet"> {zone}</span>
             </time>
           </li>

@@ -54,7 +54,7 @@ export function ScheduleFields(props: Props): ReactNode {
         form={form.template}
         set={(part) => set({ template: { ...form.template, ...part } })}
         problems={problems}
-        editing={false}
+        editing={editing}
         template
       />
       <BoundFields {...props} />

@@ -148,7 +148,7 @@ function Facts({ message }: { message: Message }): ReactNode {
             </a>
           </Fact>
         )}
-        {message.schedule && <MadeBy schedule={message.schedule} />}
+        {message.schedule_id && <MadeBy schedule={message.schedule_id} origin={message.origin ?? ''} />}
         {created !== null && (
           <Fact name="Accepted">
             <span className="figures">{formatMoment(created)}</span>
@@ -165,13 +165,13 @@ const ORIGINS: Record<string, string> = {
   run: 'by hand, beside the plan',
 };
 
-function MadeBy({ schedule }: { schedule: NonNullable<Message['schedule']> }): ReactNode {
+function MadeBy({ schedule, origin }: { schedule: string; origin: string }): ReactNode {
   return (
     <Fact name="Made by">
-      <a href={scheduleHref(schedule.id)} className="id">
-        {schedule.id}
+      <a href={scheduleHref(schedule)} className="id">
+        {schedule}
       </a>{' '}
-      <span className="quiet">{ORIGINS[schedule.origin] ?? ''}</span>
+      <span className="quiet">{ORIGINS[origin] ?? ''}</span>
     </Fact>
   );
 }

@@ -27,7 +27,8 @@ export function NewScheduleView(): ReactNode {
     if (found.length > 0) return;
     setBusy(true);
     try {
-      const schedule = await api.schedules.create(request, once(request));
+      // An id of one's own does the same as a key.
+      const schedule = await api.schedules.create(request, 'id' in request ? null : once(request));
       tell('The schedule is made.');
       go(scheduleHref(schedule.id));
     } catch (error) {

@@ -14,7 +14,6 @@ import { useRead } from '../state/read';
 import { useLive, useService } from '../state/service';
 import { Fact } from '../ui/fact';
 import { StatusLabel } from '../ui/marks';
-import { Countdown, Moment } from '../ui/moment';
 import { Payload } from '../ui/payload';
 import { Problems } from '../ui/problems';
 import { LastRuns, NextRuns, RunTimeline, Strip } from '../ui/runs';
@@ -111,14 +110,6 @@ function Facts({ schedule }: { schedule: Schedule }): ReactNode {
         <Fact name="Runs">
           <code>{ruleText(schedule)}</code> <span className="quiet">{schedule.timezone ?? 'UTC'}</span>
         </Fact>
-        {schedule.next_run && (
-          <Fact name="Next run">
-            <Moment at={schedule.next_run.at_ms} />
-            <b className="fact-countdown">
-              <Countdown at={schedule.next_run.at_ms} />
-            </b>
-          </Fact>
-        )}
         {schedule.running && (
           <Fact name="Under way">
             <a href={messageHref(schedule.running)} className="id">

@@ -63,14 +63,14 @@ def _changed(template: NewMessage, data: SchedulePatch, settings: Settings) -> N
 
 
 def _checked(old: Definition, data: SchedulePut | SchedulePatch, now_ms: int) -> Definition:
-    """``old`` with what is given.  Cron and every replace each other."""
+    """``old`` with what is given.  Cron and every replace each other; null takes a bound or the jitter away."""
     zone = parse_timezone(data.timezone)
     rule_given = data.cron is not None or data.every is not None
     zone_name = zone.key if zone is not None else None
     every: object = old.every_ms / 1000 if old.every_ms is not None else None
-    start = old.start if data.start is None else _moment("start", data.start, data.timezone or old.timezone)
-    end = old.end if data.end is None else _moment("end", data.end, data.timezone or old.timezone)
-    max_runs = old.max_runs if data.max_runs is None else data.max_runs
+    start = _bound("start", old.start, data, data.timezone or old.timezone)
+    end = _bound("end", old.end, data, data.timezone or old.timezone)
+    max_runs = data.max_runs if "max_runs" in data.model_fields_set else old.max_runs
     plan = Recurrence.of(
         now_ms=now_ms,
         cron=data.cron if rule_given else old.cron,
@@ -81,7 +81,7 @@ def _checked(old: Definition, data: SchedulePut | SchedulePatch, now_ms: int) ->
         end_ms=end,
         max_runs=max_runs,
     )
-    jitter_ms = old.jitter_ms if data.jitter is None else _length("jitter", data.jitter)
+    jitter_ms = old.jitter_ms if "jitter" not in data.model_fields_set else _length("jitter", data.jitter or 0)
     check_jitter(plan, jitter_ms)
     return replace(
         old,
@@ -96,6 +96,13 @@ def _checked(old: Definition, data: SchedulePut | SchedulePatch, now_ms: int) ->
         overlap=data.overlap or old.overlap,
         labels=old.labels if data.labels is None else tuple(dict.fromkeys(data.labels)),
     )
+
+
+def _bound(field: str, old: int | None, data: SchedulePut | SchedulePatch, timezone: object) -> int | None:
+    if field not in data.model_fields_set:
+        return old
+    value = getattr(data, field)
+    return None if value is None else _moment(field, value, timezone)
 
 
 def _catch_up(old: CatchUp, data: CatchUpIn | None) -> CatchUp:

@@ -187,6 +187,15 @@ class TestPatch:
         assert (message["message"], message["due_at"]) == (None, message["due_at"])
         assert message["scheduled_for"] == found["next_run"]["at"] == "2027-01-18T00:00:00.000Z"
 
+    def test_null_takes_a_bound_away_and_nothing_else(self, api: Api) -> None:
+        bounds: dict[str, Any] = {"start": "2027-02-01", "end": "2028-01-01", "max_runs": 50, "jitter": 60}
+        schedule(api, **bounds, labels=["a"], overlap="skip")
+        nothing = dict.fromkeys((*bounds, "cron", "timezone", "overlap", "labels", "priority", "catch_up"))
+        found = api.send("PATCH", "/v1/schedules/s", nothing).json
+        assert {name: found[name] for name in bounds} == dict.fromkeys(bounds)
+        assert (found["overlap"], found["labels"], found["catch_up"]["policy"]) == ("skip", ["a"], "latest")
+        assert found["next_run"]["at_ms"] < START_MS + 31 * 24 * HOUR
+
     def test_a_webhook_is_replaced_and_no_channel_is(self, api: Api) -> None:
         schedule(api, "w", webhook={"url": HOOK})
         schedule(api, "e")
