@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from scheduler.cli import options as o
 from scheduler.cli.command import on_service
 from scheduler.cli.exits import Exit, Failure
-from scheduler.cli.output import Answer, facts, line, table
+from scheduler.cli.output import Answer, line, table
 from scheduler.cli.remote import Remote, path_of
+from scheduler.cli.show import message_picture
 
 _BATCH: Final = 1000
 
@@ -88,23 +89,7 @@ def _send_many(remote: Remote, text: str, key: str | None) -> Iterator[Answer]:
 def get(remote: Remote, id: o.Id) -> Answer:
     """Show a message and the evidence of its attempts."""
     message = remote.call("GET", path_of("messages", id))
-    return Answer(message, lambda: _picture(message))
-
-
-def _picture(message: dict[str, Any]) -> Any:
-    from rich.console import Group
-
-    attempts = message.pop("attempts")
-    shown = facts((name, value) for name, value in message.items() if name != "due_at_ms")
-    if not attempts:
-        return shown
-    known = ("attempt", "started_at", "duration_ms", "lateness_ms", "outcome", "error")
-    rows = [
-        [attempt.get(name) for name in known[:-1]]
-        + [attempt.get("error") or {name: value for name, value in attempt.items() if name not in known} or None]
-        for attempt in attempts
-    ]
-    return Group(shown, "", table(["attempt", "started", "took ms", "late ms", "outcome", "what came back"], rows))
+    return Answer(message, lambda: message_picture(message))
 
 
 @on_service
@@ -115,6 +100,7 @@ def list_(
     channel: Annotated[o.Channel | None, typer.Option(help="Only these.")] = None,
     priority: Annotated[o.Priority | None, typer.Option(help="Only these.")] = None,
     type: Annotated[str | None, typer.Option(metavar="TYPE", help="Only jobs, or webhook tasks, of this type.")] = None,
+    schedule: Annotated[str | None, typer.Option(metavar="ID", help="Only those that this schedule made.")] = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -129,7 +115,14 @@ def list_(
 ) -> Answer:
     """List messages: scheduled ones soonest first, all others newest first."""
     filters = o.given(
-        status=status, channel=channel, priority=priority, type=type, since=since, until=until, timezone=timezone
+        status=status,
+        channel=channel,
+        priority=priority,
+        type=type,
+        schedule=schedule,
+        since=since,
+        until=until,
+        timezone=timezone,
     )
     found = list(remote.pages("/v1/messages", "messages", filters, limit or None))
     columns = ("id", "status", "channel", "due_at", "priority", "attempt", "message")

@@ -158,8 +158,8 @@ def test_a_message_cannot_control_the_terminal(api: Api) -> None:
 
 
 def test_list_filters_and_follows_pages(api: Api) -> None:
-    for number in range(600):
-        api.message(message=number, priority="low" if number % 2 else "high")
+    bodies = [{"message": number, "delay": 60, "priority": "low" if number % 2 else "high"} for number in range(600)]
+    assert api.post("/v1/messages/batch", {"messages": bodies}).status_code == 201
     assert len(cli("list", "--json").json()) == 50
     found = cli("list", "--priority", "low", "--limit", "0", "--json").json()
     assert [message["message"] for message in found] == list(range(1, 600, 2))
@@ -280,6 +280,17 @@ def test_address_and_token_come_from_the_environment_or_the_options(api: Api) ->
     first, second = api.requests  # type: ignore[attr-defined]
     assert (first.url, first.headers["Authorization"]) == ("http://localhost:3000/v1/stats", "Bearer geheim")
     assert (second.url, second.headers["Authorization"]) == ("http://127.0.0.1:3000/v1/stats", "Bearer other")
+
+
+@pytest.mark.parametrize(
+    ("url", "verified"), [("https://scheduler.example", True), ("http://scheduler.example", False)]
+)
+def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch, url: str, verified: bool) -> None:
+    made: dict[str, Any] = {}
+    monkeypatch.setattr(httpx, "Client", lambda **options: made.update(options))
+    remote.client(url, None)
+    assert made["verify"] is verified
+    assert "follow_redirects" not in made, "an http address could lead to one that is not verified"
 
 
 def test_a_missing_token_is_asked_for(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
