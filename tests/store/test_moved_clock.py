@@ -79,9 +79,11 @@ def test_what_is_being_delivered_stays_locked(store: MessageStore) -> None:
 def test_a_lock_still_expires(store: MessageStore) -> None:
     store.move_clock(store.redis_ms() + YEAR)
     store.schedule([message("a", FromNow(0))])
+    (claim,) = take(store, 10, 0).claims
+    assert store.reap(10).scheduled == 1, "what a claim locked"
     (claim,) = take(store, 10, 60_000).claims
     assert store.renew([claim], 0) == []
-    assert store.reap(10).scheduled == 1
+    assert store.reap(10).scheduled == 1, "what a renewal locked"
 
 
 def test_processes_stay_alive(store: MessageStore) -> None:

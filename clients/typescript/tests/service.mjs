@@ -21,6 +21,8 @@ export async function startService() {
       REDIS__DATADIRECTORY: `${folder}/data`,
       LOGS__DIRECTORY: `${folder}/logs`,
       SERVER__DRAINSECONDS: '0',
+      TEST__CLOCK: 'true',
+      HISTORY__URL: `sqlite:///${folder}/history.db`,
       WEBHOOK__ALLOWPRIVATENETWORKS: 'true',
       WEBHOOK__SECRETS: SECRET,
     },

@@ -66,6 +66,36 @@ test('a moment may be a Date', async () => {
   );
 });
 
+test('a schedule from its birth to its end', async () => {
+  const options = { cron: '0 9 * * *', timezone: 'Europe/Berlin', labels: ['reports'] };
+  const { id } = await client.createSchedule({ report: 'daily' }, options);
+  const found = [];
+  for await (const schedule of client.schedules({ label: 'reports' })) found.push(schedule.id);
+  assert.deepEqual(found, [id]);
+  assert.equal((await client.pauseSchedule(id, 'holidays')).note, 'holidays');
+  assert.equal((await client.resumeSchedule(id)).status, 'active');
+  assert.equal((await client.changeSchedule(id, { cron: '0 10 * * *' })).cron, '0 10 * * *');
+  assert.deepEqual((await client.runSchedule(id)).message, { report: 'daily' });
+  const to = new Date();
+  const span = { from: new Date(to.getTime() - 3 * 86_400_000), to, dry_run: true };
+  assert.equal((await client.backfillSchedule(id, span)).would_make, 3);
+  assert.equal((await client.putSchedule('every-hour', 'tick', { every: '1h' })).every, '1h');
+  assert.equal((await client.previewSchedule({ every: 60, count: 2 })).runs.length, 2);
+  assert.equal((await client.getSchedule(id)).next_runs.length > 0, true);
+  await client.deleteSchedule(id);
+  await assert.rejects(client.getSchedule(id), { status: 404 });
+});
+
+test('the history', async () => {
+  const { id } = await client.send('for the history');
+  for (let found = []; !found.length; ) {
+    for await (const message of client.history({ text: 'for the history' })) found.push(message);
+  }
+  assert.equal((await client.getHistory(id)).status, 'delivered');
+  assert.ok((await client.historySummary({ by: 'day' })).slots.length);
+  assert.equal((await client.redriveHistory(id)).redriven_from, id);
+});
+
 test('the whole service', async () => {
   assert.deepEqual(await client.pause(), { paused: true });
   assert.equal((await client.stats()).paused, true);
@@ -91,6 +121,15 @@ test('what is sent arrives and verifies', async (t) => {
   assert.deepEqual([delivery.id, delivery.attempt, delivery.json()], [sent.id, 1, { order: 4711 }]);
   assert.equal((await verify(new Headers(headers), body.toString(), ['whsec_AAAA', SECRET])).id, sent.id);
   await assert.rejects(verify(headers, Buffer.concat([body, body]), SECRET), SignatureError);
+});
+
+test('next March is one call away', async (t) => {
+  const { url, first } = await receiver(t);
+  const time = new Date('2098-03-01T09:00:00Z');
+  const sent = await client.send('pay', { time, webhook: { url } });
+  assert.ok((await client.moveClock({ time })).now.startsWith('2098-03-01T09:00:0'));
+  const { headers, body } = await first;
+  assert.equal((await verify(headers, body, SECRET)).id, sent.id);
 });
 
 test('as CommonJS too', async () => {

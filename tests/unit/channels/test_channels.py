@@ -10,9 +10,16 @@ import scheduler.channels
 from scheduler.api.http.validate import check_channel
 from scheduler.api.v1.answers import MessageOut
 from scheduler.api.v1.models import MessageIn, MessagePatch
+from scheduler.channels.base import Surroundings
 from scheduler.channels.registry import CHANNELS
+from scheduler.channels.webhook.channel import WebhookChannel
+from scheduler.channels.webhook.target import WebhookTarget
+from scheduler.config.settings import Settings
 from scheduler.errors import InvalidInput
-from scheduler.message import Message, Priority, Status
+from scheduler.logs.sinks import adapt
+from scheduler.message import Claim, Message, Priority, Status
+from tests.support.clock import FakeClock
+from tests.support.logger import RecordingLogger
 
 
 def test_every_folder_is_a_channel_in_the_registry() -> None:
@@ -20,6 +27,26 @@ def test_every_folder_is_a_channel_in_the_registry() -> None:
     folders = {path.parent.name for path in Path(room).glob("*/kind.py")}
     assert folders == set(CHANNELS)
     assert folders == {path.parent.name for path in Path(room).glob("*/channel.py")}
+
+
+@pytest.mark.parametrize(("moved", "seconds"), [(False, 1_000), (True, 2_000)])
+def test_endpoints_are_told_the_time_that_they_share_where_tests_move_the_clock(moved: bool, seconds: int) -> None:
+    """By next March's timestamp they would refuse every signature, and their dates in Retry-After would be past."""
+    surroundings = Surroundings(
+        settings=Settings.model_validate({"test": {"clock": moved}}),
+        clock=FakeClock(2_000_000),
+        now_ms=lambda: 1_000_000.0,
+        log=adapt(RecordingLogger()),
+        print_lines=len,
+        unread_seconds=lambda: 0.0,
+        holds=lambda _: True,
+        renew=lambda _: True,
+    )
+    channel = CHANNELS["webhook"].build(surroundings)
+    assert isinstance(channel, WebhookChannel)
+    claim = Claim("a", "t", 1, 1, "webhook", "1", None, None, None, Priority.NORMAL, 1, 0)
+    request = channel._builder.build(claim, channel._builder.prepare(WebhookTarget(url="https://a.example").encode()))
+    assert f"webhook-timestamp: {seconds}" in request.headers
 
 
 @pytest.mark.parametrize("name", CHANNELS)
