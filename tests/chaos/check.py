@@ -29,6 +29,8 @@ class Stored:
     """id → message with its attempts."""
     places: Mapping[str, Sequence[str]]
     """id → the sets that hold it: due, locks, dead, done.  Also for ids without a message."""
+    history: Mapping[str, Sequence[int]] | None = None
+    """id → the finishes (ms) that the database of the history has of it; None: it was not looked at."""
 
 
 @dataclass
@@ -39,6 +41,8 @@ class Verdict:
     delivered: int = 0
     dead: int = 0
     scheduled: int = 0
+    archived: int = 0
+    """Finishes that are in the history."""
     deliveries: int = 0
     failed_attempts: int = 0
     repeats: Counter[str] = field(default_factory=Counter)
@@ -70,6 +74,7 @@ def judge(
     for entry in accepted:
         _judge_message(verdict, entry, by_label[entry.label], faults, stored.messages.get(entry.id))
     _judge_places(verdict, stored)
+    _judge_history(verdict, stored, faults)
     _judge_strangers(verdict, accepted, by_label, stored, set(unconfirmed))
     for fault in faults:
         verdict.recovery_ms.setdefault(fault.kind, []).append(_recovery(fault, accepted, stored))
@@ -197,6 +202,22 @@ def _judge_places(verdict: Verdict, stored: Stored) -> None:
         message = stored.messages.get(id)
         if message is None or places != [expected[message.status]]:
             verdict.offences["not in exactly one place"].append(f"{id}: {places}, {message and message.status}")
+
+
+def _judge_history(verdict: Verdict, stored: Stored, faults: Sequence[Fault]) -> None:
+    """Every finish is in the history, once; and nothing else is, but what a failover made Redis forget."""
+    if stored.history is None:
+        return
+    for id, message in stored.messages.items():
+        if message.finished_at is not None and message.finished_at not in stored.history.get(id, ()):
+            verdict.offences["missing in the history"].append(f"{id}: {message.status} at {message.finished_at}")
+    may_forget = any(BY_NAME[fault.kind].forgets for fault in faults)
+    for id, finishes in stored.history.items():
+        verdict.archived += len(finishes)
+        known = stored.messages.get(id)
+        strange = known is None or list(finishes) != [known.finished_at]
+        if strange and not may_forget:
+            verdict.offences["in the history, and not so in Redis"].append(f"{id}: {finishes}")
 
 
 def _judge_strangers(

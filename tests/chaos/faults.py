@@ -126,6 +126,14 @@ def _thaw_primary(world: World, _: int) -> None:
     world.deposed.thaw()
 
 
+def _lock_history(world: World, _: int) -> None:
+    world.lock_history()
+
+
+def _unlock_history(world: World, _: int) -> None:
+    world.unlock_history()
+
+
 def _fill_disk(world: World, _: int) -> None:
     world.fill_disk()
 
@@ -161,6 +169,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("endpoint-late", "the endpoint answers after the time limit", 3, _endpoint("late"), _WELL, fails=True),
     Kind("endpoint-busy", "the endpoint answers 503", 2, _endpoint("busy"), _WELL, fails=True),
     Kind("disk-full", "no byte left for a server's logs", 3, _fill_disk, _free_disk, (SMALL_DISK,)),
+    Kind("history-locked", "the database of the history takes no writes", 6, _lock_history, _unlock_history),
     Kind("clock-ahead", "a server's clock an hour ahead", 4, _clock(3600), _clock(0), (STEPPED,)),
     Kind("clock-behind", "a server's clock an hour behind", 4, _clock(-3600), _clock(0), (STEPPED,)),
 )  # fmt: skip
@@ -175,7 +184,7 @@ _FAILOVERS: tuple[Kind, ...] = (
 )  # fmt: skip
 _UNDER_SENTINEL = frozenset({
     "kill", "stop", "freeze", "kill-http", "client-kill", "client-kill-pubsub", "script-flush",
-    "endpoint-hang", "endpoint-reset", "endpoint-late", "endpoint-busy",
+    "endpoint-hang", "endpoint-reset", "endpoint-late", "endpoint-busy", "history-locked",
 })  # fmt: skip
 SENTINEL_KINDS: tuple[Kind, ...] = (*_FAILOVERS, *(kind for kind in KINDS if kind.name in _UNDER_SENTINEL))
 """Under Sentinel: without what needs the single Redis, or has nothing to do with it."""

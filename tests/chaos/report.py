@@ -26,6 +26,7 @@ def _sums(result: Result) -> str:
         "delivered": f"{verdict.delivered}",
         "dead letters (sent to where every attempt fails)": f"{verdict.dead}",
         "still scheduled": f"{verdict.scheduled}",
+        "finishes in the history": f"{verdict.archived}",
         "**lost**": f"**{offences.pop('lost', 0)}**",
         "**early**": f"**{offences.pop('early', 0)}**",
         "delivered once more": _counted(verdict.repeats),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +81,7 @@ def run(
             begun = time.monotonic()
             _drain(store)
             drained = time.monotonic() - begun
-            stored = _stored(store)
+            stored = _stored(store, _archived(store, world.history))
         complaints = sum((Counter(errors_of(server)) for server in world.servers), Counter())
         for server in world.servers:
             _stop(server)
@@ -139,7 +140,19 @@ def _drain(store: MessageStore) -> None:
         time.sleep(0.2)
 
 
-def _stored(store: MessageStore) -> Stored:
+def _archived(store: MessageStore, history: Path) -> dict[str, list[int]]:
+    """What is in the history, once the outbox is empty or the time is over."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while store.outbox_figures().messages and time.monotonic() < deadline:
+        time.sleep(0.2)
+    found: dict[str, list[int]] = {}
+    with closing(sqlite3.connect(history)) as database:
+        for id, finish in database.execute("SELECT id, finished_at FROM history"):
+            found.setdefault(id, []).append(finish)
+    return found
+
+
+def _stored(store: MessageStore, history: dict[str, list[int]]) -> Stored:
     """Every message, and every set that holds its id."""
     messages: dict[str, Message] = {}
     places: dict[str, list[str]] = {}
@@ -152,7 +165,7 @@ def _stored(store: MessageStore) -> Stored:
         for key in store.client.scan_iter(keys["msg"] + "*", count=1000):
             id = key.removeprefix(keys["msg"])
             messages[id] = store.get(id)
-    return Stored(messages, places)
+    return Stored(messages, places, history)
 
 
 def _stop(server: Service) -> None:

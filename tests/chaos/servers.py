@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import signal
+import sqlite3
 import struct
 import subprocess
 import threading
@@ -84,6 +85,7 @@ class World:
         self.receiver = Receiver(self.ledgers["webhook"])
         self.clock = folder / "clock"
         self.clock.write_bytes(struct.pack("q", 0))
+        self.history = folder / "history.db"
         self.disk = folder / "disk"
         self.disk.mkdir()
         self.has_disk = _mount(self.disk)
@@ -130,6 +132,7 @@ class World:
             "REDIS__WAITREPLICAS": str(REPLICAS if self.sentinels else 0),
             "SCHEDULER__LOCKSECONDS": str(LOCK_SECONDS),
             "SCHEDULER__REAPSECONDS": "0.5",
+            "HISTORY__URL": f"sqlite:///{self.history}",
             "RETENTION__MAXCOUNT": "1000000",
             "RETENTION__MAXBYTES": str(1 << 30),
             "WEBHOOK__ALLOWPRIVATENETWORKS": "true",
@@ -185,6 +188,16 @@ class World:
         for process in server.children():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
+
+    def lock_history(self) -> None:
+        """No server can write to the database of the history."""
+        self._locker = sqlite3.connect(self.history, isolation_level=None)
+        # A server may be writing: it gives way within its batch.
+        self._locker.execute("PRAGMA busy_timeout = 10000")
+        self._locker.execute("BEGIN IMMEDIATE")
+
+    def unlock_history(self) -> None:
+        self._locker.close()
 
     def fill_disk(self) -> None:
         """Not one byte is left where a server logs."""

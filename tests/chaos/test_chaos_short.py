@@ -10,8 +10,10 @@ from tests.chaos import report, run
 from tests.chaos.servers import watched
 from tests.support.redis_server import find_binary
 
-FAULTS = ("kill", "freeze", "kill-redis", "script-flush", "clock-behind")
-"""One of each family: a server dies, a stale owner comes back, Redis dies, scripts are forgotten, clocks differ."""
+FAULTS = ("kill", "freeze", "kill-redis", "script-flush", "clock-behind", "history-locked")
+"""One of each family: a server dies, a stale owner comes back, Redis dies, scripts are forgotten, clocks differ, the
+database of the history takes no writes.  Every finish must be in the history, once.
+"""
 
 FAILOVERS = ("failover", "kill-primary")
 
@@ -23,6 +25,7 @@ def test_nothing_is_lost_early_or_repeated_without_a_reason(short_tmp: Path) -> 
     assert result.verdict.accepted > 100, report.table(result)
     assert len(result.struck) >= 3, report.table(result)
     assert not result.verdict.offences, report.offences(result)
+    assert result.verdict.archived > 100, report.table(result)
 
 
 @pytest.mark.timeout(150)

@@ -165,3 +165,20 @@ def test_the_seed_decides_the_order_and_every_fault_has_its_turn() -> None:
         )
         assert once == again != other
         assert {name for name, _ in once[: len(kinds)]} == {kind.name for kind in kinds}
+
+
+def archived(history: dict[str, list[int]], faults: tuple[Fault, ...] = ()) -> Verdict:
+    held = replace(message(), finished_at=7)
+    return judge([ENTRY], [FIRST], faults, Stored({"id": held}, {"id": ("done",)}, history))
+
+
+def test_a_finish_is_in_the_history_once() -> None:
+    assert broken(archived({"id": [7]})) == set()
+    assert broken(archived({})) == {"missing in the history"}
+    assert broken(archived({"id": [7, 8]})) == {"in the history, and not so in Redis"}
+    assert broken(archived({"id": [7], "other": [7]})) == {"in the history, and not so in Redis"}
+
+
+def test_a_failover_may_make_redis_forget_a_finish_that_the_history_has() -> None:
+    failover = Fault("failover", "", DUE, DUE + 1, DUE, DUE + 1)
+    assert broken(archived({"id": [5, 7]}, (failover,))) == set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ _NUMBERS = itertools.count()
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp") as folder, databases.postgresql(Path(folder)) as url:
+    with databases.postgresql() as url:
         yield url
 
 

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,30 +23,33 @@ JONGODB = _NODE_MODULES / "@jongodb" / "memory-server-bin-linux-x64-gnu" / "bin"
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """Yield the address of a fresh PostgreSQL."""
     need("pg_ctlcluster")
     binaries = max(Path("/usr/lib/postgresql").glob("*/bin"))
     # Neither initdb nor the server runs as root.
     user = "postgres" if os.geteuid() == 0 else None
-    if user:
-        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    data, port = folder / "postgresql", free_port()
-    common = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-U", "history", "-A", "trust", "-E", "UTF8", "--no-sync"],
-        check=True,
-        **common,  # type: ignore[call-overload]
-    )
-    options = [f"-cport={port}", "-clisten_addresses=127.0.0.1", f"-cunix_socket_directories={folder}", "-cfsync=off"]
-    server = subprocess.Popen([binaries / "postgres", "-D", data, *options], **common)  # type: ignore[call-overload]
-    try:
-        _wait_for(port, server)
-        wait_for("PostgreSQL takes connections", lambda: _is_ready(binaries, port), 30)
-        yield f"postgresql://history@127.0.0.1:{port}/postgres"
-    finally:
-        server.terminate()
-        server.wait()
+    with tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp") as folder:
+        if user:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+        common = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        made = [binaries / "initdb", "-D", "data", "-U", "history", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(made, check=True, **common)  # type: ignore[call-overload]
+        port = free_port()
+        options = [
+            f"-cport={port}",
+            "-clisten_addresses=127.0.0.1",
+            f"-cunix_socket_directories={folder}",
+            "-cfsync=off",
+        ]
+        server = subprocess.Popen([binaries / "postgres", "-D", "data", *options], **common)  # type: ignore[call-overload]
+        try:
+            _wait_for(port, server)
+            wait_for("PostgreSQL takes connections", lambda: _is_ready(binaries, port), 30)
+            yield f"postgresql://history@127.0.0.1:{port}/postgres"
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def _is_ready(binaries: Path, port: int) -> bool:

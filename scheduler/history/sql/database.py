@@ -78,12 +78,14 @@ class SqlDatabase:
         with self._reading() as connection:
             if not others:
                 return _page(connection.execute(scanned.limit(limit + 1)), query, limit)
-            inner = scanned.limit(SCAN).subquery()
-            chosen = select(inner).where(*[_on(inner.c, other) for other in others])
-            outer = chosen.order_by(inner.c[query.moment].desc(), inner.c.id.desc(), inner.c.finished_at.desc())
-            found = _page(connection.execute(outer.limit(limit + 1)), query, limit)
-            if found.after is not None:
-                return found
+            # A short look first: with a filter that many rows pass it is enough.
+            for scan in (min(SCAN, 20 * limit), SCAN):
+                inner = scanned.limit(scan).subquery()
+                chosen = select(inner).where(*[_on(inner.c, other) for other in others])
+                outer = chosen.order_by(inner.c[query.moment].desc(), inner.c.id.desc(), inner.c.finished_at.desc())
+                found = _page(connection.execute(outer.limit(limit + 1)), query, limit)
+                if found.after is not None:
+                    return found
             end = select(moment, _C.id, _C.finished_at).where(*conditions).order_by(*order).offset(SCAN - 1).limit(1)
             reached = connection.execute(end).first()
             return Page(found.rows, Position(*reached) if reached else None)
