@@ -21,9 +21,9 @@ FAILOVERS = ("failover", "kill-primary")
 @pytest.mark.timeout(150)  # of which most is three servers starting, on a busy machine
 def test_nothing_is_lost_early_or_repeated_without_a_reason(short_tmp: Path) -> None:
     find_binary()
-    result = run.run(short_tmp, seed=2, seconds=24, rate=40, say=lambda _: None, names=FAULTS)
+    result = run.run(short_tmp, seed=20, seconds=24, rate=40, say=lambda _: None, names=FAULTS)
     assert result.verdict.accepted > 100, report.table(result)
-    assert len(result.struck) >= 3, report.table(result)
+    assert {"kill", "history-locked"} <= set(result.struck), report.table(result)
     assert not result.verdict.offences, report.offences(result)
     assert result.verdict.archived > 100, report.table(result)
 
