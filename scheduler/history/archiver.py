@@ -27,7 +27,7 @@ QUIET_TICKS = 10
 """While nothing ends here, only every n-th tick asks Redis, for what other servers and API processes finished."""
 BACKOFF = (1.0, 2.0, 5.0, 10.0)
 """Seconds between tries while the database is away; the last one repeats."""
-POLITE = 3.0
+POLITE = 9.0
 """While messages are being delivered, the archiver pauses N times as long as it worked: it shares the interpreter with
 the scheduler thread and the workers."""
 

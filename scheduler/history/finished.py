@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
 from hashlib import sha256
-from typing import Any, Literal, Self
+from typing import Literal, NamedTuple
 
 import orjson
 
@@ -16,9 +15,11 @@ from scheduler.telemetry.histograms import bucket_of
 Payloads = Literal["full", "hash", "none"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """One finish of one message; ``id`` and ``finished_at`` name it.  The fields are the columns of the table."""
+class Finished(NamedTuple):
+    """One finish of one message; ``id`` and ``finished_at`` name it.  The fields are the columns of the table.
+
+    A NamedTuple: making one takes a third of the time of a frozen dataclass.
+    """
 
     id: str
     finished_at: int
@@ -55,14 +56,11 @@ class Finished:
     attempts: str
     """JSON text: the evidence, oldest first."""
 
-    def values(self) -> dict[str, Any]:
-        """Return column → value."""
-        return {name: getattr(self, name) for name in COLUMNS}
-
-    def without_payload(self) -> Self:
+    def without_payload(self) -> Finished:
         """Return the same without its long texts, for a database that refuses them."""
         digest = sha256(self.payload.encode("utf-8", "replace")).hexdigest() if self.payload is not None else None
-        return replace(self, payload=None, payload_sha256=self.payload_sha256 or digest, result=None, attempts="[]")
+        sha256_kept = self.payload_sha256 or digest
+        return self._replace(payload=None, payload_sha256=sha256_kept, result=None, attempts="[]")
 
     def message(self) -> Message:
         """Return it as the store would."""
@@ -89,9 +87,6 @@ class Finished:
             redriven_from=self.redriven_from,
             run=self.run,
         )
-
-
-COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Finished))
 
 
 def finished_of(message: Message, finished_at: int, payloads: Payloads) -> Finished:

@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, 
 
 from scheduler.errors import HistoryUnavailable
 from scheduler.history.database import HOUR_MS, SCAN, HourCount, Page, Position, Query, RowRefused
-from scheduler.history.finished import COLUMNS, Finished
+from scheduler.history.finished import Finished
 
 _WAIT_MS = 5_000
 _CALL_MS = 30_000
@@ -148,11 +148,11 @@ def _only_duplicates(error: BulkWriteError | DuplicateKeyError) -> bool:
 
 
 def _document(row: Finished) -> Document:
-    return {"_id": f"{row.id}@{row.finished_at}", "hour": row.finished_at // HOUR_MS, **row.values()}
+    return {"_id": f"{row.id}@{row.finished_at}", "hour": row.finished_at // HOUR_MS, **row._asdict()}
 
 
 def _row(document: Document) -> Finished:
-    values: Document = {name: document.get(name) for name in COLUMNS}
+    values: Document = {name: document.get(name) for name in Finished._fields}
     return Finished(**values)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -49,7 +48,7 @@ def test_a_row_comes_back_as_it_was_written(database: Database) -> None:
     database.write([FULL])
     assert database.one("whole") == FULL
     assert database.page(Query(), 10).rows == [FULL]
-    assert all(getattr(FULL, field.name) is not None for field in fields(FULL)), "every column has a value here"
+    assert None not in FULL, "every column has a value here"
 
 
 def test_a_row_may_have_nothing_but_what_every_message_has(database: Database) -> None:
@@ -212,7 +211,7 @@ def test_servers_that_start_at_the_same_time_prepare_it_together(opened: Callabl
 
 
 def test_a_long_payload(database: Database) -> None:
-    long = replace(FULL, payload='"' + "x" * 2**21 + '"')
+    long = FULL._replace(payload='"' + "x" * 2**21 + '"')
     database.write([long])
     assert database.one("whole") == long
 

@@ -24,5 +24,5 @@ def finished(id: str, after_ms: int = 0, **more: Any) -> Finished:
         "payload": f'"{id}"',
         "attempts": "[]",
     }
-    absent = dict.fromkeys(Finished.__dataclass_fields__)
+    absent: dict[str, Any] = dict.fromkeys(Finished._fields)
     return Finished(**{**absent, **given, "id": id, "finished_at": at, **more})

@@ -6,13 +6,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from scheduler.channels.registry import CHANNELS
 from scheduler.errors import HistoryUnavailable
 from scheduler.history.database import HOUR_MS, SCAN, HourCount, Page, Position, Query
-from scheduler.history.finished import COLUMNS, Finished
+from scheduler.history.finished import Finished
 from scheduler.history.sql.engine import engine_for, translated
 from scheduler.history.sql.migrating import is_current, migrate
 from scheduler.history.sql.tables import HISTORY
@@ -26,7 +38,8 @@ class SqlDatabase:
     def __init__(self, url: str, *, connections: int = 1) -> None:
         """``url``: ``sqlite:///…``, ``postgresql://…`` or ``mysql://…``."""
         self._engine = engine_for(url, connections)
-        self._insert = self._insert_for(self._engine.dialect.name)
+        # Its parameters in the order of the columns, which is that of the fields of a row.
+        self._insert = str(self._insert_for(self._engine.dialect.name).compile(self._engine))
         self._current = False
 
     @staticmethod
@@ -59,7 +72,8 @@ class SqlDatabase:
     def write(self, rows: Sequence[Finished]) -> None:
         """See ``Database``."""
         with translated(), self._engine.begin() as connection:
-            connection.execute(self._insert, [row.values() for row in rows])
+            # Past SQLAlchemy's own handling of parameters, which takes a fifth of the time of a batch.
+            connection.exec_driver_sql(self._insert, list(rows))
 
     def page(self, query: Query, limit: int, after: Position | None = None) -> Page:
         """See ``Database``."""
@@ -95,11 +109,12 @@ class SqlDatabase:
         newest = select(HISTORY).where(_C.id == id).order_by(_C.finished_at.desc()).limit(1)
         with self._reading() as connection:
             found = connection.execute(newest).first()
-        return Finished(**dict(zip(COLUMNS, found, strict=True))) if found else None
+        return Finished(*found) if found else None
 
     def summary(self, since: int, until: int, channel: str | None) -> list[HourCount]:
         """See ``Database``."""
-        hour = _C.finished_at // HOUR_MS
+        # Written out: PostgreSQL does not see that two parameters are the same number.
+        hour = _C.finished_at // literal_column(str(HOUR_MS), BigInteger)
         # By channel, as the index has it.
         which = _C.channel == channel if channel is not None else _C.channel.in_(list(CHANNELS))
         counted: Select[Any] = (
@@ -148,7 +163,7 @@ def _on(columns: Any, condition: tuple[str, str]) -> ColumnElement[bool]:
 
 
 def _page(result: Any, query: Query, limit: int) -> Page:
-    rows = [Finished(**dict(zip(COLUMNS, row, strict=True))) for row in result]
+    rows = [Finished(*row) for row in result]
     if len(rows) <= limit:
         return Page(rows, None)
     last = rows[limit - 1]

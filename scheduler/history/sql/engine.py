@@ -30,6 +30,8 @@ def engine_for(url: str, connections: int) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=_CONNECT_SECONDS,
+        # By position, as rows are written; psycopg's own names would need a mapping for each row.
+        paramstyle="qmark" if kind == "sqlite" else "format",
         pool_pre_ping=kind != "sqlite",
         connect_args=_connect_args(kind),
     )
