@@ -61,9 +61,20 @@ def health() -> Response:
             "message": "server is ok!",
             "schedulers": well,
             **_state(counts),
-            "warnings": served.warnings(counts, living.values()),
+            "warnings": [*served.warnings(counts, living.values()), *_of_history(living)],
         }
     )
+
+
+def history_away(living: dict[str, dict[str, Any]]) -> list[str]:
+    """The processes that the database of the history did not answer at their last try."""
+    return sorted(name for name, one in living.items() if one.get("gauges", {}).get("scheduler_history_up") == 0)
+
+
+def _of_history(living: dict[str, dict[str, Any]]) -> list[str]:
+    """A sentence when finished messages wait for the database: deliveries go on, so it is no failure."""
+    away = history_away(living)
+    return [f"The database of the history does not answer {', '.join(away)}: finished messages wait."] if away else []
 
 
 def _state(counts: Counts) -> dict[str, Any]:

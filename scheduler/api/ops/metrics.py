@@ -17,7 +17,7 @@ from scheduler.api.ops.health import alive, silent_ms
 from scheduler.delivery import served
 from scheduler.errors import StoreUnavailable
 from scheduler.message import Priority
-from scheduler.store import Counts
+from scheduler.store import Counts, OutboxFigures
 from scheduler.store.results import ScheduleCounts
 from scheduler.telemetry import exposition
 
@@ -44,10 +44,11 @@ class _Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metric families of this moment."""
         here = self._here
-        found: tuple[Counts, ScheduleCounts, dict[str, Any]] | None = None
+        found: tuple[Counts, ScheduleCounts, OutboxFigures, dict[str, Any]] | None = None
         try:
             here.last_reports.keep(here.store.servers())
-            found = here.store.counts(), here.store.schedule_counts(), here.store.redis_info()
+            store = here.store
+            found = store.counts(), store.schedule_counts(), store.outbox_figures(), store.redis_info()
         except StoreUnavailable:
             pass
         reports = here.last_reports.now()
@@ -63,7 +64,8 @@ class _Figures(Collector):
             yield from _of_store(found[0])
             yield from _of_lanes(found[0], alive(reports, here.settings))
             yield from _of_schedules(found[1])
-            yield from _of_redis(found[2])
+            yield from _of_outbox(found[2], found[0].redis_ms)
+            yield from _of_redis(found[3])
 
 
 def _of_store(counts: Counts) -> Iterator[Metric]:
@@ -127,6 +129,17 @@ def _of_schedules(counts: ScheduleCounts) -> Iterator[Metric]:
     for reason, n in counts.skips.items():
         skips.add_metric([reason], n)
     yield skips
+
+
+def _of_outbox(figures: OutboxFigures, redis_ms: int) -> Iterator[Metric]:
+    oldest = figures.oldest_at if figures.oldest_at is not None else redis_ms
+    for name, text, value in (
+        ("messages", "Finished messages that the history does not have yet.", figures.messages),
+        ("bytes", "Memory that they take; History.OutboxMaxBytes is the limit.", figures.bytes),
+        ("oldest_age_seconds", "For how long the first of them has been finished.", max(0, redis_ms - oldest) / 1000),
+        ("dropped", "Messages that the history will never have, since this Redis is in use.", figures.dropped),
+    ):
+        yield GaugeMetricFamily(f"scheduler_outbox_{name}", text, value=value)
 
 
 def _of_redis(info: dict[str, Any]) -> Iterator[Metric]:

@@ -11,7 +11,7 @@ from scheduler.access import EVENTS_PATH
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
 from scheduler.api.http.services import Services, services
-from scheduler.api.ops.health import alive, failure
+from scheduler.api.ops.health import alive, failure, history_away
 from scheduler.api.v1.answers import StatsOut
 from scheduler.config.reading import Settings
 from scheduler.delivery import served
@@ -48,6 +48,7 @@ def stats() -> Response:
                 _server(name, known[name], here.settings) for name in sorted(known) if known[name]["age_ms"] <= SHOWN_MS
             ],
             "redis": {**here.store.redis_info(), "full": here.store.full()},
+            "archive": _archive(living, counts, here) if here.settings.history_url else None,
             "events_url": _events_url(living, here),
         }
     )
@@ -119,6 +120,19 @@ def _server(name: str, snapshot: dict[str, Any], settings: Settings) -> dict[str
         "pid": snapshot.get("pid"),
         "host": snapshot.get("host"),
         "started_at": format_ms(started_at) if started_at is not None else None,
+    }
+
+
+def _archive(living: dict[str, dict[str, Any]], counts: Counts, here: Services) -> dict[str, Any]:
+    figures = here.store.outbox_figures()
+    oldest = figures.oldest_at
+    return {
+        "messages": figures.messages,
+        "bytes": figures.bytes,
+        "max_bytes": here.settings.history.outbox_max_bytes,
+        "oldest_age_ms": max(0, counts.redis_ms - oldest) if oldest is not None else None,
+        "dropped": figures.dropped,
+        "away": history_away(living),
     }
 
 

@@ -233,6 +233,17 @@ class ScheduleCountsOut(_Answer):
     oldest_overdue_age_ms: int | None
 
 
+class ArchiveOut(_Answer):
+    """Finished messages on their way into the history."""
+
+    messages: int = Field(description="Finished, and not in the database yet.")
+    bytes: int
+    max_bytes: int = Field(description="History.OutboxMaxBytes: with more, the oldest are dropped, or settling waits.")
+    oldest_age_ms: int | None = Field(description="For how long the first of them has been finished.")
+    dropped: int = Field(description="Messages that the history will never have, since this Redis is in use.")
+    away: list[str] = Field(description="Processes that the database did not answer at their last try.")
+
+
 class StatsOut(_Answer):
     """The service at a glance."""
 
@@ -262,6 +273,7 @@ class StatsOut(_Answer):
     history: list[HistoryPoint] = Field(description="The last 15 minutes, oldest first; quiet times are left out.")
     servers: list[ServerOut]
     redis: RedisOut
+    archive: ArchiveOut | None = Field(description="Null where there is no history (History.Url).")
     events_url: str | None = Field(description="Live events (WebSocket); null when no server shows any.")
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fakeredis
 import pytest
 
-from scheduler.api.v1.answers import MessageDetail, PageOut
+from scheduler.api.v1.answers import ArchiveOut, MessageDetail, PageOut
 from scheduler.api.v1.history_models import SummaryOut
 from scheduler.errors import HistoryUnavailable
 from scheduler.history import Database, open_database
@@ -304,3 +305,36 @@ def test_a_summary_of_a_day_with_only_cancelled_messages_has_no_rate(api: Api, d
 @pytest.mark.parametrize("query", ["since=2026-01-01", "since=2027-06-01", "by=minute", "since=2020-01-01&by=day"])
 def test_a_summary_of_too_long_a_time_is_refused(api: Api, query: str) -> None:
     assert api.get(f"/v1/history/summary?{query}").status_code == 400
+
+
+def test_stats_health_and_metrics_tell_what_waits_for_the_database(clock: FakeClock, tmp_path: Path) -> None:
+    from tests.support.store import outcomes, store_on, take
+
+    settings = {"history": {"url": f"sqlite:///{tmp_path}/history.db", "outbox_max_bytes": 2**20}}
+    store = store_on(fakeredis.FakeRedis(decode_responses=True), clock.now_ms, outbox_bytes=2**20)
+    api = Api(clock, settings, store=store)
+    api.message(delay=0)
+    store.settle(outcomes(take(store, 1, 1000)))
+    clock.advance(2)
+    beat = {"role": "scheduler", "progress_age_ms": 0, "counters": [], "gauges": {"scheduler_history_up": 0.0}}
+    store.beat("here/scheduler", beat)
+    shown = api.get("/v1/stats").json["archive"]
+    ArchiveOut.model_validate(shown)
+    assert shown.pop("bytes") > 150
+    assert shown == {
+        "messages": 1,
+        "max_bytes": 2**20,
+        "oldest_age_ms": 2000,
+        "dropped": 0,
+        "away": ["here/scheduler"],
+    }
+    health = api.get("/health")
+    assert health.status_code == 200
+    assert "here/scheduler: finished messages wait" in health.json["warnings"][0]
+    metrics = api.get("/metrics").text
+    assert "scheduler_outbox_messages 1.0" in metrics
+    assert "scheduler_outbox_oldest_age_seconds 2.0" in metrics
+
+
+def test_stats_without_a_history(clock: FakeClock) -> None:
+    assert Api(clock).get("/v1/stats").json["archive"] is None
