@@ -193,7 +193,7 @@ class Claim(NamedTuple):
     attempt: int
     """1 for the first try."""
     due_at: int
-    """ms, UTC: when this attempt was due, before back-pressure put it off.  Lateness counts from it."""
+    """ms, UTC: when this attempt was due, before back-pressure put it off."""
     channel: str
     payload: str
     target: str | None
@@ -207,6 +207,11 @@ class Claim(NamedTuple):
     """Of a schedule's message: ``made_by`` reads it."""
     flow_wait_ms: int | None = None
     """For how long its flow key kept it back, a part of its lateness; None: it has no flow key."""
+
+    @property
+    def late_from(self) -> int:
+        """ms: lateness counts from here.  A message for a past moment could not begin before it was accepted."""
+        return max(self.due_at, self.created_at)
 
 
 OutcomeKind = Literal["ack", "retry", "dead", "release"]

@@ -385,7 +385,7 @@ class ForTestsSettings(Section):
 class LogSettings(Section):
     directory: str = text("logs", r"^[^\x00-\x1f]+$", "the path of a folder")
     """Folder of the log files."""
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    level: Literal["INFO", "WARNING", "ERROR"] = "INFO"
     """The least that is logged."""
     max_bytes: int = whole(100 * 2**20, 1024, _PIB)
     """Size at which a log file is rotated, besides every midnight of the server's zone (`TZ`)."""

@@ -81,7 +81,7 @@ def evidence_of(outcome: Outcome) -> str:
     """
     if outcome.kind == "release":
         return ""
-    started_at = round(outcome.claim.due_at + outcome.lateness_ms)
+    started_at = round(outcome.claim.late_from + outcome.lateness_ms)
     if outcome.kind == "ack" and not outcome.evidence:
         # 30 bytes for the usual case.  JSON takes 90, and one value above hash-max-listpack-value (64 by default) makes
         # Redis store the whole hash as a table of four times the size.

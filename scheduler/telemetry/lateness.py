@@ -11,4 +11,4 @@ def lateness_ms(claim: Claim, begun_ms: float) -> float:
     ``begun_ms``: by Redis's clock (``RedisTime.now_ms``), which also says when a message is due.  That clock is only
     estimated between two calls, and an estimate may fall before the moment at which Redis gave the message out.
     """
-    return max(0.0, begun_ms - claim.due_at)
+    return max(0.0, begun_ms - claim.late_from)

@@ -54,7 +54,7 @@ def endpoint() -> Iterator[Endpoint]:
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     environment = {
-        "LOGS__LEVEL": "DEBUG",
+        "LOGS__LEVEL": "INFO",
         "RETRY__MAXATTEMPTS": "1",
         "WEBHOOK__ALLOWEDNETWORKS": "allowed.example",
         "API__RATELIMIT": "",

@@ -51,7 +51,7 @@ def service(short_tmp: Path, redis_server: RedisServer) -> Iterator[Service]:
         "API_AUTH": TOKEN,
         "WEBHOOK__SECRETS": SIGNING,
         "WEBHOOK__ALLOWPRIVATENETWORKS": "true",
-        "LOGS__LEVEL": "DEBUG",
+        "LOGS__LEVEL": "INFO",
     }
     service = Service(short_tmp / "s", redis_url=f"redis://:{REDIS_PASSWORD}@127.0.0.1:{proxy.port}/0", env=environment)
     with service:

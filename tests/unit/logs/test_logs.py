@@ -24,7 +24,7 @@ from scheduler.errors import StartError
 from scheduler.logs.sinks import ServiceLogger, adapt, setup
 from tests.support.clock import START_MS, FakeClock
 
-STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (DEBUG  |INFO   |WARNING|ERROR  ) ")
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (INFO   |WARNING|ERROR  ) ")
 DAY = 86_400
 SECRET = "hunter2-and-more"
 
