@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -40,6 +41,10 @@ def test_it_serves_from_an_empty_folder(programs: Path, short_tmp: Path) -> None
         (id,) = service.schedule([{"message": "from a wheel"}])
         service.stdout.wait_for("from a wheel")
         wait_for("delivered", lambda: service.get(f"/v1/messages/{id}").json()["status"] == "delivered")
+        url = f"http://127.0.0.1:{service.port}"
+        command = [str(programs / "message-scheduler"), "get", id, "--json", "--url", url]
+        said = subprocess.run(command, cwd=short_tmp, capture_output=True, text=True, check=True, timeout=30).stdout
+        assert json.loads(said)["message"] == "from a wheel"
         assert service.stop() == 0
     assert {path.name for path in short_tmp.iterdir()} == {"data", "logs"}
     assert {path.name for path in service.logs.iterdir()} >= {".api.lock", "scheduler.log"}
