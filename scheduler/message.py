@@ -51,6 +51,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(Status.PROCESSING, Status.SCHEDULED, "reap"),
     Transition(Status.PROCESSING, Status.DEAD, "reap"),
     Transition(Status.SCHEDULED, Status.CANCELLED, "cancel"),
+    Transition(Status.SCHEDULED, Status.CANCELLED, "skip"),
     Transition(Status.DEAD, Status.SCHEDULED, "redrive"),
 )
 """Every legal transition.  A verb that finds its message in another state changes nothing and reports it."""

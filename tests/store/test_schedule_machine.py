@@ -69,7 +69,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def plan(self) -> None:
         self.plans.plan()
-        self.planned = True
+        self.planned = not self.store.counts().paused
 
     @rule(limit=st.integers(1, 50))
     def claim(self, limit: int) -> None:
@@ -131,7 +131,7 @@ class Machine(RuleBasedStateMachine):
                     assert changing.pause(self.store, id, None).next_run is None
                 case "resume":
                     resumed = changing.resume(self.store, id, None, now)
-                    assert resumed.next_run is not None
+                    assert (resumed.next_run is None) == (resumed.state is State.ENDED)
                 case "run":
                     changing.run_now(self.store, id)
                 case "backfill":
