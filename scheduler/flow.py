@@ -1,12 +1,18 @@
-"""Flow control: what the messages of one flow key may do at once.  Pure, no I/O.
+"""Flow control: what the messages of one flow key may do at once, and what the settings say of keys.  Pure, no I/O.
 
 ``docs/flow.md`` explains the words and the rules; ``scheduler/store/lua/_flow.lua`` carries them out.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal, NamedTuple
+
+from scheduler.errors import InvalidInput
+from scheduler.when import parse_delay
 
 MOST: Final = 1_000_000
 """The highest concurrency, and the highest rate."""
@@ -79,6 +85,85 @@ class Flow(NamedTuple):
             return None
         key, limits, default = text.split(" ")
         return cls(key, FlowLimits.decode(limits), FlowLimits.decode(default))
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRules:
+    """What the settings say of flow keys."""
+
+    patterns: tuple[tuple[re.Pattern[str], FlowLimits], ...]
+    per_destination: FlowLimits | None
+
+    def flow_of(self, key: str | None, limits: FlowLimits, destination: str | None) -> Flow | None:
+        """Return what a message says of its flow key, given or that of its destination; None: it has none."""
+        if key is not None:
+            return Flow(key, limits, self._default(key))
+        if destination is None or self.per_destination is None:
+            return None
+        return Flow(destination, default=self._default(destination).over(self.per_destination))
+
+    def _default(self, key: str) -> FlowLimits:
+        return next((limits for pattern, limits in self.patterns if pattern.fullmatch(key)), FlowLimits())
+
+
+LIMITS_ACCEPTED: Final = "concurrency=5, rate=10/1m, ordered, any of them with blanks in between"
+
+
+@cache
+def rules_of(defaults: str, per_destination: str) -> FlowRules:
+    """Read the settings.  Raises ``ValueError`` with a sentence.
+
+    ``defaults``: entries like ``tenant-* concurrency=5 rate=10/1m ordered`` with commas in between; ``*`` stands for
+    any characters, and the first entry that fits a key counts.  ``per_destination``: limits alone, empty for none.
+    """
+    patterns = tuple(_entries(defaults))
+    return FlowRules(patterns, limits_of(per_destination) if per_destination else None)
+
+
+def _entries(defaults: str) -> Iterator[tuple[re.Pattern[str], FlowLimits]]:
+    for entry in filter(None, (part.strip() for part in defaults.split(","))):
+        pattern, _, limits = entry.partition(" ")
+        if re.fullmatch(r"[A-Za-z0-9_.:*-]+", pattern) is None:
+            raise ValueError(f"{pattern!r} is no pattern of a flow key; accepted: letters, digits and _ . : - *")
+        yield re.compile(".*".join(map(re.escape, pattern.split("*")))), limits_of(limits)
+
+
+def limits_of(text: str) -> FlowLimits:
+    """Read limits as settings write them.  Raises ``ValueError`` with a sentence."""
+    found: dict[str, object] = {}
+    for word in text.split():
+        name, _, value = word.partition("=")
+        if name in found or name not in ("concurrency", "rate", "ordered"):
+            raise ValueError(f"{word!r} is no limit, or is given twice; accepted: {LIMITS_ACCEPTED}")
+        if name == "ordered":
+            if value not in ("", "true", "false"):
+                raise ValueError(f"{word!r}: accepted: ordered, or ordered=false")
+            found[name] = value != "false"
+        elif name == "concurrency":
+            found[name] = _whole(word, value)
+        else:
+            most, _, period = value.partition("/")
+            found[name] = Rate(_whole(word, most), period_of(period))
+    if not found:
+        raise ValueError(f"limits are missing; accepted: {LIMITS_ACCEPTED}")
+    return FlowLimits(**found)  # type: ignore[arg-type]
+
+
+def _whole(word: str, number: str) -> int:
+    if not (number.isascii() and number.isdigit() and len(number) <= 9 and 1 <= int(number) <= MOST):
+        raise ValueError(f"{word!r}: accepted: whole numbers from 1 to {MOST}")
+    return int(number)
+
+
+def period_of(value: object) -> int:
+    """Return the milliseconds of a period, given as a delay is.  Raises ``ValueError`` with a sentence."""
+    try:
+        period_ms = parse_delay(value)
+    except InvalidInput as error:
+        raise ValueError(error.errors[0].message) from None
+    if not SHORTEST_MS <= period_ms <= LONGEST_MS:
+        raise ValueError("must be from 1 second to 7 days")
+    return period_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,6 +151,10 @@ class ChannelKind:
         """
         return Address(old.target, old.type)
 
+    def destination(self, target: str | None) -> str | None:  # noqa: ARG002
+        """Return the name of where a message with these options goes, as a flow key; None: it goes nowhere else."""
+        return None
+
     def check_payload(self, payload: str, field: str) -> None:
         """Raises ``InvalidInput`` that names ``field`` when this channel cannot deliver this JSON text."""
 

@@ -13,6 +13,7 @@ from scheduler.config.connection_string import ACCEPTED, target_of
 from scheduler.config.database_url import ACCEPTED as HISTORY_ACCEPTED
 from scheduler.config.database_url import database_url
 from scheduler.config.fields import Section, checked, commas, number, plain, text, token_list, whole
+from scheduler.flow import LIMITS_ACCEPTED, FlowRules, rules_of
 from scheduler.retry import UNLIMITED, RetryPolicy
 
 _PORT: Final = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?"
@@ -339,6 +340,37 @@ class JobsSettings(Section):
     @property
     def module_names(self) -> list[str]:
         return self.modules.split(",") if self.modules else []
+
+
+class FlowSettings(Section):
+    defaults: str = checked("", "entries like tenant-* concurrency=5 rate=10/1m ordered, as a list or with commas")
+    """Limits of flow keys for which no message and no pin says any: a pattern and its limits. `*` stands for any
+    characters, and the first entry that fits counts."""
+    per_destination: str = checked("", LIMITS_ACCEPTED)
+    """A flow key for each destination (scheme, host and port) of webhooks that come without one, and its limits; empty:
+    webhooks have a flow key only where they ask for one."""
+
+    @field_validator("defaults", mode="before")
+    @classmethod
+    def _lists(cls, value: object) -> object:
+        return token_list(value)
+
+    @field_validator("defaults")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        rules_of(value, "")
+        return value
+
+    @field_validator("per_destination")
+    @classmethod
+    def _limits(cls, value: str) -> str:
+        rules_of("", value.strip())
+        return value.strip()
+
+    @property
+    def rules(self) -> FlowRules:
+        """Both, read."""
+        return rules_of(self.defaults, self.per_destination)
 
 
 class SchedulesSettings(Section):

@@ -22,6 +22,7 @@ from scheduler.config.fields import Section, plain
 from scheduler.config.sections import (
     ApiSettings,
     EventsSettings,
+    FlowSettings,
     ForTestsSettings,
     HistorySettings,
     JobsSettings,
@@ -50,6 +51,7 @@ class Settings(Section):
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     tasks: TaskSettings = Field(default_factory=TaskSettings)
     jobs: JobsSettings = Field(default_factory=JobsSettings)
+    flow: FlowSettings = Field(default_factory=FlowSettings)
     schedules: SchedulesSettings = Field(default_factory=SchedulesSettings)
     events: EventsSettings = Field(default_factory=EventsSettings)
     logs: LogSettings = Field(default_factory=LogSettings)

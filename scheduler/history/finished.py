@@ -86,6 +86,7 @@ class Finished(NamedTuple):
             moved_from=self.scheduled_for,
             redriven_from=self.redriven_from,
             run=self.run,
+            flow_key=self.flow_key,
         )
 
 
@@ -105,7 +106,7 @@ def finished_of(message: Message, finished_at: int, payloads: Payloads) -> Finis
         priority=message.priority.value,
         schedule_id=made_by(message.id, message.run).schedule if message.run else None,
         run=message.run,
-        flow_key=None,
+        flow_key=message.flow_key,
         labels=None,
         destination=kept.destination if kept else None,
         created_at=message.created_at,

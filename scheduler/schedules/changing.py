@@ -52,7 +52,8 @@ def create(
 
     Raises ``Conflict`` when it exists, ``InvalidInput`` when its plan has no moment.
     """
-    new_id = id or store.new_schedule_id(once.key or None)
+    flow = asked.template.flow
+    new_id = id or store.new_schedule_id(flow.key if flow else once.key or None)
     try:
         found = store.write_schedule(new_id, None, _fresh(new_id, asked, now_ms, paused=paused), once)
     except ChangedMeanwhile:

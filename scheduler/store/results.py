@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from scheduler.errors import StoreUnavailable
+from scheduler.flow import FlowState
 from scheduler.message import Claim, Due, Message, Priority
 from scheduler.retry import RetryPolicy
 from scheduler.schedule import DuePlan, Schedule
@@ -32,6 +33,12 @@ class Claimed(NamedTuple):
     """Redis's clock at the claim, with fractions."""
     error: StoreUnavailable | None = None
     """The error of the first partition that did not answer, when others did."""
+
+
+class FlowPage(NamedTuple):
+    flows: list[FlowState]
+    next_key: str | None
+    """Where the next page begins behind; None: this is the last one."""
 
 
 class Page(NamedTuple):

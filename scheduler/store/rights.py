@@ -29,6 +29,7 @@ _CALLS: Final = (
     ("ZADD", _KEY, "1", "m"), ("ZCARD", _KEY), ("ZCOUNT", _KEY, "0", "1"), ("ZSCORE", _KEY, "m"),
     ("ZRANGE", _KEY, "0", "0"), ("ZREVRANGE", _KEY, "0", "0"),
     ("ZRANGEBYSCORE", _KEY, "0", "1", "LIMIT", "0", "1"), ("ZREM", _KEY, "m"), ("ZPOPMIN", _KEY, "1"),
+    ("ZRANGEBYLEX", _KEY, "-", "+", "LIMIT", "0", "1"),
     ("SET", _KEY, "1", "PX", "1000"), ("GET", _KEY), ("INCRBY", _KEY, "1"), ("EXPIRE", _KEY, "1"), ("TTL", _KEY),
     ("UNLINK", _KEY),
     ("LPUSH", _KEY, "1"), ("LTRIM", _KEY, "0", "0"), ("LRANGE", _KEY, "0", "0"), ("UNLINK", _KEY),

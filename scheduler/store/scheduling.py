@@ -70,7 +70,7 @@ class Scheduling(Base):
         return schedule_records.schedule_of(id, fields, runs, act_at, int(now))
 
     def new_schedule_id(self, key: str | None = None) -> str:
-        """Return a new id; with an Idempotency-Key one of the partition that keeps it."""
+        """Return a new id; with an Idempotency-Key or a flow key one of the partition that keeps it."""
         return self.new_id() if key is None else self.ids_in(self.partition_of(key), 1)[0]
 
     def write_schedule(self, id: str, read: Schedule | None, new: NewState, once: Once = NO_KEY) -> str:

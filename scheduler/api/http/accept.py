@@ -20,6 +20,13 @@ def new_ids(x: Exchange, count: int, once: Idempotency = NONE) -> list[str]:
     return store.idempotent_ids(once.key, count) if once.key is not None else store.new_ids(count)
 
 
+def with_ids(x: Exchange, messages: Sequence[NewMessage], once: Idempotency = NONE) -> list[NewMessage]:
+    """The messages, those without an id ('') with a new one, each in the partition of its flow key."""
+    flow_keys = [message.flow.key if message.flow else None for message in messages]
+    ids = x.here.store.ids_for(flow_keys, once.key) if any(flow_keys) else new_ids(x, len(messages), once)
+    return [message if message.id else message._replace(id=id) for message, id in zip(messages, ids, strict=True)]
+
+
 async def accept(x: Exchange, message: NewMessage, once: Idempotency = NONE, *, own_id: bool = False) -> Scheduled:
     """Store one message.  ``own_id``: its id was chosen by the client, and may exist.
 
@@ -77,5 +84,6 @@ async def stored_message(x: Exchange, message: NewMessage, stored: Scheduled) ->
         target=message.target,
         type=message.type,
         owner=message.owner,
+        flow_key=message.flow.key if message.flow else None,
         redriven_from=message.redriven_from,
     )

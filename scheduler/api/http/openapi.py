@@ -34,6 +34,7 @@ _TEXT = "text/plain"
 _TAGS = {
     "messages": "Schedule messages, read, list, change and cancel them.",
     "schedules": "Plans that make a message at each of their moments.",
+    "flow control": "Limits that messages share: so many at once, so many a minute, one after the other.",
     "history": "Finished messages, after Redis has deleted them.",
     "dead letters": "Messages that were given up: schedule them again.",
     "control": "The service as a whole.",
@@ -44,7 +45,7 @@ _TAGS = {
 }
 """In the order of the page: the service's own routes first, the kept ones of earlier systems last."""
 _FORM = "application/x-www-form-urlencoded"
-_PATTERNS = {"id": ID_PATTERN, "schedule": SCHEDULE_ID_PATTERN, "key": TASK_KEY_PATTERN}
+_PATTERNS = {"id": ID_PATTERN, "schedule": SCHEDULE_ID_PATTERN, "flow_key": ID_PATTERN, "key": TASK_KEY_PATTERN}
 """Of the parameters in paths."""
 _DESCRIPTION = (
     "Accepts a message now and delivers it at its moment. Errors under /v1 are application/problem+json (RFC 9457)."

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
+from scheduler.api.v1.flow_models import FlowIn
 from scheduler.api.v1.models import MessageIn, RetryIn
 from scheduler.api.v1.schedule_models import CatchUpIn
 from scheduler.channels.registry import CHANNELS
@@ -27,6 +28,7 @@ _VALUE_BEGINS = re.compile(r"[:=\s]")
 _NESTED: dict[str, type[BaseModel]] = {
     "messages": MessageIn,
     "retry": RetryIn,
+    "flow": FlowIn,
     "catch_up": CatchUpIn,
     **{name: kind.options for name, kind in CHANNELS.items() if kind.options is not None},
 }

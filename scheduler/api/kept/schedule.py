@@ -27,14 +27,17 @@ from scheduler.api.http.services import Services, services
 from scheduler.api.http.threads import answered, json_body
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.v1.answers import TaskOut, TasksOut, TaskStatsOut, TextOut
+from scheduler.api.v1.convert import flow_of
 from scheduler.api.v1.models import TaskIn, TaskPatch, TaskQuery, TaskTypeQuery
+from scheduler.channels.registry import CHANNELS
 from scheduler.channels.webhook.kind import check_target
 from scheduler.channels.webhook.target import WebhookTarget, ttl_of, with_ttl
 from scheduler.config.reading import Settings
 from scheduler.errors import InvalidInput, NotFound
+from scheduler.flow import Flow
 from scheduler.message import FromNow, Message, NewMessage, Status
 from scheduler.retry import UNLIMITED, RetryPolicy
-from scheduler.store import Changes
+from scheduler.store import Changes, MessageStore
 from scheduler.when import format_ms
 
 PREFIX = "rsch-ref:"
@@ -126,15 +129,18 @@ async def accept_task(x: Exchange) -> Answer:
     data = validate(TaskIn, await read_json(x, "anything"))
     if data.data is None:
         raise InvalidInput.of("data", "is required; any JSON value but null")
-    id = uuid.uuid4().hex
     plan = here.settings.tasks
+    target = _target(here.settings, data.webhook, data.ttl)
+    flow = flow_of(None, CHANNELS[_CHANNEL], target, here.settings)
+    id = _new_id(here.store, flow)
     message = NewMessage(
         id=id,
         payload=to_json(data.data).decode(),
         due_at=FromNow(round(data.ttl * 1000)),
         channel=_CHANNEL,
-        target=_target(here.settings, data.webhook, data.ttl),
+        target=target,
         type=type,
+        flow=flow,
         retry=RetryPolicy(
             max_attempts=UNLIMITED if plan.retries < 0 else plan.retries + 1,
             base=plan.retry_seconds,
@@ -146,6 +152,14 @@ async def accept_task(x: Exchange) -> Answer:
     await accept(x, message)
     _warn_once_of_the_token(here)
     return json_answer({"status": 200, "data": f"{PREFIX}{type}:{id}"})
+
+
+def _new_id(store: MessageStore, flow: Flow | None) -> str:
+    """32 hexadecimal digits, in the partition of the flow key."""
+    while True:
+        id = uuid.uuid4().hex
+        if flow is None or store.partition_of(id) == store.partition_of(flow.key):
+            return id
 
 
 ACCEPTING = {"/schedule": Route(accept_task)}

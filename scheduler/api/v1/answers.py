@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
+from scheduler.api.v1.flow_models import MessageFlowOut
 from scheduler.api.v1.models import PriorityName, StatusName
 from scheduler.channels.base import Json
 from scheduler.channels.registry import CHANNELS
@@ -42,6 +43,7 @@ class _Shown(_Answer):
     due_at: Moment = Field(description="Of the next attempt; of the last one once there is none to come.")
     due_at_ms: int
     priority: PriorityName
+    flow: MessageFlowOut | None = Field(description="Null: it has no flow key.")
     attempt: int = Field(description="Attempts made so far.")
     max_attempts: int = Field(description="-1: without limit.")
     created_at: Moment

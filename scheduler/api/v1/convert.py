@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from scheduler.api.http.body import to_json
 from scheduler.api.http.validate import check_channel
+from scheduler.api.v1.flow_models import FlowIn
 from scheduler.api.v1.models import BatchIn, MessageIn, MessagePatch
 from scheduler.channels.base import ChannelKind
 from scheduler.channels.registry import CHANNELS
 from scheduler.config.reading import Settings
 from scheduler.errors import Conflict, FieldError, InvalidInput
+from scheduler.flow import Flow, FlowLimits
 from scheduler.history import Finished
 from scheduler.message import NOW, Due, FromNow, Message, NewMessage, Priority, made_by
 from scheduler.store import Changes
+from scheduler.store.keys import partition_of
 from scheduler.when import format_ms, parse_when
 
 
@@ -44,11 +46,13 @@ def refuse_past(moment: int, now_ms: int, settings: Settings) -> None:
 
 
 def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> NewMessage:
-    """A message to store under ``id``.  Raises ``InvalidInput``."""
+    """A message to store under ``id``; '' when one is to be made.  Raises ``InvalidInput``."""
     kind = _kind_of(data)
     payload = to_json(data.message).decode()
     moment = due_at(data.time, data.delay, data.timezone, now_ms, settings)
     address = kind.address(getattr(data, kind.name, None), payload, settings)
+    flow = flow_of(data.flow, kind, address.target, settings)
+    refuse_elsewhere(id, flow, settings)
     return NewMessage(
         id=id,
         payload=payload,
@@ -59,6 +63,29 @@ def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> Ne
         lane=address.lane,
         priority=Priority(data.priority or "normal"),
         retry=data.retry.policy(settings.retry.policy()) if data.retry is not None else None,
+        flow=flow,
+    )
+
+
+def flow_of(data: FlowIn | None, kind: ChannelKind, target: str | None, settings: Settings) -> Flow | None:
+    """What a message says of its flow key; None: it has none."""
+    rules = settings.flow.rules
+    if data is not None:
+        return rules.flow_of(data.key, data.limits(), None)
+    if rules.per_destination is None:
+        return None
+    return rules.flow_of(None, FlowLimits(), kind.destination(target))
+
+
+def refuse_elsewhere(id: str, flow: Flow | None, settings: Settings) -> None:
+    """Raises ``InvalidInput`` for an own id that lies in another partition than its flow key; ``id``: '' for none."""
+    partitions = settings.redis.partitions
+    if not id or flow is None or partition_of(id, partitions) == partition_of(flow.key, partitions):
+        return
+    raise InvalidInput.of(
+        "id",
+        f"lies in another of the {partitions} parts of Redis (Redis.Partitions) than the flow key {flow.key!r}, whose "
+        "messages must lie together; accepted: no id, and one is made that fits",
     )
 
 
@@ -72,13 +99,16 @@ def _kind_of(data: MessageIn) -> ChannelKind:
     return CHANNELS[channel]
 
 
-def new_messages(batch: BatchIn, ids: Sequence[str], now_ms: int, settings: Settings) -> list[NewMessage]:
-    """The messages of a batch.  Raises one ``InvalidInput`` that names every index at fault."""
+def new_messages(batch: BatchIn, now_ms: int, settings: Settings) -> list[NewMessage]:
+    """The messages of a batch, with the id '' where none is given.
+
+    Raises one ``InvalidInput`` that names every index at fault.
+    """
     accepted: list[NewMessage] = []
     faults: list[FieldError] = []
-    for index, (data, id) in enumerate(zip(batch.messages, ids, strict=True)):
+    for index, data in enumerate(batch.messages):
         try:
-            accepted.append(new_message(data, id, now_ms, settings))
+            accepted.append(new_message(data, data.id or "", now_ms, settings))
         except InvalidInput as error:
             faults += [FieldError(f"messages.{index}.{fault.field}", fault.message) for fault in error.errors]
     if faults:
@@ -119,6 +149,7 @@ def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
         "due_at": format_ms(message.due_at),
         "due_at_ms": message.due_at,
         "priority": message.priority,
+        "flow": None if message.flow_key is None else {"key": message.flow_key, "waited_ms": message.flow_wait_ms},
         "attempt": message.attempt,
         "max_attempts": message.retry.max_attempts if message.retry is not None else settings.retry.max_attempts,
         "created_at": format_ms(message.created_at),
@@ -151,8 +182,11 @@ def finished_answer(row: Finished, settings: Settings, *, attempts: bool = False
     return answer
 
 
-def message_again(row: Finished, id: str, settings: Settings) -> NewMessage:
-    """A new message under ``id`` that repeats a row of the history.  Raises ``Conflict`` when that kept too little."""
+def message_again(row: Finished, settings: Settings) -> NewMessage:
+    """A new message, with the id '', that repeats a row of the history.
+
+    Raises ``Conflict`` when that kept too little.
+    """
     old = row.message()
     kind = CHANNELS.get(row.channel)
     if row.payload is None or kind is None:
@@ -161,8 +195,11 @@ def message_again(row: Finished, id: str, settings: Settings) -> NewMessage:
         address = kind.again(old, settings)
     except InvalidInput as error:
         raise Conflict(f"Message {row.id!r} cannot be sent again as it was: {error}") from error
+    flow = flow_of(None, kind, address.target, settings)
+    if row.flow_key is not None:
+        flow = settings.flow.rules.flow_of(row.flow_key, FlowLimits(), None)
     return NewMessage(
-        id=id,
+        id="",
         payload=row.payload,
         due_at=NOW,
         channel=row.channel,
@@ -173,6 +210,7 @@ def message_again(row: Finished, id: str, settings: Settings) -> NewMessage:
         owner=row.owner,
         retry=old.retry,
         redriven_from=row.id,
+        flow=flow,
     )
 
 

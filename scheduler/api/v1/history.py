@@ -9,7 +9,7 @@ from itertools import chain
 from flask import Blueprint, Response, request
 
 from scheduler.api.http import idempotency
-from scheduler.api.http.accept import accept, new_ids, stored_message
+from scheduler.api.http.accept import accept, stored_message, with_ids
 from scheduler.api.http.exchange import Answer, Exchange, json_answer
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import ApiResponse, answer
@@ -142,7 +142,7 @@ async def _redrive(x: Exchange, id: str) -> Answer:
     database = _database(here)
     once = idempotency.of_request(x, None)
     row = await x.waits.call(lambda: _found(database, id))
-    message = message_again(row, new_ids(x, 1, once)[0], here.settings)
+    (message,) = with_ids(x, [message_again(row, here.settings)], once)
     stored = await accept(x, message, once)
     return json_answer(
         message_answer(await stored_message(x, message, stored), here.settings),

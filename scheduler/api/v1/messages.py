@@ -9,7 +9,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, request
 
 from scheduler.api.http import idempotency
-from scheduler.api.http.accept import accept, accept_all, new_ids, stored_message
+from scheduler.api.http.accept import accept, accept_all, stored_message, with_ids
 from scheduler.api.http.body import read_json
 from scheduler.api.http.exchange import Answer, Exchange, Route, json_answer
 from scheduler.api.http.idempotency import Idempotency
@@ -63,7 +63,7 @@ async def accept_message(x: Exchange) -> Answer:
     data = validate(MessageIn, body)
     once = idempotency.of_request(x, body)
     idempotency.refuse_own_id(once, data.id, "id")
-    message = new_message(data, data.id or new_ids(x, 1, once)[0], here.now_ms(), here.settings)
+    (message,) = with_ids(x, [new_message(data, data.id or "", here.now_ms(), here.settings)], once)
     stored = await accept(x, message, once, own_id=data.id is not None)
     return json_answer(
         message_answer(await stored_message(x, message, stored), here.settings),
@@ -94,8 +94,8 @@ async def accept_batch(x: Exchange) -> Answer:
     batch = validate(BatchIn, body)
     once = idempotency.of_request(x, body)
     _check_own_ids(batch, once)
-    ids = [data.id or id for data, id in zip(batch.messages, new_ids(x, len(batch.messages), once), strict=True)]
-    stored = await accept_all(x, new_messages(batch, ids, here.now_ms(), here.settings), once)
+    messages = with_ids(x, new_messages(batch, here.now_ms(), here.settings), once)
+    stored = await accept_all(x, messages, once)
     accepted = [{"id": one.id, "due_at": format_ms(one.due_at)} for one in stored]
     return json_answer({"accepted": len(accepted), "messages": accepted}, HTTPStatus.CREATED)
 

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from scheduler.api.v1.flow_models import FlowIn
 from scheduler.channels.registry import CHANNELS
 from scheduler.errors import InvalidInput
 from scheduler.message import ID_PATTERN, Priority
@@ -163,6 +164,7 @@ class _When(_Input):
 
 class _Addressed(_When):
     message: AnyJson
+    flow: FlowIn | None = Field(default=None, description="Limits that it shares with other messages.")
     channel: ChannelName | None = Field(
         default=None, description="Where the message goes; follows from webhook or job, else echo."
     )

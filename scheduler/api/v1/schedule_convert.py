@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from scheduler.api.http.body import to_json
-from scheduler.api.v1.convert import kind_changed, new_message
+from scheduler.api.v1.convert import kind_changed, new_message, refuse_elsewhere
 from scheduler.api.v1.models import MessageIn
 from scheduler.api.v1.schedule_models import TEMPLATE, CatchUpIn, SchedulePatch, SchedulePut
 from scheduler.channels.registry import CHANNELS
@@ -26,11 +26,12 @@ _UNITS = (("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)
 _SKIPPED = ("overlap", "missed", "changed")
 
 
-def definition(data: SchedulePut, now_ms: int, settings: Settings) -> Definition:
-    """What a request asks for.  Raises ``InvalidInput``."""
+def definition(data: SchedulePut, id: str, now_ms: int, settings: Settings) -> Definition:
+    """What a request asks for; ``id``: of the schedule, '' when one is to be made.  Raises ``InvalidInput``."""
     given = {name: getattr(data, name) for name in TEMPLATE}
     # The message of each moment is accepted as any other, but for its moment.
     template = new_message(MessageIn.model_construct(**given), "", now_ms, settings)
+    refuse_elsewhere(id, template.flow, settings)
     return _checked(Definition(template=template._replace(due_at=0)), data, now_ms)
 
 

@@ -94,7 +94,7 @@ def _asked(file: ScheduleFile, now_ms: int, settings: Settings) -> dict[str, tup
                 problems.append(f"{_KEY}: {name}: id: is given twice")
             if file.label is not None:
                 entry.labels = [*(entry.labels or ()), file.label]
-            asked[entry.id] = (definition(entry, now_ms, settings), entry.paused)
+            asked[entry.id] = (definition(entry, entry.id, now_ms, settings), entry.paused)
         except InvalidInput as error:
             problems += [f"{_KEY}: {name}: {fault.field}: {fault.message}" for fault in error.errors]
     if problems:

@@ -70,7 +70,7 @@ def create() -> Response:
     if data.id is not None:
         _refuse_reserved(data.id, "id")
     now_ms = here.now_ms()
-    asked = definition(data, now_ms, here.settings)
+    asked = definition(data, data.id or "", now_ms, here.settings)
     made = changing.create(here.store, data.id, asked, paused=bool(data.paused), now_ms=now_ms, once=_once(once))
     return _created(made)
 
@@ -91,7 +91,7 @@ def put(schedule: str) -> Response:
     _refuse_reserved(schedule, "schedule")
     data = validate(SchedulePut, json_body())
     now_ms = here.now_ms()
-    asked = definition(data, now_ms, here.settings)
+    asked = definition(data, schedule, now_ms, here.settings)
     stored, _ = changing.put(here.store, schedule, asked, paused=data.paused, now_ms=now_ms)
     return _detail(stored)
 

@@ -70,6 +70,10 @@ class WebhookKind(ChannelKind):
         address = self.address(options, old.payload, settings)
         return Address(self.replace(old, address.target or ""), old.type)
 
+    def destination(self, target: str | None) -> str | None:
+        """See ``ChannelKind``."""
+        return _destination(target)
+
     def kept(self, target: str | None) -> Kept:
         """See ``ChannelKind``."""
         return _kept(target)
@@ -88,6 +92,15 @@ class WebhookKind(ChannelKind):
 
 
 # Cached: many messages go to the same place.
+@lru_cache(maxsize=256)
+def _destination(target: str | None) -> str | None:
+    try:
+        url = parse_url(WebhookTarget.decode(target or "").url)
+    except ValueError:
+        return None
+    return f"{url.scheme}:{url.host}:{url.port}"
+
+
 @lru_cache(maxsize=256)
 def _kept(target: str | None) -> Kept:
     try:

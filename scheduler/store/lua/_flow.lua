@@ -102,6 +102,10 @@ local function state_of(key)
       most = tonumber(m[8]), rate = tonumber(m[9]), period = tonumber(m[10]), ordered = m[11] and 1,
       given = m[12] or NO_LIMITS, default = m[13] or NO_LIMITS, pinned = m[14] or NO_LIMITS,
     }
+    local ends = tonumber(s.paused)
+    if ends and ends > 1 and ends <= now_ms then
+      s.paused, s.opened = '', math.max(s.opened, ends)
+    end
     states[key] = s
   end
   if not s.touched then

@@ -59,6 +59,7 @@ def test_a_list_reads_as_that_of_messages_does(api: Api, database: Database) -> 
         "due_at": "2027-01-15T07:59:59.995Z",
         "due_at_ms": START_MS - 5,
         "priority": "normal",
+        "flow": None,
         "attempt": 1,
         "max_attempts": 5,
         "created_at": "2027-01-15T07:59:59.990Z",

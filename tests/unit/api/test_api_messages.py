@@ -62,6 +62,7 @@ class TestCreate:
             "due_at": "2027-01-15T09:00:00.000Z",
             "due_at_ms": START_MS + 3_600_000,
             "priority": "high",
+            "flow": None,
             "attempt": 0,
             "max_attempts": 2,
             "created_at": NOW,

@@ -95,7 +95,18 @@ def test_no_lock_where_no_token_is_set(document: dict[str, Any]) -> None:
 
 
 def test_native_routes_come_first_and_kept_ones_last(document: dict[str, Any]) -> None:
-    order = ["messages", "schedules", "history", "dead letters", "control", "health", "echo", "tasks", "jobs"]
+    order = [
+        "messages",
+        "schedules",
+        "flow control",
+        "history",
+        "dead letters",
+        "control",
+        "health",
+        "echo",
+        "tasks",
+        "jobs",
+    ]
     assert [tag["name"] for tag in document["tags"]] == order
     assert all(tag["description"] for tag in document["tags"])
     shown = [operation["tags"][0] for path in document["paths"].values() for operation in path.values()]

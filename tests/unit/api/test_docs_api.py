@@ -119,6 +119,7 @@ def test_the_error_shapes(api: Api) -> None:
     assert '{"status": 401, "data": "Unauthorized."}' in text
 
 
-def test_the_example_is_a_message(api: Api) -> None:
-    (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
-    assert list(json.loads(example)) == list(api.post("/v1/messages", {"message": "hello"}).json)
+def test_the_examples_are_a_message_and_a_flow_key(api: Api) -> None:
+    message, flow = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    assert list(json.loads(message)) == list(api.post("/v1/messages", {"message": "hello"}).json)
+    assert list(json.loads(flow)) == list(api.send("PUT", "/v1/flows/tenant-42", {"concurrency": 5}).json)

@@ -1,0 +1,41 @@
+--[[
+flow: read a flow key, or change what it allows.
+KEYS     due lanes flow locks msg
+ARGV     now wake_channel partition key action value limit
+         action: read | pin | unpin | pause | resume | reset
+         value: pin: limits as "concurrency,rate/period,ordered", which replace those that were pinned before; pause: 1,
+         or until when (ms)
+         limit: look at N locks at most, to count again what is in flight (reset)
+INCLUDES moves clock flow due wake flow_row
+RETURNS  {key, in_flight, used, window_ends_at, paused, given, default, pinned, scheduled, waiting, oldest_due_at, next_at},
+         '' for none; nil: there is no such key.  pin and pause make it
+CODES    none
+COST     O(log N); reset: O(limit)
+]]
+local s = state_of(key)
+if not s.exists and action ~= 'pin' and action ~= 'pause' then
+  return false
+end
+-- Open or not, who waits may have another turn now.
+s.review = action ~= 'read'
+if action == 'pin' then
+  set_limits(s, s.given, s.default, value)
+elseif action == 'unpin' then
+  set_limits(s, s.given, s.default, NO_LIMITS)
+elseif action == 'pause' then
+  s.paused = value
+elseif action == 'resume' then
+  s.paused, s.opened = '', now_ms
+elseif action == 'reset' then
+  s.used, s.begun, s.opened, s.flight = 0, 0, now_ms, 0
+  for _, id in ipairs(redis.call('ZRANGE', locks, 0, limit - 1)) do
+    local mark = redis.call('HGET', msg .. id, 'F')
+    if mark and key_of(mark) == key then
+      s.flight = s.flight + 1
+    end
+  end
+end
+if action ~= 'read' then
+  wake()
+end
+return row_of(s)
