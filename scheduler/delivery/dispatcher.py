@@ -13,7 +13,7 @@ from scheduler.message import Claim
 from scheduler.store import MessageStore
 
 _AWAY_SECONDS = 0.25
-"""Between two tries while Redis is away: recovery is seen within this time, at four calls a second."""
+"""Pause between two tries while Redis is away: its recovery is noticed within this time."""
 
 
 class Dispatcher:
@@ -33,7 +33,7 @@ class Dispatcher:
         log: ServiceLog,
         outage: Outage | None = None,
     ) -> None:
-        """``outage``: what all threads of a process share; None for one of its own."""
+        """``outage``: reports a Redis that is away, once for all threads of a process; None: one of its own."""
         self._store = store
         self._workers = workers
         self._owner = owner
@@ -51,19 +51,22 @@ class Dispatcher:
         self._turned = clock.monotonic()
 
     def wake(self) -> None:
-        """Something may be due earlier than expected, or there is room again."""
+        """End the sleep: a message may be due earlier than expected, or a lane can take more again."""
         self._wake.set()
 
     def progress_age(self) -> float:
-        """Seconds since a step last succeeded: what health is tied to."""
+        """Return the seconds since a step last succeeded; ``/health`` judges by it."""
         return self._clock.monotonic() - self._progress
 
     def turn_age(self) -> float:
-        """Seconds since a step last ended, well or not: what a watchdog is tied to.  It goes on while Redis is away."""
+        """Return the seconds since a step last ended, well or not; a watchdog judges by it.
+
+        Steps go on ending while Redis is away: a restart would not help.
+        """
         return self._clock.monotonic() - self._turned
 
     def tick(self) -> float:
-        """One step: claim and hand over.  Seconds to sleep until the next one."""
+        """Claim once and hand the messages over; return the seconds to sleep until the next step."""
         lanes = self._workers.lanes
         wanted = lanes.wanted()
         if not wanted.budgets:
@@ -88,9 +91,10 @@ class Dispatcher:
         return longest if claimed.wait_ms is None else min(longest, claimed.wait_ms / 1000)
 
     def _still_held(self, claims: list[Claim]) -> list[Claim]:
-        """Those whose locks hold, for their whole life from now on.
+        """Return the claims whose locks still hold, renewed for a whole life.
 
-        For an answer that took long: a lock that expired on the way is another server's, which delivers the message.
+        Called when the answer of Redis took long: a lock that expired on the way may be another server's by now, and
+        that server delivers the message.
         """
         try:
             lost = {claim.id for claim in self._store.renew(claims, self._lock_ms)}
@@ -100,12 +104,12 @@ class Dispatcher:
         return [claim for claim in claims if claim.id not in lost]
 
     def _redis_away(self, error: StoreUnavailable) -> float:
-        """Seconds until the next try."""
+        """Report it; return the seconds until the next try."""
         self._outage.away("claim", error)
         return _AWAY_SECONDS
 
     def _redis_answers(self) -> float:
-        """Seconds to sleep at most: the poll is only the net for a wake-up that was lost on the way."""
+        """Return the longest sleep (seconds): the poll finds messages whose wake-up was lost on the way."""
         self._outage.over("claim")
         return self._poll
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from scheduler.clock import Clock
 
 HANG_SECONDS = 10.0
-"""A channel that only prints or passes on comes back within milliseconds: after this it hangs."""
+"""A call that only prints or passes messages on returns within milliseconds; after this time it hangs."""
 
 
 class Hang(NamedTuple):
-    """The delivery that has taken longest."""
+    """The call that has taken longest."""
 
     channel: str
     seconds: float
@@ -24,7 +24,7 @@ class Hang(NamedTuple):
 
 
 class Deliveries:
-    """Thread-safe."""
+    """The calls of ``deliver`` that have not returned.  Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -32,7 +32,7 @@ class Deliveries:
 
     @contextmanager
     def underway(self, channel: str, takes_its_time: bool) -> Iterator[None]:
-        """Around one call.  ``takes_its_time``: it may run for hours, as a job's handler may."""
+        """Count one call while it runs.  ``takes_its_time``: it may run for hours, as a job's handler may."""
         thread = threading.get_ident()
         self._begun[thread] = (channel, self._clock.monotonic(), takes_its_time)
         try:
@@ -41,12 +41,12 @@ class Deliveries:
             del self._begun[thread]
 
     def hang(self) -> Hang | None:
-        """The longest call that should have ended long ago; None while all is well."""
+        """Return the longest call that should have ended long ago; None while all is well."""
         now = self._clock.monotonic()
         quick = [(begun, name) for name, begun, takes_its_time in list(self._begun.values()) if not takes_its_time]
         begun, name = min(quick, default=(now, ""))
         return Hang(name, now - begun) if now - begun > HANG_SECONDS else None
 
     def working(self) -> list[str]:
-        """The channels that have a call under way which may take its time."""
+        """Return the channels that have a call under way which may take its time."""
         return sorted({name for name, _, takes_its_time in list(self._begun.values()) if takes_its_time})

@@ -1,4 +1,4 @@
-"""The heartbeat of a process: that it is alive, and its figures."""
+"""Report that a process is alive, with its figures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from scheduler.telemetry.figures import Telemetry
 from scheduler.telemetry.skew import ClockWatch
 
 _FORGET_SERVERS_MS = 900_000
-"""A process that has not reported for 15 minutes has left the last chart."""
+"""The charts show 15 minutes: a process that has been silent for longer is on none of them."""
 
 
 class Heartbeat:
-    """Reports that this process is alive, and its figures."""
+    """A ``scheduler.delivery.maintenance.Task``."""
 
     name = "beat"
 
@@ -32,7 +32,7 @@ class Heartbeat:
         log: ServiceLog,
         redis_time: RedisTime | None = None,
     ) -> None:
-        """``describe``: what else to report, asked for at every beat.  ``redis_time`` is told the time each time."""
+        """``describe``: called at every beat, returns more fields to report.  ``redis_time``: set at every beat."""
         self._store = store
         self._process = process
         self._telemetry = telemetry

@@ -1,4 +1,4 @@
-"""Tells what was given back unused, in sums: an endpoint that hangs gives back a thousand messages a minute."""
+"""Log what was given back unused, as sums: one hanging endpoint gives back a thousand messages a minute."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EVERY_SECONDS = 10.0
 
 
 class HeldBack:
-    """A task of maintenance.  One line per channel and destination in ten seconds."""
+    """A task of maintenance: one line per channel and destination every ten seconds."""
 
     name = "tell what was given back"
 

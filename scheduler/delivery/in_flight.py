@@ -28,7 +28,7 @@ class InFlight:
                 self._empty.clear()
 
     def remove(self, claims: Iterable[Claim]) -> None:
-        """Forget these; a claim whose id is in flight again under another token stays."""
+        """Remove these claims; one whose id is in flight again under another token stays."""
         with self._lock:
             for claim in claims:
                 held = self._claims.get(claim.id)
@@ -38,7 +38,7 @@ class InFlight:
                 self._empty.set()
 
     def holds(self, claim: Claim) -> bool:
-        """False when the claim was settled, or its lock lost."""
+        """Return whether this claim's lock is held here: False once it was settled, or the lock was lost."""
         held = self._claims.get(claim.id)
         return held is not None and held.token == claim.token
 
@@ -47,5 +47,5 @@ class InFlight:
             return list(self._claims.values())
 
     def wait_empty(self, clock: Clock, seconds: float) -> bool:
-        """Wait until nothing is in flight; False when time ran out."""
+        """Wait until nothing is in flight; return False when ``seconds`` ran out."""
         return clock.wait(self._empty, seconds)

@@ -1,10 +1,10 @@
 """How many messages to claim now, per lane: the one place that answers it.
 
-A lane is what waits for one channel (``echo``, ``webhook``) or for one job type (``job:send_email``).  Each has a
-budget of its own, so that nothing waits behind what it has nothing to do with.  A lane may take what its free threads
-can begin at once: messages that would only wait here are better left in Redis, where another server can take them.
+A lane holds the messages of one channel (``echo``, ``webhook``) or of one job type (``job:send_email``).  Each has a
+budget of its own, so that no message waits behind unrelated work.  A lane may take what its free threads can begin at
+once: messages that would only wait here are better left in Redis, where another server can take them.
 
-Pure arithmetic: who claims, runs and reports tells the lanes what happened.  Thread-safe.
+Pure arithmetic: the dispatcher and the workers tell the lanes what was claimed, begun and reported.  Thread-safe.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ STUCK_SECONDS = 2.0
 
 
 class Lane:
-    """What a lane holds on this server."""
+    """One lane on this server: what it holds, and how much more it may take."""
 
     def __init__(self, spec: LaneSpec, *, batch: int, size: Callable[[], int], shares: bool) -> None:
-        """``size``: how many messages one thread takes at once, now.  ``shares``: its slices run on threads that it
-        shares with other lanes, and on one of its own.
+        """``size`` returns how many messages one thread takes at once now.  ``shares``: the lane's slices run on
+        threads that it shares with other lanes, and on one of its own.
         """
         self.name = spec.name
         self.shares = shares
         self.held = 0
-        """Claims that were not reported on yet; of quick work those whose thread has not come back: until then what it
-        reported is being settled, and what is claimed beyond it is what a crash would repeat.
+        """Claims without an outcome yet.  Of quick work: claims whose thread has not returned, since until then their
+        outcomes are being settled, and a crash would repeat them all.
         """
         self.running = 0
-        """Slices that were handed to the threads and have not ended."""
+        """Slices that were handed to threads and have not ended."""
         self.size = 1
-        """Messages per slice, as it was when the last budget was made: what was claimed by it is cut by it."""
+        """Messages per slice at the last budget: what was claimed under that budget is cut by it."""
         self._spec = spec
         self._quick = not shares and spec.most is None
         self._batch = batch
@@ -49,7 +49,7 @@ class Lane:
         self._stuck = False
 
     def budget(self, now: float) -> Budget:
-        """What may be claimed now; ``now``: monotonic seconds."""
+        """Return what may be claimed now; ``now``: monotonic seconds."""
         bound = self._spec.concurrency
         self.size = 1 if bound is not None else max(1, min(self._batch, self._size_now()))
         most = max(0, min(self._batch, self._room(now)))
@@ -60,13 +60,13 @@ class Lane:
         return Budget(self.name, most, 0 if self.running else min(most, self.size), self.size)
 
     def reported(self, ended: int, given_back: int) -> None:
-        """Attempts that ended, and claims that were given back."""
+        """Count attempts that ended, and claims that were given back."""
         if not self._quick:
             self.held -= ended + given_back
         self._finished += ended
 
     def slice_ended(self, claims: int) -> None:
-        """A thread is free again that had so many."""
+        """Count a thread as free that held ``claims`` claims."""
         self.running -= 1
         if self._quick:
             self.held -= claims
@@ -83,7 +83,7 @@ class Lane:
         return max(room, self._spec.overflow) if self._is_stuck(now, self._spec.most) else room
 
     def _is_stuck(self, now: float, most: int) -> bool:
-        """Whether a lane that has been full for a while is full of attempts that hardly end."""
+        """Return whether the lane has been full for a while and its attempts hardly end."""
         since, before = self._window or (now, self._finished)
         if now - since >= STUCK_WINDOW_SECONDS:
             self._stuck = (self._finished - before) / (now - since) * STUCK_SECONDS < most
@@ -96,15 +96,15 @@ class Lanes:
     """The lanes that this server serves.  Flow control will add its keys here, beside the lanes."""
 
     def __init__(self, lanes: Iterable[Lane], *, threads: int, monotonic: Callable[[], float]) -> None:
-        """``threads``: how many slices of one lane that shares may run at once; one of them is on a thread that no
-        other lane may use, the others on threads that all have in common.  ``monotonic``: seconds.
+        """``threads``: how many slices of one sharing lane may run at once: one on a thread that no other lane may
+        use, the others on threads that all sharing lanes use.  ``monotonic``: seconds.
         """
         self._lanes = {lane.name: lane for lane in lanes}
         self._shared = threads - 1
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._hungry: set[str] = set()
-        """Lanes that gave all that was wanted when they were last asked: more may wait in them."""
+        """Lanes whose last claim filled their budget: more messages may be due in them."""
 
     @property
     def names(self) -> list[str]:
@@ -112,16 +112,16 @@ class Lanes:
 
     @property
     def threads(self) -> int:
-        """How many slices of lanes that share can run at once."""
+        """How many slices of all sharing lanes can run at once."""
         return self._shared + sum(lane.shares for lane in self._lanes.values())
 
     def wanted(self) -> Wanted:
-        """How much to claim now."""
+        """Return how much to claim now."""
         with self._lock:
             return self._wanted()
 
     def took(self, wanted: Wanted, claims: Sequence[Claim]) -> None:
-        """What a claim gave."""
+        """Note what a claim returned."""
         counts = Counter(claim.lane for claim in claims)
         with self._lock:
             for budget in wanted.budgets:
@@ -134,7 +134,7 @@ class Lanes:
                 self._lanes[name] = self._lanes.pop(name)
 
     def again(self) -> bool:
-        """Whether a lane that gave all that was wanted can take more already."""
+        """Return whether a lane whose last claim filled its budget can take more already."""
         with self._lock:
             return bool(self._hungry) and any(budget.lane in self._hungry for budget in self._wanted().budgets)
 
@@ -148,12 +148,12 @@ class Lanes:
             return parts
 
     def slice_ended(self, name: str, claims: int) -> None:
-        """A thread is free again that had so many claims."""
+        """Count a thread as free that held ``claims`` claims of this lane."""
         with self._lock:
             self._lanes[name].slice_ended(claims)
 
     def reported(self, name: str, ended: int, given_back: int) -> None:
-        """Attempts of a lane that ended, and claims of it that were given back."""
+        """Count attempts of a lane that ended, and claims of it that were given back."""
         with self._lock:
             self._lanes[name].reported(ended, given_back)
 
@@ -166,7 +166,8 @@ class Lanes:
 
 
 def serves(wanted: Sequence[str], lane: str) -> bool:
-    """Whether a server that is told to serve these (``echo``, ``job``, ``job:transcode``) serves this lane; told
-    nothing, it serves all.
+    """Return whether a server whose ``Scheduler.Serves`` is ``wanted`` serves this lane; an empty one serves all.
+
+    ``wanted``: names of channels and lanes, such as ``echo``, ``job`` or ``job:transcode``.
     """
     return not wanted or lane in wanted or lane.partition(":")[0] in wanted

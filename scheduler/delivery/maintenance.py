@@ -36,7 +36,7 @@ class Maintenance:
         outage: Outage | None = None,
     ) -> None:
         """``name``: of the thread.  ``again_seconds``: how long after a failure a task is tried again.
-        ``outage``: what all threads of a process share; None for one of its own.
+        ``outage``: reports a Redis that is away, once for all threads of a process; None: one of its own.
         """
         self._tasks = tasks
         self._clock = clock

@@ -15,9 +15,9 @@ LIMIT = 1000
 
 
 class Reaper:
-    """Returns messages whose lock expired.  Every server reaps for all.
+    """Takes back messages whose lock expired.  Every server reaps for all.
 
-    For a thread of its own: it waits for nodes of a cluster that hang, and finds out when they answer again.
+    It needs a thread of its own: it waits for nodes of a cluster that hang, and finds out when they answer again.
     """
 
     name = "reap"
@@ -46,7 +46,8 @@ class Reaper:
 
     def tick(self) -> float:
         now = self._clock.monotonic()
-        # The whole process was stopped, and perhaps the machine: the owners had no better time.
+        # This turn came far too late: the process, or the whole machine, stood still.  Then the owners of locks may
+        # have stood still too, and get time to renew.
         if self._expected is not None and now - self._expected > self._lock_seconds / 3:
             self._hold(self._all, now)
         held = [partition for partition, until in self._held.items() if now < until]
@@ -56,7 +57,7 @@ class Reaper:
             self._hold(self._all, self._clock.monotonic())
             raise
         finally:
-            # From its end: a node that hangs takes a time limit, and says nothing about the others.
+            # Counted from the end of the call: a node that hangs uses up a time limit, and that is no standstill.
             self._expected = self._clock.monotonic() + self._every
         self._hold(reaped.away, self._clock.monotonic())
         for where, n in (("scheduled", reaped.scheduled), ("dead", reaped.dead)):
@@ -68,18 +69,19 @@ class Reaper:
         return 0.0 if reaped.scheduled + reaped.dead >= LIMIT else self._every
 
     def _hold(self, partitions: Iterable[int], now: float) -> None:
-        """Reap nothing there for a lock's life.
+        """Reap nothing in these partitions for a lock's life.
 
-        Locks expire while Redis is away, and their owners are alive all the same: they get the time to renew and to
-        settle before anybody takes their messages.
+        Locks expire while Redis is away although their owners are alive.  The owners get that time to renew and to
+        settle before a reaper takes their messages.
         """
         self._held.update(dict.fromkeys(partitions, now + self._lock_seconds))
 
     def _not_after(self) -> int | None:
-        """The moment from which a reap must not be carried out any more, by Redis's clock.
+        """Return the moment (Redis's clock, ms) after which the script must not reap; None: it is not known yet.
 
-        Redis may hold a call up and carry it out in the end (CLIENT PAUSE, a slow disk, a machine that swaps), or step
-        its clock: then the owners' renewals were held up too.  They have more than a third of a lock's life to spare.
+        Redis may hold a call up and carry it out late (CLIENT PAUSE, a slow disk, a machine that swaps), or its clock
+        may step.  The owners' renewals were held up as well then.  Owners renew with more than a third of a lock's
+        life to spare, so a reap that is later than that would take messages of living owners.
         """
         if not self._redis_time.known:
             return None

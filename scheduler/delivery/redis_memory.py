@@ -1,4 +1,4 @@
-"""Says in the log that Redis is full: requests are refused for it while everything else looks well."""
+"""Log that Redis is full: it refuses new messages then, while everything else looks well."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FULL_MEANS: Final = (
 )
 _EVERY_SECONDS = 5.0
 _WHILE_FULL_SECONDS = 60.0
-"""Messages that come and go at the limit would else fill the log with both lines."""
+"""At the limit messages come and go; asked more often, the log would fill with both lines."""
 
 
 class MemoryWatch:
@@ -28,7 +28,7 @@ class MemoryWatch:
         self._full = False
 
     def tick(self) -> float:
-        """Ask once; a line when it becomes full, and one when it has room again.  Seconds until the next time."""
+        """Ask once; log when it becomes full and when it has memory again.  Return the seconds until the next time."""
         full = self._store.full()
         if full and not self._full:
             self._log.error(FULL_MEANS)

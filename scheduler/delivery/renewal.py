@@ -1,4 +1,4 @@
-"""Renewal of locks: while a message is in flight here, no other server may take it."""
+"""Renew locks: while a message is in flight here, no other server may take it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from scheduler.telemetry.figures import Telemetry
 def renewal(
     task: Renewer, lock_seconds: float, clock: Clock, log: ServiceLog, outage: Outage | None = None
 ) -> Maintenance:
-    """The thread that only renews: another task that hangs on Redis must not cost every lock of this process."""
+    """Return the thread that only renews: a task that hangs on Redis would cost every lock of this process."""
     return Maintenance([task], clock, log, "renewal", again_seconds=min(1.0, lock_seconds / 20), outage=outage)
 
 
 def renewal_timeout(socket_timeout: float, lock_seconds: float) -> float:
-    """How long a renewal may wait for Redis (seconds): one that hangs is followed by another before a lock expires."""
+    """Return how long a renewal may wait for Redis (seconds): after one that hangs there is time for another."""
     return min(socket_timeout, lock_seconds / 4)
 
 
 class Renewer:
-    """Pushes the expiry of the locks in flight, at a third of their life: two renewals may fail before one expires."""
+    """Renews the locks in flight at a third of their life: two renewals may fail before a lock expires."""
 
     name = "renew"
 
@@ -42,8 +42,8 @@ class Renewer:
         claims = self._in_flight.all()
         if claims:
             refused = self._store.renew(claims, round(self._lock_seconds * 1000))
-            # A message whose settling is on its way looks lost to the script, and is not: it counts when it is refused
-            # twice, a third of a lock's life apart.
+            # The script also refuses a message that is being settled at the same time.  A lock counts as lost when it
+            # is refused twice, a third of a lock's life apart.
             lost = [claim for claim in refused if claim.token == self._refused.get(claim.id)]
             self._refused = {claim.id: claim.token for claim in refused if self._in_flight.holds(claim)}
             self._in_flight.remove(lost)

@@ -1,4 +1,4 @@
-"""Retention: finished messages beyond the limits are deleted."""
+"""Delete finished messages beyond the limits of retention."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMIT = 1000
 
 
 class Retention:
-    """Deletes finished messages beyond the limits."""
+    """A ``scheduler.delivery.maintenance.Task``."""
 
     name = "trim"
 
@@ -26,7 +26,7 @@ class Retention:
         finished: Callable[[], int],
         telemetry: Telemetry,
     ) -> None:
-        """``finished``: how many messages ended in this process so far."""
+        """``finished`` returns how many messages have ended in this process."""
         self._store = store
         self._limits = limits
         self._every = every
@@ -37,8 +37,8 @@ class Retention:
 
     def tick(self) -> float:
         finished = self._finished()
-        # With nothing new to delete only age and what other servers finished are left: that can wait 30 times as long,
-        # and an idle service stays below five commands a second.
+        # When nothing ended here, only messages that grew too old or ended on other servers are left to delete.  That
+        # can wait 30 times as long, and an idle service stays below five commands a second.
         if finished == self._seen and self._quiet < 30:
             self._quiet += 1
             return self._every
@@ -48,6 +48,6 @@ class Retention:
             full = full or deleted >= LIMIT
             if deleted:
                 self._telemetry.count("scheduler_trimmed", deleted, set=which)
-        # Only now: a call that failed is tried again, and does not count as done for the next 30 times.
+        # Noted only after the calls: one that failed is tried again at the next turn, not after 30 of them.
         self._seen, self._quiet = (-1 if full else finished), 0
         return 0.0 if full else self._every

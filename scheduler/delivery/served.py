@@ -1,7 +1,7 @@
-"""Which lanes of the service have a server that delivers what is due in them.
+"""Find lanes with due messages that no living server delivers.
 
-A job type without a handler on any living server, and what ``Scheduler.Serves`` leaves out everywhere, waits in Redis
-until a server comes that serves it.  That is no failure, but somebody has to be told.
+Messages of a job type without a handler on any living server, or of a lane that ``Scheduler.Serves`` leaves out
+everywhere, wait in Redis until a server comes that serves them.  That is no failure, but the operator has to know.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from scheduler.logs.sinks import ServiceLog
 from scheduler.store import Counts, LaneCounts, MessageStore
 
 MOST_SHOWN = 100
-"""Lanes that are told of one by one: a service with more job types than that needs a list of its own."""
+"""Lanes in an answer: a page that shows them has no use for more."""
 MOST_NAMED = 10
-"""Lanes that a sentence is said of."""
+"""Lanes that get a sentence each."""
 SILENT_BEATS = 3
-"""A process that has left out so many heartbeats is not alive."""
+"""A process that missed 3 heartbeats is not alive."""
 
 _EVERY_SECONDS = 10.0
 
@@ -34,20 +34,20 @@ class ShownLane(NamedTuple):
     """Whether a living server delivers it."""
 
     def due_for_ms(self, redis_ms: int) -> int | None:
-        """For how long the first message that is due has been; None when none is."""
+        """Return for how long (ms) the first due message has been due; None when none is due."""
         oldest = self.counts.oldest_due_at
         return max(0, redis_ms - oldest) if oldest is not None else None
 
 
 def shown_lanes(counts: Counts, living: Iterable[Report]) -> list[ShownLane]:
-    """All lanes in which something waits: first those that are due and that nobody serves, then those with most due."""
+    """Return all lanes with waiting messages: those with due messages and no server first, then by due messages."""
     reports = list(living)
     lanes = [ShownLane(name, lane, is_served(name, reports)) for name, lane in counts.lanes.items()]
     return sorted(lanes, key=lambda lane: (lane.served or not lane.counts.due, -lane.counts.due, lane.name))
 
 
 def is_served(lane: str, living: Iterable[Report]) -> bool:
-    """Whether one of these processes delivers this lane.  One that does not say which it serves, serves all."""
+    """Return whether one of these processes delivers this lane.  A report without ``lanes`` serves all."""
     return any(
         report.get("role") == "scheduler"
         and not report.get("stopping")
@@ -57,7 +57,7 @@ def is_served(lane: str, living: Iterable[Report]) -> bool:
 
 
 def warnings(counts: Counts, living: Iterable[Report]) -> list[str]:
-    """A sentence for each lane with messages that are due and that nobody serves, 11 at most."""
+    """Return a sentence for each lane with due messages and no server, 11 at most."""
     waiting = [lane for lane in shown_lanes(counts, living) if lane.counts.due and not lane.served]
     found = [_sentence(lane, counts.redis_ms) for lane in waiting[:MOST_NAMED]]
     if len(waiting) > MOST_NAMED:
@@ -74,7 +74,7 @@ def _sentence(lane: ShownLane, redis_ms: int) -> str:
 
 
 class ServedWatch:
-    """Says in the log what waits for a server that does not come.  A ``scheduler.delivery.maintenance.Task``."""
+    """Logs lanes with due messages and no server.  A ``scheduler.delivery.maintenance.Task``."""
 
     name = "look for lanes that nobody serves"
 
@@ -86,8 +86,8 @@ class ServedWatch:
         heartbeat_seconds: float,
         instead: Callable[[str], str | None] = lambda _: None,
     ) -> None:
-        """``instead``: the lane of this server that takes what waits in another lane (``Jobs.Fallback``); None: none
-        does.
+        """``instead`` returns the lane of this server that takes over the messages of another lane
+        (``Jobs.Fallback``), or None.
         """
         self._store = store
         self._instead = instead
@@ -97,7 +97,10 @@ class ServedWatch:
         self._said: set[str] = set()
 
     def tick(self) -> float:
-        """Ask once; seconds until the next time.  Only what is found twice in a row counts: a server may restart."""
+        """Look once; return the seconds until the next time.
+
+        Only a lane that is found twice in a row counts: its server may just be restarting.
+        """
         counts = self._store.counts()
         living = [report for report in self._store.servers().values() if report["age_ms"] <= self._silent_ms]
         waiting = {lane.name: lane for lane in shown_lanes(counts, living) if lane.counts.due and not lane.served}

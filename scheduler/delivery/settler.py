@@ -1,7 +1,7 @@
-"""Outcomes to the store, in bulk: the thread that has the turn (store/batching.py) settles all that wait.
+"""Write outcomes to the store in bulk: the thread that has the turn (store/batching.py) settles all that wait.
 
-The thread that reports never waits for a Redis that is away: a thread of the settler's own tries on.  The scheduler
-thread, the workers and the thread that stops the service all report, and a stop that waited for Redis would never end.
+A thread that reports never waits for a Redis that is away; a thread of the settler's own tries again.  The thread that
+stops the service reports too, and a stop that waited for Redis would never end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BACKOFF = (0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 class Settler:
-    """Thread-safe."""
+    """Takes outcomes from any thread.  Thread-safe."""
 
     def __init__(
         self,
@@ -38,8 +38,8 @@ class Settler:
         *,
         outage: Outage | None = None,
     ) -> None:
-        """``settled`` is called with every group that is through, whether or not its locks still held.
-        ``outage``: what all threads of a process share; None for one of its own.
+        """``settled`` is called with every group that was written, whether or not its locks still held.
+        ``outage``: reports a Redis that is away, once for all threads of a process; None: one of its own.
         """
         self._store = store
         self._clock = clock
@@ -51,7 +51,7 @@ class Settler:
         self._give_up = threading.Event()
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Take outcomes; returns when they are settled, or when another thread has them in hand."""
+        """Take outcomes; return when they are settled, or when another thread will settle them."""
         if not self._batching.add(outcomes):
             return
         if left := self._settle_waiting():
@@ -59,9 +59,7 @@ class Settler:
             threading.Thread(target=self._try_on, args=(left,), name="settler", daemon=True).start()
 
     def close(self) -> None:
-        """Stop waiting for a Redis that is away: what is not settled stays locked, and is reaped when the lock
-        expires.
-        """
+        """Stop waiting for a Redis that is away.  Messages that are not settled are reaped when their lock expires."""
         self._give_up.set()
 
     def _try_on(self, left: list[Outcome]) -> None:
@@ -72,9 +70,9 @@ class Settler:
             left = self._settle_waiting()
 
     def _settle_waiting(self) -> list[Outcome]:
-        """Settle everything that waits; the outcomes of the first group that could not all be settled.
+        """Settle everything that waits; return the outcomes of the first group that could not all be settled.
 
-        When it returns nothing, the turn is over: the next ``add`` settles again.  Otherwise this thread keeps it.
+        An empty list ends the turn: the next ``add`` settles again.  Otherwise this thread keeps the turn.
         """
         try:
             while group := self._batching.take():
@@ -86,9 +84,9 @@ class Settler:
         return []
 
     def _settle(self, group: Sequence[Outcome]) -> list[Outcome]:
-        """Settle what can be settled; those whose partition does not answer.
+        """Settle what can be settled; return the outcomes whose partition does not answer.
 
-        Partition by partition: in a cluster one may be away, and the others' messages are not to wait for it.
+        Partition by partition: messages of the others must not wait for a node of a cluster that is away.
         """
         partitions: dict[int, list[Outcome]] = {}
         for outcome in group:
@@ -113,10 +111,10 @@ class Settler:
         return left
 
     def _later(self, left: list[Outcome], seconds: float) -> None:
-        """Wait, and put them to those that came meanwhile; or give them up at the end.
+        """Wait, and put them back to those that came meanwhile; at the end of a stop, give them up.
 
-        They are not given up when the locks' time is over: as long as nobody reaped them the token is still good, and
-        who asks first after an outage, the owner or a reaper, decides.  The reapers wait a lock's life.
+        They are kept even when their locks have expired: the token is valid until a reaper takes the message, and
+        reapers wait a lock's life after an outage.
         """
         if self._clock.wait(self._give_up, seconds):
             self._log.error(f"{len(left)} outcomes not settled: their messages run again, with a higher attempt")

@@ -28,7 +28,7 @@ STOP_MARGIN_SECONDS = 5.0
 
 
 class Workers:
-    """``Scheduler.Workers`` threads for what is quick, others for jobs; each runs one slice of a batch at a time."""
+    """``Scheduler.Workers`` threads for quick channels, others for jobs; each runs one slice of a batch at a time."""
 
     def __init__(
         self,
@@ -48,12 +48,13 @@ class Workers:
         in_flight: InFlight | None = None,
         outage: Outage | None = None,
     ) -> None:
-        """``job_threads``: for each lane of a slow channel, one of its own and the others shared by all.
+        """``job_threads``: each lane of a slow channel has one of its own; the others are shared by all of them.
 
-        ``release_seconds``: how long a stop waits at most for Redis to take back what did not finish.
+        ``release_seconds``: how long a stop waits at most for Redis to take back messages that did not finish.
         ``serves``: the lanes of this server (``Scheduler.Serves``).  ``retry``: for messages without a policy of their
-        own.  ``freed`` is called when there is room again.  ``in_flight``: shared with the renewer, which must know
-        which locks this process holds.  ``outage``: what all threads of a process share; None for one of its own.
+        own.  ``freed`` is called when a lane can take more again.  ``in_flight``: shared with the renewer, which must
+        know which locks this process holds.  ``outage``: reports a Redis that is away, once for all threads of a
+        process; None: one of its own.
         """
         self.in_flight = in_flight if in_flight is not None else InFlight()
         self.deliveries = Deliveries(clock)
@@ -77,11 +78,11 @@ class Workers:
         self._freed = freed
         self._settler = Settler(store, clock, log, telemetry, self._settled, outage=outage)
         self._pools: dict[bool, ThreadPoolExecutor] = {}
-        """slow → threads: work that can be slow never holds those of what is quick."""
+        """By ``Channel.slow``: slow work never occupies the threads of quick channels."""
         self._slices: dict[Future[None], Sequence[Claim]] = {}
         self._running: set[int] = set()
         self.finished = 0
-        """Messages that ended (ack or dead) here since the start."""
+        """Messages that ended here (ack or dead) since the start."""
 
     def start(self) -> None:
         self._pools = {
@@ -92,7 +93,7 @@ class Workers:
             channel.start()
 
     def failure(self) -> str | None:
-        """Why this process cannot deliver on one of its channels any more; None while all is well."""
+        """Return why this process cannot deliver on one of its channels any more; None while all is well."""
         for name, channel in self._channels.items():
             if channel.failure is not None:
                 return f"channel {name}: {channel.failure}"
@@ -102,7 +103,7 @@ class Workers:
     # -- delivering ------------------------------------------------------------------------------------------------
 
     def submit(self, claims: Sequence[Claim]) -> None:
-        """Hand a batch to the threads, cut into slices; returns at once."""
+        """Hand a batch to the threads, cut into slices; return at once."""
         if not self._pools:
             raise RuntimeError("Workers.start() comes first")
         self.in_flight.add(claims)
@@ -140,7 +141,7 @@ class Workers:
         try:
             with self.deliveries.underway(channel.name, channel.slow):
                 channel.deliver(claims, report)
-        except BaseException as error:  # noqa: BLE001 - whatever a channel raises, sys.exit() too, is a failed attempt
+        except BaseException as error:  # noqa: BLE001 - any error of a channel, sys.exit() too, is a failed attempt
             self._log.error(f"channel {channel.name} failed: {error}", exception=error)
             text = f"{type(error).__name__}: {error}"
             report([Outcome(c, "retry", error=text) for c in claims if c.id not in reported])
@@ -151,26 +152,26 @@ class Workers:
 
     def _report(self, outcomes: Sequence[Outcome]) -> None:
         decided = [self._decide(outcome) if outcome.kind == "retry" else outcome for outcome in outcomes]
-        # What was given back is told in sums (held_back.py): an endpoint that hangs gives back a thousand a minute.
+        # Releases are logged as sums (held_back.py): one hanging endpoint gives back a thousand messages a minute.
         lines = [attempt_line(outcome) for outcome in decided if outcome.kind in ("ack", "retry")]
         if lines:
             # The echo channel has printed its messages already.
             self._log.lines(lines, attempts=decided[0].claim.channel != "echo")
         for outcome in decided:
-            if outcome.kind == "dead":  # somebody has to look at it; a retry looks after itself
+            if outcome.kind == "dead":  # a person has to look at it; a retry needs nobody
                 self._log.error(attempt_line(outcome))
         self._telemetry.attempts(decided)
         self._count(decided)
         self._settler.add(decided)
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
-        """Tell the lanes what is not held any more."""
+        """Tell the lanes which claims they no longer hold."""
         for lane, group in groupby(outcomes, key=lambda outcome: outcome.claim.lane):
             given_back = [outcome.kind == "release" for outcome in group]
             self.lanes.reported(lane, ended=given_back.count(False), given_back=sum(given_back))
 
     def _decide(self, outcome: Outcome) -> Outcome:
-        """A failed attempt, as a retry with its delay or as dead."""
+        """Return the outcome of a failed attempt: a retry with its delay, or dead."""
         claim = outcome.claim
         delay_ms = after_failure(
             claim.retry or self._retry, claim.attempt, asked_ms=outcome.delay_ms, cut_short=outcome.cut_short
@@ -185,30 +186,29 @@ class Workers:
     # -- stop ------------------------------------------------------------------------------------------------------
 
     def stop(self, grace: float) -> None:
-        """Finish what runs within ``grace`` seconds, give back the rest, end the threads.
+        """Let attempts finish within ``grace`` seconds, give back the rest, end the threads.
 
-        Renewal must go on meanwhile, or what takes long would lose its lock and be repeated elsewhere.
+        Renewal must go on meanwhile: a long attempt would lose its lock, and another server would repeat it.
         """
         deadline = self._clock.monotonic() + grace
         self._stop_channels(grace)
         self.in_flight.wait_empty(self._clock, max(0.0, deadline - self._clock.monotonic()))
         self._settler.close()
         for pool in self._pools.values():
-            # A handler that ignores the grace keeps its thread; the process ends without it, its message is given
-            # back below.  Asked of the threads and not of what is in flight: a handler may have lost its lock long ago.
+            # A handler that ignores the grace keeps its thread.  The process ends without it, and its message is given
+            # back below.  The threads are asked, and not the claims in flight: a handler may have lost its lock.
             pool.shutdown(wait=not self._running, cancel_futures=True)
         left = self.in_flight.all()
         if left:
             self._log.error(f"{len(left)} messages did not finish in {grace:g} s and are given back: they run again")
             self._report([cut_short(claim) for claim in left])
-            # Another thread may have them in hand, and Redis is closed after us.
+            # Another thread may be settling them, and Redis is closed after this.
             self.in_flight.wait_empty(self._clock, self._release_seconds)
 
     def _stop_channels(self, grace: float) -> None:
         """Tell all channels at once, and return when all have stopped: each has the whole grace.
 
-        One after the other, a webhook that hangs would leave jobs no time, and cut short those that only had to hear of
-        the stop.
+        Stopped one after the other, a webhook that hangs would leave no time to jobs.
         """
         threads = [
             threading.Thread(target=self._stop_channel, args=(channel, grace), name=f"stops {name}", daemon=True)
