@@ -13,6 +13,14 @@ Delay = str | float | timedelta
 """A length of time as the service reads it (seconds, ``1h30m``, ``PT5M``), or a timedelta."""
 
 
+class MessageFlow(TypedDict):
+    """Null: it has no flow key."""
+
+    key: str
+    waited_ms: int
+    """For how long it kept back the last attempt that began."""
+
+
 class Webhook(TypedDict):
     """Where a message is sent; credentials are masked."""
 
@@ -42,6 +50,8 @@ class Message(TypedDict):
     """Of the next attempt; of the last one once there is none to come."""
     due_at_ms: int
     priority: Literal["high", "normal", "low"]
+    flow: MessageFlow | None
+    """Null: it has no flow key."""
     attempt: int
     """Attempts made so far."""
     max_attempts: int
@@ -113,6 +123,22 @@ class RetryIn(TypedDict):
     """Draw each backoff evenly between 0 and its length."""
 
 
+class FlowIn(TypedDict):
+    """Limits that it shares with other messages."""
+
+    concurrency: NotRequired[int | None]
+    """Messages in flight at once, over all servers."""
+    rate: NotRequired[int | None]
+    """Attempts that may begin in each period."""
+    period: NotRequired[float | str | None]
+    """How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M; from 1 second to
+    7 days."""
+    ordered: NotRequired[bool | None]
+    """One after the other, by moment and then as they were accepted."""
+    key: str
+    """Messages with the same key share the limits."""
+
+
 class WebhookTarget(TypedDict):
     """The HTTP endpoint that the message is sent to."""
 
@@ -141,6 +167,8 @@ class MessageOptions(TypedDict):
     """Strict among the messages that are due; default normal."""
     retry: NotRequired[RetryIn | None]
     """How failed attempts are repeated. What is left out comes from the settings (section Retry)."""
+    flow: NotRequired[FlowIn | None]
+    """Limits that it shares with other messages."""
     channel: NotRequired[Literal["echo", "webhook", "job"] | None]
     """Where the message goes; follows from webhook or job, else echo."""
     webhook: NotRequired[WebhookTarget | None]
@@ -182,6 +210,8 @@ class MessageDetail(TypedDict):
     """Of the next attempt; of the last one once there is none to come."""
     due_at_ms: int
     priority: Literal["high", "normal", "low"]
+    flow: MessageFlow | None
+    """Null: it has no flow key."""
     attempt: int
     """Attempts made so far."""
     max_attempts: int
@@ -415,6 +445,8 @@ class ScheduleOptions(TypedDict):
     """Strict among the messages that are due; default normal."""
     retry: NotRequired[RetryIn | None]
     """How failed attempts are repeated. What is left out comes from the settings (section Retry)."""
+    flow: NotRequired[FlowIn | None]
+    """Limits that it shares with other messages."""
     channel: NotRequired[Literal["echo", "webhook", "job"] | None]
     """Where the message goes; follows from webhook or job, else echo."""
     webhook: NotRequired[WebhookTarget | None]
@@ -549,6 +581,8 @@ class SchedulePutOptions(TypedDict):
     """Strict among the messages that are due; default normal."""
     retry: NotRequired[RetryIn | None]
     """How failed attempts are repeated. What is left out comes from the settings (section Retry)."""
+    flow: NotRequired[FlowIn | None]
+    """Limits that it shares with other messages."""
     channel: NotRequired[Literal["echo", "webhook", "job"] | None]
     """Where the message goes; follows from webhook or job, else echo."""
     webhook: NotRequired[WebhookTarget | None]
@@ -893,6 +927,22 @@ class Redis(TypedDict):
     keys: int
 
 
+class Archive(TypedDict):
+    """Null where there is no history (History.Url)."""
+
+    messages: int
+    """Finished, and not in the database yet."""
+    bytes: int
+    max_bytes: int
+    """History.OutboxMaxBytes: with more, the oldest are dropped, or settling waits."""
+    oldest_age_ms: int | None
+    """For how long the first of them has been finished."""
+    dropped: int
+    """Messages that the history will never have, since this Redis is in use."""
+    away: list[str]
+    """Processes that the database did not answer at their last try."""
+
+
 class Stats(TypedDict):
     """The service at a glance."""
 
@@ -925,6 +975,8 @@ class Stats(TypedDict):
     """The last 15 minutes, oldest first; quiet times are left out."""
     servers: list[Server]
     redis: Redis
+    archive: Archive | None
+    """Null where there is no history (History.Url)."""
     events_url: str | None
     """Live events (WebSocket); null when no server shows any."""
 

@@ -888,6 +888,19 @@ export interface components {
              */
             priority: "high" | "normal" | "low";
             /**
+             * MessageFlowOut
+             * @description Null: it has no flow key.
+             */
+            flow: {
+                /** Key */
+                key: string;
+                /**
+                 * Waited Ms
+                 * @description For how long it kept back the last attempt that began.
+                 */
+                waited_ms: number;
+            } | null;
+            /**
              * Attempt
              * @description Attempts made so far.
              */
@@ -1044,6 +1057,39 @@ export interface components {
              */
             message: unknown;
             /**
+             * FlowIn
+             * @description Limits that it shares with other messages.
+             */
+            flow?: {
+                /**
+                 * Concurrency
+                 * @description Messages in flight at once, over all servers.
+                 */
+                concurrency?: number | null;
+                /**
+                 * Rate
+                 * @description Attempts that may begin in each period.
+                 */
+                rate?: number | null;
+                /**
+                 * Period
+                 * @description How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M; from 1 second to 7 days.
+                 * @default null
+                 * @example 1m
+                 */
+                period?: (number | null) | string;
+                /**
+                 * Ordered
+                 * @description One after the other, by moment and then as they were accepted.
+                 */
+                ordered?: boolean | null;
+                /**
+                 * Key
+                 * @description Messages with the same key share the limits.
+                 */
+                key: string;
+            } | null;
+            /**
              * Channel
              * @description Where the message goes; follows from webhook or job, else echo.
              * @enum {string|null}
@@ -1136,6 +1182,19 @@ export interface components {
              * @enum {string}
              */
             priority: "high" | "normal" | "low";
+            /**
+             * MessageFlowOut
+             * @description Null: it has no flow key.
+             */
+            flow: {
+                /** Key */
+                key: string;
+                /**
+                 * Waited Ms
+                 * @description For how long it kept back the last attempt that began.
+                 */
+                waited_ms: number;
+            } | null;
             /**
              * Attempt
              * @description Attempts made so far.
@@ -1826,6 +1885,39 @@ export interface components {
              */
             message: unknown;
             /**
+             * FlowIn
+             * @description Limits that it shares with other messages.
+             */
+            flow?: {
+                /**
+                 * Concurrency
+                 * @description Messages in flight at once, over all servers.
+                 */
+                concurrency?: number | null;
+                /**
+                 * Rate
+                 * @description Attempts that may begin in each period.
+                 */
+                rate?: number | null;
+                /**
+                 * Period
+                 * @description How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M; from 1 second to 7 days.
+                 * @default null
+                 * @example 1m
+                 */
+                period?: (number | null) | string;
+                /**
+                 * Ordered
+                 * @description One after the other, by moment and then as they were accepted.
+                 */
+                ordered?: boolean | null;
+                /**
+                 * Key
+                 * @description Messages with the same key share the limits.
+                 */
+                key: string;
+            } | null;
+            /**
              * Channel
              * @description Where the message goes; follows from webhook or job, else echo.
              * @enum {string|null}
@@ -2334,6 +2426,39 @@ export interface components {
              */
             message: unknown;
             /**
+             * FlowIn
+             * @description Limits that it shares with other messages.
+             */
+            flow?: {
+                /**
+                 * Concurrency
+                 * @description Messages in flight at once, over all servers.
+                 */
+                concurrency?: number | null;
+                /**
+                 * Rate
+                 * @description Attempts that may begin in each period.
+                 */
+                rate?: number | null;
+                /**
+                 * Period
+                 * @description How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M; from 1 second to 7 days.
+                 * @default null
+                 * @example 1m
+                 */
+                period?: (number | null) | string;
+                /**
+                 * Ordered
+                 * @description One after the other, by moment and then as they were accepted.
+                 */
+                ordered?: boolean | null;
+                /**
+                 * Key
+                 * @description Messages with the same key share the limits.
+                 */
+                key: string;
+            } | null;
+            /**
              * Channel
              * @description Where the message goes; follows from webhook or job, else echo.
              * @enum {string|null}
@@ -2559,6 +2684,39 @@ export interface components {
             /** Servers */
             servers: components["schemas"]["ServerOut"][];
             redis: components["schemas"]["RedisOut"];
+            /**
+             * ArchiveOut
+             * @description Null where there is no history (History.Url).
+             */
+            archive: {
+                /**
+                 * Messages
+                 * @description Finished, and not in the database yet.
+                 */
+                messages: number;
+                /** Bytes */
+                bytes: number;
+                /**
+                 * Max Bytes
+                 * @description History.OutboxMaxBytes: with more, the oldest are dropped, or settling waits.
+                 */
+                max_bytes: number;
+                /**
+                 * Oldest Age Ms
+                 * @description For how long the first of them has been finished.
+                 */
+                oldest_age_ms: number | null;
+                /**
+                 * Dropped
+                 * @description Messages that the history will never have, since this Redis is in use.
+                 */
+                dropped: number;
+                /**
+                 * Away
+                 * @description Processes that the database did not answer at their last try.
+                 */
+                away: string[];
+            } | null;
             /**
              * Events Url
              * @description Live events (WebSocket); null when no server shows any.
