@@ -125,7 +125,7 @@ def list_(
         timezone=timezone,
     )
     found = list(remote.pages("/v1/messages", "messages", filters, limit or None))
-    columns = ("id", "status", "channel", "due_at", "priority", "attempt", "message")
+    columns = ("id", "status", "channel", "due_at", "message")
     return Answer(found, lambda: table(columns, ([each[name] for name in columns] for each in found)))
 
 
