@@ -6,7 +6,7 @@ import { ServiceProvider, useService } from './state/service';
 import type { Route } from './lib/route';
 import { Header } from './ui/header';
 import { TokenPrompt } from './ui/token-prompt';
-import { FlowsView } from './views/flows';
+import { FlowsView, FlowView } from './views/flows';
 import { MessageView } from './views/message';
 import { MessagesView } from './views/messages';
 import { OverTimeView } from './views/over-time';
@@ -35,6 +35,7 @@ const TITLES: Record<Route['view'], string> = {
   schedule: 'Schedule',
   'new-schedule': 'Make a schedule',
   flows: 'Flow control',
+  flow: 'Flow key',
   'over-time': 'Over time',
   unknown: 'No such page',
 };
@@ -92,6 +93,8 @@ function Page({ route }: { route: Route }): ReactNode {
       return <ScheduleView key={route.id} id={route.id} />;
     case 'flows':
       return <FlowsView />;
+    case 'flow':
+      return <FlowView key={route.id} name={route.id} />;
     case 'over-time':
       return <OverTimeView filters={route.filters} />;
     case 'new-schedule':

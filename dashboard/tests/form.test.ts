@@ -139,3 +139,19 @@ it('reads headers, one per line, and refuses what is none', () => {
 it('quotes the curl command for a shell', () => {
   expect(curlCommand('http://h/v1/messages', { message: "it's" })).toContain(`"it'\\''s"`);
 });
+
+describe('flow control', () => {
+  const form = emptyForm(0);
+
+  it('is asked for by its key, with what is filled in', () => {
+    const flow = { key: ' tenant-42 ', concurrency: '5', rate: '10', period: '1m', ordered: true };
+    const asked = { key: 'tenant-42', concurrency: 5, rate: 10, period: '1m', ordered: true };
+    expect(buildRequest({ ...form, flow }).request['flow']).toEqual(asked);
+    expect(buildRequest({ ...form, flow: { ...form.flow, key: 'k' } }).request['flow']).toEqual({ key: 'k' });
+    expect(buildRequest(form).request).not.toHaveProperty('flow');
+  });
+
+  it('needs a key for its limits', () => {
+    expect(buildRequest({ ...form, flow: { ...form.flow, rate: '1' } }).problems[0]?.field).toBe('flow.key');
+  });
+});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { assess, DeadWatch, notes, TREND_WINDOW_MS } from '../src/lib/health';
+import { assess, DeadWatch, TREND_WINDOW_MS } from '../src/lib/health';
+import { notes } from '../src/lib/notes';
 import type { Failure, HealthInput } from '../src/lib/health';
 import type { Stats } from '../src/lib/types';
 
@@ -206,6 +207,26 @@ describe('the notes beneath', () => {
     const silent = [{ name: 'a', last_beat_age_ms: 60_000 }];
     expect(notes({ ...HEALTHY, dead: 2, servers: silent }, 'dead-growing')).toHaveLength(1);
     expect(notes({ ...HEALTHY, servers: silent }, 'no-scheduler')).toHaveLength(0);
+  });
+});
+
+describe('what does not stop deliveries', () => {
+  it('is said of schedules that are overdue or fail', () => {
+    const schedules = { active: 3, paused: 0, ended: 0, overdue: 1, oldest_overdue_age_ms: 42_000, failing: 2 };
+    expect(notes({ ...HEALTHY, schedules }, 'waiting').map((note) => note.text)).toEqual([
+      '1 schedule is overdue, the longest by 42 s: no server plans the next run.',
+      'The last run of 2 schedules failed.',
+    ]);
+    expect(notes({ ...HEALTHY, schedules: { ...schedules, overdue: 0, failing: 0 } }, 'waiting')).toEqual([]);
+  });
+
+  it('is said of a history whose database does not answer, or that is behind', () => {
+    const archive = { messages: 7, bytes: 900, max_bytes: 1e6, oldest_age_ms: 400, dropped: 0, away: [] as string[] };
+    expect(notes({ ...HEALTHY, archive }, 'waiting')).toEqual([]);
+    const away = notes({ ...HEALTHY, archive: { ...archive, away: ['a/scheduler'] } }, 'waiting');
+    expect(away[0]?.text).toMatch(/does not answer a\/scheduler: 7 finished messages wait for it, 900 B of 1.0 MB/);
+    const late = notes({ ...HEALTHY, archive: { ...archive, oldest_age_ms: 60_000 } }, 'waiting');
+    expect(late[0]?.text).toMatch(/is behind/);
   });
 });
 

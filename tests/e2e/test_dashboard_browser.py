@@ -23,6 +23,7 @@ TOKEN = "a-token/of=ours+"
 HTML = "<img src=x onerror=\"document.title='taken over'\"><b>bold</b><script>document.title='taken over'</script>"
 MANY = 100_000
 FAR = "30d"
+KEY = "k" * 60
 SCHEDULE = "every-hour-of-a-working-day"
 VIEWS = {
     "#/": ".next-due li",
@@ -31,6 +32,7 @@ VIEWS = {
     "#/schedules": ".schedules tbody tr",
     f"#/schedules/{SCHEDULE}": ".next-runs li",
     "#/new-schedule": ".runs-preview li",
+    "#/flows": ".flows tbody tr",
 }
 """Places, and what is there once they are drawn in full."""
 
@@ -318,12 +320,14 @@ def type_into(browser: Browser, label: str, text: str) -> None:
 
 @pytest.fixture
 def waiting(service: Service) -> Iterator[None]:
-    """Two messages and a schedule that stretch a page."""
+    """Two messages, a schedule and a flow key that stretch a page."""
     ids = service.schedule([{"message": "w" * 500, "delay": FAR}, {"message": "many words " * 50, "delay": FAR}])
     hourly = {"cron": "0 8-18 * * mon-fri", "message": "w" * 500, "labels": ["working-days"], "end": "2099-01-01"}
     service.request("PUT", f"/v1/schedules/{SCHEDULE}", hourly)
+    service.request("PUT", f"/v1/flows/{KEY}", {"concurrency": 1_000_000, "rate": 1_000_000, "period": "7d"})
     yield
     service.request("DELETE", f"/v1/schedules/{SCHEDULE}")
+    service.request("DELETE", f"/v1/flows/{KEY}")
     for id in ids:
         service.request("DELETE", f"/v1/messages/{id}")
 

@@ -1,31 +1,32 @@
+import { formatCount } from './format';
 import type { Http } from './http';
 import type { Page } from './paging';
-import { formatCount } from './format';
-
-/** What a flow key allows; null where nothing is said. */
-export interface FlowLimits {
-  concurrency: number | null;
-  /** Attempts begun per `period`. */
-  rate: number | null;
-  period: string | number | null;
-  ordered: boolean | null;
-}
+import { formatSpan } from './time';
 
 /** Where a limit comes from. */
 export type LimitSource = 'message' | 'settings' | 'pinned';
 
 export interface Flow {
   key: string;
-  /** Due, and waiting at the key. */
+  /** Messages that wait for their moment, or for the key. */
+  scheduled: number;
+  /** Those of them that are due. */
   waiting: number;
   in_flight: number;
-  limits: FlowLimits;
-  sources: Partial<Record<keyof FlowLimits, LimitSource | null>>;
-  window: { used: number; ends_at: string | null } | null;
+  limits: {
+    concurrency: number | null;
+    /** Attempts that may begin in each period. */
+    rate: number | null;
+    period_ms: number | null;
+    ordered: boolean;
+  };
+  sources: Record<'concurrency' | 'rate' | 'ordered', LimitSource | null>;
+  window: { used: number; ends_at: string } | null;
   paused: boolean;
+  /** Null: not paused, or until it is resumed. */
   paused_until: string | null;
-  oldest_due_age_ms: number | null;
-  /** The moment at which a message may go next. */
+  oldest_due_at: string | null;
+  /** Null: none waits, the key is full, or paused until it is resumed. */
   next_at: string | null;
 }
 
@@ -38,9 +39,17 @@ export class FlowsApi {
     return { items: answer.flows, next: answer.next_cursor };
   }
 
-  async act(key: string, verb: 'pause' | 'resume' | 'reset'): Promise<void> {
-    await this.http.call(`v1/flows/${encodeURIComponent(key)}/${verb}`, { method: 'POST' });
+  one(key: string, signal?: AbortSignal): Promise<Flow> {
+    return this.http.call(path(key), { signal });
   }
+
+  act(key: string, verb: 'pause' | 'resume' | 'reset'): Promise<Flow> {
+    return this.http.call(`${path(key)}/${verb}`, { method: 'POST' });
+  }
+}
+
+function path(key: string): string {
+  return `v1/flows/${encodeURIComponent(key)}`;
 }
 
 export interface LimitText {
@@ -48,14 +57,13 @@ export interface LimitText {
   source: LimitSource | null;
 }
 
-/** `5 at once`, `10 per 1m`, `in order`, each with where it comes from. */
+/** `5 at once`, `10 per 1 min`, `in order`, each with where it comes from. */
 export function limitTexts({ limits, sources }: Flow): LimitText[] {
   const found: LimitText[] = [];
-  const add = (name: keyof FlowLimits, text: string): void => {
-    found.push({ text, source: sources[name] ?? null });
-  };
-  if (limits.concurrency !== null) add('concurrency', `${formatCount(limits.concurrency)} at once`);
-  if (limits.rate !== null) add('rate', `${formatCount(limits.rate)} per ${limits.period}`);
-  if (limits.ordered) add('ordered', 'in order');
+  if (limits.concurrency !== null)
+    found.push({ text: `${formatCount(limits.concurrency)} at once`, source: sources.concurrency });
+  if (limits.rate !== null)
+    found.push({ text: `${formatCount(limits.rate)} per ${formatSpan(limits.period_ms ?? 0)}`, source: sources.rate });
+  if (limits.ordered) found.push({ text: 'in order', source: sources.ordered });
   return found;
 }

@@ -32,7 +32,17 @@ export interface Form {
   factor: string;
   cap: string;
   jitter: '' | 'true' | 'false';
+  flow: FlowForm;
   id: string;
+}
+
+/** The flow key and what it allows; left empty, what it allows stays as it is. */
+export interface FlowForm {
+  key: string;
+  concurrency: string;
+  rate: string;
+  period: string;
+  ordered: boolean;
 }
 
 export type Request = { [key: string]: Json };
@@ -64,6 +74,7 @@ export function emptyForm(nowMs: number): Form {
     factor: '',
     cap: '',
     jitter: '',
+    flow: { key: '', concurrency: '', rate: '', period: '', ordered: false },
     id: '',
   };
 }
@@ -144,6 +155,8 @@ export function buildRequest(form: Form): Built {
   if (form.priority !== 'normal') request['priority'] = form.priority;
   const retry = retryPolicy(form, problems);
   if (Object.keys(retry).length > 0) request['retry'] = retry;
+  const flow = flowRequest(form.flow, problems);
+  if (flow) request['flow'] = flow;
   if (form.id.trim()) request['id'] = form.id.trim();
   return { request, problems };
 }
@@ -208,6 +221,20 @@ function retryPolicy(form: Form, problems: FieldProblem[]): { [key: string]: Jso
   }
   if (form.jitter) policy['jitter'] = form.jitter === 'true';
   return policy;
+}
+
+function flowRequest(form: FlowForm, problems: FieldProblem[]): Json | null {
+  const flow: { [key: string]: Json } = {};
+  for (const [name, value] of Object.entries({ concurrency: form.concurrency, rate: form.rate })) {
+    const parsed = number(`flow.${name}`, value, problems);
+    if (parsed !== undefined) flow[name] = parsed;
+  }
+  if (form.period.trim()) flow['period'] = form.period.trim();
+  if (form.ordered) flow['ordered'] = true;
+  if (form.key.trim()) return { key: form.key.trim(), ...flow };
+  if (Object.keys(flow).length > 0)
+    problems.push({ field: 'flow.key', message: 'Name the key that has these limits.' });
+  return null;
 }
 
 function number(field: string, value: string, problems: FieldProblem[]): number | undefined {

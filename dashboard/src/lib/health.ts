@@ -1,6 +1,6 @@
 import { formatBytes, formatCount, formatRate, plural } from './format';
 import { formatCountdown, formatSpan, parseMoment } from './time';
-import type { HeldBack, LaneInfo, ServerInfo, Stats } from './types';
+import type { LaneInfo, ServerInfo, Stats } from './types';
 
 /** A server that has not reported for so long is taken for dead (ms); servers report every second or so. */
 export const STALE_BEAT_MS = 10_000;
@@ -12,11 +12,8 @@ export const LATE_P99_MS = 500;
 const DEAD_SHARE = 0.01;
 /** From so many deliveries per second on, their rate says more than the moment of the next. */
 const STEADY_PER_S = 1;
-const MEMORY_WARNING = 0.9;
 /** So many lanes are named in a sentence. */
 const NAMED_LANES = 3;
-/** From so far apart on clocks disagree (ms), as the service itself warns. */
-export const SKEW_MS = 1_000;
 
 export type Level = 'ok' | 'warn' | 'bad' | 'unknown';
 
@@ -203,7 +200,7 @@ function isMany(stats: Stats, trend: DeadTrend): boolean {
 }
 
 /** Lanes whose messages have been due for a while and that no living server delivers. */
-function unservedLanes(stats: Stats): LaneInfo[] {
+export function unservedLanes(stats: Stats): LaneInfo[] {
   return (stats.lanes ?? []).filter((lane) => !lane.served && (lane.oldest_due_age_ms ?? 0) >= BEHIND_MS);
 }
 
@@ -224,7 +221,7 @@ function unserved(stats: Stats): Health | null {
   };
 }
 
-function namesOf(lanes: LaneInfo[]): string {
+export function namesOf(lanes: LaneInfo[]): string {
   const more = lanes.length - NAMED_LANES;
   const names = lanes.slice(0, NAMED_LANES).map((lane) => lane.lane);
   return more > 0 ? `${names.join(', ')} and ${plural(more, 'more lane')}` : names.join(', ');
@@ -318,96 +315,6 @@ function well(stats: Stats, now: number): Health {
 
 function oldest(stats: Stats): string {
   return stats.oldest_due_age_ms ? `, the oldest for ${formatSpan(stats.oldest_due_age_ms)}` : '';
-}
-
-/** A lesser thing worth knowing; `href` leads to where something can be done about it. */
-export interface Note {
-  text: string;
-  href?: string;
-}
-
-/** What else is worth knowing, but for what the headline (`code`) says already. */
-export function notes(stats: Stats | null, code: string): Note[] {
-  if (!stats) return [];
-  const found: Note[] = [];
-  if (stats.dead && code !== 'dead-growing') {
-    const text = `${plural(stats.dead, 'dead letter waits', 'dead letters wait')} for a decision.`;
-    found.push({ text, href: '#/messages?status=dead' });
-  }
-  for (const server of code === 'no-scheduler' ? [] : (stats.servers ?? [])) {
-    if (!isAlive(server)) {
-      found.push({
-        text: `${server.name} was last heard of ${formatSpan(server.last_beat_age_ms ?? 0)} ago. Others take over what it held; start it again if nobody stopped it.`,
-      });
-    }
-  }
-  const more = [...clockNotes(stats.servers ?? []), ...logNotes(stats.servers ?? [])];
-  const lanes = code === 'unserved' || code === 'no-scheduler' ? [] : unservedLanes(stats);
-  if (lanes.length > 0) more.push(`No living server serves ${namesOf(lanes)}: what is due there waits.`);
-  found.push(...scheduleNotes(stats.schedules));
-  if (stats.held_back?.messages && code !== 'held-back') more.push(heldBackNote(stats.held_back));
-  return [...found, ...[...more, ...redisNotes(stats.redis, code)].map((text) => ({ text }))];
-}
-
-function scheduleNotes(schedules: Stats['schedules']): Note[] {
-  const found: Note[] = [];
-  if (schedules?.overdue) {
-    const age = formatSpan(schedules.oldest_overdue_age_ms ?? 0);
-    found.push({
-      text: `${plural(schedules.overdue, 'schedule is', 'schedules are')} overdue, the longest by ${age}: no server plans the next run.`,
-      href: '#/schedules?status=active',
-    });
-  }
-  if (schedules?.failing) {
-    found.push({
-      text: `The last run of ${plural(schedules.failing, 'schedule')} failed.`,
-      href: '#/schedules',
-    });
-  }
-  return found;
-}
-
-function heldBackNote(held: HeldBack): string {
-  const names = (held.destinations ?? []).map((one) => one.destination).join(', ');
-  return `${plural(held.messages ?? 0, 'message is', 'messages are')} put off until ${names || 'its destination'} takes more.`;
-}
-
-/** One per server: its processes share a clock. */
-function clockNotes(servers: ServerInfo[]): string[] {
-  const worst = new Map<string, number>();
-  for (const { name, clock_skew_ms: skew } of servers) {
-    const server = name.split('/')[0]!;
-    if (skew != null && Math.abs(skew) > Math.max(SKEW_MS, Math.abs(worst.get(server) ?? 0))) worst.set(server, skew);
-  }
-  return [...worst].map(
-    ([server, skew]) =>
-      `The clock of ${server} is ${formatSpan(Math.abs(skew))} ${skew > 0 ? 'ahead of' : 'behind'} Redis's: times in its logs are wrong by as much. Nothing comes early or late. Set one of the clocks (NTP).`,
-  );
-}
-
-function logNotes(servers: ServerInfo[]): string[] {
-  return servers
-    .filter((server) => server.log_lines_lost)
-    .map(
-      (server) =>
-        `${server.name} could not write ${plural(server.log_lines_lost ?? 0, 'log line')}: its disk may be full. Deliveries go on.`,
-    );
-}
-
-function redisNotes(redis: Stats['redis'], code: string): string[] {
-  const found: string[] = [];
-  if (redis?.persistence === 'none') {
-    found.push('Redis keeps nothing on disk: a restart of Redis loses what is scheduled. Set appendonly yes.');
-  }
-  if (redis?.maxmemory_policy && !['noeviction', UNKNOWN].includes(redis.maxmemory_policy)) {
-    found.push(`Redis may evict messages (maxmemory-policy ${redis.maxmemory_policy}). Set it to noeviction.`);
-  }
-  if (code !== 'redis-full' && redis?.maxmemory && (redis.used_memory ?? 0) > redis.maxmemory * MEMORY_WARNING) {
-    found.push(
-      `Redis uses ${formatBytes(redis.used_memory)} of ${formatBytes(redis.maxmemory)}: give it more, or shorten retention.`,
-    );
-  }
-  return found;
 }
 
 interface DeadSample {

@@ -8,6 +8,7 @@ export type Route =
   | { view: 'schedule'; id: string }
   | { view: 'new-schedule' }
   | { view: 'flows' }
+  | { view: 'flow'; id: string }
   | { view: 'over-time'; filters: OverTimeFilters }
   | { view: 'unknown' };
 
@@ -33,6 +34,7 @@ export function parseRoute(hash: string): Route {
   if (first === 'schedules' && !second)
     return { view: 'schedules', filters: parseFilters(SCHEDULE_FILTER_KEYS, query) };
   if (first === 'over-time' && !second) return { view: 'over-time', filters: parseFilters(OVER_TIME_KEYS, query) };
+  if (first === 'flows') return { view: 'flow', id: decode(second) };
   if (first === 'schedules') return { view: 'schedule', id: decode(second) };
   return { view: 'unknown' };
 }
@@ -61,6 +63,10 @@ export function messageHref(id: string): string {
 
 export function scheduleHref(id: string): string {
   return `#/schedules/${encodeURIComponent(id)}`;
+}
+
+export function flowHref(key: string): string {
+  return `#/flows/${encodeURIComponent(key)}`;
 }
 
 export function messagesHref(filters: Filters): string {

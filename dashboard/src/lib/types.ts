@@ -69,6 +69,8 @@ export interface Message {
   redriven_from?: string | null;
   /** False when the history kept no payload. */
   message_kept?: boolean;
+  /** Its flow key, and for how long that kept back the last attempt that began. */
+  flow?: { key: string; waited_ms: number } | null;
   /** The schedule that made it, and how it came about: `plan`, `catch_up`, `backfill`, `run`. */
   schedule_id?: string | null;
   origin?: string | null;
@@ -159,6 +161,17 @@ export interface Stats {
     maxmemory_policy?: string;
     persistence?: string;
   };
+  /** Finished messages on their way into the history; null where there is none. */
+  archive?: {
+    messages: number;
+    bytes: number;
+    max_bytes: number;
+    oldest_age_ms: number | null;
+    /** Those that the history will never have. */
+    dropped: number;
+    /** Processes that its database did not answer. */
+    away: string[];
+  } | null;
   schedules?: {
     active: number;
     paused: number;

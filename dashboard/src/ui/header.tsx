@@ -10,6 +10,7 @@ const PLACES: readonly (readonly [Route['view'], string, string])[] = [
   ['overview', '#/', 'Overview'],
   ['messages', '#/messages', 'Messages'],
   ['schedules', '#/schedules', 'Schedules'],
+  ['flows', '#/flows', 'Flow control'],
   ['over-time', '#/over-time', 'Over time'],
 ];
 

@@ -3,6 +3,7 @@ import { problemFor } from '../lib/form';
 import type { Form } from '../lib/form';
 import type { Channel, FieldProblem } from '../lib/types';
 import { Field, Segments } from './field';
+import { FlowFields } from './flow-fields';
 import { WhenField } from './when-field';
 
 export interface FieldsProps {
@@ -69,6 +70,7 @@ export function MessageFields(props: FieldsProps): ReactNode {
         onChange={(priority) => set({ priority })}
       />
       <MoreFields {...props} />
+      {!editing && <FlowFields {...props} />}
     </>
   );
 }

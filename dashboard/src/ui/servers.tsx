@@ -91,6 +91,11 @@ export function RedisFacts({ stats }: { stats: Stats }): ReactNode {
     ['When full', redis.maxmemory_policy === UNKNOWN ? NOT_TOLD : (redis.maxmemory_policy ?? '–')],
     ['Finished, kept', `${formatCount(stats.finished)} (${formatBytes(stats.finished_bytes)})`],
   ];
+  if (stats.archive) {
+    const { messages, bytes, dropped } = stats.archive;
+    const lost = dropped > 0 ? `, ${formatCount(dropped)} dropped` : '';
+    facts.push(['To the history', `${formatCount(messages)} on their way (${formatBytes(bytes)})${lost}`]);
+  }
   return (
     <section className="panel" aria-labelledby="redis">
       <h2 id="redis">Redis</h2>

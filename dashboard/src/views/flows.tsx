@@ -3,12 +3,17 @@ import type { ReactNode } from 'react';
 import { limitTexts } from '../lib/flows';
 import type { Flow } from '../lib/flows';
 import { formatCount } from '../lib/format';
+import { flowHref } from '../lib/route';
 import { formatSpan, parseMoment } from '../lib/time';
 import { useDialogs } from '../state/dialogs';
 import { usePages } from '../state/pages';
+import { go } from '../state/route';
+import { useRead } from '../state/read';
 import { useService } from '../state/service';
 import { Countdown } from '../ui/moment';
 import { Paged } from '../ui/pager';
+
+const REFRESH_MS = 3_000;
 
 export function FlowsView(): ReactNode {
   const { api } = useService();
@@ -20,6 +25,7 @@ export function FlowsView(): ReactNode {
     <section className="page" aria-labelledby="flows-title">
       <div className="page-head">
         <h1 id="flows-title">Flow control</h1>
+        <FindKey />
       </div>
       <Paged pages={pages}>
         {page && page.items.length > 0 && <Table flows={page.items} refresh={pages.refresh} />}
@@ -28,6 +34,61 @@ export function FlowsView(): ReactNode {
         )}
       </Paged>
     </section>
+  );
+}
+
+/** One flow key, where a message leads to. */
+export function FlowView({ name }: { name: string }): ReactNode {
+  const { api } = useService();
+  const read = useCallback((signal: AbortSignal) => api.flows.one(name, signal), [api, name]);
+  const { value, problem, missing, refresh } = useRead(read, REFRESH_MS);
+  return (
+    <section className="page message" aria-labelledby="flow-title">
+      <p className="crumbs">
+        <a href="#/flows">Flow control</a>
+      </p>
+      <div className="page-head">
+        <h1 id="flow-title" className="id">
+          {name}
+        </h1>
+      </div>
+      {problem && (
+        <p className="problem" role="alert">
+          {missing ? 'No message has this flow key now, and it is neither pinned nor paused.' : problem}
+        </p>
+      )}
+      {value && !missing && <Table flows={[value]} refresh={refresh} />}
+    </section>
+  );
+}
+
+function FindKey(): ReactNode {
+  const [key, setKey] = useState('');
+  return (
+    <form
+      role="search"
+      className="find"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (key.trim()) go(flowHref(key.trim()));
+      }}
+    >
+      <label className="visually-hidden" htmlFor="find-flow">
+        Find by flow key
+      </label>
+      <input
+        id="find-flow"
+        type="search"
+        placeholder="Find by flow key"
+        autoComplete="off"
+        spellCheck={false}
+        value={key}
+        onChange={(event) => setKey(event.target.value)}
+      />
+      <button type="submit" className="button">
+        Find
+      </button>
+    </form>
   );
 }
 
@@ -61,28 +122,33 @@ function Table({ flows, refresh }: { flows: readonly Flow[]; refresh: () => void
 }
 
 function Row({ flow, refresh }: { flow: Flow; refresh: () => void }): ReactNode {
+  const { now } = useService();
+  const oldest = parseMoment(flow.oldest_due_at);
   return (
     <tr>
       <th scope="row">
-        <span className="id">{flow.key}</span>
+        <a href={flowHref(flow.key)} className="id">
+          {flow.key}
+        </a>
+        <span className="quiet goes-to figures">{formatCount(flow.scheduled)} scheduled</span>
       </th>
-      <td className="number figures">
+      <td className="number figures" data-label="Waiting">
         {formatCount(flow.waiting)}
-        {flow.oldest_due_age_ms !== null && (
-          <span className="quiet goes-to">oldest due for {formatSpan(flow.oldest_due_age_ms)}</span>
-        )}
+        {oldest !== null && <span className="quiet goes-to">oldest for {formatSpan(Math.max(0, now() - oldest))}</span>}
       </td>
-      <td className="number figures">
-        {formatCount(flow.in_flight)}
-        {flow.limits.concurrency !== null && <span className="quiet"> / {formatCount(flow.limits.concurrency)}</span>}
+      <td className="number figures" data-label="In flight">
+        <span>
+          {formatCount(flow.in_flight)}
+          {flow.limits.concurrency !== null && <span className="quiet"> / {formatCount(flow.limits.concurrency)}</span>}
+        </span>
       </td>
-      <td>
+      <td data-label="Allowed">
         <Limits flow={flow} />
       </td>
-      <td className="figures">
+      <td className="figures" data-label="Window">
         <Window flow={flow} />
       </td>
-      <td>
+      <td data-label="Next may go">
         <Next flow={flow} />
       </td>
       <td className="row-actions">
@@ -175,7 +241,7 @@ function Actions({ flow, refresh }: { flow: Flow; refresh: () => void }): ReactN
         className="button small"
         disabled={busy}
         aria-label={`Reset the window of ${flow.key}`}
-        title="Begin the window of its rate anew"
+        title="Begin the window of its rate anew, and count again what is in flight"
         onClick={() => void act('reset', 'Its window begins anew.')}
       >
         Reset

@@ -2,8 +2,8 @@ import { useCallback, useEffect, useState } from 'react';
 import type { ReactNode } from 'react';
 import { ApiError } from '../lib/http';
 import { destination } from '../lib/describe';
-import { messageHref, scheduleHref } from '../lib/route';
-import { formatMoment, parseMoment } from '../lib/time';
+import { flowHref, messageHref, scheduleHref } from '../lib/route';
+import { formatMoment, formatSpan, parseMoment } from '../lib/time';
 import type { Message } from '../lib/types';
 import { usePoll } from '../state/poll';
 import { failureOf, useLive, useService } from '../state/service';
@@ -148,6 +148,7 @@ function Facts({ message }: { message: Message }): ReactNode {
             </a>
           </Fact>
         )}
+        {message.flow && <FlowFact flow={message.flow} />}
         {message.schedule_id && <MadeBy schedule={message.schedule_id} origin={message.origin ?? ''} />}
         {created !== null && (
           <Fact name="Accepted">
@@ -156,6 +157,19 @@ function Facts({ message }: { message: Message }): ReactNode {
         )}
       </dl>
     </section>
+  );
+}
+
+function FlowFact({ flow }: { flow: NonNullable<Message['flow']> }): ReactNode {
+  return (
+    <Fact name="Flow key">
+      <a href={flowHref(flow.key)} className="id">
+        {flow.key}
+      </a>
+      {flow.waited_ms > 0 && (
+        <span className="quiet figures"> · kept it back for {formatSpan(flow.waited_ms)} of its lateness</span>
+      )}
+    </Fact>
   );
 }
 

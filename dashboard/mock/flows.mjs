@@ -1,0 +1,38 @@
+// Made-up flow keys.
+const iso = (ms) => new Date(ms).toISOString();
+
+const none = { concurrency: null, rate: null, period_ms: null, ordered: false };
+const flows = new Map(
+  [
+    { key: 'crm.example.com', limits: { ...none, rate: 600, period_ms: 60_000 }, rate: 'settings', used: 312 },
+    { key: 'tenant-42', limits: { ...none, concurrency: 5 }, concurrency: 'message', waiting: 1_204, in_flight: 5 },
+    { key: 'ledger', limits: { ...none, concurrency: 1, ordered: true }, concurrency: 'pinned', ordered: 'message' },
+    { key: 'tenant-7', limits: none, paused: true, waiting: 31 },
+  ].map((flow) => [flow.key, flow]),
+);
+
+function view({ key, limits, waiting = 0, in_flight = 0, paused = false, used, ...sources }) {
+  return {
+    key,
+    scheduled: waiting + 40,
+    waiting,
+    in_flight,
+    limits,
+    sources: { concurrency: null, rate: null, ordered: null, ...sources },
+    window: used === undefined ? null : { used, ends_at: iso(Math.ceil(Date.now() / 60_000) * 60_000) },
+    paused,
+    paused_until: null,
+    oldest_due_at: waiting ? iso(Date.now() - 95_000) : null,
+    next_at: null,
+  };
+}
+
+/** [status, body] of a request to /v1/flows. */
+export function answerFlows(key, verb) {
+  if (!key) return [200, { flows: [...flows.values()].map(view), next_cursor: null }];
+  const flow = flows.get(key);
+  if (!flow) return [404, { title: 'Not Found', detail: 'No flow key has this name.' }];
+  if (verb === 'pause' || verb === 'resume') flow.paused = verb === 'pause';
+  if (verb === 'reset' && flow.used !== undefined) flow.used = 0;
+  return [200, view(flow)];
+}

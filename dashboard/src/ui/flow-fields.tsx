@@ -1,0 +1,42 @@
+import type { ReactNode } from 'react';
+import { problemFor } from '../lib/form';
+import type { FlowForm } from '../lib/form';
+import { Field } from './field';
+import type { FieldsProps } from './message-fields';
+
+const TEXTS = [
+  ['key', 'Flow key', 'tenant-42'],
+  ['concurrency', 'At once', 'as it is'],
+  ['rate', 'Attempts', 'as it is'],
+  ['period', 'per', '1m'],
+] as const satisfies readonly (readonly [keyof FlowForm, string, string])[];
+
+/** The limits that a message shares with others of its flow key. */
+export function FlowFields({ form, set, problems }: FieldsProps): ReactNode {
+  const { flow } = form;
+  const change = (part: Partial<FlowForm>): void => set({ flow: { ...flow, ...part } });
+  return (
+    <details className="more" open={flow.key || problemFor(problems, 'flow') ? true : undefined}>
+      <summary>Flow control</summary>
+      <div className="field-row">
+        {TEXTS.map(([name, label, placeholder]) => (
+          <Field key={name} label={label} problem={problemFor(problems, `flow.${name}`)}>
+            {(props) => (
+              <input
+                {...props}
+                value={flow[name]}
+                placeholder={placeholder}
+                spellCheck={false}
+                onChange={(event) => change({ [name]: event.target.value })}
+              />
+            )}
+          </Field>
+        ))}
+      </div>
+      <label className="check">
+        <input type="checkbox" checked={flow.ordered} onChange={(event) => change({ ordered: event.target.checked })} />{' '}
+        One after the other
+      </label>
+    </details>
+  );
+}

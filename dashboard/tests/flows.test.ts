@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { limitTexts } from '../src/lib/flows';
+import type { Flow } from '../src/lib/flows';
+
+it('says what a flow key allows and where that comes from', () => {
+  const flow = {
+    limits: { concurrency: 5, rate: 10, period_ms: 60_000, ordered: true },
+    sources: { concurrency: 'message', rate: 'pinned', ordered: null },
+  } as Flow;
+  expect(limitTexts(flow)).toEqual([
+    { text: '5 at once', source: 'message' },
+    { text: '10 per 1 min', source: 'pinned' },
+    { text: 'in order', source: null },
+  ]);
+  const nothing = { concurrency: null, rate: null, period_ms: null, ordered: false };
+  expect(limitTexts({ ...flow, limits: nothing })).toEqual([]);
+});
