@@ -14,13 +14,14 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 DASHBOARD := dashboard/node_modules
 CLIENT := clients/typescript/node_modules
+MONGODB := tests/support/mongodb/node_modules
 NODE_IS_NEW := node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)'
 
 # A python3.12 on PATH may be a stub that only prints an error: each one is asked to run.
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
-.PHONY: run test test-timed test-computed test-source test-dashboard test-clients compat bench chaos soak explore mutants fuzz audit clean
+.PHONY: run test test-timed test-computed test-source test-dashboard test-clients test-server-of-mongodb compat bench chaos soak explore mutants fuzz audit clean
 
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
@@ -46,7 +47,7 @@ test-timed: $(VENV)/test.stamp
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(TIMED)
 
 # The dashboard first: one of the other tests builds it again, with what npm has installed.
-test-computed: test-dashboard test-clients test-source
+test-computed: test-dashboard test-clients test-server-of-mongodb test-source
 	$(PYTHON) -m pytest -n auto --maxprocesses=4 -o cache_dir=.pytest_cache/computed $(addprefix --ignore=,$(TIMED))
 
 test-source: $(VENV)/test.stamp
@@ -77,6 +78,10 @@ test-clients: $(VENV)/test.stamp
 	fi; \
 	echo "$(if $(CI),FAILED,SKIPPED): the TypeScript client's tests $$reason"; exit $(if $(CI),1,0)
 
+# A server that speaks MongoDB's protocol, for pytest, which skips without it and fails in CI.
+test-server-of-mongodb:
+	@$(MAKE) --no-print-directory $(MONGODB)/installed.stamp $(if $(CI),,2>/dev/null) || echo "Not there: a server for MongoDB's protocol."
+
 bench: $(VENV)/test.stamp
 	$(PYTHON) -m bench
 
@@ -104,7 +109,7 @@ audit: $(VENV)/test.stamp
 	$(PYTHON) -m tests.audit
 
 clean:
-	rm -rf $(VENV) $(DASHBOARD) $(CLIENT) clients/typescript/dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DASHBOARD) $(MONGODB) $(CLIENT) clients/typescript/dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Redone when the requirements change and not otherwise: the second run needs no network.
@@ -126,6 +131,10 @@ $(DASHBOARD)/installed.stamp: dashboard/package-lock.json
 
 $(CLIENT)/installed.stamp: clients/typescript/package-lock.json
 	@cd clients/typescript && npm ci --loglevel=error
+	@touch $@
+
+$(MONGODB)/installed.stamp: tests/support/mongodb/package-lock.json
+	@cd tests/support/mongodb && npm ci --loglevel=error
 	@touch $@
 
 $(PYTHON):

@@ -22,6 +22,10 @@ from tests.support.dockerfile import Stage, command, inherited, lineage, read_st
 from tests.support.programs import listed, need
 
 ROOT = Path(__file__).parents[2]
+PROFILES = ("test", "postgres", "mongo")
+_START = re.compile(r"HISTORY__URL=(\S+) docker-compose --profile (\w+) up")
+ADDRESSES = {profile: url for url, profile in _START.findall((ROOT / "docker-compose.yml").read_text())}
+"""``History.Url`` by profile, as the file's own lines say to start it."""
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +35,12 @@ def stages() -> dict[str, Stage]:
 
 def resolved(name: str) -> dict[str, Any]:
     """Return a compose file as docker-compose reads it, with the user's variables set."""
+    profiles = [word for profile in PROFILES for word in ("--profile", profile)]
+    variables = {"API_AUTH": "s3cret", "JOBS__FALLBACK": "wait", "HISTORY__URL": ADDRESSES["postgres"]}
     said = subprocess.run(
-        [need("docker-compose"), "--profile", "test", "-f", name, "config"],
+        [need("docker-compose"), *profiles, "-f", name, "config"],
         cwd=ROOT,
-        env=_clean_environment() | {"API_AUTH": "s3cret", "JOBS__FALLBACK": "wait"},
+        env=_clean_environment() | variables,
         capture_output=True,
         text=True,
         timeout=30,
@@ -208,8 +214,9 @@ def mounted(service: dict[str, Any]) -> dict[str, str]:
 def test_the_services_share_one_network_and_their_images_exist(
     compose: dict[str, Any], scaled: dict[str, Any], stages: dict[str, Stage]
 ) -> None:
-    assert set(compose["services"]) == {"redis", "app", "test"}
-    assert set(scaled["services"]) == {"redis", "api", "worker"}
+    databases = {"postgres", "mongo"}
+    assert set(compose["services"]) == {"redis", "app", "test", *databases}
+    assert set(scaled["services"]) == {"redis", "api", "worker", *databases}
     for service in (*compose["services"].values(), *scaled["services"].values()):
         assert list(service["networks"]) == ["scheduler"]
         assert "build" not in service or service["build"]["target"] in stages
@@ -233,6 +240,22 @@ def test_redis_takes_the_options_it_is_started_with(compose: dict[str, Any], sho
         assert client.info("persistence")["aof_enabled"] == 1
 
 
+@pytest.mark.parametrize(("name", "data"), [("postgres", "/var/lib/postgresql/data"), ("mongo", "/data/db")])
+def test_a_profile_brings_a_database_that_keeps_its_data(compose: dict[str, Any], name: str, data: str) -> None:
+    plain = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"][name]
+    assert plain["profiles"] == [name]
+    service = compose["services"][name]
+    assert re.fullmatch(r"(postgres|mongo):\d+\.\d+(\.\d+)?-\w+", service["image"])
+    assert mounted(service) == {f"{name}-data": data}
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert published(service) == [], "nobody outside reaches it"
+    # The address that the file says to start with: this host, user and password.
+    assert ADDRESSES[name].startswith(f"{name.replace('postgres', 'postgresql').replace('mongo', 'mongodb')}://")
+    assert f"://scheduler:scheduler@{name}/scheduler" in ADDRESSES[name]
+    assert {"scheduler"} <= set(service["environment"].values())
+    assert load_settings(env={"HISTORY__URL": ADDRESSES[name]}).history_url == ADDRESSES[name]
+
+
 def test_the_app_reloads_the_source_that_is_mounted(compose: dict[str, Any], stages: dict[str, Stage]) -> None:
     app = compose["services"]["app"]
     folders = {str(Path(source).relative_to(ROOT)): target for source, target in mounted(app).items()}
@@ -251,6 +274,7 @@ def test_the_apps_environment_is_one_that_the_settings_accept(compose: dict[str,
     assert settings.server.host == "0.0.0.0"
     assert settings.api.auth_token == "s3cret"
     assert settings.jobs.fallback == "wait"
+    assert settings.history_url == ADDRESSES["postgres"]
     assert published(app) == [f"127.0.0.1:{port}:{port}" for port in (settings.server.port, settings.events.port)]
 
 
@@ -278,6 +302,7 @@ def test_one_takes_messages_and_any_number_deliver_them(scaled: dict[str, Any]) 
     assert api.model_copy(update={"server": None}) == worker.model_copy(update={"server": None})
     assert api.redis.connection_string == "redis://redis:6379/0"
     assert {api.server.host, worker.server.host} == {"0.0.0.0"}
+    assert api.history_url == worker.history_url == ADDRESSES["postgres"]
     # A fixed name or one host port for all would keep a second worker from starting.
     assert "container_name" not in services["worker"]
     (ports,) = published(services["worker"])
