@@ -19,7 +19,7 @@ key                                   type    holds
 ``ms1:{p}:done``                      zset    id → when it was delivered or cancelled (ms), bounded by retention
 ``ms1:{p}:msg:<id>``                  hash    the message (``FIELDS``)
 ``ms1:{p}:outbox``                    zset    id, or ``<id>@<finish>`` → its finish (ms): not in the history yet
-``ms1:{p}:copy:<id>@<finish>``        hash    such a message that was redriven, or deleted by retention
+``ms1:{p}:copy:<id>@<finish>``        hash    such a message, as it was before a redrive
 ``ms1:{p}:meta``                      hash    ``paused``; ``done_bytes`` and ``dead_bytes``, for retention by size;
                                               ``retrying``: how many scheduled messages have been attempted before;
                                               ``outbox_bytes``, ``outbox_dropped``, ``archiver`` (owner and lease);

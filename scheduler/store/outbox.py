@@ -14,7 +14,7 @@ class Unarchived(NamedTuple):
     """A finished message that the history does not have yet."""
 
     member: str
-    """Its name in the outbox; of a message that was redriven or deleted meanwhile: id, ``@`` and finish."""
+    """Its name in the outbox; of a message that was redriven meanwhile: id, ``@`` and finish."""
     finished_at: int
     """ms"""
     message: Message | None

@@ -25,7 +25,7 @@ _CALLS: Final = (
     ("HGET", _KEY, "f"), ("HMGET", _KEY, "f"), ("HGETALL", _KEY), ("HSTRLEN", _KEY, "f"), ("EXISTS", _KEY),
     ("HSET", _KEY, "f", "1"), ("HSETNX", _KEY, "f", "1"), ("HINCRBY", _KEY, "f", "1"), ("HDEL", _KEY, "f"),
     ("HEXISTS", _KEY, "f"),
-    ("PERSIST", _KEY), ("COPY", _KEY, _KEY + ":copy", "REPLACE"), ("RENAME", _KEY + ":copy", _KEY), ("UNLINK", _KEY),
+    ("PERSIST", _KEY), ("COPY", _KEY, _KEY + ":copy", "REPLACE"), ("UNLINK", _KEY), ("UNLINK", _KEY + ":copy"),
     ("ZADD", _KEY, "1", "m"), ("ZCARD", _KEY), ("ZCOUNT", _KEY, "0", "1"), ("ZSCORE", _KEY, "m"),
     ("ZRANGE", _KEY, "0", "0"), ("ZREVRANGE", _KEY, "0", "0"),
     ("ZRANGEBYSCORE", _KEY, "0", "1", "LIMIT", "0", "1"), ("ZREM", _KEY, "m"), ("ZPOPMIN", _KEY, "1"),

@@ -90,15 +90,30 @@ def test_a_finish_that_is_not_the_one_archived_stays(lua: Lua) -> None:
     assert list(waiting(lua)[1]) == ["m1"]
 
 
-def test_retention_leaves_what_is_not_archived(lua: Lua) -> None:
-    lua.done("m1", "m2")
-    archived(lua, "m2", NOW)
+def test_retention_waits_for_the_history(lua: Lua) -> None:
+    for n in range(4):
+        lua.done(f"m{n}", now=NOW + n)
+    archived(lua, "m0", NOW, "m1", NOW + 1, "m3", NOW + 3)
+    assert trim(lua) == 2
+    assert sorted(lua.state()["done"]) == ["m2", "m3"], "what ended after it waits with it"
+    archived(lua, "m2", NOW + 2)
     assert trim(lua) == 2
     assert [key for key in lua.state() if key.startswith("msg:")] == []
-    [(member, fields)] = waiting(lua)[1].items()
-    assert (member, fields["p"], fields["s"]) == (f"m1@{NOW}", '"m1"', "delivered")
-    assert archived(lua, member, NOW) == 1
-    assert [key for key in lua.state() if key.startswith("copy:")] == []
+
+
+def test_retention_does_not_wait_for_a_history_that_was_turned_off(lua: Lua) -> None:
+    lua.done("m1")
+    lua._shared["outbox_limit"] = 0
+    deleted = lua("trim", kept="done", now=NOW, counter="done_bytes", max_count=0, max_age_ms=1, max_bytes=1, limit=9)
+    assert deleted == 1
+
+
+def test_retention_goes_on_when_the_outbox_drops_what_is_too_much(redis_client: redis.Redis) -> None:
+    lua = Lua(redis_client, outbox_limit=2 * SIZE)
+    for n in range(5):
+        lua.done(f"m{n}", now=NOW + n)
+    assert trim(lua) == 3
+    assert sorted(lua.state()["done"]) == sorted(waiting(lua)[1]) == ["m3", "m4"]
 
 
 def test_a_redrive_leaves_the_finish_that_is_not_archived(lua: Lua) -> None:

@@ -1,6 +1,6 @@
 -- The outbox: finished messages that the history does not have yet, by the moment of their finish.  A member is the id of
--- a message, and its hash is what will be archived.  A message that is redriven or deleted by retention before that
--- leaves its hash in copy:<id>@<finish>, and <id>@<finish> becomes the member.
+-- a message, and its hash is what will be archived.  A message that is redriven before that leaves a copy of its hash
+-- in copy:<id>@<finish>, and <id>@<finish> becomes the member.
 local MOST_DROPPED = 1000
 
 local function outbox_is_full()

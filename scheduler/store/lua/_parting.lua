@@ -1,14 +1,10 @@
--- Keep what the history does not have yet of a message whose hash is about to change or to be deleted.
--- how: 'COPY' leaves the hash where it is, 'RENAME' takes it away.  Return whether there was something to keep.
-local function keep_for_history(how, id)
+-- Keep a copy of a finished message that the history does not have yet, because its hash is about to change.
+local function copy_for_history(id)
   local finish = redis.call('ZSCORE', outbox, id)
-  if not finish then
-    return false
+  if finish then
+    local member = id .. '@' .. finish
+    redis.call('COPY', msg .. id, copy .. member, 'REPLACE')
+    redis.call('ZREM', outbox, id)
+    redis.call('ZADD', outbox, finish, member)
   end
-  local member = id .. '@' .. finish
-  redis.call('UNLINK', copy .. member)
-  redis.call(how, msg .. id, copy .. member)
-  redis.call('ZREM', outbox, id)
-  redis.call('ZADD', outbox, finish, member)
-  return true
 end

@@ -13,7 +13,7 @@ local function redrive(one, m)
   local key = msg .. one
   local attempts = (tonumber(m[4]) or 0) + (tonumber(m[5]) or 0)
   local size = tonumber(m[6]) or 0
-  keep_for_history('COPY', one)
+  copy_for_history(one)
   redis.call('HINCRBY', meta, 'dead_bytes', -size)
   -- The evidence stays: its bytes are the stored total without payload, target and error.
   local evidence = math.max(0, size - weight(key, redis.call('HSTRLEN', key, 'e')))
