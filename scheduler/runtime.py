@@ -26,6 +26,7 @@ from scheduler.logs.outlet import ConsoleWriter
 from scheduler.logs.sinks import Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.message import Claim
 from scheduler.redis_server.connections import ServerReport, check_server, connect
+from scheduler.redis_server.loading import LoadingReport
 from scheduler.redis_server.private import EmbeddedRedis
 from scheduler.store import MessageStore, store_for
 from scheduler.store.rights import check_rights
@@ -59,16 +60,18 @@ class Runtime:
         self._process: DeliveryProcess | None = None
         self._opened = False
 
-    def start(self, cancel: threading.Event | None = None) -> None:
+    def start(self, cancel: threading.Event | None = None, loading: LoadingReport | None = None) -> None:
         """Redis first, then what uses it.  Raises ``ConfigError``, ``StartError``, ``LayoutError`` with a way out, and
         ``StartCancelled`` when ``cancel`` is set meanwhile; nothing is left running.
+
+        ``loading``: hears how far Redis is while it loads its data.
         """
         if self._opened:
             raise RuntimeError("this Runtime is already started")
         # Also where no job runs: a server that only accepts must know the types too, and says now what is wrong.
         load(self.settings.jobs.module_names, self.settings.jobs.fallback)
         try:
-            self._open_redis(cancel or threading.Event())
+            self._open_redis(cancel or threading.Event(), loading or LoadingReport(self._log, self._clock))
             if self.settings.server.role != "api":
                 self._process = self._new_process()
                 self._process.start()
@@ -121,25 +124,25 @@ class Runtime:
         """False when the scheduler thread or a delivery hangs: a restart helps.  A Redis that is away is no reason."""
         return self._process is None or self._process.works()
 
-    def _open_redis(self, cancel: threading.Event) -> None:
+    def _open_redis(self, cancel: threading.Event, loading: LoadingReport) -> None:
         self.redis_url = self.settings.redis.connection_string
         if parse(self.redis_url).kind == "embedded":
             self._embedded = EmbeddedRedis(Path(self.settings.redis.data_directory), self._log, clock=self._clock)
-            self._embedded.start(cancel)
+            self._embedded.start(cancel, loading)
             self.redis_url = self._embedded.url
-        report = self._reach_redis(cancel)
+        report = self._reach_redis(cancel, loading)
         for warning in report.warnings:
             self._log.warning(warning)
         for notice in report.notices:
             self._log.info(notice)
         self.redis = f"{report.product} {report.version}, {report.persistence}"
 
-    def _reach_redis(self, cancel: threading.Event) -> ServerReport:
+    def _reach_redis(self, cancel: threading.Event, loading: LoadingReport) -> ServerReport:
         """Wait for a Redis that is away, unless the settings say to fail, and open the store in it."""
         said_at = -math.inf
         while True:
             try:
-                return self._try_redis(cancel)
+                return self._try_redis(cancel, loading)
             except (RedisAway, StoreUnavailable) as error:
                 if not self.settings.redis.wait_at_start:
                     raise
@@ -149,11 +152,11 @@ class Runtime:
             if self._clock.wait(cancel, _TRY_AGAIN_SECONDS):
                 raise StartCancelled
 
-    def _try_redis(self, cancel: threading.Event) -> ServerReport:
+    def _try_redis(self, cancel: threading.Event, loading: LoadingReport) -> ServerReport:
         client = connect(self.redis_url, socket_timeout=self.settings.redis.socket_timeout_seconds)
         store = store_for(self.settings, client, self._clock)
         try:
-            report = check_server(client, clock=self._clock, cancel=cancel)
+            report = check_server(client, clock=self._clock, cancel=cancel, loading=loading)
             check_rights(client)
             store.open()
         except BaseException:

@@ -15,12 +15,15 @@ from scheduler import __version__, systemd
 from scheduler.access import is_loopback
 from scheduler.api.processes import ANY_ADDRESS, ApiProcesses
 from scheduler.api.v1 import schedule_file
+from scheduler.api.waiting import WaitingRoom
+from scheduler.clock import SystemClock
 from scheduler.config.connection_string import parse
 from scheduler.config.reading import Settings, ignored_variables, load_settings, secrets_of, settings_file
 from scheduler.errors import ConfigError, ServiceError, StartCancelled
 from scheduler.logs import sinks as logs
 from scheduler.process.search_path import add_working_folder
 from scheduler.process.signals import StopSignals, listen_for_signals
+from scheduler.redis_server.loading import LoadingReport
 from scheduler.runtime import Runtime
 
 
@@ -53,8 +56,12 @@ def run(settings: Settings, file: Path, log: logs.ServiceLogger, signals: StopSi
     runtime = Runtime(settings, logger=log)
     api = None
     drain_seconds: float | None = None
+    server = settings.server
+    room = WaitingRoom(server.host, server.port, lambda: f"Redis is loading its data: {report.words}.")
+    report = LoadingReport(log, SystemClock(), room.open if server.role != "worker" else None)
     try:
-        runtime.start(signals.asked)
+        runtime.start(signals.asked, report)
+        room.close()
         schedule_file.apply(settings, runtime.store, log)
         if settings.server.role != "worker":
             api = ApiProcesses(settings, runtime.redis_url, log)
@@ -77,6 +84,7 @@ def run(settings: Settings, file: Path, log: logs.ServiceLogger, signals: StopSi
     except ServiceError as error:
         return refuse([str(error)], 1)
     finally:
+        room.close()
         stop(runtime, api, drain_seconds)
     log.info("Stopped.")
     return 0

@@ -41,6 +41,8 @@ class Child:
     """Time until it must answer."""
     stop_seconds: float
     """Time to end after SIGTERM, before it is killed."""
+    works: Callable[[], bool] = lambda: False
+    """Returns whether a child that does not answer is at work, and may take longer than ``start_seconds``."""
 
 
 class Supervisor:
@@ -61,8 +63,8 @@ class Supervisor:
         """Return the id of the process that runs, or ran last."""
         return self._process.pid if self._process else None
 
-    def start(self, cancel: threading.Event | None = None) -> None:
-        """Start the child, and return when it answers.
+    def start(self, cancel: threading.Event | None = None, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Start the child, and return when it answers.  ``meanwhile`` is called again and again until then.
 
         Raises ``StartError`` with its exit message when it ends or takes too long, and ``StartCancelled`` as soon as
         ``cancel`` is set.  In both cases the child is ended.
@@ -73,6 +75,7 @@ class Supervisor:
             if cancel is not None and cancel.is_set():
                 self.stop()
                 raise StartCancelled
+            meanwhile()
         if self._failure is not None:
             self.stop()
             raise StartError(self._failure)
@@ -137,9 +140,11 @@ class Supervisor:
     def _wait_for_answer(self, process: subprocess.Popen[bytes]) -> bool:
         """Return whether it answers; False when it ended, took too long, or the start was cancelled."""
         deadline = self._clock.monotonic() + self._child.start_seconds
-        while process.poll() is None and self._clock.monotonic() < deadline and not self._stopping.is_set():
+        while process.poll() is None and not self._stopping.is_set():
             if self._child.answers():
                 return True
+            if self._clock.monotonic() >= deadline and not self._child.works():
+                break
             self._clock.wait(self._stopping, POLL_SECONDS)
         return False
 

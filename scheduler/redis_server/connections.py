@@ -16,6 +16,7 @@ from redis.retry import Retry
 from scheduler.clock import Clock, SystemClock
 from scheduler.config.connection_string import Target, parse
 from scheduler.errors import ConfigError, RedisAway, StartCancelled, StartError
+from scheduler.redis_server.loading import LoadingReport, info_of
 from scheduler.redis_server.refusals import PASSING, reason_of
 from scheduler.redis_server.sentinels import refused_by_sentinels, through_sentinels
 
@@ -116,16 +117,20 @@ class ServerReport:
 
 
 def check_server(
-    client: redis.Redis, *, clock: Clock | None = None, cancel: threading.Event | None = None
+    client: redis.Redis,
+    *,
+    clock: Clock | None = None,
+    cancel: threading.Event | None = None,
+    loading: LoadingReport | None = None,
 ) -> ServerReport:
     """Check that this Redis can serve, and report what its operator should know.
 
-    Waits up to ``LOADING_SECONDS`` for a Redis that still loads its data, until ``cancel`` is set.  Raises
-    ``RedisAway`` when Redis does not answer, ``StartError`` when it refuses the password, is older than 6.2 or is a
-    read-only replica, ``StartCancelled``.
+    Waits up to ``LOADING_SECONDS`` for a Redis that still loads its data, until ``cancel`` is set; ``loading`` hears
+    how far it is.  Raises ``RedisAway`` when Redis does not answer, ``StartError`` when it refuses the password, is
+    older than 6.2 or is a read-only replica, ``StartCancelled``.
     """
     try:
-        info = _info_when_loaded(client, clock or SystemClock(), cancel or threading.Event())
+        info = _info_when_loaded(client, clock or SystemClock(), cancel or threading.Event(), loading)
     except redis.AuthenticationError as error:
         raise StartError(f"Redis refused the user or password ({error}): correct it in REDIS_URL.") from error
     except redis.ResponseError as error:  # for example: no such database, protected mode, no rights
@@ -166,7 +171,9 @@ def _hidden(command: str, what: str) -> str:
     return f"This Redis does not allow {command}: {what} could not be checked."
 
 
-def _info_when_loaded(client: redis.Redis, clock: Clock, cancel: threading.Event) -> dict[str, Any] | None:
+def _info_when_loaded(
+    client: redis.Redis, clock: Clock, cancel: threading.Event, loading: LoadingReport | None
+) -> dict[str, Any] | None:
     """Return INFO once Redis has loaded its data; None when this user may not ask for it."""
     deadline = clock.monotonic() + LOADING_SECONDS
     while True:
@@ -179,6 +186,10 @@ def _info_when_loaded(client: redis.Redis, clock: Clock, cancel: threading.Event
             if not any(int(info.get("loading", 0)) for info in found):
                 # In a cluster, the oldest node decides, and among those the least durable one.
                 return min(found, key=lambda info: (_compatible(info), int(info.get("aof_enabled", 0))))
+        if loading is not None and not cluster_of(client):
+            with suppress(redis.RedisError):
+                loading.note(info_of(client))
+            loading.wait()
         if clock.monotonic() >= deadline:
             raise RedisAway(f"Redis has been loading its data for {LOADING_SECONDS:.0f} s: see its own log.")
         if clock.wait(cancel, 0.25):

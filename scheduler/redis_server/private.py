@@ -30,9 +30,11 @@ from scheduler.process.supervise import Child, Supervisor
 from scheduler.redis_server.aof_repair import cut_zeros, way_out
 from scheduler.redis_server.binary import Server, find_server
 from scheduler.redis_server.disk_sync import DiskSync
+from scheduler.redis_server.loading import LoadingReport
+from scheduler.redis_server.rewriting import Rewriting
 
 START_SECONDS: Final = 120.0
-"""How long a started redis-server may take to read its file and answer."""
+"""How long a started redis-server may take to answer; while it loads its file it may take longer."""
 STOP_SECONDS: Final = 30.0
 """How long a redis-server may take to write its file and end."""
 LONGEST_SOCKET_PATH: Final = 100
@@ -68,9 +70,19 @@ class EmbeddedRedis:
         self._clock = clock or SystemClock()
         self._service_lock: int | None = None
         self._server: Server | None = None
-        child = Child("redis-server", self._launch, self._answers, self._exit_message, START_SECONDS, STOP_SECONDS)
+        self._report = LoadingReport(logger, self._clock)
+        child = Child(
+            "redis-server",
+            self._launch,
+            self._answers,
+            self._exit_message,
+            START_SECONDS,
+            STOP_SECONDS,
+            lambda: bool(self._report.words),
+        )
         self._supervisor = Supervisor(child, logger, self._clock)
         self._disk_sync = DiskSync(self.directory, logger, self._clock)
+        self._rewriting = Rewriting(self._client, self._clock)
 
     @property
     def url(self) -> str:
@@ -82,23 +94,28 @@ class EmbeddedRedis:
         """Return the process id of the redis-server that runs, or ran last."""
         return self._supervisor.pid
 
-    def start(self, cancel: threading.Event | None = None) -> None:
+    def start(self, cancel: threading.Event | None = None, report: LoadingReport | None = None) -> None:
         """Start it and wait until it answers, or until ``cancel`` is set (``StartCancelled``).
+
+        ``report``: hears how far it is with loading its file.
 
         Raises ``StartError``: no redis-server found, the directory cannot be written, another service holds it, or
         Redis ended or did not answer (with the last lines of its log).
         """
         self._prepare_directory()
         self._service_lock = self._lock_for_service()
+        self._report = report or self._report
         try:
-            self._supervisor.start(cancel)
+            self._supervisor.start(cancel, self._report.wait)
         except ServiceError:
             self.stop()
             raise
         self._disk_sync.start()
+        self._rewriting.start()
 
     def stop(self) -> None:
         """Ask it to write its file and end; kill it after ``STOP_SECONDS``.  May be called twice."""
+        self._rewriting.stop()
         # Before the sync thread: Redis syncs its file itself when it ends.
         self._supervisor.stop()
         self._disk_sync.stop()
@@ -244,8 +261,9 @@ class EmbeddedRedis:
     def _answers(self) -> bool:
         try:
             with self._client() as client:
-                return bool(client.ping())
-        except redis.ConnectionError:  # not listening yet, or still loading its file
+                # Answered while it loads, unlike PING.
+                return not self._report.note(client.info("persistence"))
+        except redis.ConnectionError:  # not listening yet
             return False
 
     def _client(self) -> redis.Redis:

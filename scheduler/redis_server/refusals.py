@@ -32,13 +32,13 @@ FULL = "Redis is full"
 NOT_LET_IN = "Redis refuses the user or password"
 LACKS_RIGHT = "This Redis user lacks a right that the service needs"
 
-_LOADING = "Redis is loading its data"
+LOADING = "Redis is loading its data"
 _NO_PRIMARY = "Redis is a replica that has lost its primary"
 _CLUSTER_DOWN = "The Redis Cluster is down"
 _CLUSTER_MOVES = "The Redis Cluster is moving its data"
 _BUSY = "Redis is busy with a script"
 
-PASSING = frozenset({_LOADING, _NO_PRIMARY, _CLUSTER_DOWN, _CLUSTER_MOVES, _BUSY})
+PASSING = frozenset({LOADING, _NO_PRIMARY, _CLUSTER_DOWN, _CLUSTER_MOVES, _BUSY})
 """Reasons that pass by themselves: a start waits for them, and fails at once for others."""
 
 _KINDS = (
@@ -54,7 +54,7 @@ _KINDS = (
     _kind(r"\bMISCONF\b", "Redis cannot write to its disk"),
     _kind(r"\bREADONLY\b|against a read only", "Redis is a read-only replica"),
     _kind(r"\bNOREPLICAS\b|not enough good replicas", "Redis has too few replicas"),
-    _kind(r"\bLOADING\b|loading the dataset", _LOADING),
+    _kind(r"\bLOADING\b|loading the dataset", LOADING),
     _kind(r"\bMASTERDOWN\b", _NO_PRIMARY),
     _kind(r"\bCLUSTERDOWN\b|slots? not covered|not covered by the cluster", _CLUSTER_DOWN),
     _kind(r"\bTRYAGAIN\b|\bMOVED\b|\bASK\b", _CLUSTER_MOVES),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from redis import exceptions
 from redis.cluster import RedisCluster
 
+from scheduler.redis_server import refusals
 from scheduler.redis_server.connections import cluster_of
+from scheduler.redis_server.loading import info_of, progress_of
 from scheduler.store.base import Base, unavailable
 from scheduler.store.keys import HISTORY, SERVERS
 from scheduler.store.scripts import Reply, load
@@ -105,6 +108,14 @@ class ServerRegistry(Base):
             "clients": _number(info, "connected_clients"),
             "keys": int(self.plain("DBSIZE")),
         }
+
+    def loading(self) -> str | None:
+        """Return how far Redis is with loading its data, in words; None when it does not load, or does not tell."""
+        if cluster_of(self.client):  # its nodes load at different times
+            return None
+        with suppress(*refusals.ERRORS):
+            return progress_of(info_of(self.client))
+        return None
 
     def full(self) -> bool:
         """Return whether Redis, or a node of the cluster, is at ``maxmemory``; False when it does not tell."""

@@ -97,8 +97,12 @@ class RedisServer:
         """A new client as the store wants it, text out, every read within 10 s; the caller closes it."""
         return redis.Redis.from_url(self.url, socket_timeout=10, socket_connect_timeout=10, decode_responses=True)
 
-    def start(self) -> RedisServer:
+    def launch(self) -> None:
+        """Start it, and do not wait until it answers."""
         self._process = start(*self._arguments, binary=self._binary)
+
+    def start(self) -> RedisServer:
+        self.launch()
         wait_for("redis-server answers", self._answers)
         return self
 

@@ -16,6 +16,7 @@ from scheduler.config.reading import Settings
 from scheduler.delivery import served
 from scheduler.delivery.redis_memory import FULL_MEANS
 from scheduler.errors import StoreUnavailable
+from scheduler.redis_server.refusals import LOADING
 from scheduler.store import Counts
 from scheduler.telemetry import figures as telemetry
 
@@ -46,7 +47,8 @@ def health() -> Response:
     try:
         servers, counts, full = here.store.servers(), here.store.counts(), here.store.full()
     except StoreUnavailable as error:
-        return _ill(f"{error.reason}.", HTTPStatus.SERVICE_UNAVAILABLE)
+        loading = here.store.loading() if error.reason == LOADING else None
+        return _ill(f"{error.reason}{f': {loading}' if loading else ''}.", HTTPStatus.SERVICE_UNAVAILABLE)
     well = schedulers_alive(servers, here.settings)
     if not well:
         return _ill(_why_none(servers, here.settings), HTTPStatus.SERVICE_UNAVAILABLE)

@@ -59,6 +59,15 @@ class TestHealth:
         answer = api.get("/health")
         assert (answer.status_code, answer.json["paused"]) == (200, True)
 
+    def test_a_redis_that_loads_says_how_far_it_is(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        def loads(*_: Any) -> Any:
+            raise StoreUnavailable("LOADING", reason="Redis is loading its data")
+
+        monkeypatch.setattr(api.store, "servers", loads)
+        monkeypatch.setattr(api.store, "loading", lambda: "43 % of 2.9 GiB")
+        answer = api.get("/health")
+        assert (answer.status_code, answer.json["message"]) == (503, "Redis is loading its data: 43 % of 2.9 GiB.")
+
     def test_no_scheduler(self, api: Api) -> None:
         api.store.beat(f"{SERVER}/api-1", {"role": "api"})
         answer = api.get("/health")

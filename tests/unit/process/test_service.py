@@ -57,7 +57,7 @@ class Parts:
             def __init__(self, *_: object, **__: object) -> None:
                 pass
 
-            def start(self, cancel: threading.Event) -> None:
+            def start(self, cancel: threading.Event, loading: object = None) -> None:
                 parts.calls.append(f"{name}.start")
                 if f"{name}.start" in parts._fails:
                     raise parts._fails[f"{name}.start"]
