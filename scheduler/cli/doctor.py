@@ -19,6 +19,10 @@ from scheduler.cli.remote import Remote, path_of
 
 SKEW_MS: Final = 1000
 _WEBHOOK_SECONDS: Final = 40.0
+_NOT_DURABLE: Final = {
+    "none": "keeps nothing on disk: its restart loses every message.",
+    "rdb": "keeps snapshots only: a crash loses what came since the last one.",
+}
 _MARKS: Final = {"ok": "ok      ", "warning": "WARNING ", "problem": "PROBLEM "}
 
 
@@ -63,7 +67,7 @@ def _findings(remote: Remote, config: Path | None, webhook: str | None) -> Itera
     except Failure as failure:
         yield Finding("problem", "service", str(failure))
         return
-    yield Finding("ok", "service", f"{remote.url} answers and takes the token.")
+    yield Finding("ok", "service", f"{remote.url} answers this client.")
     yield from _health(remote)
     yield from _schedulers(stats)
     yield from _redis_of(stats)
@@ -193,9 +197,15 @@ def _redis_of(stats: dict[str, Any]) -> Iterator[Finding]:
             f"may throw messages away: maxmemory-policy is {redis['maxmemory_policy']}.",
             "CONFIG SET maxmemory-policy noeviction.",
         )
-    if redis["persistence"] in ("none", "no persistence"):
-        yield Finding("warning", "its Redis", "keeps nothing on disk: its restart loses every message.")
-    yield Finding("ok", "its Redis", f"version {redis['version']}, persistence: {redis['persistence']}.")
+    if redis["persistence"] in _NOT_DURABLE:
+        yield Finding(
+            "warning",
+            "its Redis",
+            _NOT_DURABLE[redis["persistence"]],
+            "Set appendonly yes: docs/production.md says how.",
+        )
+    else:
+        yield Finding("ok", "its Redis", f"version {redis['version']}, persistence: {redis['persistence']}.")
 
 
 def _events(remote: Remote, stats: dict[str, Any]) -> Finding:
