@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from scheduler import __version__
-from scheduler.cli import bench, changing, config, doctor, figures, history, listen, messages, schedules, serve, tail
+from scheduler.cli import (
+    bench,
+    changing,
+    config,
+    doctor,
+    figures,
+    flows,
+    history,
+    listen,
+    messages,
+    schedules,
+    serve,
+    tail,
+)
 
 app = typer.Typer(
     name="message-scheduler",
@@ -40,6 +53,7 @@ for panel, commands in {
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
 app.add_typer(schedules.group, name="schedules", rich_help_panel="Messages")
+app.add_typer(flows.group, name="flows", rich_help_panel="Control and sight")
 app.add_typer(history.group, name="history", rich_help_panel="Messages")
 app.add_typer(config.group, name="config", rich_help_panel="The service")
 

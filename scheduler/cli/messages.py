@@ -35,6 +35,7 @@ def send(
     webhook: o.Webhook,
     job: o.Job = None,
     how: o.How,
+    flow: o.Flow,
     id: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="Your own id; one that exists is refused.")
     ] = None,
@@ -62,6 +63,7 @@ def send(
         **webhook.fields(),
         **o.given(job=job and {"type": job}, id=id),
         **how.fields(),
+        **flow.fields(),
     }
     headers = {} if id is not None else {"Idempotency-Key": key or str(uuid.uuid4())}
     answer = remote.call("POST", "/v1/messages", body, headers=headers)
@@ -125,7 +127,7 @@ def list_(
         timezone=timezone,
     )
     found = list(remote.pages("/v1/messages", "messages", filters, limit or None))
-    columns = ("id", "status", "channel", "due_at", "priority", "attempt", "message")
+    columns = ("id", "status", "channel", "due_at", "message")
     return Answer(found, lambda: table(columns, ([each[name] for name in columns] for each in found)))
 
 

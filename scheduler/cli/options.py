@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -38,7 +38,7 @@ def _option(*names: str, panel: str, metavar: str | None = None, help: str) -> A
     return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel)
 
 
-WHEN, WHERE, HOW = "When", "Where to", "How"
+WHEN, WHERE, HOW, FLOW = "When", "Where to", "How", "Flow control"
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Of the message.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Of one message or several.")]
@@ -65,6 +65,12 @@ def read(name: str) -> str:
         return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(Exit.USAGE, f"{name}: cannot be read: {error}") from None
+
+
+class Group(Protocol):
+    """Options that belong together: a parameter of this kind makes an option of each of its fields."""
+
+    def fields(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +187,46 @@ class How:
             jitter=self.jitter,
         )
         return given(priority=self.priority, retry=retry or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a flow key allows."""
+
+    concurrency: Annotated[
+        int | None, _option("--concurrency", panel=FLOW, metavar="N", help="In flight at once, over all servers.")
+    ] = None
+    rate: Annotated[
+        int | None, _option("--rate", panel=FLOW, metavar="N", help="Attempts that may begin in each --period.")
+    ] = None
+    period: Annotated[
+        str | None, _option("--period", panel=FLOW, metavar="DELAY", help="The window of --rate: 1m, 1h.")
+    ] = None
+    ordered: Annotated[
+        bool | None, _option("--ordered/--unordered", panel=FLOW, help="One after the other, by their moments.")
+    ] = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return the limits that are given."""
+        return given(concurrency=self.concurrency, rate=self.rate, period=self.period, ordered=self.ordered)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow(Limits):
+    """The flow key of a message, and what it allows."""
+
+    flow: Annotated[
+        str | None, _option("--flow", panel=FLOW, metavar="KEY", help="Messages with the same key share its limits.")
+    ] = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return ``{"flow": …}``; nothing without a key."""
+        limits = Limits.fields(self)
+        if self.flow is None:
+            if limits:
+                raise Failure(Exit.USAGE, "--concurrency, --rate, --period and --ordered belong to --flow, the key")
+            return {}
+        return {"flow": {"key": self.flow, **limits}}
 
 
 Job = Annotated[

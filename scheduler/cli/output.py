@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.masking import escape
 
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-_WIDE = 100_000
+_GAP: Final = 2
+"""Columns between those of a table."""
+_LEAST: Final = 20
+"""Columns of the last one, also where the terminal ends before."""
+_WIDE: Final = 100_000
 """Columns where nothing is a terminal: no line is cut for the program that reads it."""
 
 
@@ -33,7 +37,7 @@ def show(answer: Answer, *, as_json: bool, compact: bool = False) -> None:
     if as_json:
         sys.stdout.write(to_json(answer.data, indent=None if compact else 2) + "\n")
     else:
-        console().print(answer.picture())
+        console().print(answer.picture(), crop=False)
     sys.stdout.flush()
 
 
@@ -62,18 +66,26 @@ def line(text: str) -> Callable[[], RenderableType]:
     return picture
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> Table:
-    """Return a table.  The last column is cut where the terminal ends, the others are shown as a whole."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Return a table.  The last column is cut where the terminal ends, the others are always shown as a whole."""
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    found = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", show_edge=False)
-    for name in columns[:-1]:
-        found.add_column(name, no_wrap=True, overflow="fold")
-    found.add_column(columns[-1], no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        found.add_row(*(Text(text_of(value)) for value in row))
+    texts = [[text_of(value) for value in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *texts, strict=True)]
+    room = console().width - sum(widths[:-1]) - _GAP * len(widths[:-1])
+    widths[-1] = min(widths[-1], max(room, _LEAST))
+    # A width of its own: a table that does not fit would be made to, and rich takes columns away for that.
+    width = sum(widths) + _GAP * len(widths[:-1])
+    found = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, width=width)
+    for name in columns:
+        found.add_column(name, no_wrap=True)
+    for row in texts:
+        last = Text(row[-1])
+        last.truncate(widths[-1], overflow="ellipsis")
+        found.add_row(*map(Text, row[:-1]), last)
     return found
 
 

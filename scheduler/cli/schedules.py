@@ -117,14 +117,11 @@ class Plan:
         )
 
 
-def _definition(content: o.Content, plan: Plan, webhook: o.Webhook, job: str | None, how: o.How) -> dict[str, Any]:
-    return {
-        **content.fields(),
-        **plan.fields(),
-        **webhook.fields(),
-        **o.given(job=job and {"type": job}),
-        **how.fields(),
-    }
+def _definition(*groups: o.Group, job: str | None = None) -> dict[str, Any]:
+    found = o.given(job=job and {"type": job})
+    for group in groups:
+        found.update(group.fields())
+    return found
 
 
 @group.command("list")
@@ -182,12 +179,13 @@ def create(
     webhook: o.Webhook,
     job: o.Job = None,
     how: o.How,
+    flow: o.Flow,
     id: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="Your own id; one that exists is refused.")
     ] = None,
 ) -> Answer:
     """Create a schedule: --cron or --every says when, all else is the message as send takes it."""
-    body = {**_definition(content, plan, webhook, job, how), **o.given(id=id)}
+    body = {**_definition(content, plan, webhook, how, flow, job=job), **o.given(id=id)}
     headers = {} if id is not None else {"Idempotency-Key": str(uuid.uuid4())}
     return _told(remote.call("POST", _PATH, body, headers=headers))
 
@@ -195,17 +193,25 @@ def create(
 @group.command("put")
 @on_service
 def put(
-    remote: Remote, id: Id, *, content: o.Content, plan: Plan, webhook: o.Webhook, job: o.Job = None, how: o.How
+    remote: Remote,
+    id: Id,
+    *,
+    content: o.Content,
+    plan: Plan,
+    webhook: o.Webhook,
+    job: o.Job = None,
+    how: o.How,
+    flow: o.Flow,
 ) -> Answer:
     """Create or replace the schedule with this id; may be sent again and again: what changes nothing does nothing."""
-    return _told(remote.call("PUT", path_of("schedules", id), _definition(content, plan, webhook, job, how)))
+    return _told(remote.call("PUT", path_of("schedules", id), _definition(content, plan, webhook, how, flow, job=job)))
 
 
 @group.command("edit")
 @on_service
 def edit(remote: Remote, id: Id, *, content: o.Content, plan: Plan, webhook: o.Webhook, how: o.How) -> Answer:
     """Change a schedule; what is left out stays as it is."""
-    change = _definition(content, plan, webhook, None, how)
+    change = _definition(content, plan, webhook, how)
     if not change:
         raise Failure(Exit.USAGE, "Nothing to change: give --cron, --every, a text, --data, --priority, …")
     return _told(remote.call("PATCH", path_of("schedules", id), change))

@@ -14,6 +14,8 @@ def attempt_line(outcome: Outcome) -> str:
     if outcome.destination is not None:
         line += f" destination={outcome.destination}"
     line += f" attempt={c.attempt} lateness_ms={outcome.lateness_ms:.1f} duration_ms={outcome.duration_ms:.1f}"
+    if c.flow_wait_ms is not None:
+        line += f" flow_wait_ms={c.flow_wait_ms}"
     if outcome.kind == "retry":
         line += f" again_in_ms={outcome.delay_ms}"
     if outcome.error is not None:

@@ -89,7 +89,7 @@ FIELDS: dict[str, str] = {
     "i": "the schedule that made it, its generation then, and how it came about (``catch_up``, ``backfill``, ``run``; "
     "left out by plan)",
     "h:<n>": "evidence of the n-th attempt, counted over redrives: JSON text, or ``attempt started_at duration_ms "
-    "lateness_ms`` when it was delivered and there is nothing else to record; the last 20 are kept",
+    "lateness_ms [flow_wait_ms]`` when there is nothing else to tell of a delivery; the last 20 are kept",
 }
 """The fields of ``ms1:{p}:msg:<id>``."""
 

@@ -85,13 +85,16 @@ def evidence_of(outcome: Outcome) -> str:
     if outcome.kind == "ack" and not outcome.evidence:
         # 30 bytes for the usual case.  JSON takes 90, and one value above hash-max-listpack-value (64 by default) makes
         # Redis store the whole hash as a table of four times the size.
-        return f"{outcome.claim.attempt} {started_at} {outcome.duration_ms:.3f} {outcome.lateness_ms:.3f}"
+        usual = f"{outcome.claim.attempt} {started_at} {outcome.duration_ms:.3f} {outcome.lateness_ms:.3f}"
+        return f"{usual} {outcome.claim.flow_wait_ms}" if outcome.claim.flow_wait_ms is not None else usual
     head = (
         f'{{"attempt":{outcome.claim.attempt},"started_at":{started_at},'
         f'"duration_ms":{outcome.duration_ms:.3f},"lateness_ms":{outcome.lateness_ms:.3f},'
         f'"outcome":"{_NAMES[outcome.kind]}"'
     )
     more: dict[str, Any] = {"error": outcome.error} if outcome.error is not None else {}
+    if outcome.claim.flow_wait_ms is not None:
+        more["flow_wait_ms"] = outcome.claim.flow_wait_ms
     more.update(outcome.evidence or {})
     if not more:
         return head + "}"
@@ -154,13 +157,14 @@ def _attempt_of(record: str) -> dict[str, Any]:
     if record.startswith("{"):
         attempt: dict[str, Any] = json.loads(record)
         return attempt
-    number, started_at, duration_ms, lateness_ms = record.split(" ")
+    number, started_at, duration_ms, lateness_ms, *flow_wait_ms = record.split(" ")
     return {
         "attempt": int(number),
         "started_at": int(started_at),
         "duration_ms": float(duration_ms),
         "lateness_ms": float(lateness_ms),
         "outcome": "delivered",
+        **({"flow_wait_ms": int(flow_wait_ms[0])} if flow_wait_ms else {}),
     }
 
 

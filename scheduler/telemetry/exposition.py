@@ -33,6 +33,7 @@ COUNTERS = {
 HISTOGRAMS = {
     "scheduler_lateness_seconds": "Begin of an attempt after its due moment, by channel.",
     "scheduler_delivery_seconds": "Duration of an attempt, by channel.",
+    "scheduler_flow_wait_seconds": "The part of lateness for which a flow key kept a message back, by channel.",
 }
 GAUGES = {
     "scheduler_history_up": "1 while the database of the history answers this process.",

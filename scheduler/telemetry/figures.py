@@ -99,6 +99,7 @@ class Telemetry:
             with self._lock:
                 self._histogram("scheduler_lateness_seconds", channel)
                 self._histogram("scheduler_delivery_seconds", channel)
+                self._histogram("scheduler_flow_wait_seconds", channel)
         if role == "scheduler":
             for name in ("scheduler_locks_lost", "scheduler_archived", "scheduler_archive_refused"):
                 self.count(name, 0)
@@ -143,6 +144,8 @@ class Telemetry:
                 slot.lateness.observe(outcome.lateness_ms)
                 self._histogram("scheduler_lateness_seconds", channel).observe(outcome.lateness_ms)
                 self._histogram("scheduler_delivery_seconds", channel).observe(outcome.duration_ms)
+                if outcome.claim.flow_wait_ms is not None:
+                    self._histogram("scheduler_flow_wait_seconds", channel).observe(outcome.claim.flow_wait_ms)
 
     def _release(self, slot: _Slot, outcome: Outcome) -> None:
         since = outcome.claim.due_at

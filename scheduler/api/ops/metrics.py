@@ -79,6 +79,7 @@ def _of_store(counts: Counts) -> Iterator[Metric]:
         ("dead", counts.dead),
         ("finished", counts.finished),
         ("held_back", counts.held_back),
+        ("flow_waiting", counts.flow_waiting),
     ):
         messages.add_metric([state], number)
     for priority in Priority:
@@ -89,6 +90,9 @@ def _of_store(counts: Counts) -> Iterator[Metric]:
         "scheduler_oldest_due_age_seconds",
         "For how long the message that waits longest for an attempt has been due; 0 when none is due.",
         value=(counts.oldest_due_age_ms or 0) / 1000,
+    )
+    yield GaugeMetricFamily(
+        "scheduler_flow_keys", "Flow keys that have messages, or are pinned or paused.", value=counts.flow_keys
     )
     yield GaugeMetricFamily("scheduler_paused", "1 while claiming stands still.", value=float(counts.paused))
     yield GaugeMetricFamily(

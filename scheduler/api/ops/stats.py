@@ -41,6 +41,7 @@ def stats() -> Response:
             **_counts(counts),
             **telemetry.summary(living, counts.redis_ms),
             "held_back": _held_back(living, counts),
+            "flow": _flow(counts),
             "schedules": _schedules(here.store.schedule_counts()),
             "lanes": [_lane(lane, counts) for lane in lanes[: served.MOST_SHOWN]],
             "history": telemetry.history_points(here.store.history().values(), counts.redis_ms),
@@ -60,6 +61,15 @@ def _held_back(living: dict[str, dict[str, Any]], counts: Counts) -> dict[str, A
         "messages": counts.held_back,
         "oldest_age_ms": max(0, counts.redis_ms - oldest) if oldest is not None else None,
         "destinations": telemetry.destinations(living, counts.redis_ms),
+    }
+
+
+def _flow(counts: Counts) -> dict[str, Any]:
+    oldest = counts.oldest_waiting_at
+    return {
+        "keys": counts.flow_keys,
+        "waiting": counts.flow_waiting,
+        "oldest_age_ms": max(0, counts.redis_ms - oldest) if oldest is not None else None,
     }
 
 

@@ -214,6 +214,14 @@ class HeldBackOut(_Answer):
     destinations: list[DestinationOut] = Field(description="At most 20, those that put off most first.")
 
 
+class FlowCounts(_Answer):
+    """Flow keys, and the messages that are due and have one."""
+
+    keys: int
+    waiting: int = Field(description="Those of due that have a flow key.")
+    oldest_age_ms: int | None = Field(description="For how long the first of them has been due.")
+
+
 class LaneOut(_Answer):
     """What waits for one channel, or for one job type."""
 
@@ -264,6 +272,7 @@ class StatsOut(_Answer):
         description="How long the message that waits longest for an attempt has been due, those held back included."
     )
     held_back: HeldBackOut
+    flow: FlowCounts
     schedules: ScheduleCountsOut
     lanes: list[LaneOut] = Field(
         description="Lanes in which something waits, 100 at most: first what is due and has no server, then most due."

@@ -273,6 +273,14 @@ def test_a_redis_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) 
     assert cli("stats", "--json").json() == {"paused": True}
 
 
+def test_ctrl_c_ends_a_command_as_shells_expect(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    answered_by(monkeypatch, httpx.MockTransport(interrupted))
+    assert cli("stats").code == 130
+
+
 def test_address_and_token_come_from_the_environment_or_the_options(api: Api) -> None:
     environment = {"MESSAGE_SCHEDULER_URL": "http://localhost:3000", "MESSAGE_SCHEDULER_TOKEN": "geheim"}
     cli("stats", env=environment)

@@ -64,6 +64,12 @@ def test_the_usual_evidence_takes_few_bytes_and_comes_back() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["ack", "dead"])
+def test_the_wait_at_a_flow_key_is_kept_with_the_attempt(kind: OutcomeKind) -> None:
+    (attempt,) = attempts_of(Outcome(claim(flow_wait_ms=1250), kind)) or []
+    assert attempt["flow_wait_ms"] == 1250
+
+
 @pytest.mark.parametrize(("kind", "name"), [("ack", "delivered"), ("retry", "failed"), ("dead", "failed")])
 def test_evidence_with_more_to_say(kind: OutcomeKind, name: str) -> None:
     more = {"status_code": 503, "response": 'say "é"\n'}
