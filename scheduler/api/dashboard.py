@@ -1,4 +1,4 @@
-"""The dashboard: the page that ``/`` gives a browser, and the files that the page loads.
+"""Serve the dashboard: the page that a browser gets at ``/``, and the files that it loads.
 
 ``static/`` is the committed output of ``dashboard/`` (docs/dashboard.md), so that serving it needs no Node.
 """
@@ -16,13 +16,13 @@ from werkzeug.exceptions import NotFound
 from scheduler.api.http.respond import ApiResponse
 
 ASSETS = "/assets"
-"""Open without a token, like the page itself: nothing in there is secret."""
+"""Open without a token, as the page is: nothing in the folder is secret."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; "
     "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-"""Nothing inline and nothing from elsewhere, but for the live events: they have a port, maybe a host, of their own."""
+"""Nothing inline, and only files of this service.  Live events have a port, and maybe a host, of their own."""
 
 _STATIC = Path(__file__).parent / "static"
 _YEAR_SECONDS = 31_536_000
@@ -85,7 +85,7 @@ def _page() -> _File:
 
 @cache
 def _assets() -> dict[str, _File]:
-    """By name, read and packed once.  A name that is not in here leads nowhere, least of all out of the folder."""
+    """Return the files by name, read and compressed once.  No other name is served, so no path leaves the folder."""
     return {path.name: _read(path, _lifetime(path)) for path in (_STATIC / "assets").iterdir()}
 
 

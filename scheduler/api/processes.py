@@ -27,11 +27,11 @@ from scheduler.process.supervise import Child, Supervisor
 SETTINGS_VARIABLE: Final = "SCHEDULER_SETTINGS"
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
-"""How long requests that are being answered may take to end."""
+"""Seconds that requests in progress get to end."""
 DRAIN: Final = b"d"
-"""On the child's stdin: the service will stop soon."""
+"""Written to the child's stdin: the service will stop soon."""
 ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - looked up, not bound
-"""How this machine reaches a server that listens on all of its addresses."""
+"""The loopback address by which this machine reaches a server that listens on all addresses."""
 
 
 class ApiProcesses:
@@ -69,21 +69,21 @@ class ApiProcesses:
         self._supervisor.start(cancel)
 
     def drain(self, seconds: float) -> None:
-        """Let balancers and kept connections know that the end is near, and give them time to go elsewhere."""
+        """Tell balancers and clients on kept connections that the service will stop, and give them time to leave."""
         self._supervisor.tell(DRAIN)
         self._clock.wait(threading.Event(), seconds)
 
     def stop(self) -> None:
-        """Accept no more requests, answer those at hand, end."""
+        """Accept no more requests, answer those in progress, end."""
         self._supervisor.stop()
 
     def _launch(self, _: threading.Event) -> subprocess.Popen[bytes]:
-        # That stdin closes tells the child that we are gone, however we went.  DRAIN is all that is ever written to it.
+        # The child ends when its stdin closes, however this process ended.  Nothing but DRAIN is ever written to it.
         return subprocess.Popen(
             [sys.executable, "-P", "-m", self._module],
             env=child_environment() | {SETTINGS_VARIABLE: self._child_settings().model_dump_json()},
             stdin=subprocess.PIPE,
-            # Ctrl-C in the terminal must reach us alone: we stop HTTP first, then the rest.
+            # Ctrl-C in the terminal must reach this process alone: it stops HTTP first, then the rest.
             start_new_session=True,
         )
 
@@ -98,7 +98,7 @@ class ApiProcesses:
         )
 
     def answers(self) -> bool:
-        """Any answer will do: 503 is the answer of a server whose Redis is away."""
+        """Return whether it answers at all: a server whose Redis is away answers 503, and is started."""
         connection = http.client.HTTPConnection(ANY_ADDRESS.get(self.host, self.host), self.port, timeout=5)
         with closing(connection):
             try:
@@ -121,7 +121,7 @@ def listening_address(host: str) -> str:
             f"Server.Host: {host} has no address on this machine ({error.strerror}); accepted: a name that resolves, "
             "or an IP address"
         ) from error
-    # A name with both kinds of address, as localhost, means the one that more clients try first.
+    # Of a name with IPv4 and IPv6 addresses (localhost), take the kind that more clients try first.
     addresses = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
     return str(addresses[0][4][0])
 

@@ -1,4 +1,4 @@
-"""One API process: its services, its application, and the thread that reports that it is alive."""
+"""One API process: its services, its application, and its heartbeat."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
 
 _READERS = 8
-"""Requests that read the history at the same time; others wait for their turn, and get 503 after 5 s."""
+"""Requests that read the history at the same time; others wait, and get 503 after 5 s."""
 
 
 class ApiRuntime:
-    """Nothing runs before ``start``."""
+    """What one API process is made of.  No thread runs before ``start``."""
 
     def __init__(self, settings: Settings, store: MessageStore, clock: Clock, log: ServiceLog) -> None:
         """``settings.server.name`` must not be empty: all processes of a server share it."""
@@ -62,17 +62,17 @@ class ApiRuntime:
         self._watch = Maintenance(watches_of(store.client), clock, log, name="sentinels", outage=outage)
 
     def create_front(self) -> Front:
-        """The ASGI application of this process, with the whole of Flask behind it."""
+        """Return the ASGI application of this process, with Flask behind it."""
         rules = Rules(self.services)
         return Front(create_app(self.services, rules), rules, self.services.settings.server.api_threads)
 
     def start(self) -> None:
-        """Begin to report."""
+        """Start the heartbeat."""
         self._maintenance.start()
         self._watch.start()
 
     def stop(self) -> None:
-        """Take this process off the list of those alive.  Safe to call without ``start``, and twice."""
+        """Stop the heartbeat and sign off.  Safe to call without ``start``, and twice."""
         self._maintenance.stop()
         self._watch.stop()
         if self.services.history is not None:
@@ -81,7 +81,7 @@ class ApiRuntime:
             self.services.store.leave(self.name)
 
     def describe(self) -> Mapping[str, Any]:
-        """What this process reports beside its figures."""
+        """Return the fields that this process reports beside its figures."""
         log = self.services.log
         return {
             "role": "api",

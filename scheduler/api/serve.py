@@ -37,22 +37,22 @@ DRAIN_SIGNAL = signal.SIGUSR1
 """Tells a worker process that the service will stop soon."""
 
 BACKLOG = 2048
-"""Connections that are open at once, over all workers, idle ones included; as many again wait to be accepted."""
+"""Open connections at most, over all workers, idle ones included; as many more may wait to be accepted."""
 
 HEADER_SECONDS = 10
-"""A client that has not sent all headers by then is cut off.  front/reading.py sees to bodies."""
+"""Time for a client to send all headers, else it is disconnected.  front/reading.py limits bodies."""
 
 _WORKER_GRACE_SECONDS = int(STOP_SECONDS) - 5
-"""Less than what our own parent grants us before it kills all of us."""
+"""Less than the time after which the parent process kills this one and its workers."""
 
 
 def read_settings() -> Settings:
-    """The settings that our parent gave us."""
+    """Return the settings that the parent process handed over."""
     return Settings.model_validate_json(os.environ[SETTINGS_VARIABLE])
 
 
 def create_worker() -> Front:
-    """The application of one worker process, its heartbeat running.  Granian calls this in each of them."""
+    """Return the application of one worker process, its heartbeat running.  Granian calls this in each worker."""
     settings = read_settings()
     log = _set_up_log(settings, "api")
     _exit_with_server()
@@ -67,7 +67,7 @@ def create_worker() -> Front:
 
 
 def _report_until_told_to_stop(runtime: ApiRuntime) -> None:
-    """Start to report, and sign off at the end, whenever SIGTERM comes.
+    """Start the heartbeat, and sign off at the end, at whatever moment SIGTERM comes.
 
     Until the event loop listens for signals, SIGTERM would end this process at once, and the others would take it for
     alive until its heartbeat is too old.
@@ -77,7 +77,7 @@ def _report_until_told_to_stop(runtime: ApiRuntime) -> None:
     signal.signal(DRAIN_SIGNAL, lambda *_: runtime.services.stopping.set())
     atexit.register(runtime.stop)
     runtime.start()
-    # No sooner: an exception in the middle of starting a thread would leave one behind that nobody stops.
+    # Set only now: an exception while a thread is being started would leave one behind that never stops.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if asked.is_set():
         sys.exit(0)
@@ -89,7 +89,7 @@ def _listen_for_signals(runtime: ApiRuntime) -> Callable[[asyncio.AbstractEventL
         loop.add_signal_handler(signal.SIGTERM, stop)
 
     def stop() -> None:
-        # Granian waits for requests, and one that hangs in a thread never ends.
+        # Granian waits for its requests, and one that hangs in a thread would never end.
         threading.Thread(target=_end_in_time, args=(runtime,), name="end-in-time", daemon=True).start()
         # Granian stops on SIGINT as well.
         signal.raise_signal(signal.SIGINT)
@@ -98,7 +98,7 @@ def _listen_for_signals(runtime: ApiRuntime) -> Callable[[asyncio.AbstractEventL
 
 
 def _end_in_time(runtime: ApiRuntime) -> None:
-    """End a worker that has not ended by itself, as with a request that hangs, before Granian kills it unsigned."""
+    """End a worker that does not end by itself (a request hangs), before Granian kills it and it cannot sign off."""
     threading.Event().wait(_WORKER_GRACE_SECONDS - 1)
     runtime.stop()
     os._exit(1)
@@ -110,7 +110,7 @@ def _set_up_log(settings: Settings, role: str) -> logs.ServiceLog:
 
 
 def _exit_with_server() -> None:
-    """End in good order when the process that accepts our connections was killed: nobody would stop us any more."""
+    """End in good order when the parent process was killed: no other process would stop this worker."""
     server = multiprocessing.parent_process()
     if server is None:
         return
@@ -123,7 +123,7 @@ def _exit_with_server() -> None:
 
 
 def build_server(settings: Settings) -> MPServer:
-    """The HTTP server, not yet serving."""
+    """Return the HTTP server, not yet serving."""
     return MPServer(
         "scheduler.api.serve:create_worker",
         factory=True,

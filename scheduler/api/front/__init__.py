@@ -1,1 +1,1 @@
-"""The front: answers what accepts messages in an event loop, and hands every other request to Flask in threads."""
+"""The front: answers requests that accept messages in an event loop, and hands all others to Flask in threads."""

@@ -36,10 +36,10 @@ T = TypeVar("T")
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 ROUTES: dict[str, Route] = {**echo.ACCEPTING, **messages.ACCEPTING, **schedule.ACCEPTING, **jobs.ACCEPTING}
-"""What POST to these paths is answered here."""
+"""The routes whose POST is answered here, by path."""
 
 LARGE = 65_536
-"""Bytes of a body that is parsed in a thread: in the loop it would hold up all others for a millisecond and more."""
+"""A body of more bytes is parsed in a thread: in the loop it would hold up all others for a millisecond or more."""
 
 
 class Front:
@@ -53,15 +53,15 @@ class Front:
         self._partition_of = store.partition_of
         self._limit = rules.services.settings.api.max_body_bytes
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="http")
-        # Threads of their own: a partition that is away must not wait for those that answer something else.
+        # Each partition has a thread of its own: one that is away holds up no other.
         self._writers = ThreadPoolExecutor(len(store.partitions), thread_name_prefix="commit")
         self._commits = [GroupCommit(store.schedule, self._writers) for _ in store.partitions]
         self.reader = Reader()
         self.started: list[Callable[[asyncio.AbstractEventLoop], None]] = []
-        """Called in the event loop before the first request."""
+        """Prepare for requests; called in the event loop before the first."""
 
     async def __call__(self, scope: bridge.Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Answer one request of ASGI."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
@@ -122,7 +122,7 @@ class Front:
         An error leaves out the end of the answer: the client sees that it was cut off.
         """
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        # Sending to a client that is gone is no error, and it would all be made for nobody.
+        # Sending to a client that is gone raises no error, so the rest would be made in vain.
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
             while not gone.done() and (chunk := await self.in_thread(lambda: next(chunks, None))) is not None:
@@ -139,12 +139,12 @@ class Front:
         self._rules.finish(x, answer.status, answer.headers, route)
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
         if answer.status == HTTPStatus.REQUEST_TIMEOUT:
-            # The rest of its body would be taken for the next request.
+            # The rest of its body would be read as the next request.
             headers.append((b"connection", b"close"))
         await _send(send, answer.status, headers, answer.body)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
-        """What a function returns that may block."""
+        """Call a function that may block; return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function)
 
     async def store(self, message: NewMessage) -> Scheduled:
@@ -152,7 +152,7 @@ class Front:
         return await self._commits[self._partition_of(message.id)](message)
 
     def close(self) -> None:
-        """End the threads, after what they are at."""
+        """End the threads when they have finished their work."""
         self._pool.shutdown()
         self._writers.shutdown()
 

@@ -1,4 +1,4 @@
-"""The way to Flask: one request, its body already read, as WSGI in a thread."""
+"""Hand one request, its body already read, to Flask: as WSGI, in a thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HeaderList = list[tuple[bytes, bytes]]
 
 
 class WsgiAnswer(NamedTuple):
-    """What a WSGI application answered."""
+    """The answer of a WSGI application."""
 
     status: int
     headers: HeaderList
@@ -50,7 +50,7 @@ def _rest(chunks: Iterable[bytes]) -> Generator[bytes]:
 
 
 def environ_of(scope: Scope, fields: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """The environment of WSGI (PEP 3333)."""
+    """Return the WSGI environment (PEP 3333)."""
     server, client = scope["server"] or ("", 0), scope["client"] or ("", 0)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],

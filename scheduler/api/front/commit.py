@@ -22,7 +22,7 @@ class GroupCommit:
     """The messages of one partition.  Belongs to one event loop."""
 
     def __init__(self, write: Callable[[Sequence[NewMessage]], Sequence[Scheduled]], thread: Executor) -> None:
-        """``write`` stores messages, all or none, in ``thread``; what it raises, all who wait for it get."""
+        """``write`` stores messages, all or none, in ``thread``; its error goes to every request that waits for it."""
         self._write = write
         self._thread = thread
         self._waiting: list[_Waiting] = []

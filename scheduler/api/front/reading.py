@@ -1,4 +1,4 @@
-"""Bodies in an event loop: a client that sends its body slowly, or half of it, holds nothing but its connection."""
+"""Read bodies in an event loop: a client that sends its body slowly occupies nothing but its connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.exceptions import BadRequest, RequestTimeout
 from scheduler.api.http.body import CUT
 
 BODY_SECONDS = 30.0
-"""How long a body may take.  Granian has no limit of its own; its maintainers leave that to a proxy."""
+"""Time for a client to send a body.  Granian has no limit of its own; its maintainers leave that to a proxy."""
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 """ASGI: the next part of the body, or that the client went away."""

@@ -1,4 +1,4 @@
-"""Accepting messages, for every route that does: stored once, counted once, and known again when a client repeats."""
+"""Accept messages, for every route that does: store them once, count them once, recognise a repeated request."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from scheduler.store import Scheduled
 
 
 def new_ids(x: Exchange, count: int, once: Idempotency = NONE) -> list[str]:
-    """Fresh ids that one script can store; with a key, in the partition where the key is kept."""
+    """Return new ids of one partition, so that one script stores them; with a key, of the partition that keeps it."""
     store = x.here.store
     return store.idempotent_ids(once.key, count) if once.key is not None else store.new_ids(count)
 
 
 def with_ids(x: Exchange, messages: Sequence[NewMessage], once: Idempotency = NONE) -> list[NewMessage]:
-    """The messages, those without an id ('') with a new one, each in the partition of its flow key."""
+    """Return the messages, with a new id where there is none (''), of the partition of the message's flow key."""
     flow_keys = [message.flow.key if message.flow else None for message in messages]
     ids = x.here.store.ids_for(flow_keys, once.key) if any(flow_keys) else new_ids(x, len(messages), once)
     return [message if message.id else message._replace(id=id) for message, id in zip(messages, ids, strict=True)]
@@ -30,8 +30,8 @@ def with_ids(x: Exchange, messages: Sequence[NewMessage], once: Idempotency = NO
 async def accept(x: Exchange, message: NewMessage, once: Idempotency = NONE, *, own_id: bool = False) -> Scheduled:
     """Store one message.  ``own_id``: its id was chosen by the client, and may exist.
 
-    Returns what an earlier call with the same key stored, if there was one.  Raises ``Conflict`` when the id exists, or
-    the key was used with another body.
+    Return what an earlier call with the same key stored, if there was one.  Raises ``Conflict`` when the id exists, or
+    when the key was used with another body.
     """
     if once.key is not None or own_id:
         return (await accept_all(x, [message], once))[0]
@@ -50,7 +50,7 @@ async def accept_all(x: Exchange, messages: Sequence[NewMessage], once: Idempote
 
 
 def is_replay(stored: Scheduled) -> bool:
-    """Whether an earlier call stored it."""
+    """Return whether an earlier call stored it."""
     return stored.created_at is None
 
 
@@ -61,10 +61,10 @@ def _count(x: Exchange, messages: Sequence[NewMessage], stored: Sequence[Schedul
 
 
 async def stored_message(x: Exchange, message: NewMessage, stored: Scheduled) -> Message:
-    """The message as it was accepted; one that an earlier call stored as it is now, without its attempts."""
+    """Return the message as it was accepted, or, when an earlier call stored it, as it is now, without its attempts."""
     here = x.here
     if is_replay(stored):
-        # Delivered and forgotten, or Redis went away since: it was accepted all the same, and the answer must say so.
+        # It may be deleted by now, or Redis may be away: the answer says all the same that it was accepted.
         with suppress(NotFound, StoreUnavailable):
             found = await x.waits.call(partial(here.store.get, stored.id))
             found.attempts = None

@@ -1,4 +1,4 @@
-"""The Flask application.  Making one starts nothing and talks to nobody."""
+"""The Flask application.  Creating one starts no thread and makes no call."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ _BLUEPRINTS = (
 
 
 class _App(Flask):
-    """Flask without what nobody here uses and each request would pay for."""
+    """Flask without features that this service does not use and that cost time in each request."""
 
     response_class = ApiResponse
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """No view is a coroutine; to find that out anew takes as long as to parse a body."""
+        """Return the view as it is: none is a coroutine, and Flask's check takes as long as parsing a body."""
         return func
 
 
 def create_app(services: Services, rules: Rules | None = None) -> Flask:
-    """The WSGI application over these services.  ``rules``: those of the front before it; None: its own."""
+    """Return the WSGI application.  ``rules``: shared with the front before it; None: rules of its own."""
     app = _App("scheduler.api", static_folder=None)
     # OPTIONS is answered like any other method that a route does not have.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False

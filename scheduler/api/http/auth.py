@@ -1,4 +1,4 @@
-"""The tokens, any of which opens everything; the front door, the health check and the docs need none."""
+"""Check tokens.  Each of them allows everything; ``/``, the health check and the docs need none."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ OPEN_FOLDERS = ("/docs/", "/assets/")
 
 
 def is_open(path: str) -> bool:
-    """True for what needs no token."""
+    """Return whether this path needs no token."""
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
 def refusal(tokens: Tokens, x: Exchange) -> Answer | None:
-    """Answer 401 unless the request carries a token, bare or as ``Bearer``, or needs none."""
+    """Return a 401 unless the request has a valid token, bare or as ``Bearer``, or needs none."""
     if not tokens or is_open(x.path) or tokens.accept(given_token(x)):
         return None
     return error_answer(
@@ -30,6 +30,6 @@ def refusal(tokens: Tokens, x: Exchange) -> Answer | None:
 
 
 def given_token(x: Exchange) -> bytes:
-    """The token that the request brings; empty when it brings none."""
+    """Return the token of the request; empty when it has none."""
     # Header bytes come as Latin-1.
     return token_of(x.headers.get("authorization", "").encode("latin-1", "replace"))

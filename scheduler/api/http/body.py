@@ -1,8 +1,8 @@
-"""JSON in and out: strict about what it takes, exact about what it keeps.
+"""Read and write JSON: strict in what is accepted, exact in what is kept.
 
-orjson does the work.  It refuses NaN, Infinity, lone surrogates, control characters, broken UTF-8 and deep nesting, but
-it turns an integer beyond 64 bits into a float, silently another number; a body that could hold one goes the standard
-library's slower way.
+orjson does the work.  It refuses NaN, Infinity, lone surrogates, control characters, broken UTF-8 and deep nesting.
+But it silently turns an integer beyond 64 bits into a float, which is another number.  A body that may hold such an
+integer is read by the slower ``json`` module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scheduler.errors import InvalidInput
 
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _MOST_DIGITS = sys.int_info.default_max_str_digits
-"""Python converts no longer integers, as that takes a time that grows with the square of their length."""
+"""Python refuses to convert longer integers: the time grows with the square of their length."""
 _STAND_IN = "\ud800"
 """A lone surrogate: no text that ``parse_json`` returns holds one."""
 CUT = "the body is shorter than its Content-Length"
@@ -56,9 +56,9 @@ Declared = Literal["json", "json or nothing", "anything"]
 
 
 async def read_json(x: Exchange, declared_as: Declared = "json") -> Any:
-    """The body's JSON value.
+    """Return the JSON value of the body.
 
-    ``declared_as``: other than JSON only on routes whose clients never learned to declare it.
+    ``declared_as``: other than ``json`` only on routes whose clients do not declare their JSON.
     Raises ``InvalidInput`` when it is not JSON, and werkzeug's 413 and 415 exceptions when it is longer than
     ``Api.MaxBodyBytes`` (a body of unknown length included) or declared as something else.
     """
@@ -71,12 +71,12 @@ async def read_json(x: Exchange, declared_as: Declared = "json") -> Any:
 
 
 def is_form(x: Exchange) -> bool:
-    """True when the body is declared as the fields of an HTML form."""
+    """Return whether the body is declared as the fields of an HTML form."""
     return x.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
 
 
 async def read_form(x: Exchange) -> dict[str, str]:
-    """The fields of a form (``time=…&message=…``), each a text; of a field that is given twice the last one counts.
+    """Return the fields of a form (``time=…&message=…``) as text; a field that is given twice has its last value.
 
     Raises ``InvalidInput`` when it is not UTF-8 or has too many fields, and what ``read_bytes`` raises.
     """
@@ -90,15 +90,15 @@ async def read_form(x: Exchange) -> dict[str, str]:
 
 
 async def read_bytes(x: Exchange) -> bytes:
-    """The whole body.  A body that ends before its Content-Length is refused: half a request is no request.
+    """Return the whole body.  One that ends before its Content-Length is refused.
 
-    Under Flask a chunked body whose client went away looks like one that ended; but a JSON object that was cut is none.
+    Under Flask a chunked body whose client went away looks complete; it is refused as JSON that breaks off.
     """
     limit = x.here.settings.api.max_body_bytes
     expected = x.content_length
     if expected is not None and expected > limit:
         raise RequestEntityTooLarge
-    # One byte more than is allowed tells a body that is too long; of a known length nothing is left to be read.
+    # One byte more than is allowed shows that a body of unknown length is too long.
     raw = await x.waits.read(limit + 1 if expected is None else expected)
     if expected is None and len(raw) > limit:
         raise RequestEntityTooLarge
@@ -120,7 +120,7 @@ def _is_json(content_type: str) -> bool:
 
 
 def parse_json(raw: bytes) -> Any:
-    """The value of a JSON text.  Raises ``InvalidInput`` with the place where it breaks."""
+    """Return the value of a JSON text.  Raises ``InvalidInput`` that says where it breaks."""
     if not raw:
         raise InvalidInput.of("", _EMPTY)
     try:
@@ -136,7 +136,7 @@ def parse_json(raw: bytes) -> Any:
 
 def _parse_exactly(raw: bytes) -> Any:
     value = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer)
-    # Only an escape can bring in a lone surrogate; encoding finds it wherever it is.
+    # A lone surrogate can only come from an escape.  Encoding the value finds it.
     json.dumps(value, ensure_ascii=False, default=str).encode()
     return value
 
@@ -157,7 +157,7 @@ def _finite(text: str) -> float:
 
 
 def to_json(value: Any) -> bytes:
-    """A value that ``parse_json`` returned, as compact JSON text.  Raises ``InvalidInput`` when it is too deep."""
+    """Write a value that ``parse_json`` returned as compact JSON.  Raises ``InvalidInput`` when it is too deep."""
     try:
         return orjson.dumps(value)
     except TypeError:  # an integer beyond 64 bits, or nesting beyond what orjson writes
@@ -168,7 +168,7 @@ def to_json(value: Any) -> bytes:
 
 
 def _dumps(value: Any, **options: Any) -> str:
-    """As ``json.dumps`` does it, with the digits of each ``LongInteger``."""
+    """Write JSON as ``json.dumps`` does, with the digits of each ``LongInteger``."""
     digits: list[str] = []
 
     def stand_in(integer: LongInteger) -> str:
@@ -183,7 +183,7 @@ def _dumps(value: Any, **options: Any) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """The same bytes for the same JSON value, whatever the order of its fields and the white space were."""
+    """Return the same bytes for equal JSON values: the order of fields and white space do not matter."""
     try:
         return _dumps(value, sort_keys=True).encode()
     except RecursionError:
@@ -191,5 +191,5 @@ def canonical(value: Any) -> bytes:
 
 
 def has_body(x: Exchange) -> bool:
-    """True when the request brings a body, be its length known or not."""
+    """Return whether the request has a body, of known length or not."""
     return bool(x.content_length) or "transfer-encoding" in x.headers

@@ -1,4 +1,4 @@
-"""The address that a request really comes from, behind proxies too."""
+"""Find the address that a request really comes from, behind proxies too."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class ClientAddresses:
-    """Believes ``X-Forwarded-For`` only as far as proxies wrote it that are trusted (``Api.TrustedProxies``)."""
+    """Reads ``X-Forwarded-For`` as far as trusted proxies wrote it (``Api.TrustedProxies``)."""
 
     def __init__(self, trusted: str) -> None:
         """``trusted``: addresses and networks, separated by commas."""
         self._trusted = [ipaddress.ip_network(one, strict=False) for one in trusted.split(",") if one]
 
     def client(self, peer: str, forwarded_for: str) -> str:
-        """What names the client: its IPv4 address, or the /64 network of its IPv6 address.
+        """Return what identifies the client: its IPv4 address, or the /64 network of its IPv6 address.
 
         ``peer``: the other end of the connection.  ``forwarded_for``: the header, empty when there is none.  Each proxy
-        appends the address that it was called from, so the list is read from its end, until an address is no trusted
-        proxy's: whatever stands before that one was written by the client itself.
+        appends the address of its caller, so the list is read from its end up to the first address that is no trusted
+        proxy.  The client itself may have written the entries before that one.
         """
         address = _parse(peer)
         if address is None:
@@ -33,7 +33,7 @@ class ClientAddresses:
                 break
             address = before
         if address.version == 6:
-            # Whoever has one IPv6 address has the 2^64 of its network.
+            # The owner of one IPv6 address can use all 2^64 of its network.
             return str(ipaddress.ip_network((address, 64), strict=False).network_address)
         return str(address)
 
@@ -42,7 +42,7 @@ class ClientAddresses:
 
 
 def _parse(text: str) -> Address | None:
-    """The address; some proxies add the port.  An IPv4 client of an IPv6 socket has its IPv4 address."""
+    """Return the address of ``text``, with or without a port; an IPv4 address mapped to IPv6 as IPv4."""
     text = text.strip()
     candidates: Sequence[str] = (text, _without_port(text))
     for candidate in candidates:

@@ -1,4 +1,4 @@
-"""Browser pages of other origins (CORS): none, unless ``Api.CorsOrigins`` names them."""
+"""Let browser pages of other origins use the API (CORS) when ``Api.CorsOrigins`` names them; else none may."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from scheduler.api.http.idempotency import HEADER
 _REMEMBERED_SECONDS = 600
 _EXPOSED = ["Link", "Location", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"]
 _ASKED = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
-"""What Flask-Cors reads of a request."""
+"""The headers of a request that Flask-Cors reads."""
 
 
 class Cors:
-    """Lets scripts of these origins use the API.  Flask-Cors decides, here without Flask: the front has none."""
+    """Lets scripts of these origins use the API.  Flask-Cors decides; it is called without Flask, for the front."""
 
     def __init__(self, origins: str) -> None:
         """``origins``: separated by commas, or ``*``; empty: none."""
@@ -37,13 +37,13 @@ class Cors:
         )
 
     def preflight(self, x: Exchange) -> Answer | None:
-        """The answer to a browser that asks first.  The headers of ``complete`` say yes; without them it is a no."""
+        """Return the answer to a preflight, else None.  It means yes only with the headers that ``complete`` adds."""
         if not self._options or x.method != "OPTIONS" or "access-control-request-method" not in x.headers:
             return None
         return empty_answer()
 
     def complete(self, x: Exchange, headers: HeaderFields) -> None:
-        """Add the headers that let a page of an origin that was named read this answer."""
+        """Add the headers that let a page of an allowed origin read this answer."""
         if not self._options:
             return
         asked: Any = {name: x.headers.get(name.lower(), "") for name in _ASKED if name.lower() in x.headers}

@@ -1,4 +1,4 @@
-"""Every deletion of more than one message leaves a line in the log: how many, and who asked."""
+"""Log every deletion of several messages: how many, and the client that asked for it."""
 
 from __future__ import annotations
 

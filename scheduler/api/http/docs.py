@@ -27,7 +27,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Nothing from elsewhere.  Swagger UI sets style attributes, hence ``unsafe-inline`` for styles; never for scripts."""
+"""Only files of this service.  Swagger UI sets style attributes, hence ``unsafe-inline`` for styles alone."""
 
 
 _PAGE_SCRIPT = b"""\
@@ -68,7 +68,7 @@ def _allow_the_page(response: Response) -> Response:
 
 
 def _document_view(app: Flask, *, with_token: bool) -> Callable[[], Response]:
-    # Built when it is first asked for: it takes longer than the rest of starting a process.
+    # Built at the first request: it takes longer than the rest of starting a process.
     @cache
     def document() -> bytes:
         return orjson.dumps(openapi.build(app, with_token=with_token))

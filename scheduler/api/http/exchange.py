@@ -1,7 +1,7 @@
 """One request and its answer, free of any framework.
 
-What answers a request is a coroutine over an ``Exchange``.  The front (``api/front/``) runs it in an event loop.  Under
-Flask a thread runs it to its end at once (``threads.py``).  What differs is only how each waits: ``Waits``.
+A request is answered by a coroutine over an ``Exchange``.  The front (``api/front/``) runs it in an event loop; under
+Flask a thread runs it to its end at once (``threads.py``).  They differ only in how they wait: ``Waits``.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class RequestHeaders(Protocol):
 
 
 class Waits(Protocol):
-    """How a request waits for what takes time."""
+    """How a request waits for its body, for Redis and for a shared script call."""
 
     async def read(self, wanted: int) -> bytes:
         """Return up to ``wanted`` bytes of the body; fewer when it ends before."""
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Return what a function returns that may block, as on Redis."""
+        """Call a function that may block, as on Redis; return what it returns."""
 
     async def store(self, message: NewMessage) -> Scheduled:
         """Store one message under an id of ``new_ids``; messages of several requests may share a script call."""
@@ -59,7 +59,7 @@ class Waits(Protocol):
 
 @dataclass(slots=True)
 class Answer:
-    """What is sent back."""
+    """A response, ready to be sent."""
 
     status: int
     body: bytes
@@ -96,7 +96,7 @@ def _answer(status: int, body: bytes, content_type: str, headers: dict[str, str]
 
 
 class Counted(NamedTuple):
-    """What a rate limit has counted of a request: the headers of its answer."""
+    """The state of a rate limit after a request, for the headers of its answer."""
 
     limit: int
     remaining: int
@@ -139,8 +139,8 @@ _NO_HEADERS: Any = {}
 
 
 class Route(NamedTuple):
-    """A route that accepts messages: what answers it, under Flask and in the front."""
+    """A route that accepts messages, answered alike under Flask and in the front."""
 
     answer: Callable[[Exchange], Coroutine[Any, Any, Answer]]
     invalid: Callable[[Exchange, InvalidInput], Answer] | None = None
-    """Answers to input that cannot be accepted; None: as the area of the path says it."""
+    """Makes the answer to invalid input; None: in the shape of the path's area (``problems.py``)."""

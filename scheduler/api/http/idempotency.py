@@ -1,4 +1,4 @@
-"""``Idempotency-Key``: a request that is sent again is answered as it was the first time, and stores nothing more."""
+"""``Idempotency-Key``: a repeated request gets the answer of the first one, and stores nothing more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAME = HEADER.lower()
 
 
 class Idempotency(NamedTuple):
-    """What makes two requests the same one."""
+    """The key and the content that make two requests the same one."""
 
     key: str | None
     fingerprint: str
@@ -27,7 +27,7 @@ NONE = Idempotency(None, "")
 
 
 def of_request(request: Exchange, body: Any) -> Idempotency:
-    """The key and fingerprint of a request with this parsed body.  Raises ``InvalidInput`` for a key that is none."""
+    """Return key and fingerprint of a request with this parsed body.  Raises ``InvalidInput`` for a malformed key."""
     if _NAME not in request.headers:
         return NONE
     key = request.headers.get(_NAME, "")
@@ -38,7 +38,7 @@ def of_request(request: Exchange, body: Any) -> Idempotency:
 
 
 def refuse_own_id(idempotency: Idempotency, id: str | None, field: str) -> None:
-    """Raises ``InvalidInput`` when both a key and an own ``id`` are given.
+    """Raise ``InvalidInput`` when both a key and an own ``id`` are given.
 
     The ids of such a request are derived from the key, so that all servers look in the same partition for it.
     """

@@ -1,4 +1,4 @@
-"""Every error answer: which status an exception means, and in which shape each area of the API says it.
+"""Make error answers: the status of each exception, in the shape that each area of the API has.
 
 =====================================  =================================================================================
 area                                   shape
@@ -70,7 +70,7 @@ def _shape_of(path: str) -> Shape:
 def error_answer(
     path: str, status: int, detail: str, errors: Sequence[FieldError] = (), headers: dict[str, str] | None = None
 ) -> Answer:
-    """The answer to a request of ``path``, in the shape of its area."""
+    """Return an error answer in the shape of the area that ``path`` belongs to."""
     shape = _shape_of(path)
     body = shape(status, detail)
     if shape is not _problem:
@@ -81,7 +81,7 @@ def error_answer(
 
 
 def answer_to(x: Exchange, error: Exception) -> Answer:
-    """The answer to the request that raised this."""
+    """Return the answer to the request that raised this error."""
     if isinstance(error, HTTPException):
         headers = {name: value for name, value in error.get_headers() if name not in {"Content-Type", "Content-Length"}}
         return error_answer(x.path, error.code or HTTPStatus.INTERNAL_SERVER_ERROR, _http_text(x, error), (), headers)
@@ -102,14 +102,14 @@ def answer_to(x: Exchange, error: Exception) -> Answer:
 
 
 def _first_words(error: InvalidInput) -> str:
-    """One sentence also for a batch with a thousand faults; ``errors`` lists them all."""
+    """Return one sentence, even for a batch with a thousand faults; ``errors`` lists them all."""
     first = InvalidInput(error.errors[:1])
     others = len(error.errors) - 1
     return f"{first} (and {others} more)" if others > 0 else str(first)
 
 
 def _http_text(x: Exchange, error: HTTPException) -> str:
-    # An HTTPException's own description is HTML-minded prose about browsers, unless one of our modules gave it.
+    # An HTTPException's own description is prose about browsers, unless a module of this service gave it.
     if error.code == HTTPStatus.NOT_FOUND:
         return f"{_NO_ROUTE}: {x.path[:200]}"
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:

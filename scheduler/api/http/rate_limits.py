@@ -1,7 +1,7 @@
-"""How many writing requests a client may send, and how many jobs a user: counted in the service's own Redis, so that
-all API processes of all servers count together.
+"""Limit how many writing requests a client may send, and how many jobs a user may submit.
 
-A window begins with its first request and ends so many seconds later (fixed window: one counter that expires).
+The counts lie in the service's own Redis, so that all API processes of all servers count together.  A window begins
+with its first request and ends N seconds later (fixed window: one counter that expires).
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _JOBS = "jobs"
 
 
 class _ServiceRedis(RedisStorage):
-    """limits' own storage, over the client that the store uses: whatever Redis that is, one node or a cluster."""
+    """The storage of ``limits`` over the store's client, which may speak to one node or to a cluster."""
 
     STORAGE_SCHEME = ["scheduler"]  # noqa: RUF012 - so in the base class
 
     def __init__(self, client: Any) -> None:
-        # Not RedisStorage's own: it would open a connection pool of its own.
+        # RedisStorage.__init__ is not called: it would open a connection pool of its own.
         uri = "scheduler://"
         Storage.__init__(self, uri, wrap_exceptions=True)
         self.key_prefix = RATES
@@ -48,8 +48,9 @@ class _ServiceRedis(RedisStorage):
         self.initialize_storage(uri)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count a request.  A full Redis refuses to: the request passes, or nothing that frees memory could be asked
-        for.  What needs memory is refused by the store.
+        """Count a request and return the count; 0 when Redis is full and cannot count.
+
+        The request passes then: it may be one that frees memory, and the store refuses those that need memory.
         """
         try:
             return super().incr(key, expiry, amount)
@@ -59,7 +60,7 @@ class _ServiceRedis(RedisStorage):
             return 0
 
     def get_expiry(self, key: str) -> float:
-        """Seconds until the window ends.  The base class adds this machine's clock, which nobody here wants."""
+        """Return the seconds until the window ends.  The base class returns a moment by this machine's clock."""
         return max(1.0, float(self.storage.ttl(self.prefixed_key(key))))
 
 
@@ -86,12 +87,12 @@ class Limits:
             await self._count(x, self._per_user, _digest(user_id.encode(errors="surrogatepass")), _JOBS)
 
     def _client(self, x: Exchange) -> str:
-        """What names the client: its address, and the token when tokens are asked for.
+        """Return the name of the client: its address, and its token where tokens are needed.
 
-        Nothing that the client may spell in two ways is part of the name: it could choose a new name for each request.
+        The name has no part that a client can spell in two ways: it could take a new name for each request.
         """
         address = self._addresses.client(x.address, x.headers.get("x-forwarded-for", ""))
-        # Only a right token comes this far.  The key holds its digest: whoever may list keys must not learn it.
+        # Only a valid token comes this far.  The key has its digest: someone who may list keys must not learn it.
         return f"{_digest(given_token(x))} {address}" if self._with_token else address
 
     async def _count(self, x: Exchange, limit: RateLimitItem, who: str, scope: str) -> None:
@@ -107,7 +108,7 @@ class Limits:
             raise TooManyRequests(EXCEEDED)
 
     def _hit(self, key: str, expiry: int) -> tuple[int, int | None]:
-        """How many the window has counted, and its seconds left; None when Redis cannot say that any more."""
+        """Count a request; return the count of the window and its seconds left, None when Redis cannot tell them."""
         count = self._storage.incr(key, expiry)
         with suppress(StorageError):
             return count, int(self._storage.get_expiry(key))
@@ -123,7 +124,7 @@ def _digest(text: bytes) -> str:
 
 
 def header_fields(counted: Counted, status: int) -> dict[str, str]:
-    """The headers of draft-ietf-httpapi-ratelimit-headers (03), and Retry-After where the limit is passed."""
+    """Return the headers of draft-ietf-httpapi-ratelimit-headers (03), and Retry-After beyond the limit."""
     reset = str(counted.reset_seconds)
     fields = {
         "RateLimit-Limit": str(counted.limit),

@@ -1,4 +1,4 @@
-"""Building answers at little cost."""
+"""Build responses at little cost."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class ApiResponse(Response):
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """``body`` as JSON."""
+    """Return a response with ``body`` as JSON."""
     return json_bytes(orjson.dumps(body), status, headers)
 
 
 def json_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON text as it is."""
+    """Return a response with a JSON text as it is."""
     return ApiResponse(body, status, headers, content_type="application/json")
 
 
 def text(body: str, status: int = 200) -> Response:
-    """``body`` as plain text."""
+    """Return a response with ``body`` as plain text."""
     return ApiResponse(body, status, content_type="text/plain; charset=utf-8")

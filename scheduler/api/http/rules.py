@@ -1,4 +1,4 @@
-"""What every request passes first, and what every answer gets, whoever carries them."""
+"""The checks that every request passes, and the headers that every answer gets, in the front and under Flask."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Rules:
         self._sites = Sites(settings, "Api.CorsOrigins", settings.api.cors_origins)
 
     def refusal(self, x: Exchange) -> Answer | None:
-        """The answer to a request that goes no further, from its headers alone; None: it may go on.
+        """Return the answer to a request that its headers alone refuse; None: it may go on.
 
-        In this order: a browser's preflight has no token; a page of another site is not told whether its token was
-        right.
+        The order matters.  A browser's preflight has no token.  A page of another site must not learn whether its
+        token was right.
         """
         return self._cors.preflight(x) or sites.refusal(self._sites, x) or auth.refusal(self.tokens, x)
 
     async def admit(self, x: Exchange) -> Answer | None:
-        """As ``refusal``; a request that may go on is counted where a limit is set.
+        """Return what ``refusal`` returns, and count a request that may go on where a limit is set.
 
-        Raises ``TooManyRequests`` beyond the limit, and ``StoreUnavailable``: what cannot be counted does not pass.
+        Raises ``TooManyRequests`` beyond the limit, and ``StoreUnavailable`` when the request cannot be counted.
         """
         refusal = self.refusal(x)
         if refusal is None and self.limits.per_client:
@@ -44,11 +44,11 @@ class Rules:
     def finish(self, x: Exchange, status: int, headers: HeaderFields, route: str) -> None:
         """Complete the headers of an answer, errors included, and count it.
 
-        ``route``: the rule and not the path, because a metric per id would fill the memory.
+        ``route``: the rule and not the path, because one metric for each id would fill the memory.
         """
         headers["X-Content-Type-Options"] = "nosniff"
         if self.services.stopping.is_set():
-            # A connection that is kept would carry a request at the very moment in which it is closed.
+            # A client could send a request on a kept connection at the moment in which it is closed.
             headers["Connection"] = "close"
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"

@@ -13,13 +13,13 @@ from scheduler.logs.sinks import ServiceLog
 
 
 class ServerLog(logging.Handler):
-    """Takes what Granian has to say: a worker that died, an application that raised."""
+    """Writes Granian's own errors: a worker that died, an application that raised."""
 
     target: ClassVar[ServiceLog | None] = None
-    """Granian makes the handler itself, so this is how it gets at the log of the process."""
+    """The log of the process.  Granian creates the handler itself, so it cannot be handed over."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line."""
+        """Write one line."""
         if self.target is not None:
             self.target.error(f"HTTP server: {record.getMessage()}")
 
@@ -27,4 +27,4 @@ class ServerLog(logging.Handler):
 CONFIGURATION: dict[str, Any] = {
     "handlers": {name: {"class": f"{__name__}.{ServerLog.__name__}"} for name in ("console", "access")}
 }
-"""For ``logging.config.dictConfig``, in the place of Granian's own handlers."""
+"""For ``logging.config.dictConfig``, instead of Granian's own handlers."""

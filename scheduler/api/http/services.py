@@ -1,4 +1,4 @@
-"""What the HTTP layer works with, handed to ``create_app`` and never built by it."""
+"""The objects that the HTTP layer works with, handed to ``create_app`` and never built by it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXTENSION = "scheduler"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything that a request may need."""
+    """The objects that a request may need."""
 
     settings: Settings
     store: MessageStore
@@ -43,13 +43,13 @@ class Services:
     """Set when the service will stop soon: clients are sent elsewhere, and what they still ask is answered."""
 
     def now_ms(self) -> int:
-        """Redis's time; before the first heartbeat this machine's."""
+        """Return Redis's time (ms); before the first heartbeat, this machine's."""
         if self.settings.test.clock:
             return self.store.redis_ms()  # a move counts at once, whichever process it was asked of
         return round(self.redis_time.now_ms())
 
     def address(self, path: str) -> str:
-        """Where clients find ``path`` of this service: under ``Server.PublicUrl`` when it is set, else at this host."""
+        """Return the address of ``path`` for clients: under ``Server.PublicUrl`` when it is set, else the bare path."""
         return self.settings.server.public_url + path
 
     def attach(self, app: Any) -> None:
@@ -58,5 +58,5 @@ class Services:
 
 
 def services() -> Services:
-    """The services of the application that handles the request at hand."""
+    """Return the services of the application that handles the current request."""
     return cast(Services, current_app.extensions[_EXTENSION])

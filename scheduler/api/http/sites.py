@@ -1,4 +1,4 @@
-"""Refuses what a page of another site makes its visitor's browser send: before the token is looked at."""
+"""Refuse requests that a page of another site makes its visitor's browser send.  Checked before the token."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from scheduler.api.http.exchange import Answer, Exchange
 from scheduler.api.http.problems import error_answer
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing.  Browsers keep what they answer from pages of other origins (cors.py)."""
+"""Methods that change nothing.  Browsers hide their answers from pages of other origins (cors.py)."""
 
 
 def refusal(sites: Sites, x: Exchange) -> Answer | None:
-    """Answer 403 unless the request may come from where it says it comes from."""
+    """Return a 403 unless the site that sent the request, by its own headers, may use the API."""
     headers = x.headers
     host = headers.get("host", "")
     reason = sites.host_refusal(host) if sites.checks_hosts else None

@@ -1,4 +1,4 @@
-"""Exchanges in a thread of Flask: every wait blocks the thread, and nothing is ever suspended."""
+"""Run exchanges in threads of Flask: every wait blocks the thread, and no coroutine is ever suspended."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 class _EnvironHeaders:
     """The headers of a WSGI environment, at the cost of one look-up.
 
-    werkzeug's own take longer to find a token than it takes to compare it.
+    werkzeug's headers take longer to find a token than the service takes to compare it.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ class _Blocking:
         self._store = rules.services.store
 
     async def read(self, wanted: int) -> bytes:
-        # Not request.get_data: it cuts a chunked body off at a limit and says nothing.
+        # request.get_data would silently cut a chunked body at a limit.
         stream = self._environ["wsgi.input"]
         chunks: list[bytes] = []
         while wanted > 0 and (chunk := stream.read(wanted)):
@@ -81,7 +81,7 @@ def attach(app: Any, rules: Rules) -> None:
 
 
 def current() -> Exchange:
-    """The exchange of the request at hand; the same one for as long as it lasts."""
+    """Return the exchange of the current request, the same one at each call."""
     if "exchange" in g:
         return cast(Exchange, g.exchange)
     environ = request.environ
@@ -99,7 +99,7 @@ def current() -> Exchange:
 
 
 def respond(answer: Answer) -> Response:
-    """An answer as Flask takes it."""
+    """Return an answer as a response of Flask."""
     response = ApiResponse(answer.body, answer.status, answer.headers)
     if "Content-Type" not in answer.headers:
         del response.headers["Content-Type"]
@@ -107,15 +107,15 @@ def respond(answer: Answer) -> Response:
 
 
 def json_body(declared_as: Declared = "json") -> Any:
-    """The JSON value of the body of the request at hand.  See ``read_json``."""
+    """Return the JSON value of the current request's body.  See ``read_json``."""
     return run(read_json(current(), declared_as))
 
 
 def brings_body() -> bool:
-    """Whether the request at hand brings a body."""
+    """Return whether the current request has a body."""
     return has_body(current())
 
 
 def answered(view: Callable[[Exchange], Coroutine[Any, Any, Answer]]) -> Response:
-    """What a view returns that leaves its request to a coroutine."""
+    """Answer the current request with a coroutine."""
     return respond(run(view(current())))

@@ -1,4 +1,4 @@
-"""From parsed JSON or query parameters to a model, and from pydantic's errors to sentences that help."""
+"""Turn parsed JSON or query parameters into a model, and pydantic's errors into sentences that help."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_ERRORS = 1000
 _TOO_MANY_ERRORS = 5000
-"""pydantic explains all or none: a body of 1 MiB can hold 90,000 unknown names, which cost a second and 80 MiB."""
+"""pydantic explains all errors or none.  A body of 1 MiB can hold 90,000 unknown names: a second and 80 MiB."""
 _LONGEST_NAME = 64
 _VALUE_BEGINS = re.compile(r"[:=\s]")
 _NESTED: dict[str, type[BaseModel]] = {
@@ -46,7 +46,7 @@ _WORDS = {
 
 
 def validate(model: type[Model], value: Any) -> Model:
-    """``value`` as a ``model``.  Raises ``InvalidInput`` with one entry per fault, each naming its field."""
+    """Return ``value`` as a ``model``.  Raises ``InvalidInput`` with one entry per fault, each naming its field."""
     try:
         checked = model.model_validate(value)
     except ValidationError as error:
@@ -58,7 +58,7 @@ def validate(model: type[Model], value: Any) -> Model:
 
 
 def validate_query(model: type[Model], arguments: MultiDict[str, str]) -> Model:
-    """The query parameters as a ``model``.  Raises ``InvalidInput`` also for one that is given twice."""
+    """Return the query parameters as a ``model``.  Raises ``InvalidInput``, also for one that is given twice."""
     ignored = model.model_config.get("extra") == "ignore"
     for name, values in arguments.lists():
         if len(values) > 1 and not (ignored and name not in model.model_fields):
@@ -67,7 +67,7 @@ def validate_query(model: type[Model], arguments: MultiDict[str, str]) -> Model:
 
 
 def check_channel(channel: str | None, field: str = "channel") -> None:
-    """Raises ``InvalidInput`` unless ``channel`` is one that this build has (or None)."""
+    """Raise ``InvalidInput`` unless ``channel`` is one of this build, or None."""
     if channel is not None and channel not in CHANNELS:
         raise InvalidInput.of(field, f"must be one of: {', '.join(CHANNELS)}")
 

@@ -35,11 +35,11 @@ NOT_FOUND = "Message not found or already processed"
 blueprint = Blueprint("echo", __name__)
 
 _FORMS = {"json": ("application/json", "text/plain"), "text": ("text/plain", "application/json")}
-"""By ``Api.EchoAnswers``: the form for clients that accept both, or do not say, comes first."""
+"""By ``Api.EchoAnswers``: the first form is for clients that accept both, or do not say."""
 
 
 class _Refused(InvalidInput):
-    """Input that the plain text answers have words of their own for."""
+    """Invalid input that a plain text answer names in words of its own."""
 
     def __init__(self, words: str, error: InvalidInput) -> None:
         super().__init__(error.errors)
@@ -52,7 +52,7 @@ class _Refused(InvalidInput):
 def _wants_text(x: Exchange) -> bool:
     forms = _FORMS[x.here.settings.api.echo_answers]
     accept = x.headers.get("accept", "*/*")
-    if accept in ("*/*", forms[0]):  # to parse the header takes as long as to parse the body
+    if accept in ("*/*", forms[0]):  # parsing the header takes as long as parsing the body
         return forms[0] == "text/plain"
     return parse_accept_header(accept, MIMEAccept).best_match(forms, forms[0]) == "text/plain"
 
@@ -61,14 +61,14 @@ async def _read(x: Exchange) -> tuple[EchoIn, Any]:
     body = await read_form(x) if is_form(x) else await read_json(x, "json or nothing")
     data = validate(EchoIn, body)
     for name, value in (("time", data.time), ("message", data.message)):
-        # An empty message cannot be told from a forgotten one on a console; False and 0 can.
+        # On a console an empty message looks like one that was left out; False and 0 do not.
         if value is None or value == "":
             raise _Refused(MISSING, InvalidInput.of(name, "is required, and must not be empty or null"))
     return data, body
 
 
 def _moment(x: Exchange, data: EchoIn) -> int:
-    """The moment, past or not: what has become due can still be cancelled."""
+    """Return the moment, past or not: a message that has become due can still be cancelled."""
     try:
         return parse_when(data.time, None, data.timezone, x.here.now_ms(), american=True)
     except InvalidInput as error:
@@ -84,7 +84,7 @@ def _coming(x: Exchange, moment: int) -> int:
 
 
 def invalid(x: Exchange, error: InvalidInput) -> Answer:
-    """The answer to input that cannot be accepted."""
+    """Return the answer to invalid input."""
     if _wants_text(x):
         return text_answer(error.words if isinstance(error, _Refused) else str(error), HTTPStatus.BAD_REQUEST)
     return json_answer({"status": "error", "message": str(error)}, HTTPStatus.BAD_REQUEST)

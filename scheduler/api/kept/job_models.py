@@ -1,4 +1,4 @@
-"""What ``/api/jobs`` takes and answers: the words of the system before this one."""
+"""Requests and answers of ``/api/jobs``, in the dialect of an earlier system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/api/jobs`` and ``/api/stats``: jobs in the words of the system before this one.
+"""``/api/jobs`` and ``/api/stats``: jobs, in the dialect of an earlier system.
 
 A job is a message of the ``job`` channel; those that came through ``/v1/messages`` are listed here too, and the other
 way round.
@@ -43,7 +43,7 @@ blueprint = Blueprint("jobs", __name__, url_prefix="/api")
 
 _ID = re.compile(ID_PATTERN)
 _MADE_ID = re.compile(r"[0-9A-Za-z]{16}|[0-9a-f]{24}|[0-9a-f]{32}")
-"""Ids that a service made: this one, the system before it, the tasks of ``/schedule``."""
+"""Ids made by this service, by the earlier system, or for tasks of ``/schedule``."""
 _PRIORITIES = {3: Priority.HIGH, 2: Priority.NORMAL, 1: Priority.LOW}
 _NUMBERS = {priority: number for number, priority in _PRIORITIES.items()}
 _STATUSES = {
@@ -53,7 +53,7 @@ _STATUSES = {
     Status.CANCELLED: "cancelled",
 }
 _BY_MOMENT = (Status.SCHEDULED, Status.PROCESSING)
-"""Listed by when they are due or locked until, which says nothing about when they were made."""
+"""Statuses whose lists are in the order of due_at or of the lock's expiry, not in that of creation."""
 
 
 class _InvalidId(Exception):
@@ -61,7 +61,7 @@ class _InvalidId(Exception):
 
 
 def invalid(x: Exchange, error: InvalidInput) -> Answer:
-    """The answer to input that cannot be accepted."""
+    """Return the answer to invalid input."""
     where = "query" if x.method == "GET" else "body"
     faults = [{"loc": _place(where, fault), "msg": fault.message, "type": "value_error"} for fault in error.errors]
     return json_answer({"detail": faults}, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -161,7 +161,7 @@ def list_jobs() -> Response:
             owner=query.user_id,
             limit=MAX_PAGE if status in _BY_MOMENT else query.limit,
         )
-        # One that moves on meanwhile is met twice.
+        # A job whose status changes between two pages is found twice.
         found.update((message.id, message) for message in page.messages)
     newest = sorted(found.values(), key=lambda message: (message.created_at, message.id), reverse=True)
     here = services()
@@ -221,13 +221,13 @@ def stats() -> Response:
 
 
 def _job(id: str) -> Message:
-    """The job.  Raises ``_InvalidId``, ``NotFound``."""
+    """Return the job.  Raises ``_InvalidId``, ``NotFound``."""
     if _ID.fullmatch(id) is None:
         raise _InvalidId
     try:
         message = services().store.get(id)
     except NotFound:
-        # Asked after the look-up: a job that came through /v1 may have any id of its own.
+        # Checked only when no job was found: a job of /v1 may have any id of its sender.
         if _MADE_ID.fullmatch(id) is None:
             raise _InvalidId from None
         raise
@@ -260,13 +260,13 @@ def _job_answer(here: Services, message: Message) -> dict[str, Any]:
 
 def _status(here: Services, message: Message) -> str:
     if message.status is Status.SCHEDULED:
-        # Asked for at once is queued, whatever this machine's clock says.
+        # A job without scheduled_at is queued, even when this machine's clock is behind Redis's.
         now = max(here.now_ms(), message.created_at)
         return "delayed" if message.due_at > now else "queued"
     return _STATUSES[message.status]
 
 
 def _retries(message: Message) -> int:
-    """Attempts that were or will be made because another one failed."""
+    """Return how many attempts were or will be made because another one failed."""
     made = message.attempt
     return made if message.status in (Status.SCHEDULED, Status.CANCELLED) else max(0, made - 1)

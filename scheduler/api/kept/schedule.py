@@ -45,7 +45,7 @@ DEFAULT_TYPE = "default"
 NOT_FOUND = "Schedule not found."
 PAGE = 500
 MOST = 10_000
-"""Tasks in one answer to a list without a limit."""
+"""Most tasks in one answer when a list has no limit."""
 
 blueprint = Blueprint("tasks", __name__)
 
@@ -65,7 +65,7 @@ def _done(data: Any) -> Response:
 
 
 def _id_of(key: str) -> tuple[str, str]:
-    """``(type, id)`` of a key, full or bare.  Raises ``NotFound``."""
+    """Return ``(type, id)`` of a key, full or bare.  Raises ``NotFound``."""
     head, _, id = key.rpartition(":")
     type = head.removeprefix(PREFIX) if head.startswith(PREFIX) else DEFAULT_TYPE
     if not _HEX.fullmatch(id) or (head and not head.startswith(PREFIX)):
@@ -74,7 +74,7 @@ def _id_of(key: str) -> tuple[str, str]:
 
 
 def _find(key: str) -> Message:
-    """The task that is still to be delivered.  Raises ``NotFound``."""
+    """Return the task if it is still to be delivered.  Raises ``NotFound``."""
     type, id = _id_of(key)
     try:
         message = services().store.get(id)
@@ -86,7 +86,7 @@ def _find(key: str) -> Message:
 
 
 def _target(settings: Settings, url: str, ttl: float, before: WebhookTarget | None = None) -> str:
-    """The stored form of a task's webhook; ``before``: what it replaces, of which all but the URL stays."""
+    """Return the stored form of a task's webhook.  ``before``: the one that it replaces; all but its URL stays."""
     check_target(url, settings, "webhook")
     webhook = before.model_copy(update={"url": url}) if before else WebhookTarget(url=url)
     return with_ttl(webhook.encode(), ttl)
@@ -266,7 +266,7 @@ def delete_all() -> Response:
 @cache
 def _process() -> psutil.Process:
     process = psutil.Process()
-    # The first call starts the measurement that the next one answers from.
+    # cpu_percent measures from one call to the next: this one starts the first measurement.
     process.cpu_percent()
     return process
 

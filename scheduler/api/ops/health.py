@@ -23,7 +23,7 @@ from scheduler.telemetry import figures as telemetry
 blueprint = Blueprint("health", __name__)
 
 STANDSTILL_MS = 60_000
-"""Messages that have been due for longer, while nothing ends, are not delivered any more."""
+"""When messages have been due for longer than this and nothing ends, delivery counts as stopped."""
 
 _ROOT = {"status": 200, "data": "Scheduler service is running."}
 
@@ -69,12 +69,12 @@ def health() -> Response:
 
 
 def history_away(living: dict[str, dict[str, Any]]) -> list[str]:
-    """The processes that the database of the history did not answer at their last try."""
+    """Return the processes to which the database of the history did not answer at their last try."""
     return sorted(name for name, one in living.items() if one.get("gauges", {}).get("scheduler_history_up") == 0)
 
 
 def _of_history(living: dict[str, dict[str, Any]]) -> list[str]:
-    """A sentence when finished messages wait for the database: deliveries go on, so it is no failure."""
+    """Return a sentence when finished messages wait for the database.  Deliveries go on, so it is no failure."""
     away = history_away(living)
     return [f"The database of the history does not answer {', '.join(away)}: finished messages wait."] if away else []
 
@@ -88,7 +88,7 @@ def _ill(message: str, status: HTTPStatus) -> Response:
 
 
 def _why_none(servers: dict[str, dict[str, Any]], settings: Settings) -> str:
-    """Why no scheduler makes progress, as far as one says so itself."""
+    """Return why no scheduler makes progress, when one of them reports a reason."""
     said = [why for one in alive(servers, settings).values() if (why := failure(one, settings)) is not None]
     return f"No scheduler is making progress: nothing is delivered{f' ({said[0]})' if said else ''}."
 
@@ -99,17 +99,17 @@ def silent_ms(settings: Settings) -> float:
 
 
 def alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -> dict[str, dict[str, Any]]:
-    """Those of ``store.servers()`` that report."""
+    """Return those of ``store.servers()`` that are alive."""
     return {name: snapshot for name, snapshot in snapshots.items() if snapshot["age_ms"] <= silent_ms(settings)}
 
 
 def failure(snapshot: dict[str, Any], settings: Settings) -> str | None:
-    """Why this process of ``store.servers()`` delivered nothing at its last beat, in words; None for all others.
+    """Return why this process of ``store.servers()`` delivered nothing at its last beat; None: it delivered.
 
     One that still beats but whose scheduler thread hangs delivers nothing.  Nor does one that has lost a channel: it
     would take messages that it cannot deliver.
     """
-    # One that finishes what it holds before it ends claims nothing more, and is well.
+    # A process that is stopping claims nothing more while it finishes what it holds: that is no failure.
     if snapshot["role"] != "scheduler" or snapshot.get("stopping"):
         return None
     if snapshot.get("failure"):
@@ -119,14 +119,14 @@ def failure(snapshot: dict[str, Any], settings: Settings) -> str | None:
 
 
 def patience_ms(settings: Settings) -> float:
-    """For how long a scheduler thread may finish no step before something is wrong."""
+    """Return for how long (ms) a scheduler thread may finish no step before something is wrong."""
     pace = max(settings.scheduler.poll_seconds, settings.scheduler.heartbeat_seconds)
-    # A beat is up to one interval old when the next one comes.
+    # A report is up to one interval old when the next one comes.
     return (3 * pace + settings.scheduler.heartbeat_seconds) * 1000
 
 
 def schedulers_alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -> int:
-    """How many scheduler processes of the whole service made progress lately."""
+    """Return how many scheduler processes of the whole service made progress lately."""
     return sum(
         snapshot["role"] == "scheduler"
         and failure(snapshot, settings) is None
@@ -136,7 +136,7 @@ def schedulers_alive(snapshots: dict[str, dict[str, Any]], settings: Settings) -
 
 
 def standstill(living: dict[str, dict[str, Any]], counts: Counts) -> str | None:
-    """Words for a service whose messages are due while nothing ends; None while all is well.
+    """Return a sentence when messages are due and nothing ends; None while all is well.
 
     What is held back does not count: one endpoint that hangs is no fault of the service.  Nor does what waits for jobs
     that run for long: to restart the server would end them too.  Nor what no server serves: a restart brings none.

@@ -1,4 +1,4 @@
-"""What the processes of the service reported last, for ``/metrics`` while Redis is away."""
+"""Keep the last reports of all processes, for ``/metrics`` while Redis is away."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Reports = dict[str, dict[str, Any]]
 
 
 class LastReports:
-    """Thread-safe."""
+    """The last reports that were read.  Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._kept: tuple[float, Reports] = (0.0, {})
 
     def keep(self, reports: Reports) -> None:
-        """These came from Redis just now."""
+        """Keep reports that were just read from Redis."""
         self._kept = (self._clock.monotonic(), reports)
 
     def now(self) -> Reports:
-        """The last ones, their ``age_ms`` as of now."""
+        """Return the last reports, with their ``age_ms`` as of now."""
         kept_at, reports = self._kept
         passed_ms = (self._clock.monotonic() - kept_at) * 1000
         return {name: {**report, "age_ms": report["age_ms"] + passed_ms} for name, report in reports.items()}

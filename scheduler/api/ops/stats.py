@@ -24,7 +24,7 @@ from scheduler.when import format_ms
 blueprint = Blueprint("stats", __name__, url_prefix="/v1")
 
 SHOWN_MS = 60_000
-"""For how long a process that went silent is still listed: whoever looks should see that it is gone."""
+"""For how long a silent process is still listed, so that an operator sees that it is gone."""
 
 
 @blueprint.get("/stats")
@@ -115,7 +115,7 @@ def _counts(counts: Counts) -> dict[str, Any]:
 
 
 def _server(name: str, snapshot: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    # A server of another version may report less than this one would.
+    # A server of another version may report fewer fields.
     started_at = snapshot.get("started_at")
     return {
         "name": name,

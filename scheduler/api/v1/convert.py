@@ -1,4 +1,4 @@
-"""From validated requests to what the store takes, and from stored messages to answers."""
+"""Turn validated requests into what the store takes, and stored messages into answers."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings
 
 
 def refuse_past(moment: int, now_ms: int, settings: Settings) -> None:
-    """Raises ``InvalidInput`` for a moment before now, when ``Scheduler.Past`` is ``reject``."""
+    """Raise ``InvalidInput`` for a moment before now when ``Scheduler.Past`` is ``reject``."""
     if moment < now_ms and settings.scheduler.past == "reject":
         raise InvalidInput.of("time", f"{format_ms(moment)} is in the past, and Scheduler.Past is reject")
 
 
 def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> NewMessage:
-    """A message to store under ``id``; '' when one is to be made.  Raises ``InvalidInput``."""
+    """Return the message to store under ``id`` ('': an id is made later).  Raises ``InvalidInput``."""
     kind = _kind_of(data)
     payload = to_json(data.message).decode()
     moment = due_at(data.time, data.delay, data.timezone, now_ms, settings)
@@ -68,7 +68,7 @@ def new_message(data: MessageIn, id: str, now_ms: int, settings: Settings) -> Ne
 
 
 def flow_of(data: FlowIn | None, kind: ChannelKind, target: str | None, settings: Settings) -> Flow | None:
-    """What a message says of its flow key; None: it has none."""
+    """Return the flow key of a message with its limits; None: it has none."""
     rules = settings.flow.rules
     if data is not None:
         return rules.flow_of(data.key, data.limits(), None)
@@ -78,7 +78,7 @@ def flow_of(data: FlowIn | None, kind: ChannelKind, target: str | None, settings
 
 
 def refuse_elsewhere(id: str, flow: Flow | None, settings: Settings) -> None:
-    """Raises ``InvalidInput`` for an own id that lies in another partition than its flow key; ``id``: '' for none."""
+    """Raise ``InvalidInput`` for an own id in another partition than its flow key.  ``id``: '' for none."""
     partitions = settings.redis.partitions
     if not id or flow is None or partition_of(id, partitions) == partition_of(flow.key, partitions):
         return
@@ -100,7 +100,7 @@ def _kind_of(data: MessageIn) -> ChannelKind:
 
 
 def new_messages(batch: BatchIn, now_ms: int, settings: Settings) -> list[NewMessage]:
-    """The messages of a batch, with the id '' where none is given.
+    """Return the messages of a batch, with the id '' where none is given.
 
     Raises one ``InvalidInput`` that names every index at fault.
     """
@@ -117,7 +117,7 @@ def new_messages(batch: BatchIn, now_ms: int, settings: Settings) -> list[NewMes
 
 
 def changes(data: MessagePatch, now_ms: int, settings: Settings) -> Changes:
-    """What a PATCH asks for.  Raises ``InvalidInput``, also when it asks for nothing."""
+    """Return the changes of a PATCH.  Raises ``InvalidInput``, also when it changes nothing."""
     if not data.model_fields_set:
         raise InvalidInput.of("", f"nothing to change; accepted: {', '.join(MessagePatch.model_fields)}")
     moment = due_at(data.time, data.delay, data.timezone, now_ms, settings)
@@ -132,18 +132,18 @@ def changes(data: MessagePatch, now_ms: int, settings: Settings) -> Changes:
 
 
 def kind_changed(data: MessagePatch) -> ChannelKind | None:
-    """The channel whose options are replaced, if any are."""
+    """Return the channel whose options are replaced; None: none is."""
     changeable = (kind for kind in CHANNELS.values() if kind.change_text)
     return next((kind for kind in changeable if getattr(data, kind.name) is not None), None)
 
 
 def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
-    """A stored message as the API shows it; ``orjson.dumps`` writes it.  Nothing secret is in it."""
+    """Return a stored message as the API shows it, for ``orjson.dumps``.  Secrets are masked."""
     answer: dict[str, Any] = {
         "id": message.id,
         "status": message.status,
         "channel": message.channel,
-        # As it was accepted, digit by digit: parsing it again would change integers beyond 64 bits.
+        # As it was accepted, digit by digit: parsing it would change integers beyond 64 bits.
         "message": orjson.Fragment(message.payload),
         "scheduled_for": format_ms(message.scheduled_for),
         "due_at": format_ms(message.due_at),
@@ -158,7 +158,7 @@ def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
     }
     if message.redriven_from is not None:
         answer["redriven_from"] = message.redriven_from
-    # A message of another channel was stored by other means than this API, or by a newer version.
+    # A message of an unknown channel was not stored by this API, or by a newer version of it.
     if (kind := CHANNELS.get(message.channel)) is not None:
         answer.update(kind.shown(message))
     if message.run is not None:
@@ -170,7 +170,7 @@ def message_answer(message: Message, settings: Settings) -> dict[str, Any]:
 
 
 def finished_answer(row: Finished, settings: Settings, *, attempts: bool = False) -> dict[str, Any]:
-    """A row of the history as the API shows it."""
+    """Return a row of the history as the API shows it."""
     message = row.message()
     if not attempts:
         message.attempts = None
@@ -183,7 +183,7 @@ def finished_answer(row: Finished, settings: Settings, *, attempts: bool = False
 
 
 def message_again(row: Finished, settings: Settings) -> NewMessage:
-    """A new message, with the id '', that repeats a row of the history.
+    """Return a new message, with the id '', that repeats a row of the history.
 
     Raises ``Conflict`` when that kept too little.
     """

@@ -83,21 +83,21 @@ def reset(flow_key: str) -> Response:
 
 
 def _possible(key: str) -> str:
-    """``key`` when it can be one.  Raises ``InvalidInput``."""
+    """Return ``key``.  Raises ``InvalidInput`` when it is malformed."""
     if _KEY.fullmatch(key) is None:
         raise InvalidInput.of("key", f"must match {ID_PATTERN}")
     return key
 
 
 def _known(key: str) -> str:
-    """``key`` when it can be one.  Raises ``NotFound`` without asking Redis when it cannot."""
+    """Return ``key``.  Raises ``NotFound`` without asking Redis when no flow key can have this name."""
     if _KEY.fullmatch(key) is None:
         raise NotFound("no flow key has this name")
     return key
 
 
 def flow_answer(state: FlowState) -> dict[str, Any]:
-    """A flow key as the API shows it."""
+    """Return a flow key as the API shows it."""
     limits = state.limits
     return {
         "key": state.key,

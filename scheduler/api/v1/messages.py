@@ -141,14 +141,14 @@ def list_messages() -> Response:
 
 
 def checked_id(id: str) -> str:
-    """``id`` when it can be the id of a message.  Raises ``NotFound`` without asking Redis when it cannot."""
+    """Return ``id``.  Raises ``NotFound`` without asking Redis when no message can have it."""
     if _ID.fullmatch(id) is None:
         raise NotFound("no message has this id")
     return id
 
 
 def shown(message: Message) -> Response:
-    """A message as an answer."""
+    """Return a message as an answer."""
     return answer(message_answer(message, services().settings))
 
 
@@ -184,7 +184,7 @@ def change(id: str) -> Response:
 
 
 def _fitting(stored: Message, kind: ChannelKind | None, wanted: Changes) -> Changes:
-    """What to change of this message.  Raises ``InvalidInput`` for what its channel does not take."""
+    """Return the changes for this message.  Raises ``InvalidInput`` for what its channel does not take."""
     if wanted.payload is not None and stored.channel in CHANNELS:
         CHANNELS[stored.channel].check_payload(wanted.payload, "message")
     if kind is None or wanted.target is None:

@@ -149,7 +149,7 @@ def _given(*names: str) -> JsonDict:
 _ONE_MOMENT: JsonDict = {
     "allOf": [{"not": _given("time", "delay")}, {"anyOf": [_given("time"), {"not": _given("timezone")}]}]
 }
-"""What parse_when says in words: not both of time and delay, and timezone only beside time."""
+"""The rule of parse_when as a schema: not both of time and delay, and timezone only beside time."""
 
 
 class _When(_Input):
@@ -175,7 +175,7 @@ class _Changed(_When):
 
 
 def _with_options(base: type[BaseModel], texts: Mapping[str, str]) -> type[BaseModel]:
-    """``base`` with a field for the options of each channel that ``texts`` describes."""
+    """Return ``base`` with a field for the options of each channel that ``texts`` describes."""
     fields: dict[str, Any] = {
         name: (CHANNELS[name].options | None, Field(default=None, description=text))  # type: ignore[operator]
         for name, text in texts.items()
@@ -221,7 +221,7 @@ class PreviewIn(_Input):
 class EchoIn(_Input):
     """A message for the server's console.  Unknown fields are ignored."""
 
-    # echo.py refuses what is missing, in words of its own.
+    # Not required here: echo.py refuses a missing one in words of its own.
     model_config = ConfigDict(extra="ignore", json_schema_extra={"required": ["time", "message"]})
 
     time: RequiredTime = None
@@ -249,7 +249,7 @@ Seconds = Annotated[float, Field(strict=True, ge=1, le=315_360_000, allow_inf_na
 TaskUrl = Annotated[str, Field(strict=True, min_length=1, max_length=2048, json_schema_extra={"format": "uri"})]
 TaskType = Annotated[str, Field(max_length=MAX_TYPE, pattern=_TYPE)]
 TASK_KEY_PATTERN = rf"^(rsch-ref:[^\x00-\x1f\x7f]{{1,{MAX_TYPE}}}:)?[0-9a-f]{{32}}$"
-"""What the type may be is bounded by what can stand in a path and on a line of a log."""
+"""A type becomes part of a path and of log lines."""
 
 
 TaskData = Annotated[Any, WithJsonSchema({"description": "Any JSON value but null.", "not": {"enum": [None]}})]
@@ -284,7 +284,7 @@ class TaskTypeQuery(_Input):
 
 
 def whole_number(text: Any) -> int:
-    """A query parameter's number.  Raises ValueError."""
+    """Return the number of a query parameter.  Raises ValueError."""
     # int() also takes "1_000", " 7 " and digits of other scripts.
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 9:
         return int(text)
@@ -299,7 +299,7 @@ _LOST_PLUS = re.compile(
     r"([0-9]{2}(?::?[0-9]{2})?)$",
     re.IGNORECASE,
 )
-"""A clock, a blank and digits at the end, which can only be an offset: in a query an unescaped ``+`` is a blank."""
+"""A time of day, a blank and digits: the offset of a moment whose ``+`` was not escaped in the query."""
 
 
 def _moment(text: Any, info: ValidationInfo) -> int:
@@ -346,7 +346,7 @@ class ListQuery(_Input):
     cursor: CursorText | None = Field(default=None, description="next_cursor of the page before.")
 
     def priority_or_none(self) -> Priority | None:
-        """The priority as the store's word for it."""
+        """Return the priority as the store takes it."""
         return Priority(self.priority) if self.priority is not None else None
 
 

@@ -1,4 +1,4 @@
-"""From validated requests to what schedules ask for, and from stored schedules to answers."""
+"""Turn validated requests into definitions of schedules, and stored schedules into answers."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _checked(old: Definition, data: SchedulePut | SchedulePatch, now_ms: int) ->
         now_ms=now_ms,
         cron=data.cron if rule_given else old.cron,
         every=data.every if rule_given else every,
-        # A zone of the expression itself replaces the one before.
+        # A CRON_TZ= of the new expression replaces the zone that the schedule had.
         timezone=zone_name or (None if rule_given and "TZ=" in (data.cron or "") else old.timezone),
         start_ms=start,
         end_ms=end,
@@ -137,7 +137,7 @@ def span(first: object, last: object, timezone: object) -> tuple[int, int]:
 
 
 def format_length(length_ms: int) -> str:
-    """A length as ``delay`` takes it: ``1h30m``."""
+    """Return a length as ``delay`` takes it: ``1h30m``."""
     parts = []
     for unit, size in _UNITS:
         n, length_ms = divmod(length_ms, size)
@@ -147,7 +147,7 @@ def format_length(length_ms: int) -> str:
 
 
 def schedule_answer(schedule: Schedule, settings: Settings, now_ms: int) -> dict[str, Any]:
-    """A schedule as a list shows it; ``orjson.dumps`` writes it.  Nothing secret is in it."""
+    """Return a schedule as a list shows it, for ``orjson.dumps``.  Secrets are masked."""
     d, n = schedule.definition, schedule.counters
     catch_up = {"policy": d.catch_up.policy, "window": format_length(d.catch_up.window_ms), "limit": d.catch_up.limit}
     made_of = d.template
@@ -187,8 +187,8 @@ def schedule_answer(schedule: Schedule, settings: Settings, now_ms: int) -> dict
 
 
 def schedule_detail(schedule: Schedule, settings: Settings) -> dict[str, Any]:
-    """A schedule with its next five runs."""
-    # Of one that is paused: as they would be if it went on now.
+    """Return a schedule with its next five runs."""
+    # Of a paused schedule: the runs that it would have if it were resumed now.
     after = schedule.redis_ms if schedule.next_run is None else schedule.next_run - 1
     runs = schedule.plan.preview(after, NEXT_RUNS)
     answer = schedule_answer(schedule, settings, schedule.redis_ms)
@@ -228,7 +228,7 @@ def _last_run(run: LastRun) -> dict[str, Any]:
 
 
 def backfill_answer(done: Backfilled, *, dry_run: bool) -> dict[str, Any]:
-    """What a backfill made, or would make."""
+    """Return what a backfill made, or would make."""
     found = done.moments
     return {
         "runs": len(found),
