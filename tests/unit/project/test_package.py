@@ -75,7 +75,8 @@ def test_what_is_imported_is_a_dependency(requirements: list[Requirement]) -> No
 
 
 def test_the_versions_that_are_tested_are_within_what_the_package_asks_for(requirements: list[Requirement]) -> None:
-    lines = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    files = [(ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt")]
+    lines = re.findall(r"^([\w.-]+)==(\S+)", "\n".join(files), re.MULTILINE)
     pinned = {canonicalize_name(name): version for name, version in lines}
     outside = [str(each) for each in requirements if pinned.get(canonicalize_name(each.name), "") not in each.specifier]
     assert outside == []
