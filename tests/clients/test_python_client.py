@@ -133,6 +133,16 @@ def test_an_own_id_goes_without_a_key(client: Client) -> None:
         client.send("x", id="order-4711")
 
 
+def refused_by_the_type_checker(client: Client) -> None:
+    """Read by mypy, which complains about an ignore that is not needed; never called."""
+    client.send("x", dealy=5)  # type: ignore[call-arg]
+    client.send("x", priority="urgent")  # type: ignore[arg-type]
+    client.send_many([{"delay": 5}])  # type: ignore[typeddict-item]
+    client.messages(status="lost")  # type: ignore[arg-type]
+    client.get("id")["due"]  # type: ignore[misc]  # an answer has no such field
+    client.get(5)  # type: ignore[arg-type]
+
+
 class TestErrors:
     def test_name_the_field_and_the_reason(self, client: Client) -> None:
         with pytest.raises(BadRequest) as caught:
