@@ -108,6 +108,17 @@ def test_a_schedule_of_an_own_id_is_put_as_often_as_one_likes(client: Client) ->
         assert client.put_schedule("every-hour", "tick", every=timedelta(hours=1))["every"] == "1h"
 
 
+def test_a_flow_key(client: Client) -> None:
+    client.send("x", delay=60, flow={"key": "tenant-1", "concurrency": 2})
+    assert [flow["key"] for flow in client.flows()] == ["tenant-1"]
+    assert client.pin_flow("tenant-1", rate=5, period="1m")["limits"]["rate"] == 5
+    assert client.pause_flow("tenant-1", delay=timedelta(minutes=5))["paused_until"]
+    assert client.resume_flow("tenant-1")["paused"] is False
+    assert client.reset_flow("tenant-1")["in_flight"] == 0
+    assert client.unpin_flow("tenant-1")["limits"]["rate"] is None
+    assert client.get_flow("tenant-1")["scheduled"] == 1
+
+
 def test_a_word_of_python_has_a_line_behind_it(client: Client) -> None:
     runs = client.preview_schedule(cron="0 9 * * *", from_=datetime(2027, 3, 1, tzinfo=UTC), count=2)["runs"]
     assert [run["at"] for run in runs] == ["2027-03-01T09:00:00.000Z", "2027-03-02T09:00:00.000Z"]

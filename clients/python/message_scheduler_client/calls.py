@@ -248,6 +248,51 @@ def preview_schedule(**plan: Unpack[m.SchedulesPreviewQuery]) -> Call[m.Schedule
     return Call(query=_named(plan))
 
 
+# -- flow keys ---------------------------------------------------------------------------------------------------------
+
+
+@operation("flows_list_flows", "GET /v1/flows")
+def flows_page(**query: Unpack[m.FlowsListFlowsQuery]) -> Call[m.FlowPage]:
+    """Return one page of flow keys; ``flows`` goes through all pages."""
+    return Call(query=query)
+
+
+@operation("flows_read", "GET /v1/flows/{flow_key}")
+def get_flow(key: str, /) -> Call[m.Flow]:
+    """Return what a flow key allows, and what waits at it."""
+    return Call(ids={"flow_key": key})
+
+
+@operation("flows_pin", "PUT /v1/flows/{flow_key}")
+def pin_flow(key: str, /, **limits: Unpack[m.PinIn]) -> Call[m.Flow]:
+    """Fix limits of a flow key, whatever messages say."""
+    return Call(ids={"flow_key": key}, body=limits)
+
+
+@operation("flows_unpin", "DELETE /v1/flows/{flow_key}")
+def unpin_flow(key: str, /) -> Call[m.Flow]:
+    """Let messages and settings decide again."""
+    return Call(ids={"flow_key": key})
+
+
+@operation("flows_pause", "POST /v1/flows/{flow_key}/pause")
+def pause_flow(key: str, /, *, delay: m.Delay | None = None) -> Call[m.Flow]:
+    """Begin no message of a flow key until ``resume_flow``, or for this long."""
+    return Call(ids={"flow_key": key}, body={"delay": delay})
+
+
+@operation("flows_resume", "POST /v1/flows/{flow_key}/resume")
+def resume_flow(key: str, /) -> Call[m.Flow]:
+    """Begin messages of a flow key again."""
+    return Call(ids={"flow_key": key})
+
+
+@operation("flows_reset", "POST /v1/flows/{flow_key}/reset")
+def reset_flow(key: str, /) -> Call[m.Flow]:
+    """Begin a new window, and count again what is in flight."""
+    return Call(ids={"flow_key": key})
+
+
 # -- the service -------------------------------------------------------------------------------------------------------
 
 

@@ -1,8 +1,10 @@
-import { errorOf, SchedulerError, Unreachable } from './errors.js';
+import { errorOf } from './errors.js';
+import { type Answered, each, environment, jsonOf, mayPass, randomKey, unreachable } from './exchange.js';
 import { type Retries, retryAfter, sleep, waitBefore } from './retries.js';
 import {
   type Answer,
   type Body,
+  type Flow,
   type Message,
   type MessageIn,
   type MessageOptions,
@@ -45,19 +47,6 @@ interface Parts extends SendOptions {
   /** Messages bring their own ids: these make a repeat safe, and exclude a key. */
   ownIds?: boolean;
 }
-
-interface Answered {
-  response: Response;
-  text: string;
-}
-
-interface Paged {
-  next_cursor: string | null;
-}
-
-const PASSES = new Set([429, 502, 503, 504]);
-/** Codes of Node for a request that never left. */
-const NEVER_LEFT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
 
 /** A client of the service, for Node and browsers. */
 export class Client {
@@ -223,6 +212,49 @@ export class Client {
     return this.#call('schedules_preview', { ...call, query: plan });
   }
 
+  /** All flow keys, page by page, each fetched when it is needed. */
+  flows(query: Query<'flows_list_flows'> = {}, call: CallOptions = {}): AsyncGenerator<Flow, void> {
+    return each(
+      (cursor) => this.flowsPage({ ...query, ...cursor }, call),
+      (page) => page.flows,
+    );
+  }
+
+  /** One page of flow keys. */
+  flowsPage(query: Query<'flows_list_flows'> = {}, call: CallOptions = {}) {
+    return this.#call('flows_list_flows', { ...call, query });
+  }
+
+  /** What a flow key allows, and what waits at it. */
+  getFlow(key: string, call: CallOptions = {}) {
+    return this.#call('flows_read', { ...call, id: key });
+  }
+
+  /** Fix limits of a flow key, whatever messages say. */
+  pinFlow(key: string, limits: Body<'flows_pin'>, call: CallOptions = {}) {
+    return this.#call('flows_pin', { ...call, id: key, body: limits });
+  }
+
+  /** Let messages and settings decide again. */
+  unpinFlow(key: string, call: CallOptions = {}) {
+    return this.#call('flows_unpin', { ...call, id: key });
+  }
+
+  /** Begin no message of a flow key until `resumeFlow`, or for this long. */
+  pauseFlow(key: string, delay?: string | number, call: CallOptions = {}) {
+    return this.#call('flows_pause', { ...call, id: key, body: { delay } });
+  }
+
+  /** Begin messages of a flow key again. */
+  resumeFlow(key: string, call: CallOptions = {}) {
+    return this.#call('flows_resume', { ...call, id: key });
+  }
+
+  /** Begin a new window, and count again what is in flight. */
+  resetFlow(key: string, call: CallOptions = {}) {
+    return this.#call('flows_reset', { ...call, id: key });
+  }
+
   /** Deliver nothing until `resume`; messages are still accepted. */
   pause(call: CallOptions = {}) {
     return this.#call('control_pause', call);
@@ -300,49 +332,4 @@ export class Client {
       return error instanceof Error ? error : new Error(String(error));
     }
   }
-}
-
-async function* each<Page extends Paged, Item>(
-  fetchPage: (cursor: { cursor?: string }) => Promise<Page>,
-  itemsOf: (page: Page) => readonly Item[],
-): AsyncGenerator<Item, void> {
-  for (let cursor: { cursor?: string } | undefined = {}; cursor; ) {
-    const page: Page = await fetchPage(cursor);
-    yield* itemsOf(page);
-    cursor = page.next_cursor === null ? undefined : { cursor: page.next_cursor };
-  }
-}
-
-function jsonOf(text: string, url: string): unknown {
-  try {
-    return text === '' ? undefined : JSON.parse(text);
-  } catch {
-    throw new SchedulerError(`${url} answered no JSON: is the service there?`);
-  }
-}
-
-function mayPass(route: Route, outcome: Answered | Error): boolean {
-  if (outcome instanceof Error) return !route.once || NEVER_LEFT.has(codeOf(outcome));
-  // 429 is answered before anything is done.
-  return PASSES.has(outcome.response.status) && (!route.once || outcome.response.status === 429);
-}
-
-function codeOf(error: Error): string {
-  const cause = error.cause as { code?: unknown } | undefined;
-  return String(cause?.code ?? '');
-}
-
-function unreachable(route: Route, url: string, error: Error): Unreachable {
-  const why = error.cause instanceof Error ? `${error.message}, ${error.cause.message}` : error.message;
-  return new Unreachable(`${route.method} ${url}: ${why}`, { cause: error });
-}
-
-function randomKey(): string {
-  // Not crypto.randomUUID: browsers have it on https pages only.
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-function environment(name: string): string | undefined {
-  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
-  return process?.env?.[name] || undefined;
 }

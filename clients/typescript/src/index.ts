@@ -3,6 +3,7 @@ export { ApiError, type Fault, SchedulerError, SignatureError, Unreachable } fro
 export type { components, operations, paths } from './openapi.js';
 export type { Retries } from './retries.js';
 export type {
+  Flow,
   Message,
   MessageDetail,
   MessageIn,

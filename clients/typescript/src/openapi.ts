@@ -249,6 +249,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/flows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List flow keys
+         * @description A page of flow keys, by name.
+         */
+        get: operations["flows_list_flows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flows/{flow_key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a flow key
+         * @description One flow key.
+         */
+        get: operations["flows_read"];
+        /**
+         * Pin limits of a flow key
+         * @description Fix limits, whatever messages say; what was pinned before is replaced.  The key need not exist.
+         */
+        put: operations["flows_pin"];
+        post?: never;
+        /**
+         * Unpin the limits of a flow key
+         * @description Let messages and settings decide again.
+         */
+        delete: operations["flows_unpin"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flows/{flow_key}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a flow key
+         * @description No message of it begins until resume, or for a while; what is in flight ends.  The key need not exist.
+         */
+        post: operations["flows_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flows/{flow_key}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a new window for a flow key
+         * @description Forget how much of the window is used, and count again what is in flight.
+         */
+        post: operations["flows_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flows/{flow_key}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a flow key
+         * @description The opposite of pause.
+         */
+        post: operations["flows_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/history": {
         parameters: {
             query?: never;
@@ -696,6 +804,81 @@ export interface components {
             oldest_age_ms: number;
         };
         /**
+         * FlowOut
+         * @description A flow key as it is now.
+         */
+        FlowOut: {
+            /** Key */
+            key: string;
+            /**
+             * Scheduled
+             * @description Messages that wait for their moment, or for the key.
+             */
+            scheduled: number;
+            /**
+             * Waiting
+             * @description Those of scheduled that are due.
+             */
+            waiting: number;
+            /** In Flight */
+            in_flight: number;
+            limits: components["schemas"]["LimitsOut"];
+            sources: components["schemas"]["SourcesOut"];
+            /**
+             * WindowOut
+             * @description The window of the rate that runs.
+             */
+            window: {
+                /**
+                 * Used
+                 * @description Attempts that began in it.
+                 */
+                used: number;
+                /** Ends At */
+                ends_at: string;
+            } | null;
+            /** Paused */
+            paused: boolean;
+            /**
+             * Paused Until
+             * @description Null: not paused, or until it is resumed.
+             */
+            paused_until: string | null;
+            /**
+             * Oldest Due At
+             * @description Since when the first of waiting is due.
+             */
+            oldest_due_at: string | null;
+            /**
+             * Next At
+             * @description From when a message may go; null when none waits, the key is full, or paused until it is resumed.
+             */
+            next_at: string | null;
+        };
+        /**
+         * FlowPageOut
+         * @description One page of flow keys, by name.
+         */
+        FlowPageOut: {
+            /** Flows */
+            flows: components["schemas"]["FlowOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * FlowPauseIn
+         * @description Until when.
+         */
+        FlowPauseIn: {
+            /**
+             * Delay
+             * @description For how long, in the forms of a message's delay; until it is resumed when left out.
+             * @default null
+             * @example 10m
+             */
+            delay?: unknown;
+        };
+        /**
          * HealthOut
          * @description The service can accept and deliver.
          */
@@ -848,6 +1031,20 @@ export interface components {
             p50: number | null;
             /** P99 */
             p99: number | null;
+        };
+        /**
+         * LimitsOut
+         * @description What is in force; null where there is no limit.
+         */
+        LimitsOut: {
+            /** Concurrency */
+            concurrency: number | null;
+            /** Rate */
+            rate: number | null;
+            /** Period Ms */
+            period_ms: number | null;
+            /** Ordered */
+            ordered: boolean;
         };
         /**
          * MessageDetail
@@ -1411,6 +1608,34 @@ export interface components {
         PausedOut: {
             /** Paused */
             paused: boolean;
+        };
+        /**
+         * PinIn
+         * @description Limits that hold whatever messages say.
+         */
+        PinIn: {
+            /**
+             * Concurrency
+             * @description Messages in flight at once, over all servers.
+             */
+            concurrency?: number | null;
+            /**
+             * Rate
+             * @description Attempts that may begin in each period.
+             */
+            rate?: number | null;
+            /**
+             * Period
+             * @description How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M; from 1 second to 7 days.
+             * @default null
+             * @example 1m
+             */
+            period?: (number | null) | string;
+            /**
+             * Ordered
+             * @description One after the other, by moment and then as they were accepted.
+             */
+            ordered?: boolean | null;
         };
         /**
          * PlannedRunOut
@@ -2617,6 +2842,28 @@ export interface components {
             lateness_ms: components["schemas"]["QuantilesOut"];
         };
         /**
+         * SourcesOut
+         * @description Where each limit in force comes from; null where there is none.
+         */
+        SourcesOut: {
+            /**
+             * Concurrency
+             * @enum {string|null}
+             */
+            concurrency: "message" | "settings" | "pinned" | null;
+            /**
+             * Rate
+             * @description Of rate and period.
+             * @enum {string|null}
+             */
+            rate: "message" | "settings" | "pinned" | null;
+            /**
+             * Ordered
+             * @enum {string|null}
+             */
+            ordered: "message" | "settings" | "pinned" | null;
+        };
+        /**
          * StatsOut
          * @description The service at a glance.
          */
@@ -3225,6 +3472,169 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SchedulePreviewOut"];
+                };
+            };
+        };
+    };
+    flows_list_flows: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of flow keys, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowPageOut"];
+                };
+            };
+        };
+    };
+    flows_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A flow key as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowOut"];
+                };
+            };
+        };
+    };
+    flows_pin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PinIn"];
+            };
+        };
+        responses: {
+            /** @description A flow key as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowOut"];
+                };
+            };
+        };
+    };
+    flows_unpin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A flow key as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowOut"];
+                };
+            };
+        };
+    };
+    flows_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FlowPauseIn"];
+            };
+        };
+        responses: {
+            /** @description A flow key as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowOut"];
+                };
+            };
+        };
+    };
+    flows_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A flow key as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowOut"];
+                };
+            };
+        };
+    };
+    flows_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A flow key as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowOut"];
                 };
             };
         };

@@ -39,6 +39,13 @@ export const ROUTES: Readonly<Record<OperationName, Route>> = {
   schedules_run: { method: 'POST', path: '/v1/schedules/{schedule}/run', keyed: true },
   schedules_backfill: { method: 'POST', path: '/v1/schedules/{schedule}/backfill' },
   schedules_preview: { method: 'GET', path: '/v1/schedules/preview' },
+  flows_list_flows: { method: 'GET', path: '/v1/flows' },
+  flows_read: { method: 'GET', path: '/v1/flows/{flow_key}' },
+  flows_pin: { method: 'PUT', path: '/v1/flows/{flow_key}' },
+  flows_unpin: { method: 'DELETE', path: '/v1/flows/{flow_key}' },
+  flows_pause: { method: 'POST', path: '/v1/flows/{flow_key}/pause' },
+  flows_resume: { method: 'POST', path: '/v1/flows/{flow_key}/resume' },
+  flows_reset: { method: 'POST', path: '/v1/flows/{flow_key}/reset' },
   control_pause: { method: 'POST', path: '/v1/pause' },
   control_resume: { method: 'POST', path: '/v1/resume' },
   control_preview: { method: 'POST', path: '/v1/preview' },
@@ -69,6 +76,7 @@ export type Message = components['schemas']['MessageOut'];
 export type MessageDetail = components['schemas']['MessageDetail'];
 export type MessageIn = WithDates<components['schemas']['MessageIn']>;
 export type MessageOptions = Omit<MessageIn, 'message'>;
+export type Flow = components['schemas']['FlowOut'];
 export type Schedule = components['schemas']['ScheduleOut'];
 export type ScheduleDetail = components['schemas']['ScheduleDetail'];
 export type ScheduleOptions = Omit<WithDates<components['schemas']['ScheduleIn']>, 'message'>;

@@ -36,7 +36,7 @@ test('every operation has its route, and a method that calls it', () => {
 test('the build is for browsers too: it imports nothing, and its source is compiled without the types of Node', () => {
   const { compilerOptions } = JSON.parse(readFileSync(new URL('../tsconfig.json', import.meta.url), 'utf8'));
   assert.deepEqual(compilerOptions.types, []);
-  for (const file of ['client', 'errors', 'index', 'retries', 'routes', 'webhooks']) {
+  for (const file of ['client', 'errors', 'exchange', 'index', 'retries', 'routes', 'webhooks']) {
     const source = readFileSync(new URL(`../dist/esm/${file}.js`, import.meta.url), 'utf8');
     for (const [, from] of source.matchAll(/from '(.*?)'/g)) assert.match(from, /^\.\/\w+\.js$/);
   }

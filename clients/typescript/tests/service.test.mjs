@@ -86,6 +86,19 @@ test('a schedule from its birth to its end', async () => {
   await assert.rejects(client.getSchedule(id), { status: 404 });
 });
 
+test('a flow key', async () => {
+  await client.send('x', { delay: 3600, flow: { key: 'tenant-1', concurrency: 2 } });
+  const found = [];
+  for await (const flow of client.flows()) found.push(flow.key);
+  assert.deepEqual(found, ['tenant-1']);
+  assert.equal((await client.pinFlow('tenant-1', { rate: 5, period: '1m' })).limits.rate, 5);
+  assert.ok((await client.pauseFlow('tenant-1', '5m')).paused_until);
+  assert.equal((await client.resumeFlow('tenant-1')).paused, false);
+  assert.equal((await client.resetFlow('tenant-1')).in_flight, 0);
+  assert.equal((await client.unpinFlow('tenant-1')).limits.rate, null);
+  assert.equal((await client.getFlow('tenant-1')).scheduled, 1);
+});
+
 test('the history', async () => {
   const { id } = await client.send('for the history');
   for (let found = []; !found.length; ) {
