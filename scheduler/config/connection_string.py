@@ -1,4 +1,4 @@
-"""The grammar of ``Redis.ConnectionString``: from its text to the parts of an address.  Pure: nothing is connected."""
+"""Read ``Redis.ConnectionString`` into the parts of an address.  Pure: no connection is made."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def target_of(connection_string: str) -> Target:
 
 
 def secrets_in(connection_string: str) -> list[str]:
-    """The passwords in it, as they are written there and decoded."""
+    """Return the passwords in the text, as written and decoded."""
     found: list[str] = []
     in_url = r"://[^/:@]*:([^/]*)@|[?&](?:sentinel_)?password=([^&]*)"
     for before_host, in_query in re.findall(in_url, connection_string):

@@ -1,4 +1,4 @@
-"""What the settings are made of: the base of their sections, and fields whose bounds and words stand in one line."""
+"""The parts of settings: the base class of sections, and fields that state bounds and accepted values in a line."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ def text(default: str, pattern: str, accepted: str, *, secret: bool = False) -> 
 
 
 def checked(default: str, accepted: str) -> Any:
-    """A text that a validator of its section checks."""
+    """Return a field for text that a validator of its section checks."""
     return Field(default, json_schema_extra={"accepted": accepted})
 
 
 def commas(value: object) -> object:
-    """A list of texts, or one with commas or white space in between, as one with commas."""
+    """Return a list of texts, or a text separated by commas or white space, as one text with commas."""
     if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
         value = ",".join(value)
     return ",".join(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
 
 
 def token_list(value: object) -> object:
-    """A list of tokens as one text with commas.  Blanks part no tokens: a passphrase must not become short words."""
+    """Return a list of tokens as one text with commas.  Blanks separate no tokens: a passphrase may contain them."""
     if isinstance(value, list) and all(isinstance(entry, str) and "," not in entry for entry in value):
         value = ",".join(value)
     return re.sub(r"\s*,\s*", ",", value.strip()) if isinstance(value, str) else value
 
 
 def plain(number: Any) -> str:
-    """A number as people write it: 30, not 30.0."""
+    """Return a number as people write it: 30, not 30.0."""
     return str(int(number)) if number == int(number) else str(number)
 
 
 class Section(BaseModel):
-    """What the sections share.  Values may be given by field name or by key, so that JSON of either kind comes back."""
+    """The base of all sections.  Values may be given by field name or by key: JSON of both kinds is read."""
 
     model_config = ConfigDict(
         frozen=True,

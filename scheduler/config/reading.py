@@ -1,4 +1,4 @@
-"""From config/appsettings.json and the environment to ``Settings``: every problem at once, in the user's own spelling.
+"""Read ``Settings`` from config/appsettings.json and the environment; name every problem, in the user's spelling.
 
 pydantic-settings is not used: it reads the process's own environment even when a child validates what its parent sent,
 and its errors name neither the variable nor the nearest known key.
@@ -41,7 +41,7 @@ SHORTCUTS: Final = {
     "RETRIES": "Tasks.Retries",
     "RETRY_TIME": "Tasks.RetrySeconds",
 }
-"""Environment variables of the systems before this one.  They win over ``SECTION__KEY``."""
+"""Environment variables of earlier systems.  They take precedence over ``SECTION__KEY``."""
 
 
 class _Given(NamedTuple):
@@ -62,7 +62,7 @@ def settings_file() -> Path:
 
 
 def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
-    """The settings of the file under the environment; defaults for what neither holds.
+    """Return the settings: the environment over the file over the defaults.
 
     ``path``: the JSON file; None for the one of ``settings_file``, which may be missing.  ``env``: None for the
     process's own.  An empty variable counts as not set.  Raises ConfigError with one line per problem.
@@ -109,7 +109,7 @@ def _value(settings: Settings, setting: Setting) -> Any:
 def ignored_variables(env: Mapping[str, str] | None = None) -> list[str]:
     """Return a sentence for each variable that only lacks the second underscore of a setting's variable.
 
-    Not a refusal: other programs own such names too (Kubernetes sets ``SERVER_PORT`` beside a service ``server``).
+    Not an error: other programs use such names too (Kubernetes sets ``SERVER_PORT`` beside a service ``server``).
     ``env``: None for the process's own.
     """
     given = os.environ if env is None else env
@@ -197,7 +197,7 @@ def _from_environment(env: Mapping[str, str], problems: list[str]) -> list[_Give
 
 
 def _add(found: list[_Given], written: str, value: Any, source: str, problems: list[str]) -> None:
-    """Adds the value under the setting that ``written`` spells, or a problem."""
+    """Add the value under the setting that ``written`` spells, or add a problem."""
     setting = next((s for s in every_setting() if _folded(written) in (_folded(s.key), _folded(s.variable))), None)
     if setting is None:
         names = [s.variable if source == written else s.key for s in every_setting()]
@@ -209,7 +209,7 @@ def _add(found: list[_Given], written: str, value: Any, source: str, problems: l
 
 
 def _in_words(error: ValidationError, given: Mapping[str, _Given]) -> list[str]:
-    """One line per problem that pydantic found."""
+    """Return one line per problem that pydantic found."""
     lines = []
     by_place = {(_folded(e.setting.section), _folded(e.setting.name)): e for e in given.values()}
     for detail in error.errors(include_url=False):
@@ -223,7 +223,7 @@ def _in_words(error: ValidationError, given: Mapping[str, _Given]) -> list[str]:
 
 
 def _spelled_as_given(text: str, given: Mapping[str, _Given]) -> str:
-    """A cross-check's text names keys; whoever set the variable looks for the variable."""
+    """Replace keys in a cross-check's text by the spelling that the user gave, such as a variable's name."""
     for key, entry in given.items():
         text = text.replace(key, entry.written)
     return text
@@ -240,7 +240,7 @@ def _sections() -> dict[str, str]:
 
 
 def _folded(name: str) -> str:
-    """What spellings of one name share: case, underscores and the mark between section and key do not matter."""
+    """Return the common form of all spellings of a name: case, underscores and the separator do not matter."""
     return name.replace("_", "").lower()
 
 

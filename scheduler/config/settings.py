@@ -66,7 +66,7 @@ class Settings(Section):
 
     @property
     def redis_is_private(self) -> bool:
-        """Whether this service starts its own Redis."""
+        """Return whether this service starts its own Redis."""
         return self.redis.connection_string.strip().lower() == "embedded"
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Log files: when they are rotated, and what becomes of them then: compressed, named by their day, and bounded."""
+"""Rotate log files, compress them, name them by their day, and delete the oldest."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from loguru import Message
 
 _CHUNK_BYTES: Final = 256 * 1024
-"""zlib lets other threads run while it works on a chunk; small ones would ask for the interpreter all the time."""
+"""zlib lets other threads run while it works on a chunk; small chunks would take the interpreter lock too often."""
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 ROTATION_RETRY_SECONDS: Final = 60.0
 """A rotation that failed is tried again after this time; until then the file just grows."""
 _LEVEL: Final = 1
-"""Log lines shrink to a tenth at the lowest level already; higher ones take the time of delivering threads."""
+"""The lowest level shrinks log lines to a tenth already; higher ones take CPU time from deliveries."""
 
 
 class Archive:
@@ -33,7 +33,7 @@ class Archive:
     """
 
     def __init__(self, directory: Path, name: str, keep: int, say: Callable[[str], None]) -> None:
-        """``keep``: rotated files of this log that stay, the newest.  ``say``: tells what went wrong; never raises."""
+        """``keep``: how many rotated files of this log are kept.  ``say``: reports what went wrong; never raises."""
         self.path: Final = directory / f"{name}.log"
         self._directory = directory
         self._name = name
@@ -46,7 +46,7 @@ class Archive:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"archive-{name}")
 
     def adopt_leftovers(self) -> None:
-        """Compress what an earlier run had rotated when it was killed.  Raises OSError: the folder is not readable."""
+        """Compress files that a killed run left rotated.  Raises OSError when the folder is not readable."""
         for path in list(self._directory.iterdir()):
             if self._rotated.fullmatch(path.name.removesuffix(".zip.part")):
                 if path.suffix == ".part":
@@ -55,7 +55,7 @@ class Archive:
                     self.add(path)
 
     def add(self, path: Path) -> None:
-        """Compress a rotated file soon.  Returns at once."""
+        """Compress a rotated file soon; return at once."""
         # After close: the file stays as it is, and the next start adopts it.
         with suppress(RuntimeError):
             self._worker.submit(self._archive, path)
@@ -68,14 +68,14 @@ class Archive:
         try:
             if path.exists():
                 named = self._named_by_day(path)
-                # Before compressing: when the disk is full, that is what makes room for the new one.
+                # Before compressing: on a full disk this frees the space for the new archive.
                 self._prune()
                 self._compress(named)
         except Exception as error:  # noqa: BLE001 - the file stays uncompressed, and the next start tries again
             self._say(f"log file {path.name} is not compressed: {type(error).__name__}: {error}")
 
     def _named_by_day(self, path: Path) -> Path:
-        """The file under its own name, which it may have got by an earlier run already."""
+        """Return the file under its final name; an earlier run may have renamed it already."""
         found = self._rotated.fullmatch(path.name)
         if found is None or found[3] is None:
             return path
@@ -88,7 +88,7 @@ class Archive:
         return named
 
     def _files(self) -> list[tuple[str, int, Path]]:
-        """Day, number within the day and path of every rotated file that has its own name, the oldest first."""
+        """Return day, number within the day and path of each rotated file with a final name, the oldest first."""
         found = [(self._rotated.fullmatch(p.name.removesuffix(".zip")), p) for p in self._directory.iterdir()]
         return sorted((m[1], int(m[2] or 1), path) for m, path in found if m and not m[3])
 
@@ -106,8 +106,8 @@ class Archive:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        # The name appears only when its archive is whole; a crash before the next line leaves both, and the next start
-        # compresses the file once more, over the same archive.
+        # The archive gets its name when it is complete.  A crash before the next line leaves both files, and the next
+        # start compresses the file once more, over the same archive.
         part.replace(target)
         path.unlink()
 
@@ -117,7 +117,7 @@ class Archive:
 
 
 class Rotation:
-    """loguru's question before each write: a new file?  Yes for the first entry of a day and for one byte too many."""
+    """Tells loguru before each write whether to rotate: at the first entry of a day, and beyond the largest size."""
 
     def __init__(self, max_bytes: int, clock: Clock) -> None:
         self._max_bytes = max_bytes
@@ -128,13 +128,13 @@ class Rotation:
 
     def __call__(self, message: Message, file: TextIO) -> bool:
         if self._pending:
-            # Asked for and not done: it failed.  Each try costs the entry at hand, so do not try with every one.
+            # The last rotation failed.  Each try loses the current entry, so it is not tried at every one.
             self._pending = False
             self._not_before = self._clock.monotonic() + ROTATION_RETRY_SECONDS
         now = message.record["time"]
         today = now.date().isoformat()
         stat = os.fstat(file.fileno())
-        # A file of an earlier run belongs to the day on which it was last written to.
+        # A file of an earlier run belongs to the day of its last entry.
         day = self._day or datetime.fromtimestamp(stat.st_mtime, tz=now.tzinfo).date().isoformat()
         self._day = today
         if not stat.st_size or self._clock.monotonic() < self._not_before:
@@ -143,5 +143,5 @@ class Rotation:
         return self._pending
 
     def done(self) -> None:
-        """The rotation that was asked for has happened."""
+        """Note that the rotation has happened."""
         self._pending = False

@@ -6,7 +6,7 @@ from scheduler.message import Outcome
 
 
 def attempt_line(outcome: Outcome) -> str:
-    """Return the one line that the log holds of an attempt."""
+    """Return the log line of an attempt."""
     c = outcome.claim
     line = f"{outcome.kind} id={c.id} channel={c.channel}"
     if c.type is not None:

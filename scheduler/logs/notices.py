@@ -9,7 +9,7 @@ from scheduler.clock import Clock
 from scheduler.logs.sinks import ServiceLog
 
 REMIND_SECONDS: Final = 60.0
-"""What goes on is said again after this time."""
+"""Seconds after which a continuing failure is logged again."""
 
 
 class Seldom:
@@ -35,7 +35,7 @@ class Outage:
     """
 
     def __init__(self, log: ServiceLog, clock: Clock, of: str = "Redis") -> None:
-        """``of``: what is away, as it is named in the log."""
+        """``of``: the name in the log of what is away."""
         self._log = log
         self._clock = clock
         self._of = of
@@ -45,7 +45,7 @@ class Outage:
         self._remind_at = 0.0
 
     def away(self, task: str, error: Exception) -> None:
-        """``task`` failed, as it did not answer, and will be tried again."""
+        """Note that ``task`` got no answer, and will be tried again."""
         with self._lock:
             now = self._clock.monotonic()
             if not self._failing:
@@ -57,11 +57,11 @@ class Outage:
             self._failing.add(task)
 
     def over(self, task: str) -> None:
-        """``task`` succeeded, or will not be tried again."""
+        """Note that ``task`` succeeded, or will not be tried again."""
         if task not in self._failing:  # without the lock: this is asked many times a second
             return
         with self._lock:
             self._failing.discard(task)
             if not self._failing:
-                # An error, though it is good news: the end belongs into the same file as the beginning.
+                # Logged as an error although it is good news: the end belongs into the same file as the beginning.
                 self._log.error(f"{self._of} answers again, after {self._clock.monotonic() - self._began:.1f} s")

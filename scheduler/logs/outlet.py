@@ -1,4 +1,4 @@
-"""Writing where somebody may have stopped to read: a full pipe, a stopped terminal.  No thread waits there for good."""
+"""Write to a pipe or terminal whose reader may have stopped, without a thread that waits for ever."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from scheduler.masking import escape
 CHUNK: Final = 4096
 """Bytes that a pipe which is ready takes without a wait: PIPE_BUF of Linux."""
 CONSOLE_PATIENCE_SECONDS: Final = 1.0
-"""How long the first echo messages wait for a console that nobody reads."""
+"""How long the first echo messages wait for a console without a reader."""
 CONSOLE_BUSY_SECONDS: Final = 0.25
-"""How long a worker waits for another one that prints: a slow console holds up one worker, and not all."""
+"""How long a worker waits for another worker that prints: a slow console delays one worker, and not all."""
 
 
 class Outlet:
-    """One descriptor.  Not thread-safe."""
+    """Writes to one descriptor.  Not thread-safe."""
 
     def __init__(self, patience: float, clock: Clock | None = None) -> None:
-        """``patience``: how long the first write to somebody who does not read waits (seconds).  Later ones do not
-        wait at all, until the descriptor takes data again.
+        """``patience``: how long (seconds) the first write waits for a reader that has stopped.  Later writes do not
+        wait until the descriptor takes data again.
         """
         self._patience_ms = round(patience * 1000)
         self._clock = clock or SystemClock()
         self._owed = b""
-        """The rest of a line that was begun: written before anything else, so that lines stay whole."""
+        """The rest of a line that was written in part; it is written first, so that lines stay whole."""
         self._unread_since: float | None = None
         self._descriptor = -1
         self._poll = select.poll()
 
     def unread_seconds(self) -> float:
-        """For how long nobody has read; 0 while somebody does, also when nothing was written since."""
+        """Return for how long (seconds) no data was read; 0 while the descriptor takes data."""
         since = self._unread_since
         if since is None or self._ready():
             return 0.0
         return self._clock.monotonic() - since
 
     def write(self, descriptor: int, data: bytes) -> int:
-        """Write whole lines; how many of them were written, one that was begun included.
+        """Write whole lines; return how many were written, one that was begun included.
 
         Raises ``OSError`` when the other end is gone.
         """
@@ -60,7 +60,7 @@ class Outlet:
         return data.count(b"\n", 0, done) + bool(self._owed)
 
     def _write(self, data: bytes) -> int:
-        """How many bytes were written."""
+        """Write what fits; return how many bytes were written."""
         done = 0
         while done < len(data) and self._ready():
             end = data.rfind(b"\n", done, done + CHUNK) + 1 or done + CHUNK
@@ -77,7 +77,7 @@ class Outlet:
 
 
 class Stderr:
-    """The process's stderr, for log lines.  What nobody reads is left out and counted; the log files have it."""
+    """Writes log lines to stderr.  Lines without a reader are left out and counted; the log files have them."""
 
     PATIENCE_SECONDS: Final = 0.1
 
@@ -87,7 +87,7 @@ class Stderr:
 
     def write(self, text: str) -> None:
         """Write whole lines.  Raises ``OSError`` when stderr is gone."""
-        # Looked up with each write: whoever replaces sys.stderr means the log too.
+        # Looked up at each write: a program that replaces sys.stderr wants the log there too.
         stream = sys.stderr
         try:
             descriptor = stream.fileno()
@@ -104,17 +104,19 @@ class ConsoleWriter:
     """Prints groups of lines on stdout, each group together.  Threads may share it."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        """``stream``: None for the process's own stdout, whatever that is at the time of a write."""
+        """``stream``: None for stdout, as ``sys.stdout`` is at the time of a write."""
         self._stream = stream
         self._lock = threading.Lock()
         self._outlet = Outlet(CONSOLE_PATIENCE_SECONDS)
 
     def unread_seconds(self) -> float:
-        """For how long nobody has read stdout; 0 while somebody does."""
+        """Return for how long (seconds) stdout has had no reader; 0 while it has one."""
         return self._outlet.unread_seconds()
 
     def write(self, lines: Sequence[str]) -> int:
-        """Print the lines, escaped; how many were printed: not all when nobody reads, or another thread prints slowly.
+        """Print the lines, escaped; return how many were printed.
+
+        Not all are when stdout has no reader, or another thread prints slowly.
 
         Raises OSError or ValueError when stdout is gone or closed.
         """
@@ -132,7 +134,7 @@ class ConsoleWriter:
                 stream.write(text)
                 stream.flush()
                 return len(lines)
-            # Past Python's buffer: what stays in it when a write fails would be printed after all, some time later.
+            # Not through Python's buffer: after a failed write it would print its rest at some later time.
             return self._outlet.write(descriptor, text.encode())
         finally:
             self._lock.release()

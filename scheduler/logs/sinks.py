@@ -1,4 +1,4 @@
-"""What the service writes down: loguru files per role, and the console.
+"""The service's log: files per role, written by loguru, and the console.
 
 ``logs/<role>.log`` holds everything, ``logs/<role>.error.log`` the errors with their tracebacks (docs/logs.md).  Both
 come into being with their first entry, and are rotated at midnight and by size; scheduler/logs/archive.py compresses what
@@ -46,12 +46,12 @@ __all__ = [
 ]
 
 COMPLAIN_SECONDS: Final = 60.0
-"""A log that cannot be written is mentioned on stderr this often."""
+"""Seconds between two complaints on stderr about a log that cannot be written."""
 TRACE_INDENT: Final = "    | "
 
 
 class Logger(Protocol):
-    """What a user of the library may bring (``logging.Logger`` and loguru's logger are such)."""
+    """A logger that a user of the library may bring, such as ``logging.Logger`` or loguru's."""
 
     def info(self, message: str, /) -> object: ...
 
@@ -59,7 +59,7 @@ class Logger(Protocol):
 
 
 class ServiceLog(Protocol):
-    """What the service itself logs to.  No call raises."""
+    """The logger of the service itself.  No call raises."""
 
     def info(self, message: str, /) -> None: ...
 
@@ -68,13 +68,13 @@ class ServiceLog(Protocol):
     def error(self, message: str, /, *, exception: BaseException | None = None) -> None: ...
 
     def lines(self, texts: Sequence[str], /, *, attempts: bool = False) -> None:
-        """Many info lines at once, in one write, under one timestamp; for the file only.  ``attempts``: of webhooks and
-        jobs, for the console too when ``Logs.ConsoleAttempts`` is on.
+        """Write many info lines at once, under one timestamp, to the file only.  ``attempts``: lines of webhooks and
+        jobs, which the console shows too when ``Logs.ConsoleAttempts`` is on.
         """
 
     @property
     def lost(self) -> int:
-        """Lines that could not be written, since the start."""
+        """How many lines could not be written since the start."""
 
 
 class LogSettings(Protocol):
@@ -95,11 +95,11 @@ class LogSettings(Protocol):
 def setup(
     settings: LogSettings, role: str, *, console: bool, secrets: Iterable[str] = (), clock: Clock | None = None
 ) -> ServiceLogger:
-    """The log of one process, with files of its own: ``role`` is ``scheduler``, ``api-1`` …; a second process of the
-    same role on the same folder gets ``<role>-2``.
+    """Open the log of one process, with files of its own.  ``role``: ``scheduler``, ``api-1`` …; a second process of
+    the same role on the same folder gets ``<role>-2``.
 
-    ``console``: show it on stderr too, ``lines`` only as ``Logs.ConsoleAttempts`` says.  ``secrets``: masked wherever
-    they turn up.  Raises StartError when the folder cannot be written to.
+    ``console``: show the log on stderr too, ``lines`` only as ``Logs.ConsoleAttempts`` says.  ``secrets``: masked in
+    every line.  Raises StartError when the folder cannot be written to.
     """
     clock = clock or SystemClock()
     masker = Masker(secrets)
@@ -168,7 +168,7 @@ class ServiceLogger:
         return sum(sink.lost for sink in (self._main, self._errors, self._console) if sink)
 
     def close(self) -> None:
-        """Close the files; what was rotated is compressed first.  What is logged later goes nowhere."""
+        """Close the files, after rotated ones are compressed.  Later lines are lost."""
         for sink in (self._main, self._errors, self._console):
             if sink:
                 sink.close()
@@ -184,19 +184,22 @@ class ServiceLogger:
 
 
 class _Sink:
-    """One destination, on a loguru core of its own: a user's handlers on loguru's global logger see nothing of it,
-    and a destination that fails does not keep another one from its lines."""
+    """One destination, on a loguru core of its own.
+
+    Handlers of a user on loguru's global logger get none of its lines, and a destination that fails does not stop
+    another one.
+    """
 
     def __init__(self, clock: Clock, archive: Archive | None = None, *, journal: bool = False) -> None:
-        """``journal``: systemd's, which stamps lines itself and takes their priority from ``<3>`` before each."""
+        """``journal``: stderr goes to systemd's journal, which adds the time and reads ``<3>`` as a priority."""
         self._journal = journal
         self._clock = clock
         self._archive = archive
         self._complained = -COMPLAIN_SECONDS
         self.lost = 0
         """Lines that could not be written, since the start."""
-        # loguru has no public way to a second core: copy.deepcopy(logger) would copy the user's handlers, or fail on
-        # the streams that they hold.
+        # loguru has no public way to make a second core: copy.deepcopy(logger) would copy the user's handlers, or
+        # fail on their streams.
         self._loguru: Loguru = LoguruLogger(  # type: ignore[no-untyped-call, assignment]
             core=Core(),  # type: ignore[no-untyped-call]
             exception=None,
@@ -215,7 +218,7 @@ class _Sink:
         sink = cls(clock, archive)
         archive.adopt_leftovers()
         if archive.path.exists():
-            archive.path.open("a").close()  # raises now what would be a lost line later
+            archive.path.open("a").close()  # raises here what would lose a line later
         rotation = Rotation(max_bytes, clock)
 
         def archive_rotated(path: str) -> None:
@@ -226,12 +229,12 @@ class _Sink:
             archive.path,
             level=level,
             rotation=rotation,
-            # loguru compresses in the thread that logs, which is one that delivers: only hand the file over.
+            # loguru compresses in the thread that logs, which also delivers: here the file is only handed over.
             compression=archive_rotated,
             delay=True,
             encoding="utf-8",
             errors="backslashreplace",
-            # Caught by ``write``: loguru's own report on stderr is twenty lines for each one that is lost.
+            # ``write`` catches errors: loguru would print twenty lines on stderr for each line that is lost.
             catch=False,
             # No values of variables in a traceback: they hold payloads and secrets.
             diagnose=False,
@@ -246,10 +249,10 @@ class _Sink:
         return sink
 
     def write(self, level: str, text: str, trace: str = "") -> None:
-        """Escaped text, one entry per line, and the indented lines that belong to the last one.  Never raises."""
+        """Write escaped text, an entry per line, and the indented lines that belong to the last.  Never raises."""
         try:
             (self._loguru.bind(trace=trace) if trace else self._loguru).log(level, text)
-        except Exception as error:  # noqa: BLE001 - whatever ails a log, delivery goes on
+        except Exception as error:  # noqa: BLE001 - delivery goes on whatever is wrong with the log
             self.lost += text.count("\n") + 1
             self._complain(error)
 
