@@ -9,7 +9,9 @@ from typing import Any
 
 import mongomock
 import psycopg
+import pymysql
 import pytest
+from sqlalchemy.engine import make_url
 
 from scheduler.history import Database, open_database
 from scheduler.history.mongo import MongoDatabase
@@ -31,7 +33,13 @@ def mongodb() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mongodb", "mongomock"])
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[str]:
+    with databases.mysql() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql", "mongodb", "mongomock"])
 def backend(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -43,7 +51,7 @@ def opened(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iter
     made: list[Database] = []
     mock: Any = mongomock.MongoClient("mongodb://mock/test")
     url = f"sqlite:///{tmp_path}/sub/history.db"
-    if backend == "postgresql":
+    if backend in ("postgresql", "mysql"):
         url = request.getfixturevalue(backend)
         _empty(url)
     elif backend == "mongodb":
@@ -66,5 +74,11 @@ def database(opened: Callable[[], Database]) -> Database:
 
 
 def _empty(url: str) -> None:
+    if url.startswith("mysql"):
+        address = make_url(url)
+        with pymysql.connect(host=address.host, port=address.port or 0, user="root") as connection:
+            connection.cursor().execute("DROP DATABASE IF EXISTS history")
+            connection.cursor().execute("CREATE DATABASE history")
+        return
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")

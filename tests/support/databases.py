@@ -52,6 +52,30 @@ def postgresql() -> Iterator[str]:
             server.wait()
 
 
+@contextmanager
+def mysql() -> Iterator[str]:
+    """Yield the address of a fresh MariaDB."""
+    program = need("mariadbd")
+    user = "mysql" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp") as folder:
+        if user:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+        common = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        plain = ["--no-defaults", f"--datadir={folder}/data"]
+        made = ["mariadb-install-db", *plain, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run(made, check=True, **common)  # type: ignore[call-overload]
+        port = free_port()
+        listen = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/socket", "--skip-log-bin"]
+        loose = ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"]
+        server = subprocess.Popen([program, *plain, *listen, *loose], **common)  # type: ignore[call-overload]
+        try:
+            _wait_for(port, server)
+            yield f"mysql://root@127.0.0.1:{port}/history"
+        finally:
+            server.terminate()
+            server.wait()
+
+
 def _is_ready(binaries: Path, port: int) -> bool:
     asked = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
     return subprocess.run(asked, check=False).returncode == 0

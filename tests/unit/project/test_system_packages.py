@@ -89,7 +89,8 @@ def run_ci(folder: Path, uid: int = 0) -> subprocess.CompletedProcess[str]:
 def test_ci_installs_what_the_list_names_and_the_machine_lacks(fresh: Path) -> None:
     assert run_ci(fresh).returncode == 0
     _, install, test = (fresh / "calls").read_text().splitlines()
-    missing = set(listed()) - {"make", "nginx"}
+    # Servers in /usr/sbin are found whatever PATH is, where the machine has them.
+    missing = set(listed()) - {"make", "nginx", "mariadbd"}
     assert {listed()[program] for program in missing} <= set(install.split())
     assert "make" not in install.split()
     assert test == "make test"
