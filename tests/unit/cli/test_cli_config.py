@@ -46,6 +46,11 @@ def test_secrets_are_masked(form: list[str]) -> None:
     assert "redis://me:***@redis:6379/0" in said
 
 
+def test_a_short_secret_is_masked_too() -> None:
+    shown = {row["key"]: row for row in cli("config", "show", "--json", env={"API_AUTH": "abc"}).json()}
+    assert shown["Api.AuthToken"]["value"] == "***"
+
+
 def test_a_file_that_is_named_counts(folder: Path) -> None:
     (folder / "other.json").write_text('{"Scheduler": {"Workers": 9}}')
     shown = {row["key"]: row for row in cli("config", "show", "--config", "other.json", "--json").json()}
