@@ -913,6 +913,16 @@ class HeldBack(TypedDict):
     """At most 20, those that put off most first."""
 
 
+class FlowCounts(TypedDict):
+    """Flow keys, and the messages that are due and have one."""
+
+    keys: int
+    waiting: int
+    """Those of due that have a flow key."""
+    oldest_age_ms: int | None
+    """For how long the first of them has been due."""
+
+
 class ScheduleCounts(TypedDict):
     """Schedules by state."""
 
@@ -1047,6 +1057,7 @@ class Stats(TypedDict):
     oldest_due_age_ms: int | None
     """How long the message that waits longest for an attempt has been due, those held back included."""
     held_back: HeldBack
+    flow: FlowCounts
     schedules: ScheduleCounts
     lanes: list[Lane]
     """Lanes in which something waits, 100 at most: first what is due and has no server, then most due."""

@@ -804,6 +804,24 @@ export interface components {
             oldest_age_ms: number;
         };
         /**
+         * FlowCounts
+         * @description Flow keys, and the messages that are due and have one.
+         */
+        FlowCounts: {
+            /** Keys */
+            keys: number;
+            /**
+             * Waiting
+             * @description Those of due that have a flow key.
+             */
+            waiting: number;
+            /**
+             * Oldest Age Ms
+             * @description For how long the first of them has been due.
+             */
+            oldest_age_ms: number | null;
+        };
+        /**
          * FlowOut
          * @description A flow key as it is now.
          */
@@ -2907,6 +2925,7 @@ export interface components {
              */
             oldest_due_age_ms: number | null;
             held_back: components["schemas"]["HeldBackOut"];
+            flow: components["schemas"]["FlowCounts"];
             schedules: components["schemas"]["ScheduleCountsOut"];
             /**
              * Lanes
