@@ -12,16 +12,16 @@ def measure(quick: bool) -> Row:
     """Redis's used_memory with the messages minus without; then the least that could hold the same."""
     count = 5_000 if quick else 100_000
     with folder() as path, private_redis(path / "data") as store:
-        empty = _used(store)
+        empty = used_memory(store)
         fill_far(store, count)
         stored = sum(store.counts().scheduled.values())
         check(stored == count, f"{stored:,} of {count:,} messages are pending")
-        whole = (_used(store) - empty) / count
+        whole = (used_memory(store) - empty) / count
         events = int(store.plain("MEMORY", "USAGE", store.partitions[0]["events"], "SAMPLES", 0)) / count
     with folder() as path, private_redis(path / "data") as store:
-        empty = _used(store)
+        empty = used_memory(store)
         _fill_bare(store, count)
-        bare = (_used(store) - empty) / count
+        bare = (used_memory(store) - empty) / count
     each = whole - events
     return Row(
         f"{each:.0f} bytes",
@@ -35,7 +35,8 @@ def measure(quick: bool) -> Row:
     )
 
 
-def _used(store: MessageStore) -> int:
+def used_memory(store: MessageStore) -> int:
+    """Bytes that Redis uses for its data."""
     wait_quiet(store.client)
     memory = store.client.info("memory")
     # The buffers of connections and of what is on its way to the disk are not the messages'.

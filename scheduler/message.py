@@ -79,10 +79,10 @@ class MadeBy(NamedTuple):
 
 
 def made_by(id: str, run: str) -> MadeBy:
-    """Read the stored field of a schedule's message; the moment stands in its ``id``, behind that of the schedule."""
-    schedule, _, more = run.partition(" ")
-    origin = more.partition(" ")[2] or "plan"
-    moment = None if origin == "run" else _DIGITS.match(id, len(schedule) + 1)
+    """Read the stored field of a schedule's message, and its ``id``, which is ``schedule:moment``."""
+    schedule, _, rest = id.rpartition(":")
+    origin = run.partition(" ")[2] or "plan"
+    moment = None if origin == "run" else _DIGITS.match(rest)
     return MadeBy(schedule, origin, int(moment[0]) if moment else None)
 
 

@@ -86,8 +86,8 @@ FIELDS: dict[str, str] = {
     "G": "limits of its flow key, from messages and from the settings; only while it is dead",
     "W": "for how long its flow key kept back the last attempt, ms; only with a flow key",
     "z": "bytes that count for retention; until the message is finished, those of its evidence only",
-    "i": "the schedule that made it, its generation then, and how it came about (``catch_up``, ``backfill``, ``run``; "
-    "left out by plan)",
+    "i": "of a schedule's message: the schedule's generation, and how it came about (``catch_up``, ``backfill``, "
+    "``run``; left out by plan)",
     "h:<n>": "evidence of the n-th attempt, counted over redrives: JSON text, or ``attempt started_at duration_ms "
     "lateness_ms [flow_wait_ms]`` when there is nothing else to tell of a delivery; the last 20 are kept",
 }
@@ -111,8 +111,9 @@ SCHEDULE_FIELDS: dict[str, str] = {
     "note": "given with the last pause or resume",
     "state": "``paused`` or ``ended``; left out while active",
     "c": "created_at, ms",
-    "u": "updated_at, ms, and the revision: no two changes have the same",
-    "gen": "the revision of the last change that concerned its messages",
+    "u": "updated_at, ms, and the revision: no two changes have the same; left out while it equals c",
+    "gen": "the generation: the revision of the last change that concerned its messages; left out while it equals the "
+    "revision",
     "next": "the next moment, ms; its message stands in its lane",
     "tail": "what the id of that message ends in, so that it belongs to this partition",
     "late": "the moment of a message that was taken back because nobody had planned for a while",
@@ -206,10 +207,11 @@ def partition_of(id: str, partitions: int) -> int:
     return crc32(id.encode()) % partitions
 
 
-def run_id(schedule: str, moment: int, partitions: int) -> str:
+def run_id(schedule: str, moment: int | str, partitions: int) -> str:
     """Return the id of a schedule's message for this moment (ms): the same on every server.
 
-    It belongs to the schedule's partition.  Where ``schedule:moment`` does not, a number behind it makes it fit.
+    ``moment``: a new id for a message that no plan knows.  The id belongs to the schedule's partition.  Where
+    ``schedule:moment`` does not, a number behind it makes it fit.
     """
     base = f"{schedule}:{moment}"
     if partitions == 1:

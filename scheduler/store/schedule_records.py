@@ -17,7 +17,7 @@ from scheduler.store.records import due_cell
 
 Fields = Mapping[str, str | None]
 
-PLAN_FIELDS = ("u", "next", "cron", "every", "zone", "start", "from", "last", "jitter", "catch")
+PLAN_FIELDS = ("u", "c", "next", "cron", "every", "zone", "start", "from", "last", "jitter", "catch")
 """What the next moment of a schedule follows from."""
 
 COUNTERS = ("made", "delivered", "dead", "cancelled", "caught", "overlap", "missed", "changed")
@@ -120,22 +120,22 @@ def schedule_of(id: str, flat: Sequence[str], runs: Sequence[str], act_at: str |
         plan=plan_of(fields),
         state=State(fields.get("state") or "active"),
         created_at=int(fields.get("c") or 0),
-        revision=int(fields.get("u") or 0),
+        revision=int(fields.get("u") or fields.get("c") or 0),
         next_run=_int(fields.get("next")),
         act_at=int(float(act_at)) if act_at else None,
         counters={name: int(fields.get(f"#{name}") or 0) for name in COUNTERS},
         note=fields.get("note"),
         running=fields.get("busy"),
         buffered=buffered.split(" ")[0] if buffered else None,
-        last_runs=[last_run_of(id, text) for text in runs],
+        last_runs=[last_run_of(text) for text in runs],
         redis_ms=redis_ms,
     )
 
 
-def last_run_of(schedule: str, text: str) -> LastRun:
+def last_run_of(text: str) -> LastRun:
     """Return an entry of the list of last runs."""
     outcome, ended_at, id, origin, *count = text.split(" ")
-    made = made_by(id, f"{schedule} 0 {origin}")
+    made = made_by(id, f"0 {origin}")
     return LastRun(outcome, int(ended_at), id, made.origin, made.moment, int(count[0]) if count else 1)
 
 
@@ -145,7 +145,7 @@ def due_plan_of(row: Sequence[str | None]) -> DuePlan:
     fields = dict(zip(PLAN_FIELDS, values, strict=True))
     return DuePlan(
         str(id),
-        str(fields["u"]),
+        str(fields["u"] or fields["c"]),
         int(fields["next"] or 0),
         str(missed),
         plan_of(fields),

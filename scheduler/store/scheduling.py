@@ -127,7 +127,7 @@ class Scheduling(Base):
 
     def run_schedule(self, schedule: Schedule, once: Once = NO_KEY) -> Scheduled:
         """Make a message that is due now, beside the plan.  Raises ``ChangedMeanwhile``, ``Conflict``."""
-        id = self.ids_in(self.partition_of(schedule.id), 1)[0]
+        id = run_id(schedule.id, self.new_id(), len(self.partitions))
         _, now, replayed = self._make(schedule, [id], "run", "", once)
         return Scheduled(replayed, now) if replayed else Scheduled(id, now, now)
 

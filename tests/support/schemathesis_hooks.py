@@ -45,7 +45,28 @@ def map_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) ->
     if case.meta is not None and case.meta.generation.mode is schemathesis.GenerationMode.POSITIVE:
         for message in _messages(case.body):
             _keep_the_rules(message, case.method)
+            if case.operation.path in ("/v1/schedules", "/v1/schedules/{schedule}"):
+                _keep_the_rules_of_plans(message, case.method)
+            if case.operation.path.endswith("/backfill"):
+                message.update({"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"})
+        if case.operation.path == "/v1/schedules/preview" and isinstance(case.query, dict):
+            _keep_the_rules_of_plans(case.query, "POST")
+            case.query = {name: value for name, value in case.query.items() if value is not None}
     return case
+
+
+def _keep_the_rules_of_plans(plan: dict[str, Any], method: str) -> None:
+    """One of cron and every, with bounds and a jitter that fit it."""
+    if plan.get("cron") is not None:
+        plan["cron"] = "0 9 * * MON-FRI"
+        plan["every"] = None
+    elif method != "PATCH":
+        plan["every"] = plan.get("every") or "1h"
+    if plan.get("every") is not None:
+        plan["every"] = "1h"
+    for name in ("start", "end", "jitter"):
+        if plan.get(name) is not None:
+            plan[name] = None
 
 
 def _keep_the_rules(message: dict[str, Any], method: str) -> None:

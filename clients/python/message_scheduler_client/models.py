@@ -601,11 +601,11 @@ class SchedulePut(SchedulePutOptions):
 class BackfillIn(TypedDict):
     """A span of the past, both ends inclusive."""
 
-    from_: Moment | None
+    from_: Moment
     """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
     string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
     given."""
-    to: Moment | None
+    to: Moment
     """The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric
     string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is
     given."""

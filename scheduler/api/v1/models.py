@@ -52,7 +52,11 @@ _TIME: dict[str, Any] = {
 _TIME_NUMBER = {"type": "number", "minimum": LEAST_EPOCH, "maximum": MAX_MS}
 _TIME_TEXT = {"type": "string", "format": "date-time"}
 
+_NO_EXAMPLE = {"description": _TIME["description"]}
+
 Time = Annotated[Any, WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER | {"nullable": True}, _TIME_TEXT]})]
+End = Annotated[Any, WithJsonSchema(_NO_EXAMPLE | {"oneOf": [_TIME_NUMBER | {"nullable": True}, _TIME_TEXT]})]
+"""A time beside others, with which an example would not go together."""
 FormTime = Annotated[str, WithJsonSchema(_TIME | _TIME_TEXT)]
 RequiredTime = Annotated[Any, WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER, _TIME_TEXT]})]
 _LENGTH_TEXT = {"type": "string", "pattern": "^([0-9]{1,3}d)?([0-9]{1,2}h)?[0-9]{1,6}[ms]$"}
@@ -142,12 +146,12 @@ class RetryIn(_Input):
         )
 
 
-def _given(*names: str) -> JsonDict:
+def given(*names: str) -> JsonDict:
     return {"required": list(names), "properties": {name: {"not": {"enum": [None]}} for name in names}}
 
 
 _ONE_MOMENT: JsonDict = {
-    "allOf": [{"not": _given("time", "delay")}, {"anyOf": [_given("time"), {"not": _given("timezone")}]}]
+    "allOf": [{"not": given("time", "delay")}, {"anyOf": [given("time"), {"not": given("timezone")}]}]
 }
 """The rule of parse_when as a schema: not both of time and delay, and timezone only beside time."""
 
@@ -324,6 +328,7 @@ Zone = Annotated[
     WithJsonSchema({"type": "string", "format": "iana-time-zone", "example": "Europe/Berlin"}),
 ]
 Bound = Annotated[int, BeforeValidator(_moment), WithJsonSchema(_TIME | {"oneOf": [_TIME_NUMBER, _TIME_TEXT]})]
+EndBound = Annotated[int, BeforeValidator(_moment), WithJsonSchema(_NO_EXAMPLE | {"oneOf": [_TIME_NUMBER, _TIME_TEXT]})]
 
 
 class ListQuery(_Input):

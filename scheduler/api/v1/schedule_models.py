@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic.config import JsonDict
 
 from scheduler.api.v1.models import (
     MAX_PAGE,
     CursorText,
+    End,
     Flag,
     MessageIn,
     MessagePatch,
-    Time,
+    RequiredTime,
     Timezone,
+    given,
     length,
     whole_number,
 )
@@ -59,8 +62,8 @@ class _Plan(_Input):
     )
     every: Every = None
     timezone: Timezone = None
-    start: Time = None
-    end: Time = None
+    start: End = None
+    end: End = None
     max_runs: MostRuns | None = Field(default=None, description="How many moments the plan has, from its start on.")
     jitter: Jitter = None
     catch_up: CatchUpIn | None = None
@@ -83,8 +86,13 @@ _Schedule: Any = create_model("_Schedule", __base__=_Plan, **_without(MessageIn,
 _Change: Any = create_model("_Change", __base__=_Plan, **_without(MessagePatch, "time", "delay", "timezone"))
 
 
+_ONE_RULE: JsonDict = {"allOf": [{"not": given("cron", "every")}, {"anyOf": [given("cron"), given("every")]}]}
+
+
 class SchedulePut(_Schedule):  # type: ignore[misc]  # mypy cannot see the fields of messages
     """A schedule: when (cron or every), and the message of each moment."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_RULE)
 
 
 class ScheduleIn(SchedulePut):
@@ -96,7 +104,7 @@ class ScheduleIn(SchedulePut):
 class SchedulePatch(_Change):  # type: ignore[misc]
     """What to change of a schedule; fields left out stay as they are."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1, "not": given("cron", "every")})
 
 
 class NoteIn(_Input):
@@ -108,8 +116,8 @@ class NoteIn(_Input):
 class BackfillIn(_Input):
     """A span of the past, both ends inclusive."""
 
-    from_: Time = Field(alias="from")
-    to: Time
+    from_: RequiredTime = Field(alias="from")
+    to: RequiredTime
     timezone: Timezone = None
     limit: Annotated[int, Field(strict=True, ge=1, le=MOST_BACKFILL)] | None = Field(
         default=None, description=f"Moments at most; default {DEFAULT_BACKFILL:,}."

@@ -12,7 +12,7 @@ from scheduler.api.http.respond import answer
 from scheduler.api.http.services import services
 from scheduler.api.http.validate import validate_query
 from scheduler.api.v1.answers import Moment
-from scheduler.api.v1.models import Bound, Zone, whole_number
+from scheduler.api.v1.models import Bound, EndBound, Zone, whole_number
 from scheduler.recurrence import MOST_RUNS, Recurrence
 
 MAX_PREVIEW = 1000
@@ -33,7 +33,6 @@ class SchedulePreviewQuery(BaseModel):
     every: str | None = Field(
         default=None,
         description="The length of an interval, in the forms of delay; at least 1 second.",
-        json_schema_extra={"example": "90m"},
     )
     # Before the moments, which are read by it.
     timezone: Zone = Field(
@@ -43,11 +42,11 @@ class SchedulePreviewQuery(BaseModel):
         default=None, alias="from", description="Every run lies strictly after this moment. Default: now."
     )
     count: Annotated[int, Field(ge=1, le=MAX_PREVIEW), BeforeValidator(whole_number)] = 5
-    start: Bound | None = Field(
+    start: EndBound | None = Field(
         default=None,
         description="The first moment that the plan may have. Default: from; an interval begins one later.",
     )
-    end: Bound | None = Field(default=None, description="The last moment that the plan may have.")
+    end: EndBound | None = Field(default=None, description="The last moment that the plan may have.")
     max_runs: Annotated[int, Field(ge=1, le=MOST_RUNS), BeforeValidator(whole_number)] | None = Field(
         default=None, description="How many runs the plan has, counted from its start."
     )

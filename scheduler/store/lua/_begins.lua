@@ -29,15 +29,16 @@ end
 -- Return whether this run begins.  False: its message has left the due set or was ended.
 -- m: fields of the message; attempt: the one that would begin.
 local function run_begins(id, text, m, due_at, attempt)
-  local sid, generation, origin = made_by(text)
+  local sid, generation, origin = made_by(id, text)
   local key = sched .. sid
-  local s = redis.call('HMGET', key, 'gen', 'next', 'overlap', 'busy', 'buffered')
+  local s = redis.call('HMGET', key, 'c', 'next', 'overlap', 'busy', 'buffered', 'u', 'gen')
+  local _, current = revisions_of(s[1], s[6], s[7])
   if not s[1] then
     return skip(id, text, m, due_at, 'gone')
   end
   -- What has been attempted goes on, and so does what a user asked for with a redrive.
   local begun = attempt > 1 or redis.call('HEXISTS', msg .. id, 'o') == 1
-  if not begun and s[1] ~= generation then
+  if not begun and current ~= generation then
     return skip(id, text, m, due_at, 'changed')
   end
   if not begun and origin == 'plan' and s[2] and moment_in(id, sid) == tonumber(s[2])

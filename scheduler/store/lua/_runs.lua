@@ -1,17 +1,18 @@
--- What a schedule hears of its runs, which are messages with the field `i`: "schedule generation origin".  The origin is
--- left out for `plan`.  A message without the field costs a check for nil.
+-- What a schedule hears of its runs.  They are messages with the field `i`: "generation origin", the origin left out for
+-- `plan`, and an id that begins with the schedule's: "schedule:moment".  A message without the field costs a check for nil.
 
 local RUNS_KEPT = 20
 
--- Return schedule, generation and origin of a run.
-local function made_by(text)
-  local sid, generation, origin = string.match(text, '^(%S+) (%S+) ?(%S*)$')
-  return sid, generation, origin == '' and 'plan' or origin
+-- Return schedule, generation and origin of a run.  text: its field `i`.
+local function made_by(id, text)
+  local generation, origin = string.match(text, '^(%S+) ?(%S*)$')
+  return string.match(id, '^(.*):'), generation, origin == '' and 'plan' or origin
 end
 
--- Return the field `i` of a run.
-local function run_of(sid, generation, origin)
-  return sid .. ' ' .. generation .. (origin ~= 'plan' and ' ' .. origin or '')
+-- Return the revision of a schedule, and the one at which its messages were last changed.  u, c, gen: its fields; each
+-- is left out while it equals the one before.
+local function revisions_of(c, u, gen)
+  return u or c, gen or u or c
 end
 
 -- Return the moment (ms) of a run that the plan knows: it stands in the id, behind that of the schedule.
@@ -49,7 +50,9 @@ local function make_run(sid, generation, id, due_at, origin, priority)
   end
   local found = redis.call('HMGET', sched .. sid, unpack(TEMPLATE))
   found[2] = priority or found[2]
-  accept(id, due_at, found[#TEMPLATE], found, 1, {'i', run_of(sid, generation, origin)})
+  accept(id, due_at, found[#TEMPLATE], found, 1, {
+    'i', generation .. (origin ~= 'plan' and ' ' .. origin or ''),
+  })
   return true
 end
 
@@ -77,8 +80,8 @@ end
 
 -- A run has ended.  text: the field `i`; outcome: delivered, dead or cancelled, or a reason why it was skipped.
 local function run_ended(id, text, outcome)
-  local sid, _, origin = made_by(text)
-  local s = redis.call('HMGET', sched .. sid, 'gen', 'busy', 'buffered')
+  local sid, _, origin = made_by(id, text)
+  local s = redis.call('HMGET', sched .. sid, 'c', 'busy', 'buffered', 'u', 'gen')
   -- The schedule may have been deleted since.
   if s[1] then
     redis.call('HINCRBY', sched .. sid, '#' .. outcome, 1)
@@ -93,7 +96,8 @@ local function run_ended(id, text, outcome)
       redis.call('ZREM', failing, sid)
     end
     if s[2] == id then
-      make_way(sid, s[1], s[3])
+      local _, generation = revisions_of(s[1], s[4], s[5])
+      make_way(sid, generation, s[3])
     end
   end
 end

@@ -20,13 +20,14 @@ if key ~= '' then
     return {same and 2 or 3, now_ms, string.sub(used, mark + 1)}
   end
 end
-local s = redis.call('HMGET', sched .. schedule, 'u', 'gen')
-if s[1] ~= revision then
+local s = redis.call('HMGET', sched .. schedule, 'c', 'u', 'gen')
+local current, generation = revisions_of(s[1], s[2], s[3])
+if current ~= revision then
   return {1, now_ms, ''}
 end
 local made = 0
 for at = items, #ARGV do
-  if make_run(schedule, s[2], ARGV[at], now_text, origin, priority ~= '' and priority) then
+  if make_run(schedule, generation, ARGV[at], now_text, origin, priority ~= '' and priority) then
     made = made + 1
   end
 end

@@ -55,7 +55,7 @@ while looked < tonumber(scan) and looked < total and found < tonumber(limit) do
     if m[5] and (status == '' or (m[1] or 'scheduled') == status) and (channel == '' or (m[2] or 'echo') == channel)
       and (type_ == '' or m[3] == type_) and (typed == '' or m[3]) and (owner == '' or m[4] == owner)
       and (priority == '' or (m[6] or 'normal') == priority)
-      and (schedule == '' or m[7] and string.sub(m[7], 1, #schedule + 1) == schedule .. ' ') then
+      and (schedule == '' or m[7] and string.match(members[i], '^(.*):') == schedule) then
       found = found + 1
       local row = {members[i], members[i + 1]}
       for f = 8, #wanted do

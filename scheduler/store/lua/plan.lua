@@ -57,16 +57,17 @@ local at = items
 while ARGV[at] do
   local sid = ARGV[at]
   local n = tonumber(ARGV[at + 9])
-  local s = redis.call('HMGET', sched .. sid, 'u', 'next', 'gen', 'tail')
-  if s[1] == ARGV[at + 1] and s[2] == ARGV[at + 2] then
+  local s = redis.call('HMGET', sched .. sid, 'u', 'next', 'gen', 'tail', 'c')
+  local revision, generation = revisions_of(s[5], s[1], s[3])
+  if revision == ARGV[at + 1] and s[2] == ARGV[at + 2] then
     local given_up = tonumber(ARGV[at + 7])
     local missed = ARGV[at + 6] == '1'
     -- Before `next` is overwritten, and before a message of the same moment is made again.
     if missed then
       take_back(pending_of(sid, s[2], s[4]))
     end
-    catch_up(sid, s[3], at + 10, n)
-    move_on(sid, s[3], at)
+    catch_up(sid, generation, at + 10, n)
+    move_on(sid, generation, at)
     count(sid, 'made', n + (missed and 0 or 1))
     count(sid, 'missed', given_up)
     if given_up > 0 then

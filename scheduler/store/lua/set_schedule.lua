@@ -26,13 +26,14 @@ if key ~= '' then
   end
 end
 local name = sched .. schedule
-local s = redis.call('HMGET', name, 'u', 'next', 'tail', 'gen', 'state')
-if (s[1] or '') ~= revision or (s[2] or '') ~= upcoming then
+local s = redis.call('HMGET', name, 'c', 'next', 'tail', 'gen', 'state', 'u')
+local current, generation = revisions_of(s[1], s[6], s[4])
+if (current or '') ~= revision or (s[2] or '') ~= upcoming then
   return {1, ''}
 end
 
 -- Above all that were before, also of a schedule with this id that was deleted.
-local changed = string.format('%.0f', math.max(now_ms, (tonumber(s[1]) or 0) + 1))
+local changed = string.format('%.0f', math.max(now_ms, (tonumber(current) or 0) + 1))
 if state == 'deleted' then
   if s[2] then
     take_back(pending_of(schedule, s[2], s[3]))
@@ -46,7 +47,7 @@ if state == 'deleted' then
   return {0, changed}
 end
 
-local values, emptied = {'u', changed}, {'state', 'next', 'tail', 'late'}
+local values, emptied = {s[1] and 'u' or 'c', changed}, {'state', 'next', 'tail', 'late'}
 local function set(field, value)
   if value == '' then
     emptied[#emptied + 1] = field
@@ -58,11 +59,8 @@ end
 for at = items, #ARGV, 2 do
   set(ARGV[at], ARGV[at + 1])
 end
-if not s[1] then
-  set('c', now_text)
-end
-local generation = keeps == '1' and s[4] or changed
-set('gen', generation)
+set('gen', keeps == '1' and generation or '')
+generation = keeps == '1' and generation or changed
 redis.call('HSET', name, unpack(values))
 redis.call('HDEL', name, unpack(emptied))
 if s[2] and not (keeps == '1' and state == 'active') then

@@ -41,10 +41,10 @@ def test_a_claim_with_everything_left_out_and_with_everything() -> None:
     assert records.claim_of(row, "t", 3) == Claim(
         "a", "t", 1, NOW, "echo", "1", None, None, None, Priority.NORMAL, 7, 3, "echo"
     )
-    row = ["a", str(NOW), 1, "1", "webhook", "T", "y", "3,1.0,2.0,9.0,1", "low", "7", None, "nightly 5", 4]
+    row = ["a", str(NOW), 1, "1", "webhook", "T", "y", "3,1.0,2.0,9.0,1", "low", "7", None, "5", 4]
     assert records.claim_of(row, "t", 0) == Claim(
         "a", "t", 1, NOW, "webhook", "1", "T", "y", RetryPolicy(3, 1.0, 2.0, 9.0, True), Priority.LOW, 7, 0, "webhook",
-        "nightly 5", 4,
+        "5", 4,
     )  # fmt: skip
     row = ["a", str(NOW), 1, "1", "job", None, "y", None, None, "7"]
     assert [records.claim_of([*row, lane, None, None], "t", 0).lane for lane in (None, "job:z")] == ["job:y", "job:z"]

@@ -1,0 +1,154 @@
+"""Schedules: many at one second, some at every second, and what they cost while they wait."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import closing
+
+from bench.console import Arrival, FileConsole, PipeConsole
+from bench.delivery import Lateness
+from bench.idle import Monitor
+from bench.memory import used_memory
+from bench.messages import FAR_MS, clock, fill, text_of
+from bench.service import Service, folder, in_words, private_redis, wait_quiet
+from bench.table import Figure, Row, check, percentile
+from scheduler.message import NewMessage, Priority
+from scheduler.schedule import Definition
+from scheduler.schedules import changing
+from scheduler.store import MessageStore
+
+SECOND_MS = 1000
+HOUR_MS = 3_600_000
+SINGLES_PER_SECOND = 100
+
+
+def add(store: MessageStore, count: int, *, every_ms: int, start: int) -> None:
+    """Create so many schedules with the same moments, each with a payload of 50 bytes."""
+    for n in range(count):
+        template = NewMessage(id="", payload=f'"{text_of(n, start)}"', due_at=0)
+        asked = Definition(template=template, every_ms=every_ms, start=start)
+        changing.create(store, None, asked, paused=False, now_ms=clock.now_ms())
+
+
+def same_second(quick: bool) -> Row:
+    """All at one second, and single messages beside."""
+    count, lead = (300, 2) if quick else (10_000, 40)
+    with folder() as path, closing(PipeConsole()) as console, Service(path / "service", console) as service:
+        moment = (clock.now_ms() // SECOND_MS + lead) * SECOND_MS
+        add(service.store, count, every_ms=HOUR_MS, start=moment)
+        check(clock.now_ms() < moment - 500, "the schedules were not created before their moment")
+        begin, singles = moment - 2 * SECOND_MS, 4 * SINGLES_PER_SECOND
+        gap = SECOND_MS // SINGLES_PER_SECOND
+        begin = max(begin, clock.now_ms() + 100)
+        fill(service.store, singles, lambda n: begin + n * gap, first=count, priority=Priority.HIGH)
+        console.wait_for(count + singles, 60)
+        deadline = time.monotonic() + 10
+        while service.store.counts().due or sum(service.store.counts().scheduled.values()) < count:
+            check(time.monotonic() < deadline, "the next messages were not all made within 10 s")
+            time.sleep(0.01)
+        planned = clock.now_ms() - moment
+        arrivals = console.arrivals()
+    runs = [arrival.at_ms - moment for arrival in arrivals if arrival.mark.number < count]
+    late = [arrival.at_ms - arrival.mark.due_at for arrival in arrivals if arrival.mark.number >= count]
+    check(len(runs) == count, f"{len(runs):,} of {count:,} runs were delivered")
+    check(min(runs) >= 0, f"a run was {-min(runs):.1f} ms early")
+    last, p99 = max(runs), percentile(late, 0.99)
+    return Row(
+        f"{last:.0f} ms, p99 {p99:.1f} ms",
+        "",
+        None,
+        "the runs within 1 s; the others' p99 <= 10 ms",
+        last <= SECOND_MS and p99 <= 10,
+        f"{count:,} schedules with the same second, all delivered {last:.0f} ms after it and planned on "
+        f"{planned} ms after it at most; beside them {SINGLES_PER_SECOND}/s of single messages of priority high in the "
+        f"same lane, for 4 s: p50 {percentile(late, 0.5):.2f} ms late.",
+    )
+
+
+def every_second(quick: bool) -> Row:
+    """Lateness of runs, by the reader of stdout."""
+    count, seconds = (50, 2) if quick else (500, 20)
+    with folder() as path, closing(PipeConsole()) as console, Service(path / "service", console) as service:
+        start = (clock.now_ms() // SECOND_MS + (3 if quick else 6)) * SECOND_MS
+        add(service.store, count, every_ms=SECOND_MS, start=start)
+        check(clock.now_ms() < start, "the schedules were not created before their first moment")
+        before = service.cpu_seconds()
+        console.wait_for(count * seconds, seconds + 30)
+        cpu = in_words(before, service.cpu_seconds(), count * seconds, "run")
+        arrivals = [arrival for arrival in console.arrivals() if arrival.at_ms < start + seconds * SECOND_MS]
+    late = Lateness.of([_late(arrival) for arrival in arrivals])
+    made = Counter((arrival.mark.number, int(arrival.at_ms) // SECOND_MS) for arrival in arrivals)
+    check(len(made) == count * seconds, f"{len(made):,} of {count * seconds:,} schedules and seconds have a run")
+    check(max(made.values()) == 1, "a schedule ran twice in one second")
+    return Row(
+        str(late),
+        "",
+        None,
+        "p50 <= 1, p99 <= 3 ms, none early",
+        late.p50 <= 1 and late.p99 <= 3,
+        f"{count} schedules of every second for {seconds} s, each second each of them once; stdout is a pipe, lateness "
+        f"is when its reader had the line, minus the whole second. {cpu}.",
+    )
+
+
+def _late(arrival: Arrival) -> float:
+    """Behind the second in which it arrived: one that is early by a little is late by nearly a second here."""
+    return arrival.at_ms % SECOND_MS
+
+
+def memory(quick: bool) -> Row:
+    """Redis's used_memory with the schedules minus without."""
+    count = 2_000 if quick else 100_000
+    with folder() as path, private_redis(path / "data") as store:
+        empty = used_memory(store)
+        add(store, count, every_ms=HOUR_MS, start=clock.now_ms() + FAR_MS)
+        check(store.schedule_counts().active == count, f"not all of the {count:,} schedules are active")
+        whole = (used_memory(store) - empty) / count
+        events = int(store.plain("MEMORY", "USAGE", store.partitions[0]["events"], "SAMPLES", 0)) / count
+    each = whole - events
+    return Row(
+        f"{each:.0f} bytes",
+        "",
+        None,
+        "<= 700 bytes",
+        each <= 700,
+        f"used_memory per schedule with its pending message, payload of 50 bytes, {count:,} schedules, without buffers "
+        "and without the event stream.",
+    )
+
+
+def idle(quick: bool) -> Row:
+    """CPU and commands while many schedules wait."""
+    count, seconds = (1_000, 2.0) if quick else (100_000, 20.0)
+    with (
+        folder() as path,
+        closing(FileConsole(path / "console.txt")) as console,
+        Service(path / "service", console) as service,
+    ):
+        add(service.store, count, every_ms=HOUR_MS, start=clock.now_ms() + HOUR_MS)
+        wait_quiet(service.client)
+        time.sleep(min(2.0, seconds))
+        cpu = service.cpu_seconds()
+        with Monitor(service.redis_url) as monitor:
+            time.sleep(seconds)
+        sent = monitor.from_clients / seconds
+        cores = {role: (used - cpu[role]) / seconds for role, used in service.cpu_seconds().items()}
+    share = sum(cores.values())
+    return Row(
+        f"{share:.2%} of a core, {sent:.1f} commands/s",
+        "",
+        None,
+        "< 1 % of a core; <= 5 commands/s",
+        share < 0.01 and sent <= 5,
+        f"{count:,} schedules, the next moment an hour away, {seconds:g} s, all processes together ("
+        f"{', '.join(f'{role} {value:.2%}' for role, value in cores.items())}); clients' commands, by MONITOR.",
+    )
+
+
+FIGURES = (
+    Figure("schedules at one second", same_second),
+    Figure("schedules of every second", every_second),
+    Figure("memory of schedules", memory),
+    Figure("idle with schedules", idle),
+)
