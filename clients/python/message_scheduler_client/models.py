@@ -679,6 +679,90 @@ class SchedulesPreviewQuery(TypedDict):
     """How many runs the plan has, counted from its start."""
 
 
+class Limits(TypedDict):
+    """What is in force; null where there is no limit."""
+
+    concurrency: int | None
+    rate: int | None
+    period_ms: int | None
+    ordered: bool
+
+
+class Sources(TypedDict):
+    """Where each limit in force comes from; null where there is none."""
+
+    concurrency: Literal["message", "settings", "pinned"] | None
+    rate: Literal["message", "settings", "pinned"] | None
+    """Of rate and period."""
+    ordered: Literal["message", "settings", "pinned"] | None
+
+
+class Window(TypedDict):
+    """The window of the rate that runs."""
+
+    used: int
+    """Attempts that began in it."""
+    ends_at: str
+
+
+class Flow(TypedDict):
+    """A flow key as it is now."""
+
+    key: str
+    scheduled: int
+    """Messages that wait for their moment, or for the key."""
+    waiting: int
+    """Those of scheduled that are due."""
+    in_flight: int
+    limits: Limits
+    sources: Sources
+    window: Window | None
+    """The window of the rate that runs."""
+    paused: bool
+    paused_until: str | None
+    """Null: not paused, or until it is resumed."""
+    oldest_due_at: str | None
+    """Since when the first of waiting is due."""
+    next_at: str | None
+    """From when a message may go; null when none waits, the key is full, or paused until it is resumed."""
+
+
+class FlowPage(TypedDict):
+    """One page of flow keys, by name."""
+
+    flows: list[Flow]
+    next_cursor: str | None
+
+
+class FlowsListFlowsQuery(TypedDict):
+    """Parameters of flows_list_flows."""
+
+    limit: NotRequired[int]
+    cursor: NotRequired[str]
+    """next_cursor of the page before."""
+
+
+class PinIn(TypedDict):
+    """Limits that hold whatever messages say."""
+
+    concurrency: NotRequired[int | None]
+    """Messages in flight at once, over all servers."""
+    rate: NotRequired[int | None]
+    """Attempts that may begin in each period."""
+    period: NotRequired[float | str | None]
+    """How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M; from 1 second to
+    7 days."""
+    ordered: NotRequired[bool | None]
+    """One after the other, by moment and then as they were accepted."""
+
+
+class FlowPauseIn(TypedDict):
+    """Until when."""
+
+    delay: NotRequired[Json]
+    """For how long, in the forms of a message's delay; until it is resumed when left out."""
+
+
 class HistoryListHistoryQuery(TypedDict):
     """Parameters of history_list_history."""
 
