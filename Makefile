@@ -7,6 +7,7 @@
 # make mutants the code is broken in one place after the other: which test notices (ONLY=claim-early)
 # make fuzz    hostile input for every parser: the table of docs/reliability.md (SECONDS=300)
 # make compat  the tests of scripts and store on Redis 6.2, the machine's server and the wheel's: docs/compatibility.md
+# make clients the types of both clients follow a change of the API
 # make audit   known vulnerabilities of what this is made of; asks PyPI and npm
 # make clean   remove what the others made; messages (data/) and logs (logs/) stay
 
@@ -21,7 +22,7 @@ NODE_IS_NEW := node -e 'const [major, minor] = process.versions.node.split(".");
 FIND_PYTHON := for python in python3.12 python3.11 python3.13 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done
 
-.PHONY: run test test-timed test-computed test-source test-dashboard test-clients test-server-of-mongodb compat bench chaos soak explore mutants fuzz audit clean
+.PHONY: run test test-timed test-computed test-source test-dashboard test-clients test-server-of-mongodb compat bench chaos soak explore mutants fuzz clients audit clean
 
 run: $(VENV)/run.stamp
 	@exec $(PYTHON) app.py
@@ -103,6 +104,10 @@ fuzz: $(VENV)/test.stamp
 
 compat: $(VENV)/test.stamp
 	$(PYTHON) -m tests.compat
+
+clients: $(VENV)/test.stamp $(CLIENT)/installed.stamp
+	$(PYTHON) -m clients.python_models
+	cd clients/typescript && PYTHON=$(abspath $(PYTHON)) npm run --silent generate
 
 audit: $(VENV)/test.stamp
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt

@@ -73,4 +73,4 @@ def _public(client: type) -> set[str]:
 
 
 def test_the_models_are_those_of_the_document() -> None:
-    assert python_models.TARGET.read_text() == python_models.generated(), "run: python -m clients.python_models"
+    assert python_models.TARGET.read_text() == python_models.generated(), "run: make clients"

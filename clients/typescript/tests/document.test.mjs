@@ -10,7 +10,7 @@ const covered = document();
 
 test('the types are generated from the document as it is', async () => {
   const differs = readFileSync(TARGET, 'utf8') !== (await generated(covered));
-  assert.ok(!differs, 'run: npm run generate');
+  assert.ok(!differs, 'run: make clients');
 });
 
 test('every operation has its route, and a method that calls it', () => {
