@@ -89,7 +89,7 @@ class Recurrence:
             prefix, text = split_zone(cron)
             cron_of(text)
             zone = _zone_of_cron(prefix, timezone)
-            plan = cls(text, None, zone, now_ms + 1 if start_ms is None else start_ms, last_ms)
+            plan = cls(text, None, zone, min(now_ms + 1, LAST_MS) if start_ms is None else start_ms, last_ms)
         plan._check_end(end_ms)
         return plan if max_runs is None else plan._with_runs(max_runs)
 

@@ -644,13 +644,13 @@ export interface components {
              * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
              * @example 2027-01-01T09:00:00Z
              */
-            from: (number | null) | string;
+            from: number | string;
             /**
              * To
              * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
              * @example 2027-01-01T09:00:00Z
              */
-            to: (number | null) | string;
+            to: number | string;
             /**
              * Timezone
              * Format: iana-time-zone
@@ -2025,14 +2025,12 @@ export interface components {
              * Start
              * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
              * @default null
-             * @example 2027-01-01T09:00:00Z
              */
             start?: (number | null) | string;
             /**
              * End
              * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
              * @default null
-             * @example 2027-01-01T09:00:00Z
              */
             end?: (number | null) | string;
             /**
@@ -2212,7 +2210,11 @@ export interface components {
              * @description Your own id; refused with 409 when it exists.
              */
             id?: string | null;
-        };
+        } & (unknown & ({
+            cron: unknown;
+        } | {
+            every: unknown;
+        }));
         /**
          * ScheduleOut
          * @description A schedule.
@@ -2394,14 +2396,12 @@ export interface components {
              * Start
              * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
              * @default null
-             * @example 2027-01-01T09:00:00Z
              */
             start?: (number | null) | string;
             /**
              * End
              * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
              * @default null
-             * @example 2027-01-01T09:00:00Z
              */
             end?: (number | null) | string;
             /**
@@ -2566,14 +2566,12 @@ export interface components {
              * Start
              * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
              * @default null
-             * @example 2027-01-01T09:00:00Z
              */
             start?: (number | null) | string;
             /**
              * End
              * @description The moment: epoch seconds or milliseconds (from 1e8 on; below 1e11 it is seconds), as number or numeric string; ISO 8601; RFC 2822; or what JavaScript's Date writes. Without an offset it is UTC, unless timezone is given.
              * @default null
-             * @example 2027-01-01T09:00:00Z
              */
             end?: (number | null) | string;
             /**
@@ -2748,7 +2746,11 @@ export interface components {
                  */
                 type: string;
             } | null;
-        };
+        } & (unknown & ({
+            cron: unknown;
+        } | {
+            every: unknown;
+        }));
         /**
          * ScheduledCounts
          * @description Scheduled messages by priority.

@@ -77,3 +77,9 @@ def test_errors_name_the_parameter(api: Api, query: dict[str, str], field: str, 
     (error,) = answer.json["errors"]
     assert error["field"] == field
     assert error["message"].startswith(told)
+
+
+@pytest.mark.parametrize("rule", ["cron=0+9+*+*+MON-FRI", "every=1h"])
+def test_nothing_comes_at_the_end_of_time(api: Api, rule: str) -> None:
+    answer = api.get(f"/v1/schedules/preview?{rule}&from=253402300799998&max_runs=1")
+    assert (answer.status_code, answer.json) == (200, {"runs": []})
