@@ -1,6 +1,6 @@
 # make run     the service on http://127.0.0.1:3000
 # make test    every check and every test
-# make bench   the figures of docs/benchmarks.md
+# make bench   the figures of docs/benchmarks.md (SCALE=10m: ten million messages pending, 3 GB)
 # make chaos   everything breaks, nothing is lost: the tables of docs/reliability.md (SECONDS=600 SEED=7; SENTINEL=1; SCHEDULES=1)
 # make soak    steady load, nothing grows (SECONDS=3600)
 # make explore two servers, two messages, every order of steps and faults: what breaks a promise
@@ -84,7 +84,7 @@ test-server-of-mongodb:
 	@$(MAKE) --no-print-directory $(MONGODB)/installed.stamp $(if $(CI),,2>/dev/null) || echo "Not there: a server for MongoDB's protocol."
 
 bench: $(VENV)/test.stamp
-	$(PYTHON) -m bench
+	$(PYTHON) -m bench $(if $(SCALE),scale-$(SCALE))
 
 chaos: $(VENV)/test.stamp
 	$(PYTHON) -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(SENTINEL),--sentinel) $(if $(SCHEDULES),--schedules)

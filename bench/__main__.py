@@ -34,7 +34,7 @@ def main() -> int:
     strange = set(options.names) - {figure.name for figure in known}
     if strange:
         parser.error(f"unknown: {', '.join(sorted(strange))}; known: {', '.join(figure.name for figure in known)}")
-    chosen = [figure for figure in known if not options.names or figure.name in options.names]
+    chosen = [f for f in known if f.name in options.names or (not options.names and not f.on_request)]
     about = machine.describe()
     rows = [(figure.name, _measure(figure, options.quick)) for figure in chosen]
     table = markdown(rows)
@@ -50,7 +50,7 @@ def main() -> int:
 def _measure(figure: Figure, quick: bool) -> Row:
     print(f"measuring: {figure.name}", file=sys.stderr, flush=True)
     try:
-        return figure.measure(quick)
+        return figure.row(quick)
     except Broken as error:
         return Row("BROKEN", "", None, "", False, str(error))
 

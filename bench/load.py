@@ -34,6 +34,9 @@ class Plan(NamedTuple):
     """Seconds at the beginning that do not count."""
     rate: float = 0.0
     """Requests per second at fixed moments, over free connections; 0: the next one as soon as an answer is there."""
+    method: str = "POST"
+    headers: str = ""
+    """Further lines, each with its end.  ``NUMBER`` in them is another number for each request."""
 
 
 class Load(NamedTuple):
@@ -59,10 +62,11 @@ class Generator:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         head = (
-            f"POST {plan.path} HTTP/1.1\r\nHost: 127.0.0.1:{plan.port}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(plan.body.encode())}\r\n\r\n"
+            f"{plan.method} {plan.path} HTTP/1.1\r\nHost: 127.0.0.1:{plan.port}\r\nContent-Type: application/json\r\n"
+            f"{plan.headers}Content-Length: {len(plan.body.encode())}\r\n\r\n"
         )
-        self._request = (head + plan.body).encode()
+        self._parts_of_request = (head + plan.body).encode().split(b"NUMBER")
+        self._number = 0
         self._epoll = select.epoll()
         self._sockets = [socket.create_connection(("127.0.0.1", plan.port)) for _ in range(plan.connections)]
         self._by_descriptor = {s.fileno(): s for s in self._sockets}
@@ -101,7 +105,8 @@ class Generator:
     def _send(self, meant_at: float) -> None:
         s = self._free.popleft()
         self._begun[s.fileno()] = meant_at
-        s.sendall(self._request)
+        self._number += 1
+        s.sendall((b"%d" % self._number).join(self._parts_of_request))
 
     def _receive(self, descriptor: int) -> None:
         s = self._by_descriptor[descriptor]

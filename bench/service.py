@@ -20,13 +20,13 @@ from redis import Redis
 from bench import profiling
 from bench.console import Console
 from bench.messages import open_store
-from bench.table import Broken, check
+from bench.table import Broken, check, note_server
 from scheduler.logs.sinks import adapt
 from scheduler.redis_server.private import EmbeddedRedis, socket_path
 from scheduler.store import MessageStore
 
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 60.0
+START_SECONDS = 300.0
 STOP_SECONDS = 60.0
 SHOWN = 15
 """The last lines of what a service said, shown when a row fails."""
@@ -38,14 +38,25 @@ class Service:
     """One server.  A context manager: started on entry, stopped on exit."""
 
     def __init__(
-        self, folder: Path, console: Console, *, role: str = "all", redis_url: str = "", **settings: str
+        self,
+        folder: Path,
+        console: Console,
+        *,
+        role: str = "all",
+        redis_url: str = "",
+        config: str = "",
+        **settings: str,
     ) -> None:
-        """``redis_url``: empty for a private Redis.  ``settings``: further ``SECTION__KEY`` variables."""
+        """``redis_url``: empty for a private Redis.  ``config``: a settings file, for a setting that is empty, which no
+        variable can say.  ``settings``: further ``SECTION__KEY`` variables.
+        """
         folder.mkdir(exist_ok=True)
         self.console = console
         self.logs = folder / "logs"
         self.redis_url = redis_url or f"unix://{socket_path(folder / 'data')}"
         self._folder = folder
+        program = ["-m", "scheduler.cli", "serve", "--config", config] if config else ["app.py"]
+        self._command = [sys.executable, *program]
         self._env = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
             "REDIS_URL": redis_url or "embedded",
             "REDIS__DATADIRECTORY": str(folder / "data"),
@@ -57,9 +68,9 @@ class Service:
         }
 
     def __enter__(self) -> Service:
-        with (self._folder / "stderr.txt").open("ab") as stderr:
+        with (self._folder / "stderr.txt").open("wb") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "app.py"],
+                self._command,
                 cwd=ROOT,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
@@ -69,6 +80,7 @@ class Service:
         try:
             self._wait_until_it_runs()
             self.store: MessageStore = open_store(self.redis_url, int(self._env.get("REDIS__PARTITIONS", 1)))
+            note_servers(self.store.client)
             self._profiler = profiling.attach(self.processes())
         except BaseException:
             self.kill()
@@ -89,9 +101,9 @@ class Service:
                 self.kill()
                 raise Broken(f"the service did not stop within {STOP_SECONDS:g} s") from None
             if error is not None:
-                print("\n".join(self._said().splitlines()[-SHOWN:]), file=sys.stderr)
+                print("\n".join(self.said().splitlines()[-SHOWN:]), file=sys.stderr)
             else:
-                check(code == 0, f"the service ended with exit code {code}:\n{self._said()}")
+                check(code == 0, f"the service ended with exit code {code}:\n{self.said()}")
 
     def kill(self) -> None:
         """``kill -9``; its children notice by themselves."""
@@ -100,18 +112,19 @@ class Service:
 
     def _wait_until_it_runs(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while "Stop:" not in self._said():
-            check(self._process.poll() is None, f"the service did not start:\n{self._said()}")
+        while "Stop:" not in self.said():
+            check(self._process.poll() is None, f"the service did not start:\n{self.said()}")
             check(time.monotonic() < deadline, f"the service did not start within {START_SECONDS:g} s")
             time.sleep(0.02)
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """What it told its console since its start."""
         return (self._folder / "stderr.txt").read_text(errors="replace")
 
     @property
     def port(self) -> int:
         """Where HTTP is."""
-        return int(self._said().rpartition("http://127.0.0.1:")[2].split("/")[0])
+        return int(self.said().rpartition("http://127.0.0.1:")[2].split("/")[0])
 
     @property
     def client(self) -> Redis:
@@ -171,6 +184,14 @@ def wait_quiet(client: Redis) -> None:
         time.sleep(0.05)
 
 
+def note_servers(client: Redis) -> None:
+    """Remember what this client speaks to, for the note of the row."""
+    found = client.info("server")
+    # A cluster answers by node.
+    for info in found.values() if all(isinstance(value, dict) for value in found.values()) else [found]:
+        note_server(info)
+
+
 @contextmanager
 def folder() -> Iterator[Path]:
     """An empty folder with a short path, for a socket in it."""
@@ -185,6 +206,7 @@ def private_redis(data: Path) -> Iterator[MessageStore]:
     redis.start()
     try:
         store = open_store(redis.url)
+        note_servers(store.client)
         try:
             yield store
         finally:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
@@ -22,12 +23,36 @@ class Row(NamedTuple):
     """Method and conditions in a sentence or two, and the CPU time, which a busy machine distorts least."""
 
 
+SERVERS: ContextVar[set[str]] = ContextVar("SERVERS")
+"""Which Redis and Valkey the row at hand runs on, by name and version."""
+
+
 class Figure(NamedTuple):
     """One row of the table, not yet measured.  A module with figures lists them in ``FIGURES``."""
 
     name: str
     measure: Callable[[bool], Row]
     """Takes True for the quick form: a few seconds, to show that the figure can be measured.  Raises ``Broken``."""
+    on_request: bool = False
+    """Not part of a whole run."""
+
+    def row(self, quick: bool) -> Row:
+        """Measure it.  The note says which servers it ran on."""
+        used: set[str] = set()
+        token = SERVERS.set(used)
+        try:
+            row = self.measure(quick)
+        finally:
+            SERVERS.reset(token)
+        return row._replace(note=f"{row.note} On {', '.join(sorted(used))}.") if used else row
+
+
+def note_server(info: Mapping[str, Any]) -> None:
+    """Remember which server a row uses, from its INFO."""
+    version = info.get("valkey_version")
+    SERVERS.get(set()).add(
+        f"Valkey {version}" if version else f"Redis {info.get('redis_version', 'of unknown version')}"
+    )
 
 
 class Broken(Exception):

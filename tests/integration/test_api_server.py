@@ -33,7 +33,7 @@ TOKEN = "t0ken"
 class Server:
     """``python -m scheduler.api.serve`` as its parent would start it."""
 
-    def __init__(self, redis_url: str, logs: Path, **server: Any) -> None:
+    def __init__(self, redis_url: str, logs: Path, search_path: str = "", **server: Any) -> None:
         self.port = free_port()
         self.settings = Settings.model_validate(
             {
@@ -50,7 +50,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "scheduler.api.serve"],
             cwd=ROOT,
-            env=os.environ | {SETTINGS_VARIABLE: self.settings.model_dump_json()},
+            env=os.environ | {SETTINGS_VARIABLE: self.settings.model_dump_json(), "PYTHONPATH": search_path},
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
@@ -124,6 +124,24 @@ def test_every_worker_reports_serves_and_signs_off(server: Server) -> None:
     assert server.stop() == 0
     assert server.workers() == set()
     assert {path.name for path in server.logs.glob(".api*.lock")} == {".api.lock", ".api-2.lock"}
+
+
+@pytest.mark.parametrize("search_path", ["", str(ROOT / "tests/support/without_uvloop")])
+def test_the_event_loop_is_uvloop_where_there_is_one(
+    redis_server: RedisServer, redis_client: Any, tmp_path: Path, search_path: str
+) -> None:
+    with Server(redis_server.url, tmp_path / "logs", search_path, drain_seconds=0) as server:
+        worker = max(psutil.Process(server.process.pid).children(recursive=True), key=lambda one: one.num_threads())
+        loaded = any("uvloop" in file.path for file in worker.memory_maps())
+        assert loaded == (not search_path)
+        assert server.request("POST", "/v1/messages", {"message": 1, "delay": 60})[0] == 201
+        assert server.request("GET", "/v1/messages")[0] == 200
+        assert server.process.stdin is not None
+        server.process.stdin.write(b"d")
+        server.process.stdin.flush()
+        wait_for("it drains", lambda: server.request("GET", "/health")[1] == {"status": "error", "message": "stopping"})
+        assert server.stop() == 0
+        assert server.workers() == set()
 
 
 def test_a_worker_that_dies_is_replaced(server: Server) -> None:
