@@ -183,7 +183,7 @@ class RetentionSettings(Section):
 
 
 class HistorySettings(Section):
-    url: str = checked("", HISTORY_ACCEPTED)
+    url: str = checked("auto", HISTORY_ACCEPTED)
     """Database for every finished message, the same for all servers. `auto` is SQLite in `Redis.DataDirectory` where
     Redis is the private one, and otherwise none; `off` or empty is none."""
     payloads: Literal["full", "hash", "none"] = "full"

@@ -49,7 +49,7 @@ def stats() -> Response:
                 _server(name, known[name], here.settings) for name in sorted(known) if known[name]["age_ms"] <= SHOWN_MS
             ],
             "redis": {**here.store.redis_info(), "full": here.store.full()},
-            "archive": _archive(living, counts, here) if here.settings.history_url else None,
+            "archive": _archive(living, counts, here) if here.history is not None else None,
             "events_url": _events_url(living, here),
         }
     )

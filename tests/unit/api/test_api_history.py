@@ -311,9 +311,9 @@ def test_a_summary_of_too_long_a_time_is_refused(api: Api, query: str) -> None:
 def test_stats_health_and_metrics_tell_what_waits_for_the_database(clock: FakeClock, tmp_path: Path) -> None:
     from tests.support.store import outcomes, store_on, take
 
-    settings = {"history": {"url": f"sqlite:///{tmp_path}/history.db", "outbox_max_bytes": 2**20}}
+    settings: dict[str, Any] = {"history": {"url": f"sqlite:///{tmp_path}/history.db", "outbox_max_bytes": 2**20}}
     store = store_on(fakeredis.FakeRedis(decode_responses=True), clock.now_ms, outbox_bytes=2**20)
-    api = Api(clock, settings, store=store)
+    api = Api(clock, settings, store=store, history=open_database(settings["history"]["url"]))
     api.message(delay=0)
     store.settle(outcomes(take(store, 1, 1000)))
     clock.advance(2)
