@@ -37,8 +37,8 @@ class RedisSettings(Section):
     data_directory: str = text("data", r"^[^\x00-\x1f]+$", "the path of a folder")
     """Folder of the embedded Redis: its append-only files and its socket."""
     wait_replicas: int = whole(0, 0, 16)
-    """Replicas that must have what a client is told: a message accepted, changed, cancelled, redriven or purged, a
-    pause; 0 for none. With as many as there are a failover forgets nothing of it."""
+    """Replicas that must confirm a write before its client is answered: a message that is accepted, changed, cancelled,
+    redriven or purged, or a pause; 0 for none. When all replicas must, a failover loses none of these."""
     socket_timeout_seconds: float = number(5.0, 0.05, 300)
     """Longest wait for Redis to connect or to answer; at most `Scheduler.LockSeconds`. Locks are renewed on connections
     of their own, which wait a quarter of a lock's life at most."""
@@ -55,7 +55,7 @@ class RedisSettings(Section):
 
 class ServerSettings(Section):
     host: str = text("127.0.0.1", r"^[A-Za-z0-9_.:%\[\]-]+$", "a host name or an IP address")
-    """Address that the HTTP API listens on; `0.0.0.0` is every one of this machine."""
+    """Address that the HTTP API listens on; `0.0.0.0` is all addresses of this machine."""
     port: int = whole(3000, 0, 65_535)
     """TCP port of the HTTP API; 0 takes any free one."""
     role: Literal["all", "api", "worker"] = "all"
@@ -103,8 +103,8 @@ class SchedulerSettings(Section):
         r"^((echo|webhook|job(:[A-Za-z0-9_.:-]{1,128})?)(,(echo|webhook|job(:[A-Za-z0-9_.:-]{1,128})?))*)?$",
         "echo, webhook, job or job:<type>, several as a list or separated by commas; empty: everything",
     )
-    """What this server delivers: echo and webhook messages, all jobs, or jobs of certain types. Empty: everything.
-    Servers for what is slow can be kept apart from those for what is quick."""
+    """What this server delivers: echo and webhook messages, all jobs, or jobs of certain types. Empty: everything. So
+    slow work can have servers of its own."""
     poll_seconds: float = number(1.0, 0.01, 3600)
     """Longest sleep of the scheduler: the safety net for a wake-up that was lost."""
     lock_seconds: float = number(5.0, 0.05, 3600)
@@ -113,11 +113,12 @@ class SchedulerSettings(Section):
     reap_seconds: float = number(1.0, 0.01, 3600)
     """Time between two searches for expired locks."""
     heartbeat_seconds: float = number(1.0, 0.05, 10)
-    """Time between two signs of life of this server. After three that are missing it counts as gone."""
+    """Time between two heartbeats of this server. After three missing ones it counts as gone."""
     grace_seconds: float = number(10.0, 0, 3600)
-    """Time that deliveries in flight get to finish when the service stops; what is left then is given back."""
+    """Time that attempts get to finish when the service stops; messages that have not finished by then are given
+    back."""
     past: Literal["deliver", "reject"] = "deliver"
-    """What becomes of a message whose moment has passed when it is scheduled: delivered at once, or refused."""
+    """What happens to a message whose moment has passed when it is scheduled: it is delivered at once, or refused."""
 
     @field_validator("serves", mode="before")
     @classmethod
@@ -142,7 +143,8 @@ class RetrySettings(Section):
     cap_seconds: float = number(300.0, 0, _YEARS)
     """The longest backoff."""
     jitter: bool = True
-    """Draw each delay evenly between 0 and the backoff, so that what failed together does not come back together."""
+    """Draw each delay evenly between 0 and the backoff, so that messages that failed together are not tried again
+    together."""
 
     @field_validator("max_attempts")
     @classmethod
@@ -179,7 +181,7 @@ class RetentionSettings(Section):
     dead_max_bytes: int = whole(256 * 2**20, 0, _PIB)
     """Memory in Redis that dead letters may take."""
     trim_seconds: float = number(1.0, 0.01, 3600)
-    """Time between two removals of what is no longer kept."""
+    """Time between two deletions of finished messages beyond these limits."""
 
 
 class HistorySettings(Section):
@@ -187,8 +189,8 @@ class HistorySettings(Section):
     """Database for every finished message, the same for all servers. `auto` is SQLite in `Redis.DataDirectory` where
     Redis is the private one, and otherwise none; `off` or empty is none."""
     payloads: Literal["full", "hash", "none"] = "full"
-    """What is kept of the messages themselves: all, their SHA-256, or nothing. What they were sent with, and what came
-    back, is kept in any case."""
+    """What is kept of payloads: all, their SHA-256, or nothing. Targets and the evidence of attempts are kept in any
+    case."""
     max_age_days: float = number(365.0, 0, 36_500)
     """How long finished messages are kept in the database; 0 is without limit."""
     max_rows: int = whole(10_000_000, 0, 10_000_000_000)
@@ -212,8 +214,8 @@ class ApiSettings(Section):
         "printable ASCII characters without spaces and commas; several as a list or separated by commas",
         secret=True,
     )
-    """Token that requests must bring as `Authorization`; of several any one, so that one can be replaced while clients
-    still use the other. Empty for none."""
+    """Token that requests must have as `Authorization`. Several may be set, and each is accepted, so that one can be
+    replaced while clients still use another. Empty for none."""
     max_body_bytes: int = whole(2**20, 1, 2**30)
     """Largest body of a request."""
     idempotency_seconds: float = number(_DAY, 1, _YEARS)
@@ -233,7 +235,7 @@ class ApiSettings(Section):
         rf"(?i)^({_ORIGIN}(,{_ORIGIN})*|\*)?$",
         "origins like https://ops.example.com:8443, several as a list or separated by commas; or * for every one",
     )
-    """Pages of other origins that may use this API, and whose scripts browsers let do so. Empty: none."""
+    """Origins of other sites whose pages may use this API. Empty: none."""
 
     echo_answers: Literal["json", "text"] = "json"
     """Form of the answers of `/echoAtTime` to clients that do not choose one: JSON, or plain text as one of the systems
@@ -411,14 +413,14 @@ class EventsSettings(Section):
 class ForTestsSettings(Section):
     clock: bool = False
     """Let `POST /v1/test/clock` move the clock of the whole service forward, so that a test need not wait for next
-    March. Never where real messages are: whoever may use the API makes everything due."""
+    March. Never with real messages: anyone who may use the API can make all of them due."""
 
 
 class LogSettings(Section):
     directory: str = text("logs", r"^[^\x00-\x1f]+$", "the path of a folder")
     """Folder of the log files."""
     level: Literal["INFO", "WARNING", "ERROR"] = "INFO"
-    """The least that is logged."""
+    """The lowest level that is logged."""
     max_bytes: int = whole(100 * 2**20, 1024, _PIB)
     """Size at which a log file is rotated, besides every midnight of the server's zone (`TZ`)."""
     keep: int = whole(14, 1, 10_000)
