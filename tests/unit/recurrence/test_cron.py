@@ -47,8 +47,12 @@ def test_several_fixed_times_in_the_gap_are_one_moment_and_may_be_that_of_the_ne
 
 def test_a_fixed_time_that_comes_twice_is_the_first() -> None:
     assert runs("30 2 * * *", "2026-10-24T12:00:00Z", 2, BERLIN) == ["2026-10-25T02:30+02:00", "2026-10-26T02:30+01:00"]
-    between_the_passes = "2026-10-25T00:45:00Z"
-    assert runs("30 2 * * *", between_the_passes, 1, BERLIN) == ["2026-10-26T02:30+01:00"]
+    for later in ("2026-10-25T00:45:00Z", "2026-10-25T01:15:00Z"):  # in the first pass, and in the second
+        assert runs("30 2 * * *", later, 1, BERLIN) == ["2026-10-26T02:30+01:00"]
+    plan = Recurrence.of(now_ms=0, cron="30 2 * * *", timezone=BERLIN, start_ms=0)
+    day = (parse_time("2026-10-25T00:00:00+02:00"), parse_time("2026-10-26T00:00:00+01:00"))
+    assert plan.latest_at(day[1]) == parse_time("2026-10-25T00:30:00Z")
+    assert plan.count(*day) == 1
 
 
 def test_an_interval_goes_on_through_both_passes_and_makes_nothing_up() -> None:
