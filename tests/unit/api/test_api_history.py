@@ -69,7 +69,7 @@ def test_a_list_reads_as_that_of_messages_does(api: Api, database: Database) -> 
 
 
 def test_a_message_of_a_schedule_names_it(api: Api, database: Database) -> None:
-    database.write([finished("daily-1800000000000-x", schedule_id="daily", run="daily 1 catch_up"), finished("b")])
+    database.write([finished("daily:1800000000000", schedule_id="daily", run="1 catch_up"), finished("b")])
     (shown,) = api.get("/v1/history?schedule=daily").json["messages"]
     assert (shown["schedule_id"], shown["origin"]) == ("daily", "catch_up")
 
