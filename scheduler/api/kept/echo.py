@@ -19,7 +19,7 @@ from scheduler.api.http.exchange import Answer, Exchange, Route, json_answer, te
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.threads import answered, current, respond
 from scheduler.api.http.validate import validate
-from scheduler.api.v1.answers import DoneOut, EchoOut
+from scheduler.api.kept.answers import DoneOut, EchoOut
 from scheduler.api.v1.convert import refuse_past
 from scheduler.api.v1.models import EchoForm, EchoIn
 from scheduler.errors import InvalidInput

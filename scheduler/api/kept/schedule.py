@@ -26,7 +26,7 @@ from scheduler.api.http.respond import answer
 from scheduler.api.http.services import Services, services
 from scheduler.api.http.threads import answered, json_body
 from scheduler.api.http.validate import validate, validate_query
-from scheduler.api.v1.answers import TaskOut, TasksOut, TaskStatsOut, TextOut
+from scheduler.api.kept.answers import TaskOut, TasksOut, TaskStatsOut, TextOut
 from scheduler.api.v1.convert import flow_of
 from scheduler.api.v1.models import TaskIn, TaskPatch, TaskQuery, TaskTypeQuery
 from scheduler.channels.registry import CHANNELS

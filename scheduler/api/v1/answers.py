@@ -19,7 +19,9 @@ Moment = Annotated[
 ]
 
 
-class _Answer(BaseModel):
+class AnswerModel(BaseModel):
+    """The base of all answers: no other fields than these."""
+
     model_config = ConfigDict(extra="forbid")
 
 
@@ -32,7 +34,7 @@ class AttemptOut(BaseModel):
     outcome: str
 
 
-class _Shown(_Answer):
+class _Shown(AnswerModel):
     id: str
     status: StatusName
     channel: str
@@ -78,35 +80,35 @@ class MessageDetail(MessageOut):
     attempts: list[AttemptOut]
 
 
-class PageOut(_Answer):
+class PageOut(AnswerModel):
     """One page of a list."""
 
     messages: list[MessageOut]
     next_cursor: str | None
 
 
-class AcceptedOut(_Answer):
+class AcceptedOut(AnswerModel):
     """A message of a batch."""
 
     id: str
     due_at: Moment
 
 
-class BatchOut(_Answer):
+class BatchOut(AnswerModel):
     """What became of a batch, in its order."""
 
     accepted: int
     messages: list[AcceptedOut]
 
 
-class RedrivenOut(_Answer):
+class RedrivenOut(AnswerModel):
     """How many dead letters were scheduled again; of a dry run how many would be."""
 
     redriven: int | None = Field(default=None, description="Not there for a dry run.")
     would_redrive: int | None = Field(default=None, description="Only there for a dry run, which changes nothing.")
 
 
-class PreviewOut(_Answer):
+class PreviewOut(AnswerModel):
     """When a message would be due."""
 
     due_at: Moment
@@ -115,7 +117,7 @@ class PreviewOut(_Answer):
     timezone: str
 
 
-class ClockOut(_Answer):
+class ClockOut(AnswerModel):
     """The service's clock, which tests may move."""
 
     now: Moment
@@ -123,13 +125,13 @@ class ClockOut(_Answer):
     moved_ms: int = Field(description="How far it is ahead of Redis's.")
 
 
-class PausedOut(_Answer):
+class PausedOut(AnswerModel):
     """Whether claiming stands still."""
 
     paused: bool
 
 
-class ServerOut(_Answer):
+class ServerOut(AnswerModel):
     """One process of the service, alive, or silent for less than a minute."""
 
     name: str
@@ -150,7 +152,7 @@ class ServerOut(_Answer):
     started_at: Moment | None
 
 
-class ScheduledCounts(_Answer):
+class ScheduledCounts(AnswerModel):
     """Scheduled messages by priority."""
 
     total: int
@@ -159,7 +161,7 @@ class ScheduledCounts(_Answer):
     low: int
 
 
-class HistoryPoint(_Answer):
+class HistoryPoint(AnswerModel):
     """Ten seconds of the whole service."""
 
     at: int = Field(description="When they began, ms since the epoch.")
@@ -170,14 +172,14 @@ class HistoryPoint(_Answer):
     p99: float | None
 
 
-class LatenessOut(_Answer):
+class LatenessOut(AnswerModel):
     """Begin of an attempt after its moment, ms, over the last minute; null when there was none."""
 
     p50: float | None
     p99: float | None
 
 
-class ThroughputOut(_Answer):
+class ThroughputOut(AnswerModel):
     """Per second, over the last minute."""
 
     accepted_per_s: float
@@ -185,7 +187,7 @@ class ThroughputOut(_Answer):
     failed_per_s: float = Field(description="Attempts that failed.")
 
 
-class RedisOut(_Answer):
+class RedisOut(AnswerModel):
     """The Redis behind the service."""
 
     version: str
@@ -198,7 +200,7 @@ class RedisOut(_Answer):
     keys: int
 
 
-class DestinationOut(_Answer):
+class DestinationOut(AnswerModel):
     """A destination that takes no more for now."""
 
     destination: str = Field(description="host:port")
@@ -206,7 +208,7 @@ class DestinationOut(_Answer):
     oldest_age_ms: int = Field(description="For how long the first of these messages had been due.")
 
 
-class HeldBackOut(_Answer):
+class HeldBackOut(AnswerModel):
     """Messages that are due and were put off, because their destination had no room."""
 
     messages: int
@@ -214,7 +216,7 @@ class HeldBackOut(_Answer):
     destinations: list[DestinationOut] = Field(description="At most 20, those that put off most first.")
 
 
-class FlowCounts(_Answer):
+class FlowCounts(AnswerModel):
     """Flow keys, and the messages that are due and have one."""
 
     keys: int
@@ -222,7 +224,7 @@ class FlowCounts(_Answer):
     oldest_age_ms: int | None = Field(description="For how long the first of them has been due.")
 
 
-class LaneOut(_Answer):
+class LaneOut(AnswerModel):
     """What waits for one channel, or for one job type."""
 
     lane: str = Field(description="echo, webhook, or job: and the name of the handler.")
@@ -232,7 +234,7 @@ class LaneOut(_Answer):
     served: bool = Field(description="Whether a living server delivers this lane.")
 
 
-class ScheduleCountsOut(_Answer):
+class ScheduleCountsOut(AnswerModel):
     """Schedules by state."""
 
     active: int
@@ -243,7 +245,7 @@ class ScheduleCountsOut(_Answer):
     oldest_overdue_age_ms: int | None
 
 
-class ArchiveOut(_Answer):
+class ArchiveOut(AnswerModel):
     """Finished messages on their way into the history."""
 
     messages: int = Field(description="Finished, and not in the database yet.")
@@ -254,7 +256,7 @@ class ArchiveOut(_Answer):
     away: list[str] = Field(description="Processes that the database did not answer at their last try.")
 
 
-class StatsOut(_Answer):
+class StatsOut(AnswerModel):
     """The service at a glance."""
 
     redis_time: Moment = Field(description="The clock that decides what is due.")
@@ -288,80 +290,7 @@ class StatsOut(_Answer):
     events_url: str | None = Field(description="Live events (WebSocket); null when no server shows any.")
 
 
-class TextOut(_Answer):
-    """It was done; data says what, or is the key."""
-
-    status: Literal[200]
-    data: str
-
-
-class TaskInfo(_Answer):
-    """What a task is."""
-
-    key: str
-    ttl: float = Field(description="Seconds, as given.")
-    retry: int = Field(description="Attempts made.")
-    webhook: str
-    expires: Moment
-
-
-class TaskData(_Answer):
-    """A task and what it sends."""
-
-    info: TaskInfo
-    data: Json
-
-
-class TaskOut(_Answer):
-    """A task."""
-
-    status: Literal[200]
-    data: TaskData
-
-
-class TasksOut(_Answer):
-    """Tasks, soonest first."""
-
-    status: Literal[200]
-    data: list[TaskData]
-
-
-class TaskFigures(_Answer):
-    """Redis and this process."""
-
-    total_redis_keys: int
-    running_schedules: int
-    cpu_usage: float
-    ram_usage: str
-    ram_usage_bytes: int
-    system_uptime: str
-    go_routines: int
-
-
-class TaskStatsOut(_Answer):
-    """Figures."""
-
-    status: Literal[200]
-    data: TaskFigures
-
-
-class EchoOut(_Answer):
-    """The message was stored."""
-
-    status: Literal["success"]
-    message: Literal["message scheduled"]
-    id: str
-    due_at: Moment
-
-
-class DoneOut(_Answer):
-    """It was done."""
-
-    status: Literal["success"]
-    message: str
-
-
-class HealthOut(_Answer):
+class HealthOut(AnswerModel):
     """The service can accept and deliver."""
 
     status: Literal["success"]
@@ -372,42 +301,42 @@ class HealthOut(_Answer):
     warnings: list[str] = Field(description="Lanes with messages that are due and that no living server serves.")
 
 
-class RootOut(_Answer):
+class RootOut(AnswerModel):
     """The service runs."""
 
     status: Literal[200]
     data: str
 
 
-class MessageError(_Answer):
+class MessageError(AnswerModel):
     """What was wrong."""
 
     status: Literal["error"]
     message: str
 
 
-class PlainError(_Answer):
+class PlainError(AnswerModel):
     """What was wrong."""
 
     status: int
     error: str
 
 
-class Unauthorized(_Answer):
+class Unauthorized(AnswerModel):
     """The token is missing or wrong."""
 
     status: Literal[401]
     data: Literal["Unauthorized."]
 
 
-class FieldFault(_Answer):
+class FieldFault(AnswerModel):
     """One field at fault."""
 
     field: str = Field(description="Dotted path, list indexes included; empty for the body as a whole.")
     message: str
 
 
-class Problem(_Answer):
+class Problem(AnswerModel):
     """What was wrong (RFC 9457)."""
 
     type: str

@@ -10,6 +10,7 @@ import schemathesis
 
 from scheduler.api.http import docs
 from scheduler.api.http.openapi import OPERATIONS, documented
+from scheduler.api.kept import answers as kept
 from scheduler.api.v1 import answers
 from scheduler.channels.registry import CHANNELS
 from tests.support.api import Api
@@ -125,8 +126,8 @@ def test_live_answers_match_the_models(api: Api, clock: FakeClock) -> None:
         (answers.MessageDetail, api.get(f"/v1/messages/{id}").json),
         (answers.PageOut, page),
         (answers.BatchOut, api.post("/v1/messages/batch", {"messages": [{"message": 1}]}).json),
-        (answers.EchoOut, api.post("/echoAtTime", {"time": 9e9, "message": "x"}).json),
-        (answers.DoneOut, api.send("DELETE", "/echoAtTime", {"time": 9e9, "message": "x"}).json),
+        (kept.EchoOut, api.post("/echoAtTime", {"time": 9e9, "message": "x"}).json),
+        (kept.DoneOut, api.send("DELETE", "/echoAtTime", {"time": 9e9, "message": "x"}).json),
         (answers.RedrivenOut, api.post("/v1/dead-letters/redrive").json),
         (answers.PausedOut, api.post("/v1/resume").json),
         (answers.RootOut, api.get("/").json),
