@@ -36,6 +36,7 @@ from scheduler.schedules.planner import Planner
 from scheduler.store import Limits, MessageStore
 from scheduler.store.wake import WakeListener
 from scheduler.telemetry.figures import Telemetry
+from scheduler.telemetry.server import FiguresServer
 
 _TURN_MARGIN_SECONDS = 10.0
 """A step of the scheduler thread that takes so much longer than its sleep and its calls of Redis hangs."""
@@ -113,6 +114,12 @@ class DeliveryProcess:
             telemetry=telemetry,
         )
         self._reaping = Maintenance([reaper], clock, log, name="reaper", outage=outage)
+        heartbeat = Heartbeat(
+            store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock, log=log
+        )
+        self._figures = None
+        if settings.metrics.port:
+            self._figures = FiguresServer(settings, self._process, heartbeat.report, self.fault)
         self.maintenance = Maintenance(
             [
                 Retention(
@@ -122,9 +129,7 @@ class DeliveryProcess:
                     finished=lambda: self.workers.finished,
                     telemetry=telemetry,
                 ),
-                Heartbeat(
-                    store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock, log=log
-                ),
+                heartbeat,
                 self._held_back,
                 MemoryWatch(store, log),
                 ServedWatch(store, log, heartbeat_seconds=plan.heartbeat_seconds, instead=self._instead),
@@ -178,6 +183,8 @@ class DeliveryProcess:
         self.dispatcher.start()
         if self._events:
             self._events.start()
+        if self._figures:
+            self._figures.start()
 
     def stop_claiming(self) -> None:
         self._stopping = True
@@ -198,6 +205,8 @@ class DeliveryProcess:
         self._watch.stop()
         if self._keeper:
             self._keeper.stop()
+        if self._figures:
+            self._figures.stop()
         try:
             self._store.leave(self._process)
         except StoreUnavailable as error:
@@ -206,7 +215,15 @@ class DeliveryProcess:
 
     def works(self) -> bool:
         """Whether the scheduler thread turns, and no delivery hangs that should have ended long ago."""
-        return self.dispatcher.turn_age() < self._longest_turn and self.workers.deliveries.hang() is None
+        return self.fault() is None
+
+    def fault(self) -> str | None:
+        """Return in words why it does not work; None while it does."""
+        age = self.dispatcher.turn_age()
+        if age >= self._longest_turn:
+            return f"the scheduler thread has stood still for {age:.0f} s"
+        hang = self.workers.deliveries.hang()
+        return str(hang) if hang is not None else None
 
     def describe(self) -> Mapping[str, Any]:
         """What this process reports beside its figures."""

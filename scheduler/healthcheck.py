@@ -9,27 +9,29 @@ import http.client
 import sys
 from typing import Final
 
-from scheduler.config.reading import load_settings
-from scheduler.config.sections import ServerSettings
+from scheduler.config.reading import Settings, load_settings
 from scheduler.errors import ConfigError
 
 SECONDS: Final = 4.0
 _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - asked, not listened on
 
 
-def unhealthy(server: ServerSettings) -> str | None:
-    """Return what is wrong; None when the service is healthy, or is a worker, which has no HTTP API."""
-    if server.role == "worker":
-        return None
-    host = _EVERY_ADDRESS.get(server.host, server.host).strip("[]")
+def unhealthy(settings: Settings) -> str | None:
+    """Return what is wrong; None when the service is healthy, or is a worker without ``Metrics.Port``."""
+    host, port = settings.server.host, settings.server.port
+    if settings.server.role == "worker":
+        host, port = settings.metrics.host or host, settings.metrics.port
+        if port == 0:
+            return None
+    host = _EVERY_ADDRESS.get(host, host).strip("[]")
     # Not urllib: it would send the request to a proxy that the container's environment may name.
-    connection = http.client.HTTPConnection(host, server.port, timeout=SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     try:
         connection.request("GET", "/health")
         answer = connection.getresponse()
         return None if answer.status == 200 else f"/health answers {answer.status}: {answer.read(2000).decode()}"
     except (OSError, http.client.HTTPException) as error:
-        return f"http://{host}:{server.port}/health does not answer: {error}"
+        return f"http://{host}:{port}/health does not answer: {error}"
     finally:
         connection.close()
 
@@ -37,7 +39,7 @@ def unhealthy(server: ServerSettings) -> str | None:
 def main() -> int:
     """Return the exit code; when it is not 0, write the reason to stderr."""
     try:
-        reason = unhealthy(load_settings().server)
+        reason = unhealthy(load_settings())
     except ConfigError as error:
         reason = str(error)
     if reason is not None:

@@ -410,6 +410,14 @@ class EventsSettings(Section):
         return commas(value)
 
 
+class MetricsSettings(Section):
+    port: int = whole(0, 0, 65_535)
+    """TCP port on which the scheduler process of this server shows its own figures (`/metrics`) and whether it works
+    (`/health`); 0 for none. The HTTP API has the figures of all processes, so this is for workers."""
+    host: str = text("", r"^[A-Za-z0-9_.:%\[\]-]*$", "a host name or an IP address; empty for Server.Host")
+    """Address that `Metrics.Port` is on; empty for that of `Server.Host`."""
+
+
 class ForTestsSettings(Section):
     clock: bool = False
     """Let `POST /v1/test/clock` move the clock of the whole service forward, so that a test need not wait for next

@@ -27,6 +27,7 @@ from scheduler.config.sections import (
     HistorySettings,
     JobsSettings,
     LogSettings,
+    MetricsSettings,
     RedisSettings,
     RetentionSettings,
     RetrySettings,
@@ -54,6 +55,7 @@ class Settings(Section):
     flow: FlowSettings = Field(default_factory=FlowSettings)
     schedules: SchedulesSettings = Field(default_factory=SchedulesSettings)
     events: EventsSettings = Field(default_factory=EventsSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     test: ForTestsSettings = Field(default_factory=ForTestsSettings)
 
@@ -80,11 +82,19 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _two_ports(self) -> Self:
-        if self.server.role == "all" and self.events.enabled and 0 < self.server.port == self.events.port:
-            raise ValueError(
-                f"Events.Port: {self.events.port} is also Server.Port; accepted: another port, or Events.Enabled false"
-            )
+    def _ports_differ(self) -> Self:
+        role = self.server.role
+        taken: dict[int, str] = {}
+        for key, port, used, otherwise in (
+            ("Server.Port", self.server.port, role != "worker", ""),
+            ("Events.Port", self.events.port, role != "api" and self.events.enabled, "Events.Enabled false"),
+            ("Metrics.Port", self.metrics.port, role != "api", "0 for none"),
+        ):
+            if not used or port == 0:
+                continue
+            if other := taken.get(port):
+                raise ValueError(f"{key}: {port} is also {other}; accepted: another port, or {otherwise}")
+            taken[port] = key
         return self
 
     @model_validator(mode="after")

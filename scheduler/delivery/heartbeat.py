@@ -48,7 +48,7 @@ class Heartbeat:
         history = self._telemetry.history()
         newest = history[-1][0] if history else 0
         changed = newest != self._reported
-        report = self._report()
+        report = self.report()
         asked_at = self._clock.monotonic()
         redis_ms = self._store.beat(self._process, report, history if changed else None)
         if self._redis_time is not None:
@@ -60,7 +60,8 @@ class Heartbeat:
             self._store.delete_old_servers(_FORGET_SERVERS_MS)
         return self._every
 
-    def _report(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
+        """Return what a beat at this moment reports."""
         report = {**self._telemetry.snapshot(), **self._describe()}
         if (skew_ms := self._clocks.skew_ms) is not None:
             report["clock_skew_ms"] = round(skew_ms)

@@ -59,6 +59,16 @@ class _Group(NamedTuple):
 
 def families(reports: Reports, silent_ms: float) -> Iterator[Metric]:
     """``silent_ms``: a process that has not reported for longer is not alive."""
+    yield from figures(reports, silent_ms)
+    groups = _groups(reports, silent_ms)
+    processes = GaugeMetricFamily(PROCESSES, "Processes that report, of all servers.", labels=["process"])
+    for kind in ("scheduler", "api"):
+        processes.add_metric([kind], sum(len(g.reports) for g in groups if g.alive and g.labels["process"] == kind))
+    yield processes
+
+
+def figures(reports: Reports, silent_ms: float) -> Iterator[Metric]:
+    """Return what the processes measured; they need not be all that there are."""
     groups = _groups(reports, silent_ms)
     for name, text in COUNTERS.items():
         yield _counter(name, text, groups)
@@ -67,10 +77,6 @@ def families(reports: Reports, silent_ms: float) -> Iterator[Metric]:
     for name, text in GAUGES.items():
         yield _gauge(name, text, [group for group in groups if group.alive])
     yield _progress(groups)
-    processes = GaugeMetricFamily(PROCESSES, "Processes that report, of all servers.", labels=["process"])
-    for kind in ("scheduler", "api"):
-        processes.add_metric([kind], sum(len(g.reports) for g in groups if g.alive and g.labels["process"] == kind))
-    yield processes
 
 
 def _groups(reports: Reports, silent_ms: float) -> list[_Group]:

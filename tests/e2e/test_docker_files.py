@@ -299,7 +299,8 @@ def test_one_takes_messages_and_any_number_deliver_them(scaled: dict[str, Any]) 
     api, worker = (load_settings(env=services[name]["environment"]) for name in ("api", "worker"))
     assert (api.server.role, worker.server.role) == ("api", "worker")
     # But for the role they are one server: the same Redis, the same token, reachable from outside of the container.
-    assert api.model_copy(update={"server": None}) == worker.model_copy(update={"server": None})
+    own = {"server": None, "metrics": None}
+    assert api.model_copy(update=own) == worker.model_copy(update=own)
     assert api.redis.connection_string == "redis://redis:6379/0"
     assert {api.server.host, worker.server.host} == {"0.0.0.0"}
     assert api.history_url == worker.history_url == ADDRESSES["postgres"]
@@ -320,9 +321,10 @@ def test_it_is_the_same_redis_with_the_same_data(scaled: dict[str, Any], compose
         assert scaled["services"][name]["depends_on"] == compose["services"]["app"]["depends_on"]
 
 
-def test_a_worker_is_not_asked_for_the_health_that_only_http_can_tell(scaled: dict[str, Any]) -> None:
-    assert scaled["services"]["worker"]["healthcheck"] in ({"test": ["NONE"]}, {"disable": True})
-    assert "healthcheck" not in scaled["services"]["api"]
+def test_both_are_asked_for_their_health(scaled: dict[str, Any]) -> None:
+    assert not [name for name in ("api", "worker") if "healthcheck" in scaled["services"][name]]
+    worker = load_settings(env=scaled["services"]["worker"]["environment"])
+    assert worker.metrics.port not in (0, worker.events.port)
 
 
 def _clean_environment() -> dict[str, str]:

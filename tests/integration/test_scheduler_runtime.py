@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 import redis
@@ -93,6 +95,20 @@ def test_it_is_on_the_list_of_servers_while_it_runs(redis_url: str, redis_client
         two.stop()
         assert set(one.store.servers()) == {"one/scheduler"}
     assert redis_client.hlen(SERVERS) == 0
+
+
+def test_a_worker_shows_its_figures_at_a_port_of_its_own(redis_url: str) -> None:
+    port = free_port()
+    settings = {**QUICK, "server": {"role": "worker", "name": "one"}, "metrics": {"port": port}}
+    acks = 'scheduler_attempts_total{channel="echo",outcome="ack",process="scheduler",server="one"} 1.0'
+    with Running(redis_url, settings=settings) as runtime:
+        runtime.add()
+        wait_for("it is counted", lambda: acks in urlopen(f"http://127.0.0.1:{port}/metrics").read().decode())
+        assert urlopen(f"http://127.0.0.1:{port}/health").status == 200
+        with pytest.raises(StartError, match=rf"Cannot listen on 127\.0\.0\.1:{port} for metrics"):
+            Running(redis_url, settings=settings).start()
+    with pytest.raises(URLError, match="refused"):
+        urlopen(f"http://127.0.0.1:{port}/health")
 
 
 def test_a_scheduler_thread_that_hangs_is_reported_by_a_heartbeat_that_goes_on(

@@ -241,6 +241,10 @@ def test_one_port_for_two(tmp_path: Path) -> None:
     ]
     for accepted in ({"EVENTS__ENABLED": "false"}, {"SERVER__ROLE": "worker"}, {"EVENTS__PORT": "0"}):
         load(tmp_path, {}, **{"PORT": "3001", **accepted})
+    assert problems(tmp_path, {"Metrics": {"Port": 3001}}) == [
+        "Metrics.Port: 3001 is also Events.Port; accepted: another port, or 0 for none"
+    ]
+    load(tmp_path, {"Metrics": {"Port": 3000}}, SERVER__ROLE="worker")
 
 
 def test_several_processes_on_any_free_port(tmp_path: Path) -> None:

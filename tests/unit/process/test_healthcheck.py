@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler import healthcheck
-from scheduler.config.sections import ServerSettings
+from scheduler.config.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,21 @@ def test_it_asks_where_the_service_listens(monkeypatch: pytest.MonkeyPatch, host
             pass
 
     monkeypatch.setattr(http.client, "HTTPConnection", Connection)
-    reason = healthcheck.unhealthy(ServerSettings(host=host, port=4000))
+    reason = healthcheck.unhealthy(Settings.model_validate({"server": {"host": host, "port": 4000}}))
     assert seen == [(asked, 4000)]
     assert reason == f"http://{asked}:4000/health does not answer: [Errno 111] refused"
 
 
-def test_a_worker_has_no_http_to_ask() -> None:
-    assert healthcheck.unhealthy(ServerSettings(role="worker")) is None
+def test_a_worker_without_a_port_has_nothing_to_ask() -> None:
+    assert healthcheck.unhealthy(Settings.model_validate({"server": {"role": "worker"}})) is None
+
+
+@pytest.mark.parametrize("metrics", [{"port": 9}, {"port": 9, "host": "127.0.0.1"}])
+def test_a_worker_is_asked_at_its_own_port(metrics: dict[str, Any]) -> None:
+    server = {"role": "worker", "host": "127.0.0.1" if "host" not in metrics else "192.0.2.1"}
+    reason = healthcheck.unhealthy(Settings.model_validate({"server": server, "metrics": metrics}))
+    assert reason is not None
+    assert reason.startswith("http://127.0.0.1:9/health does not answer: ")
 
 
 def test_settings_that_are_wrong_are_unhealthy(
