@@ -12,6 +12,7 @@ from bench.console import Arrival, PipeConsole, ReadableConsole
 from bench.messages import clock, fill
 from bench.service import Service, in_words, wait_quiet
 from bench.table import check, percentile
+from scheduler.flow import Flow
 from scheduler.message import Outcome
 from scheduler.store import MessageStore
 from tests.support.store import take
@@ -27,14 +28,21 @@ class Drained(NamedTuple):
     cpu: str
 
 
-def drain(service: Service, console: ReadableConsole, count: int, first: int = 0, printed: int = 0) -> Drained:
+def drain(
+    service: Service,
+    console: ReadableConsole,
+    count: int,
+    first: int = 0,
+    printed: int = 0,
+    flows: Sequence[Flow] = (),
+) -> Drained:
     """Print ``count`` messages that are all due; ``printed``: lines there are already.
 
     Paused while they are filled in; timed from the resume to the moment when all are printed and settled in Redis.
     """
     service.store.pause()
     now = clock.now_ms()
-    fill(service.store, count, lambda _: now, first)
+    fill(service.store, count, lambda _: now, first, flows=flows)
     wait_quiet(service.client)
     before, began = service.cpu_seconds(), time.perf_counter()
     service.store.resume()
@@ -74,8 +82,10 @@ class Lateness(NamedTuple):
         return f"p50 {self.p50:.2f}, p99 {self.p99:.2f}, max {self.largest:.1f} ms"
 
 
-def on_time(service: Service, console: PipeConsole, per_second: int, seconds: float, first: int = 0) -> Lateness:
-    """Print ``per_second`` messages a second, each due at a millisecond of its own.
+def on_time(
+    service: Service, console: PipeConsole, per_second: int, seconds: float, first: int = 0, *, beside: bool = False
+) -> Lateness:
+    """Print ``per_second`` messages a second, each due at a millisecond of its own.  ``beside``: others stay due.
 
     Lateness is when our end of the pipe had read the line, minus the moment it was due.  Raises ``Broken`` for a
     message that is lost, repeated or early, also by the service's own log.
@@ -86,7 +96,8 @@ def on_time(service: Service, console: PipeConsole, per_second: int, seconds: fl
     fill(service.store, count, lambda i: begin + i * step, first)
     check(clock.now_ms() < begin, "filling in took longer than expected")
     console.wait_for(printed + count, seconds + PATIENCE)
-    service.wait_settled(PATIENCE)
+    if not beside:
+        service.wait_settled(PATIENCE)
     arrivals = console.arrivals()[printed:]
     check_each_once((arrival.mark.number for arrival in arrivals), range(first, first + count))
     late = Lateness.of([arrival.at_ms - arrival.mark.due_at for arrival in arrivals])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from scheduler.clock import SystemClock
 from scheduler.config.reading import Settings
+from scheduler.flow import Flow
 from scheduler.message import IdGenerator, NewMessage
 from scheduler.redis_server.connections import connect
 from scheduler.store import MessageStore
@@ -48,16 +49,26 @@ def open_store(url: str, partitions: int = 1) -> MessageStore:
     return store
 
 
-def fill(store: MessageStore, count: int, due_at: Callable[[int], int], first: int = 0, **fields: Any) -> None:
-    """Schedule ``count`` messages; the one with number ``first + i`` is due at ``due_at(i)`` ms.  ``fields``: more of
-    each ``NewMessage``.
+def fill(
+    store: MessageStore,
+    count: int,
+    due_at: Callable[[int], int],
+    first: int = 0,
+    *,
+    flows: Sequence[Flow] = (),
+    **fields: Any,
+) -> None:
+    """Schedule ``count`` messages; the one with number ``first + i`` is due at ``due_at(i)`` ms.  ``flows``: what they
+    say of their flow keys, in turns.  ``fields``: more of each ``NewMessage``.
     """
     new_id = IdGenerator(clock.now_ms)
     for start in range(0, count, BATCH):
         batch = []
         for i in range(start, min(count, start + BATCH)):
             due = due_at(i)
-            batch.append(NewMessage(id=new_id(), payload=f'"{text_of(first + i, due)}"', due_at=due, **fields))
+            flow = flows[i % len(flows)] if flows else None
+            payload = f'"{text_of(first + i, due)}"'
+            batch.append(NewMessage(id=new_id(), payload=payload, due_at=due, flow=flow, **fields))
         store.schedule(batch)
 
 
