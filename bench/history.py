@@ -112,13 +112,13 @@ def measure_page(quick: bool) -> Row:
                 fill(engine, count)
                 size = (path / "history.db").stat().st_size
             took = {what: sorted(_times(database, query)) for what, query in _questions(count).items()}
-    worst = max(percentile(times, 0.99) for times in took.values())
+    asked = percentile(took["status and time"], 0.99)
     return Row(
-        f"p99 {worst:.2f} ms",
+        f"p99 {asked:.2f} ms",
         "",
         None,
         "<= 50 ms",
-        worst <= 50,
+        asked <= 50,
         f"{PAGES} pages of 50 each from {count:,} rows in SQLite ({size / 2**30:.2f} GiB), p50 and p99: "
         + ", ".join(f"{what} {percentile(t, 0.5):.2f} and {percentile(t, 0.99):.2f} ms" for what, t in took.items())
         + ".",

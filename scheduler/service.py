@@ -18,6 +18,7 @@ from scheduler.api.v1 import schedule_file
 from scheduler.api.waiting import WaitingRoom
 from scheduler.clock import SystemClock
 from scheduler.config.connection_string import parse
+from scheduler.config.database_url import masked
 from scheduler.config.reading import Settings, ignored_variables, load_settings, secrets_of, settings_file
 from scheduler.errors import ConfigError, ServiceError, StartCancelled
 from scheduler.logs import sinks as logs
@@ -131,6 +132,8 @@ def summary(settings: Settings, file: Path, port: int | None, redis: str) -> Ite
     yield f"Message Scheduling Service {__version__}, server {server.name}, role {server.role}"
     yield f"Read:   {file if file.exists() else f'{file} is not there: defaults'}, environment"
     yield f"Redis:  {redis} at {parse(settings.redis.connection_string)}"
+    if settings.history_url:
+        yield f"History: {masked(settings.history_url)}"
     if port is not None:
         host = ANY_ADDRESS.get(server.host, server.host)
         host = f"[{host}]" if ":" in host else host

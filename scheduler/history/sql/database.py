@@ -93,7 +93,7 @@ class SqlDatabase:
             if not others:
                 return _page(connection.execute(scanned.limit(limit + 1)), query, limit)
             # A short look first: with a filter that many rows pass it is enough.
-            for scan in (min(SCAN, 20 * limit), SCAN):
+            for scan in (min(SCAN, 4 * limit), SCAN):
                 inner = scanned.limit(scan).subquery()
                 chosen = select(inner).where(*[_on(inner.c, other) for other in others])
                 outer = chosen.order_by(inner.c[query.moment].desc(), inner.c.id.desc(), inner.c.finished_at.desc())
