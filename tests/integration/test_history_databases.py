@@ -1,17 +1,25 @@
-"""What every database of the history does alike."""
+"""What every database of the history does alike; real servers, each started once for this file."""
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import mongomock
+import psycopg
+import pymysql
 import pytest
+from sqlalchemy.engine import make_url
 
 from scheduler.errors import HistoryUnavailable, InvalidInput
-from scheduler.history import Database, Finished, Query
+from scheduler.history import Database, Finished, Query, open_database
 from scheduler.history import database as questions
 from scheduler.history.database import HOUR_MS, HourCount, Position, every_page
+from scheduler.history.mongo import MongoDatabase
+from tests.support import databases
 from tests.support.clock import START_MS
 from tests.support.history import finished
 from tests.support.store import at_once
@@ -34,6 +42,73 @@ FULL = finished(
     result="[1, 2]",
     attempts='[{"attempt":1}]',
 )
+
+
+_NUMBERS = itertools.count()
+"""Of the databases of one server: it drops none."""
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    with databases.postgresql() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def mongodb() -> Iterator[str]:
+    with databases.mongodb() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def mysql() -> Iterator[str]:
+    with databases.mysql() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql", "mongodb", "mongomock"])
+def backend(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def opened(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    """Open an empty database, again and again if need be: as several servers do."""
+    made: list[Database] = []
+    mock: Any = mongomock.MongoClient("mongodb://mock/test")
+    url = f"sqlite:///{tmp_path}/sub/history.db"
+    if backend in ("postgresql", "mysql"):
+        url = request.getfixturevalue(backend)
+        _empty(url)
+    elif backend == "mongodb":
+        url = request.getfixturevalue(backend).replace("/test", f"/test{next(_NUMBERS)}")
+
+    def open_one() -> Database:
+        made.append(MongoDatabase("", client=mock) if backend == "mongomock" else open_database(url, connections=2))
+        return made[-1]
+
+    yield open_one
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def database(opened: Callable[[], Database]) -> Database:
+    database = opened()
+    database.prepare()
+    return database
+
+
+def _empty(url: str) -> None:
+    if url.startswith("mysql"):
+        address = make_url(url)
+        with pymysql.connect(host=address.host, port=address.port or 0, user="root") as connection:
+            connection.cursor().execute("DROP DATABASE IF EXISTS history")
+            connection.cursor().execute("CREATE DATABASE history")
+        return
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
 
 def ids(rows: list[Finished]) -> list[str]:
@@ -223,8 +298,6 @@ def test_many_threads_read_at_the_same_time(database: Database) -> None:
 
 
 def test_a_database_that_is_away() -> None:
-    from scheduler.history import open_database
-
     for url in ("postgresql://u:secret@127.0.0.1:1/x", "sqlite:////proc/none/history.db"):
         away = open_database(url)
         with pytest.raises(HistoryUnavailable) as raised:
