@@ -189,6 +189,7 @@ class Runtime:
             clock=self._clock,
             now_ms=redis_time.now_ms,
             log=self._log,
+            destinations=self.store,
             print_lines=console.write if self._own_console else self._print,
             unread_seconds=console.unread_seconds if self._own_console else lambda: 0.0,
             holds=in_flight.holds,

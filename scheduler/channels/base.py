@@ -12,6 +12,7 @@ from scheduler.clock import Clock
 from scheduler.config.settings import Settings
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Message, Outcome
+from scheduler.store.destinations import Destinations
 
 Json = Annotated[Any, WithJsonSchema({"description": "Any JSON value."})]
 
@@ -105,6 +106,8 @@ class Surroundings:
     now_ms: Callable[[], float]
     """Redis's clock."""
     log: ServiceLog
+    destinations: Destinations
+    """The circuit breakers of webhooks' destinations."""
     print_lines: Callable[[Sequence[str]], int]
     """Prints lines whole and returns how many it could."""
     unread_seconds: Callable[[], float]

@@ -296,6 +296,22 @@ class WebhookSettings(Section):
     """A 4xx other than 408, 425 and 429 makes a dead letter at once instead of being tried again."""
     retry_after_cap_seconds: float = number(3600.0, 0, _YEARS)
     """The longest `Retry-After` of an endpoint that is followed."""
+    slow_destinations: bool = True
+    """`Retry-After` and `RateLimit-*` of an answer with status 429 or 503 hold for all messages to that destination
+    (scheme, host and port), and not only for the one that got it."""
+    breaker_failures: int = whole(20, 0, 10_000)
+    """A destination is left alone when this many attempts in a row have failed, over at least 10 s; 0: never. A failure
+    is no answer, or 5xx, 408 or 410."""
+    breaker_failure_rate: float = number(0.9, 0.5, 1)
+    """It is also left alone when this part of the attempts of a window has failed, of at least five times
+    `BreakerFailures`."""
+    breaker_window_seconds: float = number(60.0, 10, 86_400)
+    """The window of `BreakerFailureRate`."""
+    breaker_probe_seconds: float = number(5.0, 1, 3600)
+    """One message goes to a destination that is left alone after this time, as a probe; the time doubles after each
+    probe that fails."""
+    breaker_max_probe_seconds: float = number(60.0, 1, 86_400)
+    """The longest time between two probes, and about the longest that messages still wait when it works again."""
 
     @field_validator("secrets", "allowed_networks", mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from scheduler.message import IdGenerator
 from scheduler.store.accepting import Accepting
 from scheduler.store.changing import Changing
 from scheduler.store.claiming import Flight
+from scheduler.store.destinations import Destinations
 from scheduler.store.flows import Flows
 from scheduler.store.moving import Moving
 from scheduler.store.outbox import Batch, Outbox, OutboxFigures, Unarchived
@@ -38,14 +39,16 @@ __all__ = [
 ]
 
 
-class MessageStore(Accepting, Reading, Changing, Flight, Flows, Outbox, Scheduling, Moving, ServerRegistry):
+class MessageStore(
+    Accepting, Reading, Changing, Flight, Flows, Destinations, Outbox, Scheduling, Moving, ServerRegistry
+):
     """All verbs, over one Redis client.
 
     One object, whose methods lie in files by what they are for: ``accepting`` (schedule), ``reading`` (get, page,
     counts), ``changing`` (update, cancel, redrive, purge, pause), ``claiming`` (claim, settle, renew, reap, trim),
-    ``flows`` (flow keys), ``scheduling`` (schedules), ``outbox`` (what the history has not got yet) and ``registry``
-    (heartbeats of the servers).  The classes there are no roles and are never used alone; what they share, the client
-    and the way to a script, is ``base.Base``.
+    ``flows`` (flow keys), ``destinations`` (circuit breakers), ``scheduling`` (schedules), ``outbox`` (what the history
+    has not got yet) and ``registry`` (heartbeats of the servers).  The classes there are no roles and are never used
+    alone; what they share, the client and the way to a script, is ``base.Base``.
     """
 
 

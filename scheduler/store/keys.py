@@ -31,6 +31,8 @@ key                                   type    holds
 ``ms1:{p}:rests``                     zset    schedule → 1 paused, 2 ended: those that are not active
 ``ms1:{p}:failing``                   zset    schedule → when its last run became dead (ms)
 ``ms1:{p}:runs:<schedule>``           list    its last runs, newest first: ``outcome ended_at message origin moments``
+``ms1:{p}:dest:<destination>``        hash    the circuit breaker of a destination (``DESTINATION_FIELDS``); expires
+``ms1:{p}:dests``                     zset    destination → when its breaker changed (ms)
 ``ms1:meta``                          hash    ``layout`` version and number of ``partitions``, written at first start;
                                               ``moved_ms``: how far users' tests have moved the clock
 ``ms1:{servers}:alive``               hash    process name → its last heartbeat (JSON)
@@ -142,6 +144,25 @@ FLOW_FIELDS: dict[str, str] = {
 }
 """The fields of ``ms1:{p}:flow:key:<key>``."""
 
+DESTINATION_FIELDS: dict[str, str] = {
+    "s": "``open``, or ``hand`` (opened by hand); left out while closed",
+    "n": "when the next probe may begin, ms",
+    "p": "until when a probe is under way, ms",
+    "h": "until when the destination asked for a pause, ms",
+    "r": "failures in a row",
+    "f": "since when, ms",
+    "w": "when the window began, ms",
+    "a": "attempts in it",
+    "b": "those that failed",
+    "o": "when it was opened, ms",
+    "c": "when it was closed, ms",
+    "i": "interval of the probes, ms",
+    "e": "last error",
+    "t": "note of who opened or closed it by hand",
+    "u": "updated_at, ms",
+}
+"""The fields of ``ms1:{p}:dest:<destination>``."""
+
 META = f"{PREFIX}:meta"
 MOVED = "moved_ms"
 """The field of ``META`` for ``Test.Clock``."""
@@ -169,6 +190,7 @@ class PartitionKeys:
             "plans": base + "plans",
             "rests": base + "rests",
             "failing": base + "failing",
+            "dests": base + "dests",
             # Prefixes: the scripts append a lane and a priority, or an id.  A cluster allows it because the hash tag is
             # in the prefix.
             "due": base + "due:",
@@ -178,6 +200,7 @@ class PartitionKeys:
             "copy": base + "copy:",
             "sched": base + "sched:",
             "runs": base + "runs:",
+            "dest": base + "dest:",
         }
 
     def __getitem__(self, name: str) -> str:

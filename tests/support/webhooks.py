@@ -13,6 +13,7 @@ from scheduler.clock import SystemClock
 from scheduler.config.sections import WebhookSettings
 from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Priority
+from scheduler.store.destinations import Destinations
 
 CLOCK = SystemClock()
 
@@ -56,6 +57,7 @@ class Channels:
         api_token: str = "",
         start: bool = True,
         now_ms: Callable[[], float] = CLOCK.now_ms,
+        board: Destinations | None = None,
         **settings: Any,
     ) -> WebhookChannel:
         channel = WebhookChannel(
@@ -65,6 +67,7 @@ class Channels:
             log=adapt(logging.getLogger("test")),
             api_token=api_token,
             lookup=lookup,
+            board=board,
         )
         if start:
             channel.start()

@@ -18,7 +18,18 @@ from scheduler.api.http.threads import current, respond, run
 from scheduler.api.kept import echo, jobs
 from scheduler.api.kept import schedule as tasks
 from scheduler.api.ops import health, metrics, stats
-from scheduler.api.v1 import clock, dead_letters, flows, history, messages, pause, preview, schedule_preview, schedules
+from scheduler.api.v1 import (
+    clock,
+    dead_letters,
+    destinations,
+    flows,
+    history,
+    messages,
+    pause,
+    preview,
+    schedule_preview,
+    schedules,
+)
 from scheduler.errors import ServiceError
 
 _BLUEPRINTS = (
@@ -29,6 +40,7 @@ _BLUEPRINTS = (
     pause.blueprint,
     preview.blueprint,
     flows.blueprint,
+    destinations.blueprint,
     schedule_preview.blueprint,
     schedules.blueprint,
     stats.blueprint,

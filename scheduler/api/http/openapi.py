@@ -21,6 +21,7 @@ from scheduler.api.http.idempotency import HEADER, LONGEST
 from scheduler.api.kept.job_models import JobError
 from scheduler.api.v1.answers import MessageError, PlainError, Problem, Unauthorized
 from scheduler.api.v1.models import TASK_KEY_PATTERN
+from scheduler.destination import DESTINATION_PATTERN
 from scheduler.message import ID_PATTERN
 from scheduler.schedule import SCHEDULE_ID_PATTERN
 
@@ -35,6 +36,7 @@ _TAGS = {
     "messages": "Schedule messages, read, list, change and cancel them.",
     "schedules": "Plans that make a message at each of their moments.",
     "flow control": "Limits that messages share: so many at once, so many a minute, one after the other.",
+    "destinations": "Where webhooks fail: circuit breakers, the same for all servers.",
     "history": "Finished messages, after Redis has deleted them.",
     "dead letters": "Messages that were given up: schedule them again.",
     "control": "The service as a whole.",
@@ -45,7 +47,13 @@ _TAGS = {
 }
 """In the order of the page: the service's own routes first, the kept ones of earlier systems last."""
 _FORM = "application/x-www-form-urlencoded"
-_PATTERNS = {"id": ID_PATTERN, "schedule": SCHEDULE_ID_PATTERN, "flow_key": ID_PATTERN, "key": TASK_KEY_PATTERN}
+_PATTERNS = {
+    "id": ID_PATTERN,
+    "schedule": SCHEDULE_ID_PATTERN,
+    "flow_key": ID_PATTERN,
+    "destination": DESTINATION_PATTERN,
+    "key": TASK_KEY_PATTERN,
+}
 """Of the parameters in paths."""
 _DESCRIPTION = (
     "Accepts a message now and delivers it at its moment. Errors under /v1 are application/problem+json (RFC 9457)."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flask import Blueprint, Response
@@ -15,6 +15,7 @@ from scheduler.api.http.respond import ApiResponse
 from scheduler.api.http.services import Services, services
 from scheduler.api.ops.health import alive, silent_ms
 from scheduler.delivery import served
+from scheduler.destination import BreakerState, DestinationState
 from scheduler.errors import StoreUnavailable
 from scheduler.message import Priority
 from scheduler.store import Counts, OutboxFigures
@@ -45,10 +46,12 @@ class _Figures(Collector):
         """The metric families of this moment."""
         here = self._here
         found: tuple[Counts, ScheduleCounts, OutboxFigures, dict[str, Any]] | None = None
+        destinations: list[DestinationState] = []
         try:
             here.last_reports.keep(here.store.servers())
             store = here.store
             found = store.counts(), store.schedule_counts(), store.outbox_figures(), store.redis_info()
+            destinations = store.all_destinations()
         except StoreUnavailable:
             pass
         reports = here.last_reports.now()
@@ -64,6 +67,7 @@ class _Figures(Collector):
             yield from _of_store(found[0])
             yield from _of_lanes(found[0], alive(reports, here.settings))
             yield from _of_schedules(found[1])
+            yield _of_destinations(destinations, found[0].redis_ms)
             yield from _of_outbox(found[2], found[0].redis_ms)
             yield from _of_redis(found[3])
 
@@ -133,6 +137,19 @@ def _of_schedules(counts: ScheduleCounts) -> Iterator[Metric]:
     for reason, n in counts.skips.items():
         skips.add_metric([reason], n)
     yield skips
+
+
+def _of_destinations(states: Sequence[DestinationState], redis_ms: int) -> Metric:
+    destinations = GaugeMetricFamily(
+        "scheduler_destinations",
+        "Destinations of webhooks that have failed or asked for a pause lately, by what is done about it.",
+        labels=["state"],
+    )
+    held = sum(state.is_held(redis_ms) for state in states)
+    for name in BreakerState:
+        destinations.add_metric([name.value], sum(state.state(redis_ms) == name for state in states))
+    destinations.add_metric(["held"], held)
+    return destinations
 
 
 def _of_outbox(figures: OutboxFigures, redis_ms: int) -> Iterator[Metric]:

@@ -72,7 +72,7 @@ class FlowPauseIn(BaseModel):
     )
 
 
-def _number(text: Any) -> Any:
+def number_of_query(text: Any) -> Any:
     return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 9 else text
 
 
@@ -81,7 +81,7 @@ class FlowsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, Field(ge=1, le=500), BeforeValidator(_number)] = 50
+    limit: Annotated[int, Field(ge=1, le=500), BeforeValidator(number_of_query)] = 50
     cursor: Annotated[str, Field(pattern=ID_PATTERN)] | None = Field(
         default=None, description="next_cursor of the page before."
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from scheduler import __version__
 from scheduler.channels.base import LaneSpec, Report
+from scheduler.channels.webhook.breaker import GO, PROBE, Breakers
 from scheduler.channels.webhook.engine import Engine
 from scheduler.channels.webhook.reporter import Reporter
 from scheduler.channels.webhook.request import RequestBuilder
@@ -20,8 +21,10 @@ from scheduler.channels.webhook.ssrf import AddressPolicy
 from scheduler.channels.webhook.transfer import Delivery
 from scheduler.clock import Clock
 from scheduler.config.sections import WebhookSettings
+from scheduler.destination import BreakerRules
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Outcome
+from scheduler.store.destinations import Destinations
 
 _SPARE_FILES = 256
 """File descriptors for everything but webhooks."""
@@ -33,6 +36,9 @@ endpoints that answer; the others are released.
 _DEAD_RELEASE_MS = 5_000
 """Delay of messages that a server releases because its transfer thread has died, so that it does not claim them again
 at once."""
+
+_PROBE_MARGIN_MS = 10_000
+"""How much longer than an attempt a probe is waited for: the message may first wait for its turn here."""
 
 
 class WebhookChannel:
@@ -51,11 +57,13 @@ class WebhookChannel:
         api_token: str = "",
         lookup: Lookup = socket.getaddrinfo,
         outside_ms: Callable[[], float] | None = None,
+        board: Destinations | None = None,
     ) -> None:
         """``now_ms``: Redis's clock, for every time that is sent or stored; ``clock`` only measures durations.
         ``outside_ms``: the clock that endpoints share, where tests have moved Redis's; None: ``now_ms``.
 
         ``api_token``: the token of this service, only sent when the settings say so.  ``lookup``: resolves host names.
+        ``board``: where circuit breakers are kept; None: there are none.
         Raises ConfigError for secrets or allowed networks that cannot be used.
         """
         self._settings = settings
@@ -72,7 +80,8 @@ class WebhookChannel:
             api_token=api_token if settings.send_api_token else "",
             now_ms=self._outside_ms,
         )
-        self._reporter = Reporter(log)
+        self._breakers = _breakers(settings, board, clock, now_ms, log) if board else None
+        self._reporter = Reporter(log, self._breakers.tell if self._breakers else None)
         self._engine: Engine | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -92,6 +101,7 @@ class WebhookChannel:
             outside_ms=self._outside_ms,
             log=self._log,
             reporter=self._reporter,
+            breakers=self._breakers,
             lookup=self._lookup,
         )
         self._thread = threading.Thread(target=self._run, args=(self._engine,), name="webhooks", daemon=True)
@@ -126,10 +136,14 @@ class WebhookChannel:
             except ValueError as error:
                 refused.append(Outcome(claim, "dead", error=one_line(f"its webhook cannot be read: {error}")))
                 continue
+            destination = prepared.url.destination
+            admission = self._breakers.admit(prepared.url.origin) if self._breakers else GO
             if prepared.refusal:
-                refused.append(Outcome(claim, "retry", error=prepared.refusal, destination=prepared.url.destination))
+                refused.append(Outcome(claim, "retry", error=prepared.refusal, destination=destination))
+            elif admission.kind == "wait":
+                refused.append(Outcome(claim, "release", delay_ms=admission.delay_ms, destination=destination))
             else:
-                deliveries.append(Delivery(claim, prepared, report))
+                deliveries.append(Delivery(claim, prepared, report, probe=admission == PROBE))
         with self._lock:
             if self._open:
                 self._inbox += deliveries
@@ -177,6 +191,20 @@ class WebhookChannel:
         engine.release_waiting()
         while engine.in_flight and (left := self._deadline - self._clock.monotonic()) > 0:
             engine.turn((), left)
+
+
+def _breakers(
+    settings: WebhookSettings, board: Destinations, clock: Clock, now_ms: Callable[[], float], log: ServiceLog
+) -> Breakers:
+    rules = BreakerRules(
+        failures=settings.breaker_failures,
+        failure_rate=settings.breaker_failure_rate,
+        window_ms=round(settings.breaker_window_seconds * 1000),
+        probe_ms=round(settings.breaker_probe_seconds * 1000),
+        max_probe_ms=round(max(settings.breaker_probe_seconds, settings.breaker_max_probe_seconds) * 1000),
+    )
+    lease_ms = round(settings.timeout_seconds * 1000) + _PROBE_MARGIN_MS
+    return Breakers(board, rules, lease_ms=lease_ms, now_ms=now_ms, monotonic=clock.monotonic, log=log)
 
 
 def _raise_file_limit(connections: int, log: ServiceLog) -> None:

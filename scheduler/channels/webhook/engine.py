@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 import pycurl
 
 from scheduler.channels.base import Report, cut_short
+from scheduler.channels.webhook.breaker import Breakers
 from scheduler.channels.webhook.destination import Destination
 from scheduler.channels.webhook.onward import next_send
 from scheduler.channels.webhook.poller import Poller
@@ -35,6 +36,7 @@ from scheduler.channels.webhook.transfer import Delivery, Progress, Transfer
 from scheduler.channels.webhook.urls import Url
 from scheduler.clock import Clock
 from scheduler.config.sections import WebhookSettings
+from scheduler.destination import Tally
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Outcome
 from scheduler.telemetry.lateness import lateness_ms
@@ -69,8 +71,11 @@ class Engine:
         log: ServiceLog,
         reporter: Reporter,
         lookup: Lookup,
+        breakers: Breakers | None = None,
     ) -> None:
-        """``now_ms``: Redis's clock, for lateness.  ``outside_ms``: the endpoints', for dates in ``Retry-After``."""
+        """``now_ms``: Redis's clock, for lateness.  ``outside_ms``: the endpoints', for dates in ``Retry-After``.
+        ``breakers``: None where there are none.
+        """
         self._settings = settings
         self._builder = builder
         self._policy = policy
@@ -79,6 +84,7 @@ class Engine:
         self._outside_ms = outside_ms
         self._log = log
         self._reporter = reporter
+        self._breakers = breakers
         self._held: dict[int, Delivery] = {}
         """Deliveries that are not reported yet, by identity: in flight, or waiting for their destination."""
         self._incoming: deque[Delivery] = deque()
@@ -174,6 +180,9 @@ class Engine:
         """Begin waiting transfers of a destination, up to its limit."""
         destination = self._queued[key]
         while destination.waiting and destination.in_flight < destination.limit:
+            if (delay := self._put_off(destination.waiting[0])) is not None:
+                self._release(destination.waiting.popleft(), delay)
+                continue
             addresses: tuple[str, ...] = ()
             if not destination.waiting[0].prepared.url.is_address:
                 resolved = self._resolver.resolve(destination.host)
@@ -186,6 +195,12 @@ class Engine:
             self._begin(destination, destination.waiting.popleft(), addresses)
         if not destination.waiting:
             del self._queued[key]
+
+    def _put_off(self, delivery: Delivery) -> int | None:
+        """Return for how long (ms) a message has to wait that came before its destination was left alone."""
+        if self._breakers is None or delivery.probe or delivery.progress:
+            return None
+        return self._breakers.delay_ms(delivery.prepared.url.origin)
 
     def _begin(self, destination: Destination[Delivery], delivery: Delivery, addresses: tuple[str, ...]) -> None:
         transfer = self._idle.pop() if self._idle else self._new_transfer()
@@ -226,12 +241,29 @@ class Engine:
             self._settle(delivery, self._outcome(transfer, answer, verdict))
         else:
             if onward:
-                self._send_on(delivery, onward)
+                if answer.status:
+                    self._saw(delivery, Tally(good=1))
+                self._send_on(delivery, onward._replace(probe=delivery.probe and not answer.status))
             else:
-                self._settle(delivery, self._outcome(transfer, answer, self._verdict(transfer, answer, code, message)))
+                verdict = self._verdict(transfer, answer, code, message)
+                if not transfer.refusal:
+                    self._saw(delivery, self._tally(transfer, answer, verdict))
+                self._settle(delivery, self._outcome(transfer, answer, verdict))
         key = _key(delivery.prepared.url)
         if key in self._queued:
             self._pump(key)
+
+    def _tally(self, transfer: Transfer, answer: Answer, verdict: AnswerVerdict) -> Tally:
+        hold_ms = (verdict.delay_ms or 0) if self._settings.slow_destinations and answer.asks_for_pause else 0
+        if answer.is_failure or not transfer.complete or transfer.stopped:
+            return Tally(bad=1, after=1, hold_ms=hold_ms, error=verdict.error or "")
+        return Tally(good=1, hold_ms=hold_ms)
+
+    def _saw(self, delivery: Delivery, tally: Tally) -> None:
+        """Tell the circuit breaker of the destination how an attempt ended."""
+        if self._breakers:
+            probe = ("bad" if tally.bad else "good") if delivery.probe else ""
+            self._breakers.saw(delivery.prepared.url.origin, tally._replace(probe=probe))
 
     def _send_on(self, delivery: Delivery, onward: Delivery) -> None:
         """Continue an attempt with its next transfer, ahead of the deliveries that wait for that destination."""
@@ -276,6 +308,7 @@ class Engine:
         waited_ms = (self._clock.monotonic() - destination.progress_at) * 1000
         while destination.waiting:
             delivery = destination.waiting.popleft()
+            self._saw(delivery, Tally(bad=1, after=1, error=error))
             self._settle(delivery, Outcome(delivery.claim, "retry", waited_ms, error=error))
 
     def _release(self, delivery: Delivery, delay_ms: int | None) -> None:

@@ -88,6 +88,7 @@ class WebhookKind(ChannelKind):
             outside_ms=surroundings.clock.now_ms if surroundings.settings.test.clock else None,
             api_token=next(iter(surroundings.settings.api.tokens), ""),
             log=surroundings.log,
+            board=surroundings.destinations,
         )
 
 
@@ -95,10 +96,9 @@ class WebhookKind(ChannelKind):
 @lru_cache(maxsize=256)
 def _destination(target: str | None) -> str | None:
     try:
-        url = parse_url(WebhookTarget.decode(target or "").url)
+        return parse_url(WebhookTarget.decode(target or "").url).origin
     except ValueError:
         return None
-    return f"{url.scheme}:{url.host}:{url.port}"
 
 
 @lru_cache(maxsize=256)

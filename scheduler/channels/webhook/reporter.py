@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scheduler.channels.base import Report
 from scheduler.logs.sinks import ServiceLog
@@ -16,8 +16,10 @@ from scheduler.message import Outcome
 class Reporter:
     """Reports outcomes in groups; outcomes that arrive while one group is settled form the next group."""
 
-    def __init__(self, log: ServiceLog) -> None:
+    def __init__(self, log: ServiceLog, afterwards: Callable[[], None] | None = None) -> None:
+        """``afterwards`` is called after each group: for what else is to be told to Redis."""
         self._log = log
+        self._afterwards = afterwards
         self._queue: queue.SimpleQueue[tuple[Report, Sequence[Outcome]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="webhook-reports", daemon=True)
 
@@ -52,4 +54,9 @@ class Reporter:
                 report(outcomes)
             except Exception as error:  # noqa: BLE001 - later groups must still be reported
                 self._log.error(f"{len(outcomes)} webhook outcomes could not be reported: {error}", exception=error)
+        if self._afterwards:
+            try:
+                self._afterwards()
+            except Exception as error:  # noqa: BLE001 - outcomes must still be reported
+                self._log.error(f"the breakers of destinations could not be told: {error}", exception=error)
         return None not in entries

@@ -24,6 +24,15 @@ _REDIRECTS = (301, 302, 303, *FOLLOWED)
 _PASSING = (408, 425, 429)
 """4xx that ask to try later.  Load balancers send 408 on a connection that was idle."""
 
+_FAILURES = (0, 408, 410)
+"""Beside 5xx, what counts as a failure of the endpoint; 0: there was no answer."""
+_BUSY = (429, 503)
+
+_RESET = re.compile(r"(?:\breset=|;\s*t=)([0-9]{1,9})\b")
+"""RateLimit of draft-ietf-httpapi-ratelimit-headers: ``limit=10, remaining=0, reset=30`` in version 7, and
+``"default";r=0;t=30`` since version 8.
+"""
+
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 """HTTP allows whole seconds only, but some rate limiters send a fraction."""
 
@@ -56,6 +65,18 @@ class Answer(NamedTuple):
     """Whether it had ``Scheduler-No-Retry: true``."""
     location: str | None = None
     """The target of a redirect."""
+    pause: str | None = None
+    """Seconds until a rate limit begins anew (``RateLimit-Reset``, or ``t`` of ``RateLimit``)."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it says that the endpoint does not work: of no use to a message, and of none to the next one."""
+        return self.status >= 500 or self.status in _FAILURES
+
+    @property
+    def asks_for_pause(self) -> bool:
+        """Whether ``Retry-After`` and ``RateLimit-*`` concern all messages to the endpoint."""
+        return self.status in _BUSY
 
 
 def judge(
@@ -79,7 +100,15 @@ def judge(
     if 400 <= status < 500 and status not in _PASSING and client_errors_final:
         return AnswerVerdict("dead", f"{error} is final (Webhook.ClientErrorsFinal)")
     seconds = _retry_after(answer.retry_after, now_ms)
+    if seconds is None and answer.asks_for_pause and answer.pause and _SECONDS.fullmatch(answer.pause):
+        seconds = float(answer.pause) or None
     return AnswerVerdict("retry", error, None if seconds is None else round(min(seconds, retry_after_cap) * 1000))
+
+
+def reset_of(header: str) -> str | None:
+    """Return the seconds until the limit of a ``RateLimit`` header begins anew; None when it does not say."""
+    found = _RESET.findall(header)
+    return max(found, key=int) if found else None
 
 
 def readable(body: bytes) -> str:

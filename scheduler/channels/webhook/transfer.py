@@ -13,7 +13,7 @@ import pycurl
 from scheduler.channels.base import Report
 from scheduler.channels.webhook.destination import Destination
 from scheduler.channels.webhook.request import Prepared, WebhookRequest
-from scheduler.channels.webhook.response import KEPT_BYTES, Answer
+from scheduler.channels.webhook.response import KEPT_BYTES, Answer, reset_of
 from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy
 from scheduler.config.sections import WebhookSettings
 from scheduler.message import Claim
@@ -56,6 +56,8 @@ class Delivery(NamedTuple):
     report: Report
     progress: Progress | None = None
     """None before the first transfer of the attempt."""
+    probe: bool = False
+    """It shows whether a destination that was left alone works again."""
 
 
 class Transfer:
@@ -90,6 +92,7 @@ class Transfer:
         self._retry_after: str | None = None
         self._no_retry = False
         self._location: str | None = None
+        self._pause: str | None = None
         self._configure()
 
     def _configure(self) -> None:
@@ -181,7 +184,7 @@ class Transfer:
     def answer(self) -> Answer:
         """Return the answer; its status is 0 when none came."""
         status = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
-        return Answer(status, self._retry_after, self._no_retry, self._location)
+        return Answer(status, self._retry_after, self._no_retry, self._location, self._pause)
 
     def _open_socket(self, _purpose: int, address: Any) -> socket.socket | int:
         """Open a socket, or refuse.  The address is the one that will be connected to, so no name can bypass this."""
@@ -231,7 +234,7 @@ class Transfer:
             return
         if line.startswith(b"HTTP/"):
             # A response begins: the only one, or the final one after an interim response (100 to 103).
-            self._retry_after = self._location = None
+            self._retry_after = self._location = self._pause = None
             self._no_retry = self.complete = False
             return
         if self.complete:
@@ -241,6 +244,10 @@ class Transfer:
         match name.lower():
             case b"retry-after":
                 self._retry_after = value.strip().decode("latin-1")
+            case b"ratelimit-reset":
+                self._pause = value.strip().decode("latin-1")
+            case b"ratelimit":
+                self._pause = reset_of(value.strip().decode("latin-1")) or self._pause
             case b"scheduler-no-retry":
                 self._no_retry = value.strip().lower() == b"true"
             case b"location":

@@ -45,6 +45,11 @@ class Url(NamedTuple):
     """The host is an IP address, which need not be resolved."""
 
     @property
+    def origin(self) -> str:
+        """Return ``scheme:host:port``, the id of a destination."""
+        return f"{self.scheme}:{self.host}:{self.port}"
+
+    @property
     def destination(self) -> str:
         """Return ``host:port``, for logs and figures."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

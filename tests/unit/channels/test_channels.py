@@ -18,6 +18,7 @@ from scheduler.config.settings import Settings
 from scheduler.errors import InvalidInput
 from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Message, Priority, Status
+from tests.support.api import memory_store
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
 
@@ -37,6 +38,7 @@ def test_endpoints_are_told_the_time_that_they_share_where_tests_move_the_clock(
         clock=FakeClock(2_000_000),
         now_ms=lambda: 1_000_000.0,
         log=adapt(RecordingLogger()),
+        destinations=memory_store(FakeClock(2_000_000)),
         print_lines=len,
         unread_seconds=lambda: 0.0,
         holds=lambda _: True,

@@ -1,0 +1,71 @@
+-- The circuit breaker of a destination: what is known of one that has failed, asked for a pause, or was opened by hand.
+-- A destination about which nothing is to be said has no hash.
+local DESTINATION = {'s', 'n', 'p', 'h', 'r', 'f', 'w', 'a', 'b', 'o', 'c', 'i', 'e', 't', 'u'}
+local NUMBERS = {n = 1, p = 1, h = 1, r = 1, f = 1, w = 1, a = 1, b = 1, o = 1, c = 1, i = 1, u = 1}
+
+-- A closed one is forgotten when nothing has been heard of it for this long.
+local KEPT_MS = 3600000
+local MOST_FORGOTTEN = 10
+
+local function destination(id)
+  local d = {id = id}
+  for i, value in ipairs(redis.call('HMGET', dest .. id, unpack(DESTINATION))) do
+    local field = DESTINATION[i]
+    d[field] = value and (NUMBERS[field] and tonumber(value) or value) or nil
+  end
+  return d
+end
+
+-- Return a destination as the reply of a script: its id, then the fields in the order of DESTINATION, '' for none.
+local function destination_row(d)
+  local row = {d.id}
+  for i, field in ipairs(DESTINATION) do
+    local value = d[field]
+    row[i + 1] = type(value) == 'number' and string.format('%.0f', value) or value or ''
+  end
+  return row
+end
+
+local function save_destination(d)
+  redis.call('DEL', dest .. d.id)
+  if not d.s and not d.c and not d.t and (d.r or 0) == 0 and (d.b or 0) == 0 and (d.h or 0) <= now_ms then
+    redis.call('ZREM', dests, d.id)
+    d.u = nil
+    return
+  end
+  d.u = now_ms
+  local values = {}
+  for _, field in ipairs(DESTINATION) do
+    local value = d[field]
+    if value then
+      values[#values + 1] = field
+      values[#values + 1] = type(value) == 'number' and string.format('%.0f', value) or value
+    end
+  end
+  redis.call('HSET', dest .. d.id, unpack(values))
+  if not d.s then
+    redis.call('PEXPIRE', dest .. d.id, KEPT_MS)
+  end
+  redis.call('ZADD', dests, now_text, d.id)
+end
+
+-- Take away the names of some that have been forgotten.
+local function forget_destinations()
+  for _, id in ipairs(redis.call('ZRANGE', dests, 0, MOST_FORGOTTEN - 1)) do
+    if redis.call('EXISTS', dest .. id) == 0 then
+      redis.call('ZREM', dests, id)
+    end
+  end
+end
+
+-- Begin anew: what was counted says nothing about the time from now on.
+local function start_counting(d)
+  d.r, d.f, d.w, d.a, d.b = nil, nil, nil, nil, nil
+end
+
+local function close_destination(d)
+  start_counting(d)
+  d.s, d.n, d.p, d.i, d.o = nil, nil, nil, nil, nil
+  d.c = now_ms
+  event('destination_closed', d.id, 'webhook', 0)
+end

@@ -1,0 +1,159 @@
+"""Circuit breakers of destinations: one state for all servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.destination import BreakerRules, BreakerState, DestinationState, Tally
+from scheduler.errors import NotFound
+from scheduler.store import MessageStore
+from tests.support.store import Ticks
+
+RULES = BreakerRules(failures=20, failure_rate=0.9, window_ms=60_000, probe_ms=5_000, max_probe_ms=15_000)
+HOST = "https:api.example.com:443"
+GOOD = Tally(good=1)
+BAD = Tally(bad=1, after=1, error="HTTP 503")
+
+
+def tell(store: MessageStore, tally: Tally, id: str = HOST, rules: BreakerRules = RULES) -> str:
+    (found,) = store.attempted({id: tally}, rules)
+    assert found.state.id == id
+    return found.change
+
+
+def fail(store: MessageStore, ticks: Ticks, times: int = 20, seconds: int = 12) -> list[str]:
+    """Failures in a row, spread over a time."""
+    changes = []
+    for _ in range(times):
+        changes.append(tell(store, BAD))
+        ticks.now += seconds * 1000 // times
+    return changes
+
+
+def opened(store: MessageStore, ticks: Ticks) -> DestinationState:
+    assert "opened" in fail(store, ticks, times=21)
+    return store.destination(HOST)
+
+
+def test_failures_in_a_row_open_it_and_say_what_failed(store: MessageStore, ticks: Ticks) -> None:
+    found = opened(store, ticks)
+    assert found.state(ticks.now) is BreakerState.OPEN
+    assert found.last_error == "HTTP 503"
+    assert found.opened_at is not None
+    assert found.next_probe == found.opened_at + 5_000
+
+
+def test_one_failure_less_opens_nothing(store: MessageStore, ticks: Ticks) -> None:
+    assert set(fail(store, ticks, times=19)) == {""}
+    assert tell(store, GOOD) == ""
+    assert set(fail(store, ticks, times=19)) == {""}
+
+
+def test_a_thousand_failures_within_a_second_open_nothing(store: MessageStore, ticks: Ticks) -> None:
+    """That is the restart of a server; ten seconds of it are more."""
+    assert tell(store, Tally(bad=1000, after=1000, error="refused")) == ""
+    ticks.now += 9_999
+    assert tell(store, BAD) == ""
+    ticks.now += 1
+    assert tell(store, BAD) == "opened"
+
+
+def test_an_endpoint_that_fails_one_in_three_is_never_cut_off(store: MessageStore, ticks: Ticks) -> None:
+    for n in range(300):
+        assert tell(store, BAD if n % 3 == 0 else GOOD) == ""
+        ticks.now += 200
+    assert store.destination(HOST).state(ticks.now) is BreakerState.CLOSED
+
+
+def test_a_failure_rate_opens_it_although_some_get_through(store: MessageStore, ticks: Ticks) -> None:
+    changes = []
+    for n in range(130):
+        changes.append(tell(store, GOOD if n % 15 == 14 else BAD))
+        ticks.now += 200
+    assert changes.index("opened") == 99  # five times 20 attempts
+
+
+def test_nothing_opens_where_it_is_switched_off(store: MessageStore, ticks: Ticks) -> None:
+    off = RULES._replace(failures=0)
+    for _ in range(50):
+        assert tell(store, BAD, rules=off) == ""
+        ticks.now += 1_000
+
+
+def test_one_probe_at_a_time_and_each_failure_doubles_the_pause(store: MessageStore, ticks: Ticks) -> None:
+    found = opened(store, ticks)
+    assert found.next_probe is not None
+    ticks.now = found.next_probe - 1
+    assert store.probe(HOST, 40_000)[0] is False
+    ticks.now += 1
+    granted, state = store.probe(HOST, 40_000)
+    assert granted
+    assert state.state(ticks.now) is BreakerState.HALF_OPEN
+    assert store.probe(HOST, 40_000)[0] is False
+    for pause in (10_000, 15_000, 15_000):  # bounded
+        assert tell(store, BAD._replace(probe="bad")) == ""
+        found = store.destination(HOST)
+        assert found.next_probe == ticks.now + pause
+        ticks.now = found.next_probe
+        assert store.probe(HOST, 40_000)[0]
+
+
+def test_a_probe_that_is_never_reported_gives_way_to_the_next(store: MessageStore, ticks: Ticks) -> None:
+    found = opened(store, ticks)
+    ticks.now = found.next_probe or 0
+    assert store.probe(HOST, 40_000)[0]
+    ticks.now += 40_000
+    assert store.probe(HOST, 40_000)[0]
+
+
+def test_a_probe_that_is_answered_closes_it(store: MessageStore, ticks: Ticks) -> None:
+    found = opened(store, ticks)
+    ticks.now = found.next_probe or 0
+    store.probe(HOST, 40_000)
+    # What was under way before it opened says nothing.
+    assert tell(store, GOOD) == ""
+    assert tell(store, GOOD._replace(probe="good")) == "closed"
+    found = store.destination(HOST)
+    assert (found.state(ticks.now), found.failures, found.closed_at) == (BreakerState.CLOSED, 0, ticks.now)
+    assert set(fail(store, ticks, times=19)) == {""}, "it counts anew"
+
+
+def test_opened_by_hand_it_takes_no_probe_and_is_closed_by_hand(store: MessageStore, ticks: Ticks) -> None:
+    found = store.open_destination(HOST, "maintenance until nine")
+    assert (found.by_hand, found.note, found.state(ticks.now)) == (True, "maintenance until nine", BreakerState.OPEN)
+    ticks.now += 3_600_000
+    assert store.probe(HOST, 1000)[0] is False
+    assert tell(store, GOOD._replace(probe="good")) == ""
+    assert store.destination(HOST).by_hand
+    assert store.close_destination(HOST).state(ticks.now) is BreakerState.CLOSED
+
+
+def test_a_pause_that_it_asked_for(store: MessageStore, ticks: Ticks) -> None:
+    tell(store, Tally(good=1, hold_ms=30_000))
+    tell(store, Tally(good=1, hold_ms=10_000))  # a shorter one does not shorten it
+    found = store.destination(HOST)
+    assert found.held_until == ticks.now + 30_000
+    assert found.state(ticks.now) is BreakerState.CLOSED
+    store.close_destination(HOST)
+    assert not store.destination(HOST).is_held(ticks.now)
+
+
+def test_what_works_leaves_nothing_behind(store: MessageStore, ticks: Ticks) -> None:
+    tell(store, BAD)
+    ticks.now += 60_000
+    tell(store, GOOD)
+    with pytest.raises(NotFound, match="Nothing is known"):
+        store.destination(HOST)
+    with pytest.raises(NotFound):
+        store.close_destination(HOST)
+    assert store.all_destinations() == []
+
+
+def test_changes_since_a_moment(store: MessageStore, ticks: Ticks) -> None:
+    tell(store, BAD, "http:one:80")
+    ticks.now += 1000
+    since = ticks.now
+    tell(store, BAD, "http:two:80")
+    found = [state.id for p in range(len(store.partitions)) for state in store.destinations(p, since=since).states]
+    assert found == ["http:two:80"]
+    assert {state.id for state in store.all_destinations()} == {"http:one:80", "http:two:80"}
