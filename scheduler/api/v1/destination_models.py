@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from scheduler.api.v1.flow_models import number_of_query
-from scheduler.destination import BreakerState
 
 
 class DestinationsQuery(BaseModel):
@@ -15,11 +14,11 @@ class DestinationsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: BreakerState | None = None
+    state: Literal["closed", "open", "half_open"] | None = None
     limit: Annotated[int, Field(ge=1, le=1000), BeforeValidator(number_of_query)] = 100
 
 
-class NoteIn(BaseModel):
+class DestinationNoteIn(BaseModel):
     """Why somebody opens or closes a circuit breaker by hand."""
 
     model_config = ConfigDict(extra="forbid")

@@ -12,7 +12,7 @@ from scheduler.api.http.respond import answer
 from scheduler.api.http.services import services
 from scheduler.api.http.threads import brings_body, json_body
 from scheduler.api.http.validate import validate, validate_query
-from scheduler.api.v1.destination_models import DestinationListOut, DestinationOut, DestinationsQuery, NoteIn
+from scheduler.api.v1.destination_models import DestinationListOut, DestinationNoteIn, DestinationOut, DestinationsQuery
 from scheduler.destination import DESTINATION_PATTERN, DestinationState
 from scheduler.errors import InvalidInput, NotFound
 from scheduler.when import format_ms
@@ -50,7 +50,12 @@ def read(destination: str) -> Response:
 
 @blueprint.post("/<destination>/open")
 @operation(
-    "Leave a destination alone", tag=_TAG, request=NoteIn, body_optional=True, answer=DestinationOut, errors=(400,)
+    "Leave a destination alone",
+    tag=_TAG,
+    request=DestinationNoteIn,
+    body_optional=True,
+    answer=DestinationOut,
+    errors=(400,),
 )
 def open_by_hand(destination: str) -> Response:
     """For a planned maintenance: no attempts and no probes, until it is closed.  Nothing need be known of it."""
@@ -63,7 +68,12 @@ def open_by_hand(destination: str) -> Response:
 
 @blueprint.post("/<destination>/close")
 @operation(
-    "Use a destination again", tag=_TAG, request=NoteIn, body_optional=True, answer=DestinationOut, errors=(404,)
+    "Use a destination again",
+    tag=_TAG,
+    request=DestinationNoteIn,
+    body_optional=True,
+    answer=DestinationOut,
+    errors=(404,),
 )
 def close_by_hand(destination: str) -> Response:
     """Attempts are made again, and failures are counted anew.  A pause that it asked for ends too."""
@@ -73,7 +83,7 @@ def close_by_hand(destination: str) -> Response:
 
 
 def _note() -> str:
-    return (validate(NoteIn, json_body()).note or "") if brings_body() else ""
+    return (validate(DestinationNoteIn, json_body()).note or "") if brings_body() else ""
 
 
 def _known(destination: str) -> str:

@@ -27,7 +27,7 @@ local function destination_row(d)
 end
 
 local function save_destination(d)
-  redis.call('DEL', dest .. d.id)
+  redis.call('UNLINK', dest .. d.id)
   if not d.s and not d.c and not d.t and (d.r or 0) == 0 and (d.b or 0) == 0 and (d.h or 0) <= now_ms then
     redis.call('ZREM', dests, d.id)
     d.u = nil
