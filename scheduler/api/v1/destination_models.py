@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -30,19 +30,25 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class DestinationOut(_Answer):
+class AttemptsOut(_Answer):
+    """Attempts of all servers, counted from the first one that failed."""
+
+    began_at: str | None
+    attempts: int
+    failures: int
+
+
+class BreakerOut(_Answer):
     """A destination of webhooks that has failed lately, asked for a pause, or was opened by hand."""
 
-    id: str = Field(description="Scheme, host and port.", examples=["https:api.example.com:443"])
+    id: str = Field(description="Scheme, host and port, such as https:api.example.com:443.")
     state: Literal["closed", "open", "half_open"] = Field(
         description="open: no attempts but one probe every so often; half_open: a probe is under way."
     )
     by_hand: bool = Field(description="Opened by hand: no probes either.")
     failures: int = Field(description="Failed attempts in a row.")
     failing_since: str | None
-    window: dict[str, Any] = Field(
-        description="attempts and failures since began_at, over all servers; counted since the first failure."
-    )
+    window: AttemptsOut
     last_error: str | None
     opened_at: str | None
     closed_at: str | None
@@ -53,8 +59,8 @@ class DestinationOut(_Answer):
     updated_at: str
 
 
-class DestinationListOut(_Answer):
+class BreakerListOut(_Answer):
     """Open ones first, then those that changed last."""
 
-    destinations: list[DestinationOut]
+    destinations: list[BreakerOut]
     more: bool = Field(description="Whether there are others beyond limit.")

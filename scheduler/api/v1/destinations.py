@@ -12,7 +12,7 @@ from scheduler.api.http.respond import answer
 from scheduler.api.http.services import services
 from scheduler.api.http.threads import brings_body, json_body
 from scheduler.api.http.validate import validate, validate_query
-from scheduler.api.v1.destination_models import DestinationListOut, DestinationNoteIn, DestinationOut, DestinationsQuery
+from scheduler.api.v1.destination_models import BreakerListOut, BreakerOut, DestinationNoteIn, DestinationsQuery
 from scheduler.destination import DESTINATION_PATTERN, DestinationState
 from scheduler.errors import InvalidInput, NotFound
 from scheduler.when import format_ms
@@ -25,7 +25,7 @@ _TAG = "destinations"
 
 @blueprint.get("")
 @operation(
-    "List destinations that have failed", tag=_TAG, query=DestinationsQuery, answer=DestinationListOut, errors=(400,)
+    "List destinations that have failed", tag=_TAG, query=DestinationsQuery, answer=BreakerListOut, errors=(400,)
 )
 def list_destinations() -> Response:
     """Open ones first.  A destination that works is not listed, one that was closed for an hour."""
@@ -41,7 +41,7 @@ def list_destinations() -> Response:
 
 
 @blueprint.get("/<destination>")
-@operation("Read a destination", tag=_TAG, answer=DestinationOut, errors=(404,))
+@operation("Read a destination", tag=_TAG, answer=BreakerOut, errors=(404,))
 def read(destination: str) -> Response:
     """One destination."""
     here = services()
@@ -54,7 +54,7 @@ def read(destination: str) -> Response:
     tag=_TAG,
     request=DestinationNoteIn,
     body_optional=True,
-    answer=DestinationOut,
+    answer=BreakerOut,
     errors=(400,),
 )
 def open_by_hand(destination: str) -> Response:
@@ -72,7 +72,7 @@ def open_by_hand(destination: str) -> Response:
     tag=_TAG,
     request=DestinationNoteIn,
     body_optional=True,
-    answer=DestinationOut,
+    answer=BreakerOut,
     errors=(404,),
 )
 def close_by_hand(destination: str) -> Response:

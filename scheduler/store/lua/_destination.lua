@@ -67,5 +67,5 @@ local function close_destination(d)
   start_counting(d)
   d.s, d.n, d.p, d.i, d.o = nil, nil, nil, nil, nil
   d.c = now_ms
-  event('destination_closed', d.id, 'webhook', 0)
+  event('destination_closed', d.id, 'destination', 0)
 end

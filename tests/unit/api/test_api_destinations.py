@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.api.v1.destination_models import DestinationListOut, DestinationOut
+from scheduler.api.v1.destination_models import BreakerListOut, BreakerOut
 from scheduler.destination import BreakerRules, Tally
 from tests.support.api import Api
 from tests.support.clock import FakeClock
@@ -26,7 +26,7 @@ def test_one_that_has_failed_is_listed_and_read(api: Api, clock: FakeClock) -> N
         clock.advance(10)
     found = api.get(f"/v1/destinations/{HOST}")
     assert found.status_code == 200
-    DestinationOut.model_validate(found.json)
+    BreakerOut.model_validate(found.json)
     assert found.json == {
         "id": HOST, "state": "open", "by_hand": False, "failures": 2, "failing_since": "2027-01-15T08:00:00.000Z",
         "window": {"began_at": "2027-01-15T08:00:00.000Z", "attempts": 2, "failures": 2},
@@ -35,7 +35,7 @@ def test_one_that_has_failed_is_listed_and_read(api: Api, clock: FakeClock) -> N
         "updated_at": "2027-01-15T08:00:10.000Z",
     }  # fmt: skip
     listed = api.get("/v1/destinations").json
-    DestinationListOut.model_validate(listed)
+    BreakerListOut.model_validate(listed)
     assert listed == {"destinations": [found.json], "more": False}
 
 

@@ -100,6 +100,7 @@ def test_native_routes_come_first_and_kept_ones_last(document: dict[str, Any]) -
         "messages",
         "schedules",
         "flow control",
+        "destinations",
         "history",
         "dead letters",
         "control",

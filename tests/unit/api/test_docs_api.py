@@ -119,7 +119,8 @@ def test_the_error_shapes(api: Api) -> None:
     assert '{"status": 401, "data": "Unauthorized."}' in text
 
 
-def test_the_examples_are_a_message_and_a_flow_key(api: Api) -> None:
-    message, flow = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+def test_the_examples_are_a_message_a_flow_key_and_a_destination(api: Api) -> None:
+    message, flow, destination = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     assert list(json.loads(message)) == list(api.post("/v1/messages", {"message": "hello"}).json)
     assert list(json.loads(flow)) == list(api.send("PUT", "/v1/flows/tenant-42", {"concurrency": 5}).json)
+    assert list(json.loads(destination)) == list(api.post("/v1/destinations/https:api.example.com:443/open").json)
