@@ -293,6 +293,33 @@ def reset_flow(key: str, /) -> Call[m.Flow]:
     return Call(ids={"flow_key": key})
 
 
+# -- destinations ------------------------------------------------------------------------------------------------------
+
+
+@operation("destinations_list_destinations", "GET /v1/destinations")
+def destinations(**query: Unpack[m.DestinationsListDestinationsQuery]) -> Call[m.BreakerList]:
+    """Return destinations of webhooks that have failed lately, open ones first."""
+    return Call(query=query)
+
+
+@operation("destinations_read", "GET /v1/destinations/{destination}")
+def get_destination(destination: str, /) -> Call[m.Breaker]:
+    """Return what is known of a destination (``https:api.example.com:443``)."""
+    return Call(ids={"destination": destination})
+
+
+@operation("destinations_open_by_hand", "POST /v1/destinations/{destination}/open")
+def open_destination(destination: str, /, *, note: str | None = None) -> Call[m.Breaker]:
+    """Leave a destination alone until ``close_destination``."""
+    return Call(ids={"destination": destination}, body={"note": note})
+
+
+@operation("destinations_close_by_hand", "POST /v1/destinations/{destination}/close")
+def close_destination(destination: str, /, *, note: str | None = None) -> Call[m.Breaker]:
+    """Make attempts at a destination again."""
+    return Call(ids={"destination": destination}, body={"note": note})
+
+
 # -- the service -------------------------------------------------------------------------------------------------------
 
 

@@ -763,6 +763,59 @@ class FlowPauseIn(TypedDict):
     """For how long, in the forms of a message's delay; until it is resumed when left out."""
 
 
+class Attempts(TypedDict):
+    """Attempts of all servers, counted from the first one that failed."""
+
+    began_at: str | None
+    attempts: int
+    failures: int
+
+
+class Breaker(TypedDict):
+    """A destination of webhooks that has failed lately, asked for a pause, or was opened by hand."""
+
+    id: str
+    """Scheme, host and port, such as https:api.example.com:443."""
+    state: Literal["closed", "open", "half_open"]
+    """open: no attempts but one probe every so often; half_open: a probe is under way."""
+    by_hand: bool
+    """Opened by hand: no probes either."""
+    failures: int
+    """Failed attempts in a row."""
+    failing_since: str | None
+    window: Attempts
+    last_error: str | None
+    opened_at: str | None
+    closed_at: str | None
+    next_probe_at: str | None
+    probe_interval_ms: int | None
+    held_until: str | None
+    """Until when the endpoint asked for a pause (429, 503)."""
+    note: str | None
+    updated_at: str
+
+
+class BreakerList(TypedDict):
+    """Open ones first, then those that changed last."""
+
+    destinations: list[Breaker]
+    more: bool
+    """Whether there are others beyond limit."""
+
+
+class DestinationsListDestinationsQuery(TypedDict):
+    """Parameters of destinations_list_destinations."""
+
+    state: NotRequired[Literal["closed", "open", "half_open"]]
+    limit: NotRequired[int]
+
+
+class DestinationNoteIn(TypedDict):
+    """Why somebody opens or closes a circuit breaker by hand."""
+
+    note: NotRequired[str | None]
+
+
 class HistoryListHistoryQuery(TypedDict):
     """Parameters of history_list_history."""
 

@@ -255,6 +255,26 @@ export class Client {
     return this.#call('flows_reset', { ...call, id: key });
   }
 
+  /** Destinations of webhooks that have failed lately, open ones first. */
+  destinations(query: Query<'destinations_list_destinations'> = {}, call: CallOptions = {}) {
+    return this.#call('destinations_list_destinations', { ...call, query });
+  }
+
+  /** What is known of a destination (`https:api.example.com:443`). */
+  getDestination(destination: string, call: CallOptions = {}) {
+    return this.#call('destinations_read', { ...call, id: destination });
+  }
+
+  /** Leave a destination alone until `closeDestination`. */
+  openDestination(destination: string, note?: string, call: CallOptions = {}) {
+    return this.#call('destinations_open_by_hand', { ...call, id: destination, body: { note } });
+  }
+
+  /** Make attempts at a destination again. */
+  closeDestination(destination: string, note?: string, call: CallOptions = {}) {
+    return this.#call('destinations_close_by_hand', { ...call, id: destination, body: { note } });
+  }
+
   /** Deliver nothing until `resume`; messages are still accepted. */
   pause(call: CallOptions = {}) {
     return this.#call('control_pause', call);

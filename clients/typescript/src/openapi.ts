@@ -357,6 +357,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/destinations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List destinations that have failed
+         * @description Open ones first.  A destination that works is not listed, one that was closed for an hour.
+         */
+        get: operations["destinations_list_destinations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/destinations/{destination}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a destination
+         * @description One destination.
+         */
+        get: operations["destinations_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/destinations/{destination}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Use a destination again
+         * @description Attempts are made again, and failures are counted anew.  A pause that it asked for ends too.
+         */
+        post: operations["destinations_close_by_hand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/destinations/{destination}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave a destination alone
+         * @description For a planned maintenance: no attempts and no probes, until it is closed.  Nothing need be known of it.
+         */
+        post: operations["destinations_open_by_hand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/history": {
         parameters: {
             query?: never;
@@ -635,6 +715,18 @@ export interface components {
             outcome: string;
         };
         /**
+         * AttemptsOut
+         * @description Attempts of all servers, counted from the first one that failed.
+         */
+        AttemptsOut: {
+            /** Began At */
+            began_at: string | null;
+            /** Attempts */
+            attempts: number;
+            /** Failures */
+            failures: number;
+        };
+        /**
          * BackfillIn
          * @description A span of the past, both ends inclusive.
          */
@@ -732,6 +824,68 @@ export interface components {
             messages: components["schemas"]["AcceptedOut"][];
         };
         /**
+         * BreakerListOut
+         * @description Open ones first, then those that changed last.
+         */
+        BreakerListOut: {
+            /** Destinations */
+            destinations: components["schemas"]["BreakerOut"][];
+            /**
+             * More
+             * @description Whether there are others beyond limit.
+             */
+            more: boolean;
+        };
+        /**
+         * BreakerOut
+         * @description A destination of webhooks that has failed lately, asked for a pause, or was opened by hand.
+         */
+        BreakerOut: {
+            /**
+             * Id
+             * @description Scheme, host and port, such as https:api.example.com:443.
+             */
+            id: string;
+            /**
+             * State
+             * @description open: no attempts but one probe every so often; half_open: a probe is under way.
+             * @enum {string}
+             */
+            state: "closed" | "open" | "half_open";
+            /**
+             * By Hand
+             * @description Opened by hand: no probes either.
+             */
+            by_hand: boolean;
+            /**
+             * Failures
+             * @description Failed attempts in a row.
+             */
+            failures: number;
+            /** Failing Since */
+            failing_since: string | null;
+            window: components["schemas"]["AttemptsOut"];
+            /** Last Error */
+            last_error: string | null;
+            /** Opened At */
+            opened_at: string | null;
+            /** Closed At */
+            closed_at: string | null;
+            /** Next Probe At */
+            next_probe_at: string | null;
+            /** Probe Interval Ms */
+            probe_interval_ms: number | null;
+            /**
+             * Held Until
+             * @description Until when the endpoint asked for a pause (429, 503).
+             */
+            held_until: string | null;
+            /** Note */
+            note: string | null;
+            /** Updated At */
+            updated_at: string;
+        };
+        /**
          * CatchUpOut
          * @description What is made of moments that were missed.
          */
@@ -781,6 +935,14 @@ export interface components {
             /** Caught Up */
             caught_up: number;
             skipped: components["schemas"]["SkippedOut"];
+        };
+        /**
+         * DestinationNoteIn
+         * @description Why somebody opens or closes a circuit breaker by hand.
+         */
+        DestinationNoteIn: {
+            /** Note */
+            note?: string | null;
         };
         /**
          * DestinationOut
@@ -3656,6 +3818,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FlowOut"];
+                };
+            };
+        };
+    };
+    destinations_list_destinations: {
+        parameters: {
+            query?: {
+                state?: "closed" | "open" | "half_open" | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Open ones first, then those that changed last. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakerListOut"];
+                };
+            };
+        };
+    };
+    destinations_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                destination: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A destination of webhooks that has failed lately, asked for a pause, or was opened by hand. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakerOut"];
+                };
+            };
+        };
+    };
+    destinations_close_by_hand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                destination: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DestinationNoteIn"];
+            };
+        };
+        responses: {
+            /** @description A destination of webhooks that has failed lately, asked for a pause, or was opened by hand. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakerOut"];
+                };
+            };
+        };
+    };
+    destinations_open_by_hand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                destination: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DestinationNoteIn"];
+            };
+        };
+        responses: {
+            /** @description A destination of webhooks that has failed lately, asked for a pause, or was opened by hand. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakerOut"];
                 };
             };
         };

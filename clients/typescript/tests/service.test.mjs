@@ -99,6 +99,14 @@ test('a flow key', async () => {
   assert.equal((await client.getFlow('tenant-1')).scheduled, 1);
 });
 
+test('a destination', async () => {
+  const host = 'https:api.example.com:443';
+  assert.equal((await client.openDestination(host, 'maintenance')).by_hand, true);
+  assert.equal((await client.destinations({ state: 'open' })).destinations[0].id, host);
+  assert.equal((await client.closeDestination(host)).state, 'closed');
+  assert.equal((await client.getDestination(host)).id, host);
+});
+
 test('the history', async () => {
   const { id } = await client.send('for the history');
   for (let found = []; !found.length; ) {
