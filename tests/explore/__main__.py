@@ -13,8 +13,9 @@ from pathlib import Path
 
 import redis
 
-from tests.explore import report
+from tests.explore import report, schedules
 from tests.explore.model import Scope
+from tests.explore.rules import BrokenRule
 from tests.explore.scopes import FULL, hunt
 from tests.explore.search import Found, Search
 from tests.explore.seeds import SEEDS, Seed
@@ -35,10 +36,12 @@ def main() -> int:
     ):
         explored = [_explored(connection, scope) for scope in FULL]
         hunts = [(seed, _hunted(connection, seed)) for seed in SEEDS]
+        with server.client() as client:
+            planned = [_of_schedules(client, scope) for scope in schedules.FULL]
     if not options.no_page:
         write_section("explore", report.page(explored, hunts))
     kept = not any(found.broken for found in explored)
-    return 0 if kept and all(found.broken for _, found in hunts) else 1
+    return 0 if kept and all(planned) and all(found.broken for _, found in hunts) else 1
 
 
 def _explored(connection: redis.Connection, scope: Scope) -> Found:
@@ -46,6 +49,17 @@ def _explored(connection: redis.Connection, scope: Scope) -> Found:
     _say(f"{scope.name}: {found.states:,} states, {found.transitions:,} transitions, {found.seconds:.0f} s")
     _say(f"BROKEN\n{report.trace(found)}" if found.broken else "every rule holds")
     return found
+
+
+def _of_schedules(client: redis.Redis, scope: schedules.Scope) -> bool:
+    """Whether every rule of schedules holds."""
+    try:
+        states = schedules.Explorer(client, scope).states()
+    except BrokenRule as broken:
+        _say(f"schedules, {scope}: BROKEN\n{broken}")
+        return False
+    _say(f"schedules, {scope}: {states:,} states, every rule holds")
+    return True
 
 
 def _hunted(connection: redis.Connection, seed: Seed) -> Found:

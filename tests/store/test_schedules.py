@@ -12,6 +12,7 @@ import redis
 from scheduler.errors import Conflict, InvalidInput, NotFound
 from scheduler.message import Priority
 from scheduler.recurrence import CatchUp
+from scheduler.schedule import Planned as Moved
 from scheduler.schedule import State
 from scheduler.schedules import changing
 from scheduler.store import MessageStore
@@ -175,6 +176,19 @@ def test_what_is_given_up_is_told_in_one_run(plans: Planned) -> None:
     plans.plan()
     (last,) = plans.get().last_runs
     assert (last.outcome, last.moments, last.moment) == ("missed", 10, NOW + 10 * MINUTE)
+
+
+def test_a_planner_that_stalls_between_reading_and_writing_loses_no_moment(plans: Planned, store: MessageStore) -> None:
+    plans.create(catch_up=CATCH_ALL)
+    plans.at(MINUTE)
+    partition = store.partition_of("s")
+    read = store.due_plans(partition, 10)
+    plans.at(2 * MINUTE + 30_000)
+    assert plans.deliver() == [], "nobody has planned for so long: its message is taken back"
+    planned = [Moved.of(due, read.redis_ms) for due in read.plans]
+    assert store.move_on(partition, planned) == [False], "what was decided then is decided again"
+    plans.plan()
+    assert plans.deliver() == [(MINUTE, "catch_up"), (2 * MINUTE, "catch_up")]
 
 
 # -- rule 6: overlap -------------------------------------------------------------------------------------------------

@@ -57,11 +57,13 @@ local at = items
 while ARGV[at] do
   local sid = ARGV[at]
   local n = tonumber(ARGV[at + 9])
-  local s = redis.call('HMGET', sched .. sid, 'u', 'next', 'gen', 'tail', 'c')
+  local s = redis.call('HMGET', sched .. sid, 'u', 'next', 'gen', 'tail', 'c', 'late')
   local revision, generation = revisions_of(s[5], s[1], s[3])
-  if revision == ARGV[at + 1] and s[2] == ARGV[at + 2] then
+  local missed = ARGV[at + 6] == '1'
+  -- A planner may stall after it has read.  If the message was taken back as late meanwhile, it has to decide again.
+  local stale = s[6] == s[2] and not missed
+  if revision == ARGV[at + 1] and s[2] == ARGV[at + 2] and not stale then
     local given_up = tonumber(ARGV[at + 7])
-    local missed = ARGV[at + 6] == '1'
     -- Before `next` is overwritten, and before a message of the same moment is made again.
     if missed then
       take_back(pending_of(sid, s[2], s[4]))

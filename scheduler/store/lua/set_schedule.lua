@@ -26,7 +26,7 @@ if key ~= '' then
   end
 end
 local name = sched .. schedule
-local s = redis.call('HMGET', name, 'c', 'next', 'tail', 'gen', 'state', 'u')
+local s = redis.call('HMGET', name, 'c', 'next', 'tail', 'gen', 'state', 'u', 'late')
 local current, generation = revisions_of(s[1], s[6], s[4])
 if (current or '') ~= revision or (s[2] or '') ~= upcoming then
   return {1, ''}
@@ -65,7 +65,8 @@ redis.call('HSET', name, unpack(values))
 redis.call('HDEL', name, unpack(emptied))
 if s[2] and not (keeps == '1' and state == 'active') then
   local pending = pending_of(schedule, s[2], s[3])
-  if take_back(pending) and pending ~= id and tonumber(s[2]) <= now_ms then
+  local taken = take_back(pending) or s[7] == s[2]
+  if taken and pending ~= id and tonumber(s[2]) <= now_ms then
     -- Its moment had come, and no server had begun it yet.
     redis.call('HINCRBY', name, '#changed', 1)
     count_skips('changed', 1)
