@@ -6,8 +6,10 @@ Left out, because nothing that a script decides depends on it:
   and time passes by moving what is stored: scripts only ever add to ``now`` and compare with it.
 - *how long ago*: an expired lock is expired.  Messages that are due keep their order and not their lateness.
 - *which token*: a token is only compared with the one in the message's hash, so that one ends as the message's own.
-- created_at, updated_at, finished_at, the moment asked for, and the texts of errors and of evidence; their bytes stay
-  counted.
+- what a flow key counts and who has a turn: ``rules.structure`` compares it with the messages, and from them it is
+  written again.
+- created_at, updated_at, finished_at, the moment asked for, how long a flow key kept it back, and the texts of errors
+  and of evidence; their bytes stay counted.
 """
 
 from __future__ import annotations
@@ -22,7 +24,17 @@ from tests.support.clock import START_MS
 UNIT_MS = 1000
 NOW = START_MS
 LANE = "echo"
-KEYS = PartitionKeys(0).using(**{f"due_{p}": f"due:{LANE}:{p}" for p in ("high", "normal", "low")})
+FLOW, CONCURRENCY = "k", 1
+"""The flow key that messages have in a scope with one, and what it allows."""
+_QUEUE = f"{LANE}:normal"
+KEYS = PartitionKeys(0).using(
+    **{f"due_{p}": f"due:{LANE}:{p}" for p in ("high", "normal", "low")},
+    keyed=f"flow:due:{_QUEUE}",
+    queue=f"flow:queue:{FLOW}/{_QUEUE}",
+    turns=f"flow:turns:{_QUEUE}",
+    flows="flow:keys",
+    flow_key=f"flow:key:{FLOW}",
+)
 IDS = ("m1", "m2")
 DUE = ("due_high", "due_normal", "due_low")
 PLACES = (*DUE, "locks", "dead", "done")
@@ -34,7 +46,7 @@ FRESH, STALE = "s.kn", "s.ko"
 Plain = dict[str, dict[str, str]]
 """Key → fields, or members with their scores."""
 
-_MOMENTS = frozenset("cgufm")
+_MOMENTS = frozenset("cgufmW")
 _LOCK = re.compile(r"lock \S+ expired")
 
 
@@ -100,11 +112,18 @@ def read(data: Plain, messages: int) -> Content:
     )
 
 
+def places(data: Plain) -> Plain:
+    """The sets in which a message may be, by name; one with a flow key counts as in the due set of its priority."""
+    sets = {name: data.get(KEYS[name], {}) for name in PLACES}
+    return {**sets, "due_normal": {**sets["due_normal"], **data.get(KEYS["keyed"], {})}}
+
+
 def _record(data: Plain, message: int) -> Record:
     id = IDS[message]
     message_hash = data[KEYS["msg"] + id]
-    place = next(name for name in PLACES if id in data.get(KEYS[name], {}))
-    score = data[KEYS[place]][id]
+    sets = places(data)
+    place = next(name for name in PLACES if id in sets[name])
+    score = sets[place][id]
     due = _units(score) if place in DUE else _units(message_hash["d"]) if place == "locks" else 0
     fields = []
     for name, value in sorted(message_hash.items()):
@@ -153,15 +172,33 @@ def written(content: Content) -> Plain:
             fields |= {"d": _ms(0), "f": _ms(0)}
         data[KEYS["msg"] + id] = fields
         score = record.expiry if record.place == "locks" else record.due
-        data.setdefault(KEYS[record.place], {})[id] = _ms(score)
+        keyed = record.scheduled and "F" in fields
+        data.setdefault(KEYS["keyed" if keyed else record.place], {})[id] = _ms(score)
+        if keyed:
+            data.setdefault(KEYS["queue"], {})[fields["F"].removesuffix(FLOW) + id] = _ms(score)
+    data |= _flow_key(content, data)
     if any(record.scheduled for record in content.records):
         data[KEYS["lanes"]] = {LANE: "0"}
     return data
 
 
+def _flow_key(content: Content, data: Plain) -> Plain:
+    """The flow key, as it follows from its messages."""
+    keyed = [record for record in content.records if "F" in dict(record.fields)]
+    flight = sum(record.place == "locks" for record in keyed)
+    waiting = [record.due for record in keyed if record.scheduled]
+    if not flight and not waiting:
+        return {}
+    fields = {"s": str(len(keyed)), "q": _QUEUE, "c": str(CONCURRENCY), "m": f"{CONCURRENCY},,"}
+    found = {KEYS["flows"]: {FLOW: "0"}, KEYS["flow_key"]: fields | ({"n": str(flight)} if flight else {})}
+    if waiting and flight < CONCURRENCY:
+        found[KEYS["turns"]] = {FLOW: _ms(max(0, min(waiting)))}
+    return found
+
+
 def commands(data: Mapping[str, Mapping[str, str]]) -> list[list[str]]:
     """What restores it into an emptied Redis."""
-    sets = {KEYS[name] for name in (*PLACES, "lanes")}
+    sets = {KEYS[name] for name in (*PLACES, "lanes", "keyed", "queue", "turns", "flows")}
     return [
         ["ZADD", key, *[word for id, score in pairs.items() for word in (score, id)]]
         if key in sets

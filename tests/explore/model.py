@@ -33,6 +33,8 @@ class Scope:
     expiries: int | None = None
     user_verbs: int = 0
     redrives: int = 0
+    flow: bool = False
+    """The messages share a flow key of concurrency 1."""
 
 
 class Holding(NamedTuple):

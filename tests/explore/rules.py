@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from tests.explore.content import DUE, IDS, KEYS, LANE, PLACES, Content, Plain, Record
+from tests.explore.content import CONCURRENCY, DUE, IDS, KEYS, LANE, NOW, PLACES, Content, Plain, Record, places
+from tests.support.flow_rules import broken_flow_rules
 from tests.support.store import STATUS_OF_SET
+
+OF_FLOWS = ("keyed", "queue", "turns", "flows", "flow_key")
+Hashes = Mapping[str, Mapping[str, str]]
+Sets = Mapping[str, Mapping[str, str]]
 
 PLACE = "each message is in exactly one place, with the status to match"
 TOKEN = "a token lives exactly as long as its lock"
@@ -18,6 +24,7 @@ ATTEMPTS = "every attempt has its own number, none beyond max_attempts"
 ONCE = "exactly once while nothing fails, at least once else"
 KEPT = "nothing disappears"
 COUNTERS = "the counters agree with what is there"
+FLOWS = "no more in flight at a flow key than it allows, and nothing waits at one that has room"
 VERB = "a verb does what it says, and nothing else"
 ENDS = "when faults end, every message ends"
 SCRIPT = "no script fails"
@@ -43,16 +50,16 @@ def require(kept: bool, rule: str, how: str) -> None:
 
 def structure(data: Plain, messages: int, max_attempts: int) -> None:
     """Raises ``BrokenRule`` for a keyspace that no history may lead to."""
-    sets = {name: data.get(KEYS[name], {}) for name in PLACES}
+    sets = places(data)
     hashes = {id: data[KEYS["msg"] + id] for id in IDS[:messages] if KEYS["msg"] + id in data}
-    known = {KEYS[name] for name in (*PLACES, "lanes", "meta")} | {KEYS["msg"] + id for id in hashes}
-    places = Counter(id for ids in sets.values() for id in ids)
+    known = {KEYS[name] for name in (*PLACES, "lanes", "meta", *OF_FLOWS)} | {KEYS["msg"] + id for id in hashes}
+    found = Counter(id for ids in sets.values() for id in ids)
     for id in IDS[:messages]:
         require(id in hashes, KEPT, f"{id} has no hash any more")
-        require(places[id] > 0, KEPT, f"{id} is in no set")
-        require(places[id] == 1, PLACE, f"{id} is in {places[id]} sets")
+        require(found[id] > 0, KEPT, f"{id} is in no set")
+        require(found[id] == 1, PLACE, f"{id} is in {found[id]} sets")
     require(set(data) <= known, PLACE, f"unknown keys: {sorted(set(data) - known)}")
-    require(set(places) <= set(hashes), PLACE, f"unknown ids: {sorted(set(places) - set(hashes))}")
+    require(set(found) <= set(hashes), PLACE, f"unknown ids: {sorted(set(found) - set(hashes))}")
     if any(sets[name] for name in DUE):
         require(
             LANE in data.get(KEYS["lanes"], {}), PLACE, "a lane in which something waits is not in the list of lanes"
@@ -61,6 +68,20 @@ def structure(data: Plain, messages: int, max_attempts: int) -> None:
         for id in ids:
             _message(id, name, hashes[id], max_attempts)
     _counters(data.get(KEYS["meta"], {}), sets, hashes)
+    if KEYS["flows"] in data or any("F" in fields for fields in hashes.values()):
+        _flows(data, hashes)
+
+
+def _flows(data: Plain, hashes: Hashes) -> None:
+    flight = [id for id in data.get(KEYS["locks"], {}) if "F" in hashes[id]]
+    require(len(flight) <= CONCURRENCY, FLOWS, f"{flight} are in flight at a key of concurrency {CONCURRENCY}")
+    state: dict[str, Any] = {}
+    for key, pairs in data.items():
+        name = key.removeprefix("ms1:{0}:")
+        is_hash = name.startswith(("msg:", "flow:key:", "meta"))
+        state[name] = pairs if is_hash else {member: int(float(score)) for member, score in pairs.items()}
+    for problem in broken_flow_rules(state, hashes, NOW):
+        raise BrokenRule(FLOWS, problem)
 
 
 def _message(id: str, place: str, fields: Mapping[str, str], max_attempts: int) -> None:
@@ -76,10 +97,6 @@ def _message(id: str, place: str, fields: Mapping[str, str], max_attempts: int) 
     require(
         int(fields.get("a", "0")) <= max_attempts, ATTEMPTS, f"{id} is at attempt {fields.get('a')} of {max_attempts}"
     )
-
-
-Hashes = Mapping[str, Mapping[str, str]]
-Sets = Mapping[str, Mapping[str, str]]
 
 
 def _weight(place: str) -> Callable[[Sets, Hashes], int]:
@@ -125,6 +142,8 @@ def claimed(before: Content, after: Content, limit: int, rows: Sequence[tuple[in
         right = old.number("a") + 1
         require(attempt == new.number("a") == right, ATTEMPTS, f"{id} is claimed as attempt {attempt}, not {right}")
     due = sorted((r.due, m) for m, r in enumerate(before.records) if r.scheduled and r.due <= 0)
+    if any("F" in dict(record.fields) for record in before.records):
+        limit = min(limit, CONCURRENCY - sum(record.place == "locks" for record in before.records))
     expected = [message for _, message in due[:limit]]
     got = [message for message, _ in rows]
     require(got == expected, EARLY, f"claimed {[IDS[m] for m in got]} instead of {[IDS[m] for m in expected]}")

@@ -11,6 +11,9 @@ from tests.explore.seeds import Seed
 ALL_FAULTS = Scope("one message, any faults", due=(0,), max_attempts=2)
 STALE_OWNER = Scope("one message, crashes and expiries", due=(0,), max_attempts=2, lost_replies=0)
 FAULT_FREE = Scope("two messages, nothing fails", due=(0, 1), max_attempts=2, crashes=0, lost_replies=0, expiries=0)
+FLOW = Scope(
+    "two messages of a flow key, faults", due=(0, 1), max_attempts=2, crashes=1, lost_replies=1, expiries=1, flow=True
+)
 USERS = Scope("one message, a user cancels or puts off", due=(1,), max_attempts=2, user_verbs=1)
 REDRIVEN = Scope(
     "one message, redriven once", due=(0,), max_attempts=2, crashes=1, lost_replies=0, expiries=1, redrives=1
@@ -24,11 +27,15 @@ FULL = (
         due=(0,), max_attempts=2, crashes=1, lost_replies=1, expiries=1, user_verbs=1, redrives=1,
     ),
     Scope("two messages, a crash and a lost answer", due=(0, 1), max_attempts=2, crashes=1, lost_replies=1, expiries=0),
+    Scope(
+        "two messages of a flow key, a crash, an expiry, a user cancels or puts off",
+        due=(0, 1), max_attempts=2, crashes=1, lost_replies=0, expiries=1, user_verbs=1, flow=True,
+    ),
     Scope("two messages, a crash and an expiry", due=(0, 1), max_attempts=2, crashes=1, lost_replies=0, expiries=1),
 )  # fmt: skip
 """Where the scripts must keep every rule."""
 
-HUNTING = (STALE_OWNER, FAULT_FREE, REDRIVEN, USERS)
+HUNTING = (STALE_OWNER, FAULT_FREE, REDRIVEN, USERS, FLOW)
 """Where a bug is looked for, one after the other until it is found."""
 
 

@@ -44,7 +44,7 @@ class Search:
     def __init__(self, connection: redis.Connection, scope: Scope, seed: Seed | None = None) -> None:
         """``connection``: see ``world.connected``."""
         self._found = Found(scope)
-        self._world = World(connection, due=scope.due, max_attempts=scope.max_attempts, seed=seed)
+        self._world = World(connection, due=scope.due, max_attempts=scope.max_attempts, flow=scope.flow, seed=seed)
         self._model = Model(scope, self._world)
         self._queue: list[State] = []
         self._numbers: dict[State, int] = {}

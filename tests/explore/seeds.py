@@ -29,6 +29,7 @@ _REFUSED = "results[#results + 1] = 0"
 _REFUSE_ALL = f"for _ = at, #ARGV, STRIDE do {_REFUSED} end break"
 _UNLOCK = "redis.call('ZREM', locks, ...)"
 _RETURN = "enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at, m[14], true)"
+_FREED = "slot_freed(m[13], kind == 'release' and m[14])"
 _CLEAR = "redis.call('HDEL', key, 's', 'k', 'd')"
 
 TOKEN_CHECK = Seed("settle: no token check", "settle", _TOKEN, "if token == '' then")
@@ -59,6 +60,15 @@ SEEDS = (
     Seed("reap: one attempt more than allowed", "reap", "attempt >= allowed)", "attempt > allowed)"),
     Seed("reap: carried out however late", "reap", "if not_after ~= '' and now_ms", "if false and now_ms"),
     Seed("cancel: left in the due set", "cancel", "leave(id, lane, m[3], m[10])", ""),
+    Seed("settle: a slot of a flow key is not freed", "settle", _FREED, ""),
+    Seed("settle: a slot that is freed lets nobody go", "settle", "if was_closed or s.flight == 0", "if false"),
+    Seed("reap: a slot of a flow key is not freed", "reap", "slot_freed(m[14])", ""),
+    Seed(
+        "claim: one more than a flow key allows",
+        "claim",
+        "s.most and s.most - s.flight",
+        "s.most and s.most + 1 - s.flight",
+    ),
     Seed("cancel: takes what is in flight", "cancel", "if m[2] then", "if m[2] and m[2] ~= 'processing' then"),
     Seed("update: touches what is in flight", "update", "if m[2] then", "if m[2] and m[2] ~= 'processing' then"),
     Seed("redrive: left among the dead letters", "redrive", "redis.call('ZREM', dead, one)", ""),

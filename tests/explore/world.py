@@ -13,12 +13,15 @@ from typing import Any, Literal, NamedTuple, cast
 import redis
 
 from scheduler.errors import Conflict, StoreUnavailable
+from scheduler.flow import Flow, FlowLimits
 from scheduler.message import Claim, NewMessage, Outcome, OutcomeKind, Priority
 from scheduler.retry import RetryPolicy
 from scheduler.store import Changes, MessageStore
 from scheduler.store.scripts import load
 from tests.explore import rules
 from tests.explore.content import (
+    CONCURRENCY,
+    FLOW,
     FRESH,
     IDS,
     KEYS,
@@ -155,9 +158,18 @@ class World:
     """All contents of Redis that were met, by number, and what each call makes of them."""
 
     def __init__(
-        self, connection: redis.Connection, *, due: Sequence[int], max_attempts: int, seed: Seed | None = None
+        self,
+        connection: redis.Connection,
+        *,
+        due: Sequence[int],
+        max_attempts: int,
+        flow: bool = False,
+        seed: Seed | None = None,
     ) -> None:
-        """``due``: the moments of the messages, in units from now.  Raises ``BrokenRule`` as every call may."""
+        """``due``: the moments of the messages, in units from now.  ``flow``: they share a flow key.
+
+        Raises ``BrokenRule`` as every call may.
+        """
         self._client = OneTrip(connection, seed)
         self._store = MessageStore(
             cast("redis.Redis", self._client),
@@ -166,6 +178,7 @@ class World:
             now_ms=lambda: NOW,
         )
         self._due = due
+        self._flow = Flow(FLOW, FlowLimits(CONCURRENCY)) if flow else None
         self._max_attempts = max_attempts
         self.contents: list[Content] = []
         self._numbers: dict[Content, int] = {}
@@ -193,7 +206,7 @@ class World:
         self._client.state(Content((), ()))
         self._store.schedule(
             [
-                NewMessage(id=IDS[m], payload="1", due_at=NOW + due * UNIT_MS, priority=Priority.NORMAL)
+                NewMessage(id=IDS[m], payload="1", due_at=NOW + due * UNIT_MS, flow=self._flow)
                 for m, due in enumerate(self._due)
             ]
         )
