@@ -152,9 +152,7 @@ class DeliveryProcess:
         clients = (store.client, self._renewal_store.client)
         watches = [watch for client in clients for watch in watches_of(client)]
         self._watch = Maintenance(watches, clock, log, name="sentinels", outage=outage)
-        self.planner = Planner(
-            store, poll_seconds=plan.poll_seconds, clock=clock, log=log, telemetry=telemetry, outage=outage
-        )
+        self.planner = Planner(store, clock=clock, log=log, telemetry=telemetry, outage=outage)
         self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log, self.planner.wake)
         self._events: EventServer | None = None
         if settings.events.enabled:

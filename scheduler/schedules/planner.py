@@ -12,14 +12,14 @@ from scheduler.clock import Clock
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.notices import Outage, Seldom
 from scheduler.logs.sinks import ServiceLog
-from scheduler.schedule import DuePlan, Planned
+from scheduler.schedule import GRACE_MS, DuePlan, Planned
 from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
 
 BATCH = 100
 """Schedules per script call: about 2 ms of Redis's time, in which no message is claimed."""
-IDLE_SECONDS = 5.0
-"""The longest sleep while no schedule is active."""
+POLL_SECONDS = GRACE_MS / 2000
+"""The longest sleep, the net for a wake-up that was lost on the way: half of what counts as a short delay."""
 BEHIND_SECONDS = 0.02
 """How long after a moment it is planned: first the messages of that moment are claimed, and the next ones have time."""
 _AWAY_SECONDS = 0.25
@@ -32,17 +32,13 @@ class Planner:
         self,
         store: MessageStore,
         *,
-        poll_seconds: float,
         clock: Clock,
         log: ServiceLog,
         telemetry: Telemetry,
         outage: Outage | None = None,
     ) -> None:
-        """``poll_seconds``: the longest sleep, the net for a wake-up that was lost on the way.
-
-        ``outage``: what all threads of a process share; None for one of its own."""
+        """``outage``: what all threads of a process share; None for one of its own."""
         self._store = store
-        self._poll = poll_seconds
         self._clock = clock
         self._log = log
         self._telemetry = telemetry
@@ -58,7 +54,7 @@ class Planner:
 
     def tick(self) -> float:
         """Plan what is due once in each partition, a batch at most.  Seconds to sleep until the next time."""
-        longest, error = max(IDLE_SECONDS, self._poll), None
+        longest, error = POLL_SECONDS, None
         for partition in range(len(self._store.partitions)):
             try:
                 longest = min(longest, self._plan(partition))
@@ -78,11 +74,11 @@ class Planner:
             done = self._store.move_on(partition, planned)
             self._tell([one for one, mine in zip(planned, done, strict=True) if mine])
         if found.wait_ms is None:
-            return max(IDLE_SECONDS, self._poll)
+            return POLL_SECONDS
         if found.wait_ms == 0.0:
             # As long as this batch took: between two batches, Redis and this process serve messages that are due.
             return self._clock.monotonic() - began
-        return min(found.wait_ms / 1000 + BEHIND_SECONDS, self._poll)
+        return min(found.wait_ms / 1000 + BEHIND_SECONDS, POLL_SECONDS)
 
     def _decided(self, due: DuePlan, now_ms: int) -> Planned | None:
         try:
@@ -125,6 +121,6 @@ class Planner:
                 seconds = self.tick()
             except Exception as error:  # noqa: BLE001 - a defect in one step must not end planning
                 self._log.error(f"a step of the planner failed: {error}", exception=error)
-                seconds = self._poll
+                seconds = POLL_SECONDS
             if seconds > 0:
                 self._clock.wait(self._wake, seconds)

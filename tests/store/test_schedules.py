@@ -163,7 +163,7 @@ def test_a_global_pause_is_downtime(plans: Planned) -> None:
     plans.create()
     plans.store.pause()
     plans.at(10 * MINUTE + 30_000)
-    assert plans.plan() == 5.0
+    assert plans.plan() == 2.5
     plans.store.resume()
     plans.plan()
     assert plans.deliver() == [(10 * MINUTE, "catch_up")]

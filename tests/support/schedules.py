@@ -40,7 +40,7 @@ class Planned:
         self.clock = FakeClock()
         self.log = RecordingLogger()
         self.telemetry = Telemetry(self.clock)
-        self.planner = Planner(store, poll_seconds=1.0, clock=self.clock, log=adapt(self.log), telemetry=self.telemetry)
+        self.planner = Planner(store, clock=self.clock, log=adapt(self.log), telemetry=self.telemetry)
 
     def create(self, id: str = "s", *, paused: bool = False, **asked: Any) -> Schedule:
         return changing.create(self.store, id, definition(**asked), paused=paused, now_ms=self.ticks.now)

@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.errors import StoreUnavailable
 from scheduler.schedule import Planned as Moved
-from scheduler.schedules.planner import BATCH, BEHIND_SECONDS, IDLE_SECONDS
+from scheduler.schedules.planner import BATCH, BEHIND_SECONDS, POLL_SECONDS
 from tests.support.schedules import MINUTE, Planned
 from tests.support.store import NOW, Ticks, store_on
 from tests.support.waiting import wait_for
@@ -25,9 +25,9 @@ def plans() -> Planned:
 
 
 def test_it_sleeps_until_just_behind_the_next_moment(plans: Planned) -> None:
-    assert plans.planner.tick() == IDLE_SECONDS, "there is no schedule"
+    assert plans.planner.tick() == POLL_SECONDS, "there is no schedule"
     plans.create()
-    assert plans.planner.tick() == 1.0, "a poll, in case a wake-up was lost"
+    assert plans.planner.tick() == POLL_SECONDS, "a poll, in case a wake-up was lost"
     plans.at(MINUTE - 300)
     assert plans.planner.tick() == pytest.approx(0.3 + BEHIND_SECONDS)
 
@@ -47,7 +47,7 @@ def test_a_batch_is_followed_by_the_next_after_a_pause_of_its_length(
 
     monkeypatch.setattr(plans.store, "move_on", slowly)
     assert plans.planner.tick() == pytest.approx(0.003)
-    assert plans.planner.tick() == 1.0
+    assert plans.planner.tick() == POLL_SECONDS
     assert plans.store.schedule_counts().overdue == 0
     assert len(plans.claim()) == BATCH + 5
 
