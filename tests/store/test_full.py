@@ -14,12 +14,14 @@ from scheduler.errors import StoreUnavailable
 from scheduler.logs.sinks import adapt
 from scheduler.message import Priority
 from scheduler.redis_server.refusals import FULL
+from scheduler.schedules import changing
 from scheduler.store import Changes, Limits, MessageStore
 from tests.store.test_unavailable import HELD, furnish
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
 from tests.support.redis_server import RedisServer, binaries
+from tests.support.schedules import definition
 from tests.support.store import NOW, Ticks, broken_rules, dump, message, outcomes, store_on, take
 
 
@@ -96,6 +98,12 @@ def test_a_rate_limit_refuses_nothing_that_frees_memory(server: RedisServer) -> 
         assert answers == [201, 201, 429], "limited again"
 
 
+def furnished(client: redis.Redis) -> None:
+    """Something for every verb here to work on."""
+    furnish(client)
+    changing.create(store_on(client, Ticks()), "plan", definition(), paused=False, now_ms=NOW)
+
+
 MOVES: dict[str, Callable[[MessageStore], object]] = {
     "claim": lambda s: take(s, 10, 1000),
     "settle ack": lambda s: s.settle(outcomes(take(s, 1, 1000))),
@@ -109,12 +117,17 @@ MOVES: dict[str, Callable[[MessageStore], object]] = {
     "redrive_many": lambda s: s.redrive_many(limit=9),
     "purge": lambda s: s.purge_typed("echo"),
     "trim": lambda s: s.trim("done", Limits(0, 0, 0), 10),
+    "pause a schedule": lambda s: changing.pause(s, "plan", "full"),
+    "delete a schedule": lambda s: changing.delete(s, "plan"),
     "beat": lambda s: s.beat("one", {}, []),
     "leave": lambda s: s.leave("gone"),
 }
 ADDS: dict[str, Callable[[MessageStore], object]] = {
     "schedule": lambda s: s.schedule([message(f"new{n}") for n in range(50)]),
     "schedule with a key": lambda s: s.schedule([message("new")], idempotency_key="K", fingerprint="f"),
+    "create a schedule": lambda s: changing.create(s, "new", definition(), paused=False, now_ms=NOW + 1),
+    "change a schedule": lambda s: changing.put(s, "plan", definition(payload="2"), paused=None, now_ms=NOW + 1),
+    "run a schedule": lambda s: changing.run_now(s, "plan"),
     "update": lambda s: s.update("waiting", Changes(due_at=NOW + 99, priority=Priority.HIGH)),
 }
 
@@ -123,14 +136,14 @@ def test_what_moves_or_removes_goes_on_and_what_adds_is_refused_whole(server: Re
     with server.client() as client:
         for name, verb in MOVES.items():
             client.config_set("maxmemory", 0)
-            furnish(client)
+            furnished(client)
             client.config_set("maxmemory", 1)
             before = dump(client)
             verb(store_on(client, Ticks(NOW + 1), events_kept=100))
             assert dump(client) != before, f"{name} does nothing here"
             assert broken_rules(client) == [], name
         client.config_set("maxmemory", 0)
-        furnish(client)
+        furnished(client)
         client.config_set("maxmemory", 1)
         before = dump(client)
         for name, verb in ADDS.items():

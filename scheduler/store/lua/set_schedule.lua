@@ -32,6 +32,10 @@ if (current or '') ~= revision or (s[2] or '') ~= upcoming then
   return {1, ''}
 end
 
+if state == 'paused' or state == 'deleted' then
+  -- A write that takes no memory (as in _moves.lua): a full Redis lets both go on, and they free some.
+  redis.call('PERSIST', msg)
+end
 -- Above all that were before, also of a schedule with this id that was deleted.
 local changed = string.format('%.0f', math.max(now_ms, (tonumber(current) or 0) + 1))
 if state == 'deleted' then
