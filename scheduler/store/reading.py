@@ -34,6 +34,7 @@ class Reading(Base):
         owner: str | None = None,
         typed: bool = False,
         schedule: str | None = None,
+        flow_key: str | None = None,
         since: int | None = None,
         until: int | None = None,
         limit: int = 50,
@@ -43,8 +44,8 @@ class Reading(Base):
 
         Scheduled and processing messages come soonest first (by ``due_at``, by lock expiry), dead and finished ones
         newest first.  Without a status: processing, scheduled, dead, finished, in that order.  ``since``/``until`` (ms)
-        bound the time by which that status is ordered.  ``typed``: only messages that have a type.  ``schedule``: only
-        those that this one made.
+        bound the time by which that status is ordered.  ``typed``: only messages that have a type.  ``schedule``,
+        ``flow_key``: only those of this one.
 
         The cost depends on ``limit``, not on the number of messages: with a filter that few messages pass, pages are
         short or empty and still have a cursor.  Raises ``InvalidInput`` for a malformed cursor.
@@ -57,6 +58,7 @@ class Reading(Base):
             "owner": owner or "",
             "typed": "1" if typed else "",
             "schedule": schedule or "",
+            "flow_key": flow_key or "",
             "low": "-inf" if since is None else since,
             "high": "+inf" if until is None else until,
             "scan": max(SCAN, limit),
@@ -66,7 +68,7 @@ class Reading(Base):
             name, down = paging.SECTIONS[section]
             return [
                 self._part(partition, kept, rows, after, filters | {"reverse": int(down)})
-                for partition in self._with_messages_of(schedule)
+                for partition in self._with_messages_of(schedule or flow_key)
                 for kept in (self._due_sets(partition, channel, priority) if name == "scheduled" else (name,))
             ]
 
@@ -74,8 +76,9 @@ class Reading(Base):
         found, more = paging.collect(read, paging.sections_of(status), limit, position)
         return Page(found, more.encode() if more else None)
 
-    def _with_messages_of(self, schedule: str | None) -> Sequence[int]:
-        return range(len(self.partitions)) if schedule is None else [self.partition_of(schedule)]
+    def _with_messages_of(self, name: str | None) -> Sequence[int]:
+        """Return the partitions of the messages of a schedule or flow key."""
+        return range(len(self.partitions)) if name is None else [self.partition_of(name)]
 
     def _due_sets(self, partition: int, channel: str | None, priority: Priority | None) -> list[str]:
         """Return the due sets of a partition that may hold messages of this channel and priority."""

@@ -21,7 +21,7 @@ def page(lua: Lua, **arguments: Any) -> Any:
     start = {
         "set": "due:echo:normal", "reverse": "0", "low": "-inf", "high": "+inf", "after_score": "", "after_id": "",
         "scan": 1000, "limit": 10, "status": "", "channel": "", "priority": "", "type_": "", "owner": "",
-        "typed": "", "schedule": "",
+        "typed": "", "schedule": "", "flow_key": "",
     }  # fmt: skip
     return lua("page", *arguments.pop("fields", ()), **{**start, **arguments})
 

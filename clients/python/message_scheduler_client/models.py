@@ -97,6 +97,8 @@ class MessagesListMessagesQuery(TypedDict):
     """The type of a job, or of a webhook task."""
     schedule: NotRequired[str]
     """The schedule that made them."""
+    flow_key: NotRequired[str]
+    """Only messages with this flow key."""
     timezone: NotRequired[str]
     """IANA name of the zone of a since or until without an offset."""
     since: NotRequired[Moment]

@@ -3210,6 +3210,7 @@ export interface operations {
                 priority?: "high" | "normal" | "low" | null;
                 type?: string;
                 schedule?: string;
+                flow_key?: string;
                 timezone?: string;
                 since?: number | string;
                 until?: number | string;

@@ -131,6 +131,7 @@ def list_messages() -> Response:
         priority=query.priority_or_none(),
         type=query.type,
         schedule=query.schedule,
+        flow_key=query.flow_key,
         since=query.since,
         until=query.until,
         limit=query.limit,

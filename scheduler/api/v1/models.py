@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from scheduler.api.v1.flow_models import FlowIn
+from scheduler.api.v1.flow_models import FlowIn, FlowKey
 from scheduler.channels.registry import CHANNELS
 from scheduler.errors import InvalidInput
 from scheduler.message import ID_PATTERN, Priority
@@ -343,6 +343,7 @@ class ListQuery(_Input):
     schedule: Annotated[str, Field(pattern=SCHEDULE_ID_PATTERN)] | None = Field(
         default=None, description="The schedule that made them."
     )
+    flow_key: FlowKey | None = Field(default=None, description="Only messages with this flow key.")
     # Before since and until, which are read by it.
     timezone: Zone = Field(default=None, description="IANA name of the zone of a since or until without an offset.")
     since: Bound | None = Field(default=None, description="Not before: of the time that the list is ordered by.")

@@ -1,10 +1,11 @@
 --[[
 page: list the messages of one set that pass the filters, from a position on.
 KEYS     set msg
-ARGV     reverse low high after_score after_id scan limit status channel priority type_ owner typed schedule fields...
+ARGV     reverse low high after_score after_id scan limit status channel priority type_ owner typed schedule flow_key fields...
          reverse '1': from the highest score down; low, high: bounds of the score
          after_score, after_id: continue after this position, '' for the start; scan: look at N members at most
-         typed '1': only messages with a type; schedule: only its messages, '' for any; fields: what to return of each
+         typed '1': only messages with a type; schedule, flow_key: only messages with it, '' for any
+         fields: what to return of each
 INCLUDES position
 RETURNS  {more, last_score, last_id, {id, score, value, ...}, ...}
          more 1: the set goes on after last_score, last_id
@@ -13,6 +14,8 @@ COST     O(log² N + scan)
 ]]
 -- The position is found by bisection: 100,000 messages of the same millisecond do not make a page slow, and a message
 -- that moved away since the last page does not make it skip others.
+-- Characters of the number in front of the flow key in the field F.
+local FLOW_NUMBER = 5
 local down = reverse == '1'
 local count = redis.call('ZCARD', set)
 local first = redis.call('ZCOUNT', set, '-inf', '(' .. low)   -- rank of the first member within the bounds
@@ -32,7 +35,7 @@ if after_score ~= '' then
   end
 end
 
-local wanted = {'s', 'n', 'y', 'w', 'p', 'q', 'i'}
+local wanted = {'s', 'n', 'y', 'w', 'p', 'q', 'i', 'F'}
 for i = fields, #ARGV do
   wanted[#wanted + 1] = ARGV[i]
 end
@@ -55,10 +58,11 @@ while looked < tonumber(scan) and looked < total and found < tonumber(limit) do
     if m[5] and (status == '' or (m[1] or 'scheduled') == status) and (channel == '' or (m[2] or 'echo') == channel)
       and (type_ == '' or m[3] == type_) and (typed == '' or m[3]) and (owner == '' or m[4] == owner)
       and (priority == '' or (m[6] or 'normal') == priority)
-      and (schedule == '' or m[7] and string.match(members[i], '^(.*):') == schedule) then
+      and (schedule == '' or m[7] and string.match(members[i], '^(.*):') == schedule)
+      and (flow_key == '' or m[8] and string.sub(m[8], FLOW_NUMBER + 1) == flow_key) then
       found = found + 1
       local row = {members[i], members[i + 1]}
-      for f = 8, #wanted do
+      for f = 9, #wanted do
         row[#row + 1] = m[f]
       end
       reply[#reply + 1] = row

@@ -140,6 +140,12 @@ def test_a_key_that_nobody_uses_is_not_there(api: Api, method: str, path: str) -
     assert api.send(method, f"/v1/flows/{path}").status_code == 404
 
 
+def test_the_messages_of_a_key_in_a_list(api: Api) -> None:
+    ids = [send(api, {"key": key}).json["id"] for key in ("k", "kk", "k")]
+    api.message()
+    assert [message["id"] for message in api.get("/v1/messages?flow_key=k").json["messages"]] == [ids[0], ids[2]]
+
+
 def test_pages_by_name(api: Api) -> None:
     for n in range(5):
         send(api, {"key": f"k{n}"})
