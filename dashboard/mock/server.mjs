@@ -4,6 +4,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
+import { answerDestinations } from './destinations.mjs';
 import { answerFlows } from './flows.mjs';
 import { history } from './history.mjs';
 import { Schedules } from './schedules.mjs';
@@ -136,6 +137,8 @@ function route(request, response, url, body) {
       for (const message of dead) act(message, 'redrive', {}, { writeHead: () => ({ end: () => {} }) });
     return send(response, 200, { [body.dry_run ? 'would_redrive' : 'redriven']: dead.length });
   }
+  if (collection === 'destinations' && scenario !== 'idle')
+    return send(response, ...answerDestinations(id && decodeURIComponent(id), verb, body));
   if (collection === 'flows') return send(response, ...answerFlows(id && decodeURIComponent(id), verb));
   if (collection === 'history') {
     const [status, answer] = history(method, id && decodeURIComponent(id), url.searchParams, world);

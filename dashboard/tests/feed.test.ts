@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addEvents, EMPTY_FEED, FEED_SIZE, isTrouble } from '../src/lib/feed';
+import { addEvents, EMPTY_FEED, eventLine, FEED_SIZE, isTrouble } from '../src/lib/feed';
 import type { ServiceEvent } from '../src/lib/types';
 
 function event(number: number, part: Partial<ServiceEvent> = {}): ServiceEvent {
@@ -45,4 +45,19 @@ it('tells trouble from the ordinary', () => {
   expect(['scheduled', 'claimed', 'delivered', 'updated'].some((name) => isTrouble(event(1, { event: name })))).toBe(
     false,
   );
+});
+
+it('leads to what an event is about', () => {
+  const line = (event: string, id: string, channel = 'webhook') => {
+    return eventLine({ event_id: '1', event, id, channel, at: 0 });
+  };
+  expect(line('retried', 'm')).toEqual({ word: 'retried', kind: 'retried', about: 'webhook', href: '#/messages/m' });
+  expect(line('schedule_skipped', 'nightly', 'schedule')).toEqual({
+    word: 'skipped',
+    kind: 'skipped',
+    about: 'schedule',
+    href: '#/schedules/nightly',
+  });
+  const opened = line('destination_half_open', 'https:example.com:443');
+  expect(opened).toMatchObject({ word: 'half-open', about: 'destination', href: '#/flows' });
 });

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { limitTexts } from '../src/lib/flows';
+import { destinationId } from '../src/lib/destinations';
 import type { Flow } from '../src/lib/flows';
 
 it('says what a flow key allows and where that comes from', () => {
@@ -14,4 +15,12 @@ it('says what a flow key allows and where that comes from', () => {
   ]);
   const nothing = { concurrency: null, rate: null, period_ms: null, ordered: false };
   expect(limitTexts({ ...flow, limits: nothing })).toEqual([]);
+});
+
+it('takes a destination by its own name or by an address that leads there', () => {
+  expect(destinationId('https:api.example.com:443')).toBe('https:api.example.com:443');
+  expect(destinationId(' https://api.example.com/orders?a ')).toBe('https:api.example.com:443');
+  expect(destinationId('http://[2001:db8::7]:8080/')).toBe('http:2001:db8::7:8080');
+  expect(destinationId('ftp://example.com')).toBeNull();
+  expect(destinationId('example')).toBeNull();
 });

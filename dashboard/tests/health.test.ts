@@ -220,6 +220,13 @@ describe('what does not stop deliveries', () => {
     expect(notes({ ...HEALTHY, schedules: { ...schedules, overdue: 0, failing: 0 } }, 'waiting')).toEqual([]);
   });
 
+  it('is said of messages that wait at their flow keys for a while', () => {
+    const flow = { keys: 1, waiting: 3, oldest_age_ms: 90_000 };
+    const text = '3 messages wait until the flow key allows it, the longest for 1 min 30 s.';
+    expect(notes({ ...HEALTHY, flow }, 'waiting')).toEqual([{ text, href: '#/flows' }]);
+    expect(notes({ ...HEALTHY, flow: { ...flow, oldest_age_ms: 90 } }, 'waiting')).toEqual([]);
+  });
+
   it('is said of a history whose database does not answer, or that is behind', () => {
     const archive = { messages: 7, bytes: 900, max_bytes: 1e6, oldest_age_ms: 400, dropped: 0, away: [] as string[] };
     expect(notes({ ...HEALTHY, archive }, 'waiting')).toEqual([]);

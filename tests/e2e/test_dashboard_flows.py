@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.browser import Browser
+from tests.support.endpoint import Endpoint
 from tests.support.service import Service
 from tests.support.waiting import wait_for
 
@@ -19,7 +20,8 @@ KEY = "tenant-42"
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp") as folder, Service(Path(folder)) as running:
+    env = {"WEBHOOK__ALLOWPRIVATENETWORKS": "true"}
+    with tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp") as folder, Service(Path(folder), env=env) as running:
         yield running
 
 
@@ -74,3 +76,22 @@ def test_a_pinned_key_is_found_paused_with_one_question_and_its_window_reset(
     browser.wait_for_text("paused", ".flows td:nth-child(6)")
     browser.open("#/flows/nobody")
     browser.wait_for_text("No message has this flow key now")
+
+
+def test_a_destination_is_left_alone_by_hand_and_used_again(browser: Browser, service: Service) -> None:
+    with Endpoint() as endpoint:
+        url = endpoint.url("/hook")
+        browser.open("#/flows")
+        browser.fill("Destination", url)
+        browser.click("Leave alone …")
+        browser.fill("Note (optional)", "moves to another rack")
+        browser.click("Open the breaker", "dialog")
+        browser.wait_for_text("open by hand", ".destinations")
+        (id,) = service.schedule([{"message": 1, "webhook": {"url": url}}])
+        browser.open()
+        browser.wait_for_text("moves to another rack", ".destinations")
+        assert service.get(f"/v1/messages/{id}").json()["attempt"] == 0
+        browser.find(".destinations button").click()
+        wait_for("no row any more", lambda: browser.text(".destinations") == "")
+        (destination,) = service.get("/v1/destinations").json()["destinations"]
+        assert (destination["state"], destination["by_hand"]) == ("closed", False)

@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import Literal
 
+from scheduler.clock import SystemClock
+from tests.screenshots import past
 from tests.screenshots.load import Load, Shop
 from tests.support.browser import Browser
 from tests.support.redis_server import RedisServer
@@ -41,14 +43,23 @@ def main() -> None:
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp")))
+        history = f"sqlite:///{folder}/history.db"
+        past.write(history, SystemClock().now_ms())
         redis = stack.enter_context(RedisServer(folder, "--appendonly", "yes"))
         harbour, _ = (
             stack.enter_context(
-                Service(folder / name, redis_url=redis.url, role=role, env={**ENVIRONMENT, "SERVER__NAME": name})
+                Service(
+                    folder / name,
+                    redis_url=redis.url,
+                    role=role,
+                    env={**ENVIRONMENT, "SERVER__NAME": name, "HISTORY__URL": history},
+                )
             )
             for name, role in ROLES
         )
         shop = stack.enter_context(Shop())
+        with Browser(f"http://127.0.0.1:{harbour.port}") as browser:
+            Camera(browser, options.to).past()
         load = stack.enter_context(Load(harbour, shop))
         dead = load.dead_letters()
         load.schedules()
@@ -63,6 +74,14 @@ class Camera:
     def __init__(self, browser: Browser, folder: Path) -> None:
         self._browser = browser
         self._folder = folder
+
+    def past(self) -> None:
+        """The page over time, while the history holds nothing but its made-up two days."""
+        for theme in THEMES:
+            self._browser.look(theme=theme)
+            self._browser.open("#/over-time")
+            self._browser.find(".charts svg")
+            self._take(f"over-time-{theme}")
 
     def all(self, load: Load, dead: str) -> None:
         """Every picture that the docs show; ``dead`` is the id of a dead letter."""
@@ -83,6 +102,9 @@ class Camera:
             self._browser.open(f"#/schedules/{SCHEDULE}")
             self._browser.find(".last-runs li")
             self._take(f"schedule-of-{theme}")
+            self._browser.open("#/flows")
+            self._browser.find(".flows tbody tr")
+            self._take(f"flows-{theme}")
         self._browser.look(width=NARROW)
         self._overview()
         self._take("overview-narrow", width=NARROW, height=1500)
@@ -118,6 +140,7 @@ class Camera:
 
     def _take(self, name: str, *, width: int = WIDTH, height: int | None = None) -> None:
         theme: Literal["light", "dark"] = "dark" if name.endswith("-dark") else "light"
+        self._browser.wait_for_text("live", ".connection")
         whole = int(self._browser.script("return document.documentElement.scrollHeight"))
         self._browser.look(width=width, height=height or whole, theme=theme)
         self._browser.screenshot(self._folder / f"{name}.png")

@@ -121,6 +121,9 @@ class Load:
         }.items():
             self._service.request("PUT", f"/v1/schedules/{id}", body)
         self._service.request("POST", "/v1/schedules/exchange-rates/pause", {"note": "the bank is closed"})
+        self._service.request("PUT", "/v1/flows/ledger", {"concurrency": 1, "ordered": True})
+        self._service.request("POST", "/v1/flows/payroll/pause")
+        self._service.schedule([{"message": n, "flow": {"key": "payroll"}} for n in range(31)])
 
     def _run(self) -> None:
         second = 0
@@ -141,7 +144,16 @@ class Load:
         if kind < 0.5:
             order = {"order": number, "total": f"{number % 300}.50", "items": self._random.randint(1, 9)}
             return {**common, "message": order, "webhook": {"url": self._shop.url("/orders")}}
-        if kind < 0.62:
+        if kind < 0.56:
+            tenant = f"tenant-{number % 5}"
+            flow = {"key": tenant, "concurrency": 2} if number % 2 else {"key": "crm", "rate": 20, "period": "10s"}
+            return {
+                **common,
+                "message": {"tenant": tenant},
+                "webhook": {"url": self._shop.url("/orders")},
+                "flow": flow,
+            }
+        if kind < 0.66:
             customer = {"customer": f"c_{number}", "change": self._random.choice(("address", "name", "consent"))}
             return {**common, "message": customer, "webhook": {"url": self._shop.url("/crm")}}
         if kind < 0.8:

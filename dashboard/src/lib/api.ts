@@ -1,3 +1,4 @@
+import { DestinationsApi } from './destinations';
 import { FlowsApi } from './flows';
 import { HistoryApi } from './history';
 import { ApiError } from './http';
@@ -28,11 +29,13 @@ export class Api {
   readonly schedules: SchedulesApi;
   readonly history: HistoryApi;
   readonly flows: FlowsApi;
+  readonly destinations: DestinationsApi;
 
   constructor(private readonly http: Http) {
     this.schedules = new SchedulesApi(http);
     this.history = new HistoryApi(http);
     this.flows = new FlowsApi(http);
+    this.destinations = new DestinationsApi(http);
   }
 
   stats(signal?: AbortSignal): Promise<Stats> {

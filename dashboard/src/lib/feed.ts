@@ -1,4 +1,5 @@
 import { GAP } from './events';
+import { messageHref, scheduleHref } from './route';
 import type { Message, ServiceEvent, Status } from './types';
 
 /** Lines kept in the live view; older ones are on the messages' own pages. */
@@ -39,10 +40,46 @@ export function addEvents(feed: Feed, events: readonly ServiceEvent[]): Feed {
   return { items: [...newest, ...feed.items].slice(0, FEED_SIZE), seen: feed.seen + added };
 }
 
-const TROUBLE = new Set([GAP, 'retried', 'released', 'dead', 'reaped']);
+const TROUBLE = new Set([
+  GAP,
+  'retried',
+  'released',
+  'dead',
+  'reaped',
+  'schedule_skipped',
+  'schedule_missed',
+  'destination_opened',
+]);
 
 export function isTrouble(event: ServiceEvent): boolean {
   return TROUBLE.has(event.event);
+}
+
+/** An event as a line of the live list: its word, its mark, what it is about and where that is shown. */
+export interface EventLine {
+  word: string;
+  kind: string;
+  about: string;
+  href: string;
+}
+
+const KINDS: Record<string, string> = {
+  skipped: 'skipped',
+  missed: 'skipped',
+  opened: 'dead',
+  half_open: 'processing',
+  closed: 'delivered',
+};
+
+export function eventLine({ event, id, channel }: ServiceEvent): EventLine {
+  const [, family, word = event] = /^(schedule|destination)_(.+)$/.exec(event) ?? [];
+  if (!family) return { word: event, kind: event, about: channel ?? '', href: messageHref(id) };
+  return {
+    word: word.replaceAll('_', '-'),
+    kind: KINDS[word] ?? 'updated',
+    about: family,
+    href: family === 'schedule' ? scheduleHref(id) : '#/flows',
+  };
 }
 
 const STATUS_AFTER: Record<string, Status> = {

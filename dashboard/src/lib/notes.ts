@@ -1,5 +1,5 @@
 import { formatBytes, plural } from './format';
-import { isAlive, namesOf, UNKNOWN, unservedLanes } from './health';
+import { BEHIND_MS, isAlive, namesOf, UNKNOWN, unservedLanes } from './health';
 import { formatSpan } from './time';
 import type { HeldBack, ServerInfo, Stats } from './types';
 
@@ -31,9 +31,16 @@ export function notes(stats: Stats | null, code: string): Note[] {
   const more = [...clockNotes(stats.servers ?? []), ...logNotes(stats.servers ?? [])];
   const lanes = code === 'unserved' || code === 'no-scheduler' ? [] : unservedLanes(stats);
   if (lanes.length > 0) more.push(`No living server serves ${namesOf(lanes)}: what is due there waits.`);
-  found.push(...scheduleNotes(stats.schedules), ...archiveNotes(stats.archive));
+  found.push(...flowNotes(stats.flow), ...scheduleNotes(stats.schedules), ...archiveNotes(stats.archive));
   if (stats.held_back?.messages && code !== 'held-back') more.push(heldBackNote(stats.held_back));
   return [...found, ...[...more, ...redisNotes(stats.redis, code)].map((text) => ({ text }))];
+}
+
+function flowNotes(flow: Stats['flow']): Note[] {
+  if (!flow?.waiting || (flow.oldest_age_ms ?? 0) < BEHIND_MS) return [];
+  const waiting = plural(flow.waiting, 'message waits', 'messages wait');
+  const text = `${waiting} until the flow key allows it, the longest for ${formatSpan(flow.oldest_age_ms ?? 0)}.`;
+  return [{ text, href: '#/flows' }];
 }
 
 /** Archiving is behind (ms): what finished so long ago is not in the database yet. */

@@ -17,6 +17,8 @@ export interface Attempt {
   duration_ms?: number | null;
   /** How long after its moment the attempt began. */
   lateness_ms?: number | null;
+  /** The part of it for which its flow key kept it back. */
+  flow_wait_ms?: number | null;
   outcome?: string;
   status_code?: number | null;
   error?: string | null;
@@ -161,6 +163,8 @@ export interface Stats {
     maxmemory_policy?: string;
     persistence?: string;
   };
+  /** Flow keys in use, and the messages that are due and have one. */
+  flow?: { keys: number; waiting: number; oldest_age_ms: number | null };
   /** Finished messages on their way into the history; null where there is none. */
   archive?: {
     messages: number;

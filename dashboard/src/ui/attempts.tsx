@@ -10,6 +10,7 @@ const TOLD_ABOVE = new Set([
   'started_at',
   'duration_ms',
   'lateness_ms',
+  'flow_wait_ms',
   'outcome',
   'status_code',
   'error',
@@ -54,6 +55,7 @@ function AttemptEntry({ attempt, open }: { attempt: Attempt; open: boolean }): R
           <span className="quiet figures">
             {started !== null && formatNear(started, now())}
             {attempt.lateness_ms != null && `, ${formatSpan(attempt.lateness_ms)} late`}
+            {attempt.flow_wait_ms ? `, ${formatSpan(attempt.flow_wait_ms)} of it at its flow key` : ''}
             {attempt.duration_ms != null && `, took ${formatSpan(attempt.duration_ms)}`}
           </span>
         </summary>

@@ -27,7 +27,8 @@ function Figure({ label, value, more, href, tone }: FigureProps): ReactNode {
 function dueMore(stats: Stats): string {
   const oldest = stats.oldest_due_age_ms ? `oldest ${formatSpan(stats.oldest_due_age_ms)}` : '';
   const held = stats.held_back?.messages ? `${formatCount(stats.held_back.messages)} put off` : '';
-  return [oldest, held].filter(Boolean).join(' · ') || 'none waiting';
+  const flow = stats.flow?.waiting ? `${formatCount(stats.flow.waiting)} at flow keys` : '';
+  return [oldest, held, flow].filter(Boolean).join(' · ') || 'none waiting';
 }
 
 export function Figures({ stats }: { stats: Stats }): ReactNode {

@@ -3,10 +3,9 @@ import type { ReactNode } from 'react';
 import { useLive } from '../state/service';
 import { GAP } from '../lib/events';
 import type { StreamState } from '../lib/events';
-import { isTrouble } from '../lib/feed';
+import { eventLine, isTrouble } from '../lib/feed';
 import type { FeedItem } from '../lib/feed';
 import { formatCount } from '../lib/format';
-import { messageHref } from '../lib/route';
 import { formatClock } from '../lib/time';
 import { Mark } from './marks';
 
@@ -67,20 +66,21 @@ function LiveLine({ item }: { item: FeedItem }): ReactNode {
       </li>
     );
   }
+  const line = eventLine(item);
   return (
     <li>
       <time className="figures quiet" dateTime={new Date(item.at).toISOString()}>
         {formatClock(item.at)}
       </time>
-      <span className={`live-event tone-${item.event}`}>
-        <Mark kind={item.event} />
-        {item.event}
+      <span className={`live-event tone-${line.kind}`}>
+        <Mark kind={line.kind} />
+        {line.word}
       </span>
-      <a href={messageHref(item.id)} className="id">
+      <a href={line.href} className="id">
         {item.id}
       </a>
       <span className="quiet live-more">
-        {item.channel}
+        {line.about}
         {(item.attempt ?? 0) > 1 && ` · attempt ${item.attempt}`}
       </span>
     </li>

@@ -5,12 +5,14 @@ import { Dialog } from './dialog';
 interface Props {
   title: string;
   text: string;
+  /** What the button says. */
+  verb?: string;
   onPause: (note: string) => void;
   onClose: () => void;
 }
 
 /** Asks once, and why, for those who find it paused. */
-export function PauseDialog({ title, text, onPause, onClose }: Props): ReactNode {
+export function PauseDialog({ title, text, verb = 'Pause', onPause, onClose }: Props): ReactNode {
   const [note, setNote] = useState('');
   return (
     <Dialog title={title} onClose={onClose}>
@@ -31,7 +33,7 @@ export function PauseDialog({ title, text, onPause, onClose }: Props): ReactNode
             Leave it
           </button>
           <button type="submit" className="button danger">
-            Pause
+            {verb}
           </button>
         </div>
       </form>

@@ -10,6 +10,7 @@ import { usePages } from '../state/pages';
 import { go } from '../state/route';
 import { useRead } from '../state/read';
 import { useService } from '../state/service';
+import { Destinations } from '../ui/destinations';
 import { Countdown } from '../ui/moment';
 import { Paged } from '../ui/pager';
 
@@ -33,6 +34,7 @@ export function FlowsView(): ReactNode {
           <p className="empty">No message has a flow key now, and none is pinned or paused.</p>
         )}
       </Paged>
+      <Destinations />
     </section>
   );
 }

@@ -6,6 +6,7 @@ import { HealthBanner } from '../ui/health';
 import { LiveStream } from '../ui/live';
 import { NextDue } from '../ui/next-due';
 import { HeldBackPanel } from '../ui/held-back';
+import { OpenDestinations } from '../ui/destinations';
 import { TroubledSchedules } from '../ui/troubled-schedules';
 import { RedisFacts, Servers } from '../ui/servers';
 
@@ -23,6 +24,7 @@ export function Overview(): ReactNode {
             <LiveStream />
           </div>
           <TroubledSchedules schedules={stats.schedules} />
+          <OpenDestinations />
           <HeldBackPanel held={stats.held_back} />
           <div className="split">
             <Servers servers={stats.servers ?? []} />
