@@ -128,6 +128,8 @@ class NewMessage(NamedTuple):
     """The id of the message of the history that this one repeats; such a message is accepted by itself."""
     flow: Flow | None = None
     """The limits that it shares with other messages.  Its partition is that of the key."""
+    trace: str | None = None
+    """The ``traceparent`` of the request that it came with (``scheduler/traceparent.py``)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -208,6 +210,8 @@ class Claim(NamedTuple):
     """Of a schedule's message: ``made_by`` reads it."""
     flow_wait_ms: int | None = None
     """For how long its flow key kept it back, a part of its lateness; None: it has no flow key."""
+    trace: str | None = None
+    """The ``traceparent`` of the request that it came with; None: it came with none."""
 
     @property
     def late_from(self) -> int:

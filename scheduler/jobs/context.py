@@ -16,7 +16,17 @@ def _always() -> bool:
 class JobContext:
     """One attempt of one job.  Tests of handlers can make one: ``JobContext("id", attempt=1)``."""
 
-    __slots__ = ("_cancelled", "_renewed", "attempt", "due_at", "id", "schedule_id", "scheduled_for", "type")
+    __slots__ = (
+        "_cancelled",
+        "_renewed",
+        "attempt",
+        "due_at",
+        "id",
+        "schedule_id",
+        "scheduled_for",
+        "traceparent",
+        "type",
+    )
 
     def __init__(
         self,
@@ -27,6 +37,7 @@ class JobContext:
         type: str = "",
         schedule_id: str | None = None,
         scheduled_for: int | None = None,
+        traceparent: str | None = None,
         cancelled: Callable[[], bool] = _never,
         renewed: Callable[[], bool] = _always,
     ) -> None:
@@ -42,6 +53,8 @@ class JobContext:
         """The schedule that made the job; None for a job that was submitted."""
         self.scheduled_for = due_at if scheduled_for is None else scheduled_for
         """ms since the epoch, UTC: of a schedule's job the moment of the plan, whenever it runs."""
+        self.traceparent = traceparent
+        """The trace of the request that submitted the job, as its header had it; None: it had none."""
         self._cancelled = cancelled
         self._renewed = renewed
 

@@ -87,6 +87,7 @@ FIELDS: dict[str, str] = {
     "F": "its number at its flow key (5 digits of base 64, in the order of acceptance), and the key",
     "G": "limits of its flow key, from messages and from the settings; only while it is dead",
     "W": "for how long its flow key kept back the last attempt, ms; only with a flow key",
+    "T": "``traceparent`` of the request that it came with",
     "z": "bytes that count for retention; until the message is finished, those of its evidence only",
     "i": "of a schedule's message: the schedule's generation, and how it came about (``catch_up``, ``backfill``, "
     "``run``; left out by plan)",

@@ -45,13 +45,14 @@ def schedule_items(messages: Sequence[NewMessage]) -> list[str | int]:
             retry,
             m.lane or "",
             m.flow.encode() if m.flow else "",
+            m.trace or "",
         )
     return items
 
 
 def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
     """Return the claim of one row of the reply of claim.lua."""
-    id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run, flow_wait = row
+    id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run, flow_wait, trace = row
     return Claim(
         id,
         token,
@@ -68,6 +69,7 @@ def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
         lane or lane_of(channel or "echo", type),
         run,
         None if flow_wait is None else int(flow_wait),
+        trace,
     )
 
 

@@ -21,17 +21,17 @@ def test_nothing_waits(lua: Lua) -> None:
 
 
 def test_due_exactly_now_is_claimed_whole(lua: Lua) -> None:
-    lua("schedule", "a", '"x"', NOW, "webhook", "low", "T", "y", "w", "2,1,1,1,0", "", now=NOW - 7,
+    lua("schedule", "a", '"x"', NOW, "webhook", "low", "T", "y", "w", "2,1,1,1,0", "", "", "TP", now=NOW - 7,
         key="", fingerprint="", key_ttl=1)  # fmt: skip
     assert lua.claim(9, ("webhook", 9, 9, 0), token="o.1", lock_ms=250) == [
         str(NOW * 1000), -1,
-        ["a", str(NOW), 1, '"x"', "webhook", "T", "y", "2,1,1,1,0", "low", str(NOW - 7), None, None, None],
+        ["a", str(NOW), 1, '"x"', "webhook", "T", "y", "2,1,1,1,0", "low", str(NOW - 7), None, None, None, "TP"],
     ]  # fmt: skip
     assert lua.state() == {
         "locks": {"a": NOW + 250},
         "msg:a": {
             "p": '"x"', "c": str(NOW - 7), "n": "webhook", "q": "low", "t": "T", "y": "y", "w": "w", "r": "2,1,1,1,0",
-            "s": "processing", "k": "o.1", "d": str(NOW), "a": "1", "g": str(NOW),
+            "s": "processing", "k": "o.1", "d": str(NOW), "a": "1", "g": str(NOW), "T": "TP",
         },
     }  # fmt: skip
 
@@ -118,7 +118,9 @@ def test_10000_at_once_do_not_outgrow_a_lua_stack(lua: Lua) -> None:
 def of_lane(lua: Lua, lane: str, count: int, *, due_at: int = NOW, priority: str = "normal") -> None:
     """Jobs ``<type>0``, ``<type>1`` ... that wait in a lane of their type."""
     type = lane.partition(":")[2]
-    items = [v for n in range(count) for v in (f"{type}{n}", "1", due_at, "job", priority, "", type, "", "", "", "")]
+    items = [
+        v for n in range(count) for v in (f"{type}{n}", "1", due_at, "job", priority, "", type, "", "", "", "", "")
+    ]
     lua("schedule", *items, now=NOW, key="", fingerprint="", key_ttl=1000)
 
 

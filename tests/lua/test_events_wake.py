@@ -127,7 +127,7 @@ def test_only_what_becomes_the_earliest_wakes(lua: Lua, woken: Callable[[], list
 
 
 def test_a_batch_wakes_once_for_its_earliest(lua: Lua, woken: Callable[[], list[str]]) -> None:
-    items = [v for n in (7, 3, 5) for v in (f"m{n}", "1", NOW + n, "echo", "normal", "", "", "", "", "", "")]
+    items = [v for n in (7, 3, 5) for v in (f"m{n}", "1", NOW + n, "echo", "normal", "", "", "", "", "", "", "")]
     lua("schedule", *items, key="", fingerprint="", key_ttl=1)
     assert woken() == [f"0 {NOW + 3}"]
 

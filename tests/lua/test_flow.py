@@ -25,7 +25,7 @@ def put(
 ) -> None:
     """Messages with a flow key."""
     flow = f"{key} {limits} {default}" if key else ""
-    items = [v for id in ids for v in (id, f'"{id}"', due_at, lane, priority, "", "", "", "", "", flow)]
+    items = [v for id in ids for v in (id, f'"{id}"', due_at, lane, priority, "", "", "", "", "", flow, "")]
     lua("schedule", *items, now=now, key="", fingerprint="", key_ttl=1000)
 
 

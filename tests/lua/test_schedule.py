@@ -10,7 +10,7 @@ WHOLE = ("b", '{"n":1}', NOW + 5, "webhook", "high", '{"url":"u"}', "mail", "ann
 
 
 def item(id: str, due_at: str | int = NOW + 5) -> tuple[str | int, ...]:
-    return (id, f'"{id}"', due_at, "echo", "normal", "", "", "", "", "", "")
+    return (id, f'"{id}"', due_at, "echo", "normal", "", "", "", "", "", "", "")
 
 
 def schedule(

@@ -40,6 +40,16 @@ def test_a_claim_is_all_that_a_channel_needs(store: MessageStore) -> None:
     assert (running.status, running.attempt, running.started_at) == (Status.PROCESSING, 1, NOW)
 
 
+def test_the_trace_of_the_request_is_told_at_each_attempt(store: MessageStore) -> None:
+    store.schedule([message(id, trace=f"trace of {id}" if id != "id00" else None) for id in MANY])
+    for _ in range(2):
+        claimed = take(store, 100, 1000)
+        assert {one.id: one.trace for one in claimed.claims} == {
+            id: f"trace of {id}" if id != "id00" else None for id in MANY
+        }
+        store.settle(outcomes(claimed, "retry", delay_ms=0))
+
+
 def test_the_wait_is_for_the_earliest_of_all_partitions(store: MessageStore) -> None:
     assert take(store, 10, 1000).wait_ms is None
     store.schedule([message(id, NOW + 50 + n) for n, id in enumerate(MANY)])

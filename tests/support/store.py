@@ -116,7 +116,7 @@ class Lua:
 
     def schedule(self, *ids: str, now: int = NOW, due_at: int = NOW, priority: str = "normal", retry: str = "") -> Any:
         """Messages whose payload is their id, without a key."""
-        items = [v for id in ids for v in (id, f'"{id}"', due_at, "echo", priority, "", "", "", retry, "", "")]
+        items = [v for id in ids for v in (id, f'"{id}"', due_at, "echo", priority, "", "", "", retry, "", "", "")]
         return self("schedule", *items, now=now, key="", fingerprint="", key_ttl=1000)
 
     def claim(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
+from scheduler import traceparent
 from scheduler.api.http.exchange import Exchange
 from scheduler.api.http.idempotency import NONE, Idempotency
 from scheduler.errors import NotFound, StoreUnavailable
@@ -33,8 +34,9 @@ async def accept(x: Exchange, message: NewMessage, once: Idempotency = NONE, *, 
     Return what an earlier call with the same key stored, if there was one.  Raises ``Conflict`` when the id exists, or
     when the key was used with another body.
     """
+    message = _traced(x, [message])[0]
     if once.key is not None or own_id:
-        return (await accept_all(x, [message], once))[0]
+        return (await _store_all(x, [message], once))[0]
     # The usual case: messages that are accepted at the same time share a script call.
     stored = await x.waits.store(message)
     x.here.telemetry.accepted(message.channel, 1)
@@ -43,10 +45,22 @@ async def accept(x: Exchange, message: NewMessage, once: Idempotency = NONE, *, 
 
 async def accept_all(x: Exchange, messages: Sequence[NewMessage], once: Idempotency = NONE) -> list[Scheduled]:
     """Store messages, all or none; answers and errors as of ``accept``."""
+    return await _store_all(x, _traced(x, messages), once)
+
+
+async def _store_all(x: Exchange, messages: Sequence[NewMessage], once: Idempotency) -> list[Scheduled]:
     schedule = x.here.store.schedule
     stored = await x.waits.call(partial(schedule, messages, idempotency_key=once.key, fingerprint=once.fingerprint))
     _count(x, messages, stored)
     return stored
+
+
+def _traced(x: Exchange, messages: Sequence[NewMessage]) -> Sequence[NewMessage]:
+    """Return the messages with the trace that the request belongs to; one that cannot be read counts as none."""
+    given = x.headers.get(traceparent.HEADER, "")
+    if not given or not traceparent.is_valid(given):
+        return messages
+    return [message._replace(trace=given) for message in messages]
 
 
 def is_replay(stored: Scheduled) -> bool:

@@ -73,6 +73,7 @@ class Calls:
             type=claim.type or "",
             schedule_id=made.schedule if made else None,
             scheduled_for=made.moment if made else None,
+            traceparent=claim.trace,
             cancelled=lambda: self.stopping or attempt.expired or attempt.lost or not self._holds(claim),
             renewed=lambda: self._renewed(attempt),
         )

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urljoin
 
+from scheduler import traceparent
 from scheduler.channels.webhook.signing import Signer
 from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy, refusal_of_url
 from scheduler.channels.webhook.target import StoredTarget
@@ -33,6 +34,8 @@ class Prepared(NamedTuple):
     """The target names its own content type: a message that is a JSON string is sent as its text."""
     refusal: str | None
     """Why the URL itself is not allowed, whatever its host resolves to; None: it is."""
+    traced: bool
+    """The target names a trace of its own (``traceparent``)."""
     follows: bool
     """Whether redirects that keep method and body are followed."""
     secrets: tuple[str, ...]
@@ -93,6 +96,7 @@ class RequestBuilder:
             has_body=has_body,
             raw_strings="content-type" in names,
             refusal=f"{refusal}, which is not allowed {WAY_OUT}" if refusal else None,
+            traced=traceparent.HEADER in names,
             follows=webhook.ttl is not None,
             secrets=tuple(secrets),
             masked=Masker(secrets),
@@ -144,6 +148,8 @@ class RequestBuilder:
             headers.append(
                 f"Scheduler-Scheduled-For: {format_ms(claim.due_at if made.moment is None else made.moment)}"
             )
+        if claim.trace is not None and not prepared.traced:
+            headers.append(f"traceparent: {claim.trace}")
         signature = self._signer.sign(message_id, timestamp, body or b"")
         if signature:
             headers.append(f"webhook-signature: {signature}")

@@ -1,7 +1,7 @@
 -- Store a message.  Its optional fields stand in a list in the order of OPTIONAL, as in the items of schedule.lua; the
 -- default value of a field, '' and false are not stored.
 local OPTIONAL = {
-  {'n', 'echo'}, {'q', 'normal'}, {'t', ''}, {'y', ''}, {'w', ''}, {'r', ''}, {'j', ''}, {'F', ''},
+  {'n', 'echo'}, {'q', 'normal'}, {'t', ''}, {'y', ''}, {'w', ''}, {'r', ''}, {'j', ''}, {'F', ''}, {'T', ''},
 }
 
 -- Store one message and add it to its lane.  due_at: ms; list[at], list[at + 1], …: its optional fields; more: further

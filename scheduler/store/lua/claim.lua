@@ -8,18 +8,18 @@ ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit 
          others one shared thread carries
 INCLUDES moves clock flow due wake events slices retrying finish outbox accept runs pending begins
 RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run,
-         flow_wait}, ...}
+         flow_wait, trace}, ...}
          wait_us: time until the next message is due in a lane that has not reached `most`; 0: one is due already;
          -1: nothing waits in those lanes, or the service is paused
          since: lateness counts from here: due_at, or its value before back-pressure put the message off
          lane: only when it differs from the one that channel and type imply; run: the field `i`
-         flow_wait: ms that it waited since then because of its flow key; false without one
+         flow_wait: ms that it waited since then because of its flow key; false without one; trace: the field `T`
 CODES    none
 COST     O(limit log N + lanes)
 ]]
 -- Rounds of keys in a call.  A key that may not go costs its turn, and the next call goes on.
 local MOST_ROUNDS = 10
-local FIELDS = {'p', 'n', 't', 'y', 'r', 'q', 'c', 'a', 'b', 'j', 'i'}
+local FIELDS = {'p', 'n', 't', 'y', 'r', 'q', 'c', 'a', 'b', 'j', 'i', 'T'}
 local reply = {string.format('%.0f', now_us), -1}
 
 if redis.call('HGET', meta, 'paused') then
@@ -59,7 +59,7 @@ local function begin(id, due_at, s)
   locked[#locked + 1] = expiry
   locked[#locked + 1] = id
   event('claimed', id, m[2], attempt)
-  reply[#reply + 1] = {id, m[9] or due_at, attempt, m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[10], m[11], waited}
+  reply[#reply + 1] = {id, m[9] or due_at, attempt, m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[10], m[11], waited, m[12]}
 end
 
 local function due_in(set, latest, most)

@@ -4,10 +4,11 @@ KEYS     due lanes flow msg idem events
 ARGV     now wake_channel partition events_kept redriven_from key fingerprint key_ttl items...
          redriven_from: the message of the history that these repeat; '' for none
          key: Idempotency-Key or ''; key_ttl: ms
-         items, 11 each: id payload due_at channel priority target type owner retry lane flow; '' for a field not given
+         items, 12 each: id payload due_at channel priority target type owner retry lane flow trace; '' for a field not
+         given
          due_at: ms, or "+" and the ms from now
          lane: only when it differs from the one that channel and type imply
-         flow: "key given default", the limits as "concurrency,rate/period,ordered"
+         flow: "key given default", the limits as "concurrency,rate/period,ordered"; trace: the field `T`
 INCLUDES clock flow due wake events accept
 RETURNS  {code, now_ms, detail}
 CODES    0 stored
@@ -16,7 +17,7 @@ CODES    0 stored
          3 the key was used with another fingerprint
 COST     O(n log N) for n messages
 ]]
-local STRIDE = 11
+local STRIDE = 12
 local source = redriven_from ~= '' and {'H', redriven_from} or nil
 
 if key ~= '' then

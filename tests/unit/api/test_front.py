@@ -7,6 +7,7 @@ import itertools
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,6 +38,7 @@ JSON = ("content-type", "application/json")
 TEXT = ("accept", "text/plain")
 FORM = ("content-type", "application/x-www-form-urlencoded")
 ORIGIN = ("origin", "http://app.example")
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 LIMIT = 100_000
 WEBHOOK = {"url": "https://hooks.example/x", "headers": {"X-A": "b"}}
 VALID: dict[str, list[Any]] = {
@@ -221,6 +223,23 @@ def test_a_partition_that_is_away_refuses_its_own_messages_only(
     assert {answer.status for answer in told} == {201, 503}
     assert {api.store.partition_of(id) for id in stored} == {0, 1, 3}
     assert sum(api.store.counts().scheduled.values()) == len(stored)
+
+
+@pytest.mark.parametrize("given", [TRACE, "00-nonsense"])
+@pytest.mark.parametrize("path", sorted(VALID))
+def test_the_trace_of_a_request_is_kept_with_its_messages(clock: FakeClock, path: str, given: str) -> None:
+    body = json.dumps({"messages": [{"message": 1}]} if path.endswith("batch") else VALID[path][0]).encode()
+    plain = Ask(path, body)
+    traced = Ask(path, body, (JSON, ("traceparent", given)))
+    keyed = Ask(path, body, (*traced.headers, ("idempotency-key", "k1")))
+    flask, api = Api(clock), Api(clock)
+    told = [of_flask(flask, ask) for ask in (plain, traced, keyed)]
+    with front_of(api) as front:
+        told += front.all_at_once([plain, traced, keyed])
+    assert all(accepted(one) for one in told)
+    for client in (flask.store.client, api.store.client):
+        traces = [client.hget(key, "T") for key in client.keys("ms1:{0}:msg:*")]
+        assert Counter(traces) == ({None: 1, TRACE: 2} if given == TRACE else {None: 3})
 
 
 @pytest.mark.parametrize("path", sorted({*VALID} - {"/v1/messages/batch"}))

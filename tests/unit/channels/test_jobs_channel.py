@@ -160,6 +160,13 @@ class TestRunning:
         jobs.run(jobs.claim(f"nightly:{START_MS - 5}", "tell")._replace(run="17 catch_up"))
         assert seen == [(None, START_MS), ("nightly", START_MS - 5)]
 
+    def test_a_handler_is_told_the_trace_of_the_request(self, jobs: Jobs) -> None:
+        seen: list[Any] = []
+        jobs.registry.handler("tell")(lambda payload, context: seen.append(context.traceparent))
+        jobs.run(jobs.claim("a", "tell"))
+        jobs.run(jobs.claim("b", "tell")._replace(trace="00-a-b-01"))
+        assert seen == [None, "00-a-b-01"]
+
     def test_integers_of_any_length_arrive_as_they_are(self, jobs: Jobs) -> None:
         jobs.registry.handler("same")(lambda payload, context: payload)
         number = 123456789012345678901234567890

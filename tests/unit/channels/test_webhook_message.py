@@ -30,6 +30,7 @@ def request_for(
     token: str = "",
     message_id: str = "id1",
     run: str | None = None,
+    trace: str | None = None,
 ) -> tuple[dict[str, str], bytes | None]:
     """The request's headers (names in lower case) and body."""
     builder = RequestBuilder(
@@ -37,7 +38,20 @@ def request_for(
     )
     target = WebhookTarget.model_validate({"url": "https://example.com/", **webhook}).encode()
     claim = Claim(
-        message_id, "t", 3, START_MS + 7, "webhook", payload, target, None, None, Priority.NORMAL, 0, 0, run=run
+        message_id,
+        "t",
+        3,
+        START_MS + 7,
+        "webhook",
+        payload,
+        target,
+        None,
+        None,
+        Priority.NORMAL,
+        0,
+        0,
+        run=run,
+        trace=trace,
     )
     request: WebhookRequest = builder.build(claim, builder.prepare(target))
     pairs = [line.partition(":") for line in request.headers]
@@ -153,6 +167,13 @@ def test_a_schedules_message_says_which_and_for_when(message_id: str, run: str, 
     assert headers["scheduler-schedule-id"] == "nightly"
     assert headers["scheduler-scheduled-for"] == moment
     assert "scheduler-schedule-id" not in request_for({})[0]
+
+
+def test_the_trace_of_the_sender_goes_on_unless_the_webhook_names_one() -> None:
+    assert request_for({}, trace="00-a-b-01")[0]["traceparent"] == "00-a-b-01"
+    assert "traceparent" not in request_for({})[0]
+    own: dict[str, object] = {"headers": {"Traceparent": "00-c-d-01"}}
+    assert request_for(own, trace="00-a-b-01")[0]["traceparent"] == "00-c-d-01"
 
 
 def test_an_id_cannot_break_out_of_its_header() -> None:

@@ -29,25 +29,29 @@ def test_a_new_message_as_the_script_takes_it() -> None:
     whole = NewMessage(
         id="b", payload='"é"', due_at=5, channel="webhook", priority=Priority.HIGH, target="T", type="y", owner="w",
         retry=RetryPolicy(-1, 1.5, 2.0, 9.0, False), lane="L", flow=Flow("k", FlowLimits(5, Rate(10, 60_000), True)),
+        trace="TP",
     )  # fmt: skip
     assert records.schedule_items([plain, whole]) == [
-        "a", "1", "+0", "echo", "normal", "", "", "", "", "", "",
-        "b", '"é"', 5, "webhook", "high", "T", "y", "w", "-1,1.5,2.0,9.0,0", "L", "k 5,10/60000,1 ,,",
+        "a", "1", "+0", "echo", "normal", "", "", "", "", "", "", "",
+        "b", '"é"', 5, "webhook", "high", "T", "y", "w", "-1,1.5,2.0,9.0,0", "L", "k 5,10/60000,1 ,,", "TP",
     ]  # fmt: skip
 
 
 def test_a_claim_with_everything_left_out_and_with_everything() -> None:
-    row = ["a", str(NOW), 1, "1", None, None, None, None, None, "7", None, None, None]
+    row = ["a", str(NOW), 1, "1", None, None, None, None, None, "7", None, None, None, None]
     assert records.claim_of(row, "t", 3) == Claim(
         "a", "t", 1, NOW, "echo", "1", None, None, None, Priority.NORMAL, 7, 3, "echo"
     )
-    row = ["a", str(NOW), 1, "1", "webhook", "T", "y", "3,1.0,2.0,9.0,1", "low", "7", None, "5", 4]
+    row = ["a", str(NOW), 1, "1", "webhook", "T", "y", "3,1.0,2.0,9.0,1", "low", "7", None, "5", 4, "TP"]
     assert records.claim_of(row, "t", 0) == Claim(
         "a", "t", 1, NOW, "webhook", "1", "T", "y", RetryPolicy(3, 1.0, 2.0, 9.0, True), Priority.LOW, 7, 0, "webhook",
-        "5", 4,
+        "5", 4, "TP",
     )  # fmt: skip
     row = ["a", str(NOW), 1, "1", "job", None, "y", None, None, "7"]
-    assert [records.claim_of([*row, lane, None, None], "t", 0).lane for lane in (None, "job:z")] == ["job:y", "job:z"]
+    assert [records.claim_of([*row, lane, None, None, None], "t", 0).lane for lane in (None, "job:z")] == [
+        "job:y",
+        "job:z",
+    ]
 
 
 def attempts_of(outcome: Outcome) -> list[dict[str, Any]] | None:
