@@ -54,6 +54,8 @@ _DURATION = re.compile(
     rf"(?:T(?:{_DURATION_PART}H)?(?:{_DURATION_PART}M)?(?:{_DURATION_PART}S)?)?",
     re.IGNORECASE | re.ASCII,
 )
+_EXACT = 2.0**53
+"""Below it every whole float is the number that it was written as."""
 _DURATION_DATE = re.compile(r"P[0-9.,YMWD]+")
 
 
@@ -184,6 +186,8 @@ def _finite(value: object, field: str, accepted: str) -> Fraction | int:
         return value  # an int is exact, and ten times as fast as a Fraction
     if not math.isfinite(value):
         raise InvalidInput.of(field, f"{value} is not a finite number; accepted: {accepted}")
+    if value.is_integer() and abs(value) < _EXACT:
+        return int(value)
     # The shortest decimal form of the float: 0.1 means a tenth.  Its exact value 0.1000000000000000055 would round up
     # to one millisecond too many.
     return Fraction(repr(value))

@@ -120,7 +120,13 @@ def _address_policy(settings: WebhookSettings) -> AddressPolicy:
 
 def check_target(url: str, settings: Settings, field: str) -> None:
     """Raises ``InvalidInput`` for an address that may not be called, as far as that can be known now."""
-    check_url(url, _address_policy(settings.webhook), field)
+    _check_url(url, settings.webhook, field)
+
+
+# Cached as well, as long as it raises nothing.
+@lru_cache(maxsize=256)
+def _check_url(url: str, settings: WebhookSettings, field: str) -> None:
+    check_url(url, _address_policy(settings), field)
     if is_masked(url):
         raise InvalidInput.of(field, _MASKED)
 
