@@ -554,6 +554,8 @@ def test_jitter_delays_each_message_and_moves_no_moment(plans: Planned) -> None:
     plans.plan()
     assert plans.deliver() == [(MINUTE, "plan")]
     assert plans.get().next_run == NOW + 2 * MINUTE
+    (following,) = plans.waiting()
+    assert following.due_at == plans.get().act_at == schedule.due_at(NOW + 2 * MINUTE) > NOW + 2 * MINUTE
 
 
 # -- events ----------------------------------------------------------------------------------------------------------
