@@ -45,6 +45,10 @@ def map_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) ->
     if case.meta is not None and case.meta.generation.mode is schemathesis.GenerationMode.POSITIVE:
         for message in _messages(case.body):
             _keep_the_rules(message, case.method)
+            if case.operation.path.startswith("/v1/flows/"):
+                _keep_the_rules_of_flows(message)
+            if isinstance(flow := message.get("flow"), dict):
+                _keep_the_rules_of_flows(flow)
             if case.operation.path in ("/v1/schedules", "/v1/schedules/{schedule}"):
                 _keep_the_rules_of_plans(message, case.method)
             if case.operation.path.endswith("/backfill"):
@@ -53,6 +57,15 @@ def map_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) ->
             _keep_the_rules_of_plans(case.query, "POST")
             case.query = {name: value for name, value in case.query.items() if value is not None}
     return case
+
+
+def _keep_the_rules_of_flows(flow: dict[str, Any]) -> None:
+    """Rate and period together."""
+    if "rate" in flow or "period" in flow:
+        both = flow.get("rate") is not None and flow.get("period") is not None
+        flow["rate"], flow["period"] = (flow["rate"], "1m") if both else (None, None)
+    if isinstance(flow.get("delay"), bool):
+        flow["delay"] = 60
 
 
 def _keep_the_rules_of_plans(plan: dict[str, Any], method: str) -> None:

@@ -73,7 +73,7 @@ def open_by_hand(destination: str) -> Response:
     request=DestinationNoteIn,
     body_optional=True,
     answer=BreakerOut,
-    errors=(404,),
+    errors=(400, 404),
 )
 def close_by_hand(destination: str) -> Response:
     """Attempts are made again, and failures are counted anew.  A pause that it asked for ends too."""
