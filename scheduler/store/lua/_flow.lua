@@ -96,12 +96,19 @@ local function state_of(key)
   if not s then
     local m = redis.call('HMGET', flow .. 'key:' .. key, unpack(FLOW_FIELDS))
     s = {
-      key = key, exists = m[5], stored = m, arrived = {}, popped = {},
+      key = key, exists = m[5], known = {}, arrived = {}, popped = {},
       flight = tonumber(m[1]) or 0, used = tonumber(m[2]) or 0, begun = tonumber(m[3]) or 0, opened = tonumber(m[4]) or 0,
       number = tonumber(m[5]) or 0, queues = m[6] or '', paused = m[7] or '',
       most = tonumber(m[8]), rate = tonumber(m[9]), period = tonumber(m[10]), ordered = m[11] and 1,
       given = m[12] or NO_LIMITS, default = m[13] or NO_LIMITS, pinned = m[14] or NO_LIMITS,
     }
+    for i, name in ipairs(FLOW_NAMES) do
+      s.known[i] = s[name]
+    end
+    if not s.exists then
+      -- A key has its number from the start.
+      s.known[5] = nil
+    end
     local ends = tonumber(s.paused)
     if ends and ends > 1 and ends <= now_ms then
       s.paused, s.opened = '', math.max(s.opened, ends)
@@ -162,7 +169,8 @@ local function slot_freed(mark, claimed_at)
   local was_closed = not opens_at(s)
   s.flight = math.max(0, s.flight - 1)
   if claimed_at and s.used > 0 and tonumber(claimed_at) >= s.begun then
-    s.used = s.used - 1
+    -- The window has room again, and the turn may be as late as its end.
+    s.used, s.review = s.used - 1, true
   end
   if was_closed or s.flight == 0 then
     s.opened = was_closed and now_ms or s.opened
@@ -283,17 +291,14 @@ local function save_key(s)
   local changed, gone = {}, {}
   for i, field in ipairs(FLOW_FIELDS) do
     local value = s[FLOW_NAMES[i]]
-    local text = type(value) == 'number' and string.format('%.0f', value) or value or ''
-    if text == NO_LIMITS or (text == '0' and field ~= 's') then
-      text = ''
-    end
-    if text ~= (s.stored[i] or '') then
-      local list = text ~= '' and changed or gone
-      list[#list + 1] = field
-      if text ~= '' then
-        list[#list + 1] = text
+    if value ~= s.known[i] then
+      s.known[i] = value
+      local text = type(value) == 'number' and string.format('%.0f', value) or value or ''
+      if text == '' or text == NO_LIMITS or (text == '0' and field ~= 's') then
+        gone[#gone + 1] = field
+      else
+        changed[#changed + 1], changed[#changed + 2] = field, text
       end
-      s.stored[i] = text
     end
   end
   if #changed > 0 then

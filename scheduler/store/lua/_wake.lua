@@ -15,6 +15,9 @@ local function end_key(s)
     give_turn(s, s.queues, s.begun + s.period)
     save_key(s)
   else
+    for name in string.gmatch(s.queues, '%S+') do
+      redis.call('ZREM', turns_of(name), s.key)
+    end
     redis.call('UNLINK', flow .. 'key:' .. s.key)
     redis.call('ZREM', flow .. 'keys', s.key)
     states[s.key] = nil

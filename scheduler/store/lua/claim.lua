@@ -70,36 +70,35 @@ local function remove(set, members)
   in_slices(members, function(...) redis.call('ZREM', set, ...) end)
 end
 
--- Claim the first messages of a key whose turn it is, at most `share`.  Return how many ids left its queue.
-local function serve(key, lane, priority, share)
+-- Claim the first messages of a key whose turn it is, at most `share`; add their ids to `gone`.  Return how many they are,
+-- and whether more of them may go.
+local function serve(key, lane, priority, share, gone)
   local name = lane .. ':' .. priority
   local s = state_of(key)
   local at = opens_at(s)
   s.popped[name] = true
   if not at or at > now_ms or (s.ordered and s.queues ~= name and first_queue(s) ~= name) then
     s.review = true
-    return 0
+    return 0, false
   end
   local queue = queue_of(key, name)
-  local heads = redis.call('ZRANGE', queue, 0, math.min(share, room_of(s)) - 1, 'WITHSCORES')
-  local places, ids = {}, {}
+  local n = math.min(share, room_of(s))
+  -- One more, to know whether it takes another turn.
+  local heads = redis.call('ZRANGE', queue, 0, n, 'WITHSCORES')
+  local places, more = {}, false
   for i = 1, #heads, 2 do
     local due_at = due_of(heads[i + 1])
-    if due_at > now_ms then
+    more = due_at <= now_ms and #places == n
+    if due_at > now_ms or more then
       break
     end
-    places[#places + 1], ids[#ids + 1] = heads[i], id_in(heads[i])
-    begin(ids[#ids], string.format('%.0f', due_at), s)
+    places[#places + 1], gone[#gone + 1] = heads[i], id_in(heads[i])
+    begin(gone[#gone], string.format('%.0f', due_at), s)
   end
   remove(queue, places)
-  remove(keyed_set(lane, priority), ids)
-  if #ids == share and opens_at(s) == now_ms then
-    -- It takes its turn again behind all the others.
-    redis.call('ZADD', turns_of(name), turn_text, key)
-  else
-    s.review = true
-  end
-  return #ids
+  more = more and opens_at(s) == now_ms
+  s.review = s.review or not more
+  return #places, more
 end
 
 -- Claim up to `most` messages: one of each key whose turn it is, or equal shares when there is room for all keys, and the
@@ -108,13 +107,17 @@ local function round(lane, priority, most)
   local set, turns = due_set(lane, priority), turns_of(lane .. ':' .. priority)
   local found, keys = due_in(set, now_text, most), due_in(turns, turn_text, most)
   local share = math.max(1, math.floor((most - #found / 2) / (#keys / 2)))
-  local taken, served, count = {}, {}, 0
+  local taken, served, again, gone, count = {}, {}, {}, {}, 0
   local i, k = 1, 1
   while count < most and (found[i] or keys[k]) do
     if keys[k] and (not found[i] or tonumber(keys[k + 1]) <= tonumber(found[i + 1])) then
-      redis.call('ZREM', turns, keys[k])
-      count = count + serve(keys[k], lane, priority, math.min(share, most - count))
-      k = k + 2
+      local n, more = serve(keys[k], lane, priority, math.min(share, most - count), gone)
+      served[#served + 1] = keys[k]
+      if more then
+        -- It takes its turn again behind all the others.
+        again[#again + 1], again[#again + 2] = turn_text, keys[k]
+      end
+      k, count = k + 2, count + n
     else
       taken[#taken + 1] = found[i]
       begin(found[i], found[i + 1])
@@ -122,6 +125,9 @@ local function round(lane, priority, most)
     end
   end
   remove(set, taken)
+  remove(turns, served)
+  remove(keyed_set(lane, priority), gone)
+  in_slices(again, function(...) redis.call('ZADD', turns, ...) end)
   return count, #keys > 0
 end
 
