@@ -19,6 +19,9 @@ from bench.profiling import summary
 from bench.registry import figures
 from bench.table import Row, markdown
 
+# On a busy machine a row takes longer than other tests, and one that is cut off leaves its services behind.
+pytestmark = pytest.mark.timeout(240)
+
 ROOT = Path(__file__).parents[2]
 FIGURES = figures()
 
