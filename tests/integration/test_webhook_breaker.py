@@ -78,6 +78,11 @@ def test_what_waits_for_its_turn_when_it_opens_is_put_off(
     board.open_destination(origin(endpoint), "maintenance")
     outcomes = deliver(channel, *(claim(endpoint.url("/canned/x"), n) for n in range(5)))
     assert {outcome.kind for outcome in outcomes} == {"release"}
+    # Opened just now: they come back soon, should it be closed soon.
+    assert all(2_500 <= (outcome.delay_ms or 0) <= 5_000 for outcome in outcomes)
+    clock.advance(3600)
+    (outcome,) = deliver(channel, claim(endpoint.url("/canned/x"), 9))
+    assert 30_000 <= (outcome.delay_ms or 0) <= 60_000
     assert endpoint.requests == []
 
 

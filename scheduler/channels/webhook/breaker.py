@@ -87,7 +87,9 @@ class Breakers:
             return None
         now = self._now_ms()
         if state.by_hand:
-            return round(self._uniform(0.5, 1) * self._rules.max_probe_ms)
+            # Who closes it soon after does not want to wait long for what was put off.
+            lasted = max(now - (state.opened_at or 0), self._rules.probe_ms)
+            return round(self._uniform(0.5, 1) * min(lasted, self._rules.max_probe_ms))
         wait = 0.0
         if state.is_held(now):
             wait = (state.held_until or 0) - now + self._uniform(0, self._rules.probe_ms)
