@@ -200,15 +200,19 @@ def test_an_install_that_fails_is_said_and_skipped(tested: Path) -> None:
     assert in_its_lane(tested)[:-1] == [INSTALL, *DASHBOARD]
 
 
-def test_in_ci_the_dashboard_may_be_skipped_and_the_client_may_not(tested: Path) -> None:
-    assert make(tested, "test-dashboard", CI="true").returncode == 0
-    result = make(tested, "test-clients", CI="true")
-    assert result.returncode != 0
-    assert "FAILED: the TypeScript client's tests need Node" in result.stdout
+@pytest.mark.parametrize("target", ["test-dashboard", "test-clients"])
+def test_what_needs_node_may_be_skipped_in_ci_and_its_failure_may_not(tested: Path, target: str) -> None:
+    """The image of docker-compose run test has Debian's packages, and their Node is too old."""
+    result = make(tested, target, CI="true")
+    assert result.returncode == 0
+    assert "SKIPPED" in result.stdout
     node(tested)
     (tested / "no_network").touch()
-    assert make(tested, "test-dashboard", CI="true").returncode == 0
-    assert make(tested, "test-clients", CI="true").returncode != 0
+    assert make(tested, target, CI="true").returncode == 0
+    (tested / "no_network").unlink()
+    for name in ("npm_tests_fail", "client_tests_fail"):
+        (tested / name).touch()
+    assert make(tested, target, CI="true").returncode != 0
 
 
 def test_the_client_is_installed_once_and_its_failure_fails_the_whole(tested: Path) -> None:
