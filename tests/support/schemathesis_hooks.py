@@ -64,7 +64,7 @@ def _keep_the_rules_of_flows(flow: dict[str, Any]) -> None:
     if "rate" in flow or "period" in flow:
         both = flow.get("rate") is not None and flow.get("period") is not None
         flow["rate"], flow["period"] = (flow["rate"], "1m") if both else (None, None)
-    if isinstance(flow.get("delay"), bool):
+    if flow.get("delay") is not None:
         flow["delay"] = 60
 
 

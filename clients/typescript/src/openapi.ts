@@ -1452,7 +1452,6 @@ export interface components {
                  * Period
                  * @description How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M; from 1 second to 7 days.
                  * @default null
-                 * @example 1m
                  */
                 period?: (number | null) | string;
                 /**
@@ -1808,7 +1807,6 @@ export interface components {
              * Period
              * @description How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M; from 1 second to 7 days.
              * @default null
-             * @example 1m
              */
             period?: (number | null) | string;
             /**
@@ -2306,7 +2304,6 @@ export interface components {
                  * Period
                  * @description How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M; from 1 second to 7 days.
                  * @default null
-                 * @example 1m
                  */
                 period?: (number | null) | string;
                 /**
@@ -2847,7 +2844,6 @@ export interface components {
                  * Period
                  * @description How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 PT5M; from 1 second to 7 days.
                  * @default null
-                 * @example 1m
                  */
                 period?: (number | null) | string;
                 /**

@@ -20,7 +20,6 @@ Period = Annotated[
             "description": "How long a window of the rate is: seconds (number or its text), 1d2h30m45s, or ISO 8601 "
             "PT5M; from 1 second to 7 days.",
             "oneOf": [{"type": "number", "minimum": 1, "maximum": 604800, "nullable": True}, {"type": "string"}],
-            "example": "1m",
         }
     ),
 ]
