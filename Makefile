@@ -44,11 +44,11 @@ test: $(VENV)/test.stamp
 	[ $$computed -eq 0 ] && echo "test-computed: passed" || echo "test-computed: FAILED, see above"; \
 	exit $$((timed || computed))
 
-test-timed: $(VENV)/test.stamp
+test-timed: $(VENV)/test.stamp test-server-of-mongodb
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(TIMED)
 
 # The dashboard first: one of the other tests builds it again, with what npm has installed.
-test-computed: test-dashboard test-clients test-server-of-mongodb test-source
+test-computed: test-dashboard test-clients test-source
 	$(PYTHON) -m pytest -n auto --maxprocesses=4 -o cache_dir=.pytest_cache/computed $(addprefix --ignore=,$(TIMED))
 
 test-source: $(VENV)/test.stamp
