@@ -30,7 +30,7 @@ run: $(VENV)/run.stamp
 # Two lanes beside each other. Tests of running servers and of time mostly wait: two of their files run at once, and not
 # more, lest they wait for the processor. What only computes takes what they leave of it; its output is shown when it is
 # complete.
-TIMED := tests/e2e tests/integration tests/chaos tests/stress
+TIMED := tests/chaos tests/stress tests/integration tests/e2e
 COMPUTED := .pytest_cache/test-computed.txt
 
 test: $(VENV)/test.stamp
@@ -45,7 +45,7 @@ test: $(VENV)/test.stamp
 	exit $$((timed || computed))
 
 test-timed: $(VENV)/test.stamp test-server-of-mongodb
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(TIMED)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TIMED)
 
 # The dashboard first: one of the other tests builds it again, with what npm has installed.
 test-computed: test-dashboard test-clients test-source

@@ -47,6 +47,8 @@ def map_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) ->
             _keep_the_rules(message, case.method)
             if case.operation.path.startswith("/v1/flows/"):
                 _keep_the_rules_of_flows(message)
+                if case.method == "PUT" and not any(message.values()):
+                    message["concurrency"] = 1  # a pin says something
             if isinstance(flow := message.get("flow"), dict):
                 _keep_the_rules_of_flows(flow)
             if case.operation.path in ("/v1/schedules", "/v1/schedules/{schedule}"):
