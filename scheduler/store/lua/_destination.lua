@@ -26,6 +26,10 @@ local function destination_row(d)
   return row
 end
 
+local function destination_event(name, id)
+  event('destination_' .. name, id, 'destination', 0)
+end
+
 local function save_destination(d)
   redis.call('UNLINK', dest .. d.id)
   if not d.s and not d.c and not d.t and (d.r or 0) == 0 and (d.b or 0) == 0 and (d.h or 0) <= now_ms then
@@ -67,5 +71,5 @@ local function close_destination(d)
   start_counting(d)
   d.s, d.n, d.p, d.i, d.o = nil, nil, nil, nil, nil
   d.c = now_ms
-  event('destination_closed', d.id, 'destination', 0)
+  destination_event('closed', d.id)
 end

@@ -66,7 +66,7 @@ for at = items, #ARGV, 7 do
     change = probed(d, probe)
   elseif not d.s and must_open(d) then
     d.s, d.o, d.i, d.n, d.c, d.t = 'open', now_ms, tonumber(probe_ms), now_ms + tonumber(probe_ms), nil, nil
-    event('destination_opened', d.id, 'destination', 0)
+    destination_event('opened', d.id)
     change = 'opened'
   end
   if hold > 0 then

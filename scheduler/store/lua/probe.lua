@@ -13,7 +13,7 @@ local may_go = d.s == 'open' and d.n <= now_ms and (d.p or 0) <= now_ms
 if may_go then
   d.p = now_ms + tonumber(lease_ms)
   save_destination(d)
-  event('destination_half_open', id, 'destination', 0)
+  destination_event('half_open', id)
   emit()
 end
 return {may_go and 1 or 0, destination_row(d)}

@@ -15,7 +15,7 @@ end
 if action == 'open' then
   start_counting(d)
   d.s, d.o, d.n, d.p, d.i, d.c = 'hand', now_ms, nil, nil, nil, nil
-  event('destination_opened', id, 'destination', 0)
+  destination_event('opened', id)
 elseif action == 'close' then
   d.h = nil
   close_destination(d)
