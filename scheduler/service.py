@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -73,6 +74,7 @@ def run(settings: Settings, file: Path, log: logs.ServiceLogger, signals: StopSi
         warn_of_test_clock(settings, log)
         for line in ignored_variables():
             log.warning(line)
+        keep_what_was_loaded()
         systemd.notify("READY=1")
         wait_for_stop(runtime, api, signals)
         systemd.notify("STOPPING=1")
@@ -89,6 +91,15 @@ def run(settings: Settings, file: Path, log: logs.ServiceLogger, signals: StopSi
         stop(runtime, api, drain_seconds)
     log.info("Stopped.")
     return 0
+
+
+def keep_what_was_loaded() -> None:
+    """Take what was imported and built so far out of the garbage collector's sight: it stays until the end.
+
+    A full collection looked at 90,000 such objects, and all deliveries waited for 25 to 50 ms meanwhile.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def stop(runtime: Runtime, api: ApiProcesses | None, drain_seconds: float | None) -> None:

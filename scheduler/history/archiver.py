@@ -19,6 +19,10 @@ from scheduler.telemetry.figures import Telemetry
 
 BATCH = 500
 """Messages per transaction: about 5 ms of Redis's time."""
+GENTLE_BATCH = 50
+"""The same while messages are being delivered.  With 500, one in fifty of 500 messages a second met a batch, and the
+p99 of their lateness was 7 ms in place of 2.
+"""
 BATCH_BYTES = 4 * 2**20
 LEASE_MS = 15_000
 """Longer than a batch takes.  After a kill, another server goes on when it has expired."""
@@ -68,6 +72,9 @@ class Archiver:
         self._outage = Outage(log, clock, of="the database of the history")
         self._prepared = False
         self._failures = 0
+        self._filled = 0.0
+        """The share of its limit that the fullest outbox had."""
+        self._last = 0
         self._seen = -1
         self._quiet = 0
 
@@ -83,36 +90,41 @@ class Archiver:
             self._quiet += 1
             return EVERY_SECONDS
         begun = self._clock.monotonic()
+        # When the outbox is half full, archiving is as urgent as delivering.
+        gentle = (self._busy() or finished != self._last) and self._filled < 0.5
+        self._last = finished
+        limit = GENTLE_BATCH if gentle else BATCH
         try:
-            most, filled = self._round()
+            most, self._filled = self._round(limit)
         except HistoryUnavailable as error:
             self._outage.away("archive finished messages", error)
             self._failures += 1
             return BACKOFF[min(self._failures, len(BACKOFF)) - 1]
         self._outage.over("archive finished messages")
         self._failures = 0
-        if most < BATCH:
+        if most < limit:
             self._seen, self._quiet = finished, 0
             return EVERY_SECONDS
-        # More waits.  When the outbox is half full, archiving is as urgent as delivering.
-        return POLITE * (self._clock.monotonic() - begun) if self._busy() and filled < 0.5 else 0.0
+        return POLITE * (self._clock.monotonic() - begun) if gentle else 0.0  # more waits
 
-    def _round(self) -> tuple[int, float]:
-        """Return the messages of the largest batch, and the share of the limit that the fullest outbox has."""
+    def _round(self, limit: int) -> tuple[int, float]:
+        """Archive up to ``limit`` messages of each partition.
+
+        Return the messages of the largest batch, and the share of the limit that the fullest outbox has."""
         if not self._prepared:
             self._database.prepare()
             self._prepared = True
         most, filled = 0, 0.0
         for partition in range(len(self._store.partitions)):
             batch = self._store.unarchived(
-                partition, self._owner, limit=BATCH, max_bytes=BATCH_BYTES, lease_ms=LEASE_MS
+                partition, self._owner, limit=limit, max_bytes=BATCH_BYTES, lease_ms=LEASE_MS
             )
             if batch.messages:
                 self._archive(batch)
                 self._store.archived(partition, self._owner, batch.messages)
             # One that was cut short by its bytes is followed at once, too.
             cut = sum(len(one.message.payload) for one in batch.messages if one.message) >= BATCH_BYTES / 2
-            most = max(most, BATCH if cut else len(batch.messages))
+            most = max(most, limit if cut else len(batch.messages))
             filled = max(filled, batch.outbox_bytes / self._share)
         return most, filled
 

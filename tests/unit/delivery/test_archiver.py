@@ -12,7 +12,7 @@ import pytest
 
 from scheduler.errors import HistoryUnavailable
 from scheduler.history import Finished, Query, open_database
-from scheduler.history.archiver import BACKOFF, BATCH, EVERY_SECONDS, POLITE, QUIET_TICKS, Archiver
+from scheduler.history.archiver import BACKOFF, BATCH, EVERY_SECONDS, GENTLE_BATCH, POLITE, QUIET_TICKS, Archiver
 from scheduler.history.database import RowRefused
 from scheduler.history.finished import Payloads
 from scheduler.history.pruner import Pruner
@@ -276,11 +276,16 @@ def test_a_full_batch_is_followed_at_once_or_politely(scene: Scene, monkeypatch:
         write(rows)
 
     monkeypatch.setattr(scene.database, "write", slow)
+    # Deliveries ended since the last time: a small batch.
+    assert scene.archiver.tick() == pytest.approx(POLITE * 0.5)
+    assert scene.waiting() == 3 * BATCH - GENTLE_BATCH
     assert scene.archiver.tick() == 0.0
+    assert scene.waiting() == 2 * BATCH - GENTLE_BATCH
     scene.busy = True
     assert scene.archiver.tick() == pytest.approx(POLITE * 0.5)
     # Beyond half of its limit the outbox is as urgent as deliveries are.
     scene.archiver._share = 1
+    scene.archiver.tick()
     assert scene.archiver.tick() == 0.0
 
 
