@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -72,7 +73,16 @@ def _of_sqlite(engine: Engine, database: str) -> None:
         # WAL: readers and the writer do not wait for each other.  FULL: what is committed survives a power cut, because
         # after the commit Redis has it no more; with batches of 500 it costs nothing that can be measured.
         for setting in ("journal_mode=WAL", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {setting}").close()
+            for last in (False, False, True):
+                try:
+                    connection.execute(f"PRAGMA {setting}").close()
+                    break
+                except sqlite3.OperationalError:
+                    # SQLite does not wait for a lock when it changes to WAL.  Reading does, and by then the one that
+                    # has the lock, which starts at the same time, has changed it.
+                    if last:
+                        raise
+                    connection.execute("SELECT count(*) FROM sqlite_master").close()
 
     event.listen(engine, "do_connect", create)
     event.listen(engine, "connect", set_up)
