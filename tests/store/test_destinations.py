@@ -149,6 +149,21 @@ def test_what_works_leaves_nothing_behind(store: MessageStore, ticks: Ticks) -> 
     assert store.all_destinations() == []
 
 
+def test_one_that_was_closed_is_forgotten_after_an_hour_of_good_attempts(store: MessageStore, ticks: Ticks) -> None:
+    """Servers report attempts at destinations that they know of: one that works again must not cost a call for ever."""
+    store.open_destination(HOST)
+    store.close_destination(HOST, "works again")
+    for minutes in (20, 20, 19):
+        ticks.now += minutes * 60_000
+        tell(store, GOOD)
+        assert store.destination(HOST).note == "works again"
+    ticks.now += 60_000
+    (found,) = store.attempted({HOST: GOOD}, RULES)
+    assert found.state.updated_at is None
+    with pytest.raises(NotFound):
+        store.destination(HOST)
+
+
 def test_changes_since_a_moment(store: MessageStore, ticks: Ticks) -> None:
     tell(store, BAD, "http:one:80")
     ticks.now += 1000

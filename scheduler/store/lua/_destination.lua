@@ -32,6 +32,10 @@ end
 
 local function save_destination(d)
   redis.call('UNLINK', dest .. d.id)
+  -- Not by expiry alone: attempts that go on would renew it for ever, each group of them by a call of its own.
+  if not d.s and now_ms - (d.c or now_ms) >= KEPT_MS then
+    d.c, d.t = nil, nil
+  end
   if not d.s and not d.c and not d.t and (d.r or 0) == 0 and (d.b or 0) == 0 and (d.h or 0) <= now_ms then
     redis.call('ZREM', dests, d.id)
     d.u = nil
