@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-
 from scheduler.clock import Clock, RedisTime
 from scheduler.delivery.workers import Workers
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.notices import Outage
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim
+from scheduler.process.waking import WakingThread
 from scheduler.store import MessageStore
 
 _AWAY_SECONDS = 0.25
@@ -43,16 +42,14 @@ class Dispatcher:
         self._clock = clock
         self._redis_time = redis_time
         self._log = log
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = WakingThread("scheduler", self._step, clock)
         self._outage = outage or Outage(log, clock)
         self._progress = clock.monotonic()
         self._turned = clock.monotonic()
 
     def wake(self) -> None:
         """End the sleep: a message may be due earlier than expected, or a lane can take more again."""
-        self._wake.set()
+        self._thread.wake()
 
     def progress_age(self) -> float:
         """Return the seconds since a step last succeeded; ``/health`` judges by it."""
@@ -116,25 +113,17 @@ class Dispatcher:
     # -- thread ----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._loop, name="scheduler", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Claim nothing more.  Returns when the thread has ended."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.stop()
 
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            # Cleared before the step: what happens during it is seen by the next one.
-            self._wake.clear()
-            try:
-                seconds = self.tick()
-            except Exception as error:  # noqa: BLE001 - a defect in one step must not end delivery; health shows it
-                self._log.error(f"the scheduler's step failed: {error}", exception=error)
-                seconds = self._poll
-            self._turned = self._clock.monotonic()
-            if seconds > 0:
-                self._clock.wait(self._wake, seconds)
+    def _step(self) -> float:
+        try:
+            seconds = self.tick()
+        except Exception as error:  # noqa: BLE001 - a defect in one step must not end delivery; health shows it
+            self._log.error(f"the scheduler's step failed: {error}", exception=error)
+            seconds = self._poll
+        self._turned = self._clock.monotonic()
+        return seconds

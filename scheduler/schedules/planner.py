@@ -6,12 +6,11 @@ plan, and none leads: all of them compute the same next moment, and the script l
 
 from __future__ import annotations
 
-import threading
-
 from scheduler.clock import Clock
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.notices import Outage, Seldom
 from scheduler.logs.sinks import ServiceLog
+from scheduler.process.waking import WakingThread
 from scheduler.schedule import GRACE_MS, DuePlan, Planned
 from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
@@ -44,13 +43,11 @@ class Planner:
         self._telemetry = telemetry
         self._outage = outage or Outage(log, clock)
         self._seldom = Seldom(log, clock)
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = WakingThread("planner", self._step, clock)
 
     def wake(self) -> None:
         """A schedule may have to be planned earlier than expected."""
-        self._wake.set()
+        self._thread.wake()
 
     def tick(self) -> float:
         """Plan what is due once in each partition, a batch at most.  Seconds to sleep until the next time."""
@@ -103,24 +100,15 @@ class Planner:
     # -- thread ----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._loop, name="planner", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Plan nothing more.  Returns when the thread has ended."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.stop()
 
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            # Cleared before the step: what happens during it is seen by the next one.
-            self._wake.clear()
-            try:
-                seconds = self.tick()
-            except Exception as error:  # noqa: BLE001 - a defect in one step must not end planning
-                self._log.error(f"a step of the planner failed: {error}", exception=error)
-                seconds = POLL_SECONDS
-            if seconds > 0:
-                self._clock.wait(self._wake, seconds)
+    def _step(self) -> float:
+        try:
+            return self.tick()
+        except Exception as error:  # noqa: BLE001 - a defect in one step must not end planning
+            self._log.error(f"a step of the planner failed: {error}", exception=error)
+            return POLL_SECONDS

@@ -94,14 +94,12 @@ MUTANTS = (
     ),
     Mutant(
         "wake-up-forgotten",
-        "scheduler/delivery/dispatcher.py",
+        "scheduler/process/waking.py",
         """            self._wake.clear()
-            try:
-                seconds = self.tick()
+            seconds = self._step()
 """,
-        """            try:
-                seconds = self.tick()
-                self._wake.clear()
+        """            seconds = self._step()
+            self._wake.clear()
 """,
         "the wake-up is cleared after the step and not before",
         "a message that is announced during a step is late by a poll",
