@@ -167,3 +167,14 @@ def test_an_address_that_may_not_be_called_says_nothing_about_it(
     channel = make(board=board, now_ms=clock.now_ms, allow_private_networks=False)
     assert "not allowed" in (deliver(channel, claim(endpoint.url("/canned/x"), 1))[0].error or "")
     assert board.all_destinations() == []
+
+
+def test_a_message_that_may_not_be_sent_is_no_probe(
+    make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
+) -> None:
+    """It would keep all others waiting until its time is over."""
+    fail_until_open(make(board=board, now_ms=clock.now_ms, breaker_failures=3), board, clock, endpoint)
+    clock.advance(5)
+    channel = make(board=board, now_ms=clock.now_ms, allow_private_networks=False)
+    deliver(channel, claim(endpoint.url("/canned/x"), 1))
+    assert board.destination(origin(endpoint)).state(clock.now_ms()) is BreakerState.OPEN

@@ -137,10 +137,11 @@ class WebhookChannel:
                 refused.append(Outcome(claim, "dead", error=one_line(f"its webhook cannot be read: {error}")))
                 continue
             destination = prepared.url.destination
-            admission = self._breakers.admit(prepared.url.origin) if self._breakers else GO
             if prepared.refusal:
                 refused.append(Outcome(claim, "retry", error=prepared.refusal, destination=destination))
-            elif admission.kind == "wait":
+                continue
+            admission = self._breakers.admit(prepared.url.origin) if self._breakers else GO
+            if admission.kind == "wait":
                 refused.append(Outcome(claim, "release", delay_ms=admission.delay_ms, destination=destination))
             else:
                 deliveries.append(Delivery(claim, prepared, report, probe=admission == PROBE))
