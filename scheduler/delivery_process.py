@@ -126,7 +126,7 @@ class DeliveryProcess:
                     store,
                     _limits(settings),
                     every=settings.retention.trim_seconds,
-                    finished=lambda: self.workers.finished,
+                    finished=lambda: self.workers.finished + (self._keeper.taken if self._keeper else 0),
                     telemetry=telemetry,
                 ),
                 heartbeat,

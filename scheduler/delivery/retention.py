@@ -26,7 +26,9 @@ class Retention:
         finished: Callable[[], int],
         telemetry: Telemetry,
     ) -> None:
-        """``finished`` returns how many messages have ended in this process."""
+        """``finished`` returns a number that changes when messages have ended in this process, or were archived by it:
+        what the history does not have yet is not deleted.
+        """
         self._store = store
         self._limits = limits
         self._every = every

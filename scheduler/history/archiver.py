@@ -72,6 +72,8 @@ class Archiver:
         self._outage = Outage(log, clock, of="the database of the history")
         self._prepared = False
         self._failures = 0
+        self.taken = 0
+        """Messages that this process has taken out of the outbox."""
         self._filled = 0.0
         """The share of its limit that the fullest outbox had."""
         self._last = 0
@@ -122,6 +124,7 @@ class Archiver:
             if batch.messages:
                 self._archive(batch)
                 self._store.archived(partition, self._owner, batch.messages)
+                self.taken += len(batch.messages)
             # One that was cut short by its bytes is followed at once, too.
             cut = sum(len(one.message.payload) for one in batch.messages if one.message) >= BATCH_BYTES / 2
             most = max(most, limit if cut else len(batch.messages))

@@ -38,6 +38,11 @@ class Keeper:
         self._thread.stop()
         self._database.close()
 
+    @property
+    def taken(self) -> int:
+        """How many messages this process has archived."""
+        return self._archiver.taken
+
     def gauges(self) -> dict[str, float]:
         """Return what the process reports of it."""
         return {"scheduler_history_up": float(not self._archiver.away)}

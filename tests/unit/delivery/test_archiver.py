@@ -279,6 +279,7 @@ def test_a_full_batch_is_followed_at_once_or_politely(scene: Scene, monkeypatch:
     # Deliveries ended since the last time: a small batch.
     assert scene.archiver.tick() == pytest.approx(POLITE * 0.5)
     assert scene.waiting() == 3 * BATCH - GENTLE_BATCH
+    assert scene.archiver.taken == GENTLE_BATCH, "retention looks again when this has changed"
     assert scene.archiver.tick() == 0.0
     assert scene.waiting() == 2 * BATCH - GENTLE_BATCH
     scene.busy = True
