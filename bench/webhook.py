@@ -24,7 +24,7 @@ import urllib3
 from bench.table import Figure, Row, check, markdown, percentile
 from scheduler.channels.webhook import WebhookChannel, WebhookTarget
 from scheduler.clock import SystemClock
-from scheduler.config.sections import WebhookSettings
+from scheduler.config.sections.webhook import WebhookSettings
 from scheduler.delivery.lanes import Lane, Lanes
 from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Priority

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_pascal
+
+_PORT: Final = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?"
+ADDRESS: Final = rf"([\w][\w.-]*|\[[0-9a-f:.]+(%\w+)?\]){_PORT}"
+ORIGIN: Final = rf"https?://{ADDRESS}"
+RATE: Final = r"(?i)^([1-9]\d{0,8}/(second|minute|hour|day))?$"
+RATE_ACCEPTED: Final = "a number per time like 600/minute (second, minute, hour or day); empty for no limit"
+DAY: Final = 86_400.0
+YEARS: Final = 3_650 * DAY
+PIB: Final = 2**50
 
 
 def whole(default: int, low: int, high: int) -> Any:

@@ -1,8 +1,9 @@
 """All settings as one: typed, checked as a whole before anything starts.
 
-A setting is one line with a docstring in a section of sections.py.  Its key in config/appsettings.json is the same in
-PascalCase (``Scheduler.BatchSize``), its environment variable ``SCHEDULER__BATCH_SIZE`` or ``SCHEDULER__BATCHSIZE``.
-docs/configuration.md explains every one; a test compares the three.  reading.py reads them.
+A setting is one line with a docstring in sections/, in the file of its section (``Webhook``: webhook.py).  Its key in
+config/appsettings.json is the same in PascalCase (``Scheduler.BatchSize``), its environment variable
+``SCHEDULER__BATCH_SIZE`` or ``SCHEDULER__BATCHSIZE``.  docs/configuration.md explains every one; a test compares the
+three.  reading.py reads them.
 """
 
 from __future__ import annotations
@@ -19,24 +20,22 @@ from pydantic.fields import FieldInfo
 from scheduler.config.connection_string import secrets_in
 from scheduler.config.database_url import AUTO
 from scheduler.config.fields import Section, plain
-from scheduler.config.sections import (
-    ApiSettings,
-    EventsSettings,
-    FlowSettings,
-    ForTestsSettings,
-    HistorySettings,
-    JobsSettings,
-    LogSettings,
-    MetricsSettings,
-    RedisSettings,
-    RetentionSettings,
-    RetrySettings,
-    SchedulerSettings,
-    SchedulesSettings,
-    ServerSettings,
-    TaskSettings,
-    WebhookSettings,
-)
+from scheduler.config.sections.api import ApiSettings
+from scheduler.config.sections.events import EventsSettings
+from scheduler.config.sections.flow import FlowSettings
+from scheduler.config.sections.history import HistorySettings
+from scheduler.config.sections.jobs import JobsSettings
+from scheduler.config.sections.logs import LogSettings
+from scheduler.config.sections.metrics import MetricsSettings
+from scheduler.config.sections.redis import RedisSettings
+from scheduler.config.sections.retention import RetentionSettings
+from scheduler.config.sections.retry import RetrySettings
+from scheduler.config.sections.scheduler import SchedulerSettings
+from scheduler.config.sections.schedules import SchedulesSettings
+from scheduler.config.sections.server import ServerSettings
+from scheduler.config.sections.tasks import TaskSettings
+from scheduler.config.sections.test import ForTestsSettings
+from scheduler.config.sections.webhook import WebhookSettings
 
 
 class Settings(Section):

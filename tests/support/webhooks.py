@@ -10,7 +10,7 @@ from typing import Any
 
 from scheduler.channels.webhook import WebhookChannel, WebhookTarget
 from scheduler.clock import SystemClock
-from scheduler.config.sections import WebhookSettings
+from scheduler.config.sections.webhook import WebhookSettings
 from scheduler.logs.sinks import adapt
 from scheduler.message import Claim, Outcome, Priority
 from scheduler.store.destinations import Destinations

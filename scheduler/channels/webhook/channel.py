@@ -20,7 +20,7 @@ from scheduler.channels.webhook.signing import Signer
 from scheduler.channels.webhook.ssrf import AddressPolicy
 from scheduler.channels.webhook.transfer import Delivery
 from scheduler.clock import Clock
-from scheduler.config.sections import WebhookSettings
+from scheduler.config.sections.webhook import WebhookSettings
 from scheduler.destination import BreakerRules
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Outcome

@@ -35,7 +35,7 @@ from scheduler.channels.webhook.ssrf import AddressPolicy
 from scheduler.channels.webhook.transfer import Delivery, Progress, Transfer
 from scheduler.channels.webhook.urls import Url
 from scheduler.clock import Clock
-from scheduler.config.sections import WebhookSettings
+from scheduler.config.sections.webhook import WebhookSettings
 from scheduler.destination import Tally
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Outcome

@@ -14,7 +14,7 @@ from scheduler.channels.webhook.channel import WebhookChannel
 from scheduler.channels.webhook.ssrf import AddressPolicy, check_url
 from scheduler.channels.webhook.target import WebhookTarget, ttl_of, with_ttl
 from scheduler.channels.webhook.urls import is_masked, parse_url
-from scheduler.config.sections import WebhookSettings
+from scheduler.config.sections.webhook import WebhookSettings
 from scheduler.config.settings import Settings
 from scheduler.errors import FieldError, InvalidInput
 from scheduler.masking import MASK

@@ -7,7 +7,7 @@ import binascii
 import hmac
 from collections.abc import Iterable, Mapping
 
-from scheduler.config.sections import WebhookSettings
+from scheduler.config.sections.webhook import WebhookSettings
 from scheduler.errors import ConfigError
 
 _PREFIX = "whsec_"

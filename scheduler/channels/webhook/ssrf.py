@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from scheduler.channels.webhook.urls import Url, parse_url
-from scheduler.config.sections import WebhookSettings
+from scheduler.config.sections.webhook import WebhookSettings
 from scheduler.errors import ConfigError, InvalidInput
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -15,7 +15,7 @@ from scheduler.channels.webhook.destination import Destination
 from scheduler.channels.webhook.request import Prepared, WebhookRequest
 from scheduler.channels.webhook.response import KEPT_BYTES, Answer, reset_of
 from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy
-from scheduler.config.sections import WebhookSettings
+from scheduler.config.sections.webhook import WebhookSettings
 from scheduler.message import Claim
 
 MAX_RESPONSE_BYTES = 65_536

@@ -14,7 +14,7 @@ from standardwebhooks.webhooks import Webhook
 from scheduler.channels.webhook import AddressPolicy, WebhookTarget
 from scheduler.channels.webhook.request import RequestBuilder, WebhookRequest
 from scheduler.channels.webhook.signing import Signer
-from scheduler.config.sections import WebhookSettings
+from scheduler.config.sections.webhook import WebhookSettings
 from scheduler.errors import ConfigError
 from scheduler.message import Claim, Priority
 from tests.support.clock import START_MS, FakeClock

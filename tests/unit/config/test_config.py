@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from scheduler.api.ops.stats import SHOWN_MS
 from scheduler.config.reading import DEFAULT_PATH, Settings, ignored_variables, load_settings, secrets_of, settings_file
-from scheduler.config.sections import ApiSettings, RedisSettings, ServerSettings
+from scheduler.config.sections.api import ApiSettings
+from scheduler.config.sections.redis import RedisSettings
+from scheduler.config.sections.server import ServerSettings
 from scheduler.config.settings import every_setting
 from scheduler.delivery.heartbeat import _FORGET_SERVERS_MS
 from scheduler.errors import ConfigError

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from scheduler.config.sections import LogSettings
+from scheduler.config.sections.logs import LogSettings
 from scheduler.errors import StartError
 from scheduler.logs.sinks import ServiceLogger, adapt, setup
 from tests.support.clock import START_MS, FakeClock

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scheduler import systemd
-from scheduler.config.sections import LogSettings
+from scheduler.config.sections.logs import LogSettings
 from scheduler.logs import sinks as logs
 from tests.support.clock import FakeClock
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scheduler.config.sections import LogSettings
+from scheduler.config.sections.logs import LogSettings
 from scheduler.config.settings import every_setting
 from scheduler.logs import sinks as logs
 from tests.support.clock import FakeClock
