@@ -22,7 +22,7 @@ MEANINGS = {
     Exit.DONE: "done",
     Exit.FAILED: "failed: a check found a problem, or the service answered with an error of its own",
     Exit.USAGE: "wrong options or arguments, a value that the service does not accept (400), unusable settings",
-    Exit.NOT_FOUND: "no such message, schedule or flow key (404)",
+    Exit.NOT_FOUND: "no such message, schedule, flow key or destination (404)",
     Exit.REFUSED: "the state forbids it, or an id or Idempotency-Key is taken (409)",
     Exit.UNREACHABLE: "the service, or its Redis, does not answer, or has too much to do (429, 503): try again later",
     Exit.NOT_ALLOWED: "the token is missing or wrong, or the service does not know this host name (401, 403)",

@@ -11,6 +11,7 @@ from scheduler.cli import (
     bench,
     changing,
     config,
+    destinations,
     doctor,
     figures,
     flows,
@@ -54,6 +55,7 @@ for panel, commands in {
         app.command(name, rich_help_panel=panel)(command)
 app.add_typer(schedules.group, name="schedules", rich_help_panel="Messages")
 app.add_typer(flows.group, name="flows", rich_help_panel="Control and sight")
+app.add_typer(destinations.group, name="destinations", rich_help_panel="Control and sight")
 app.add_typer(history.group, name="history", rich_help_panel="Messages")
 app.add_typer(config.group, name="config", rich_help_panel="The service")
 

@@ -189,13 +189,21 @@ class MessageIn(MessageOptions):
 
 
 class Attempt(TypedDict):
-    """One try to deliver. Channels add evidence of their own: status_code, error, response, traceback."""
+    """One try to deliver. Channels add evidence of their own: status_code, response, traceback."""
 
     attempt: int
     started_at: str
     """ISO 8601, UTC, milliseconds."""
-    duration_ms: float
-    outcome: str
+    outcome: Literal["delivered", "failed", "lost"]
+    """lost: its server stopped answering, and the lock expired."""
+    duration_ms: NotRequired[float | None]
+    """Not there of a lost attempt: nobody measured it."""
+    lateness_ms: NotRequired[float | None]
+    """Begin of the attempt after its moment; not there of a lost one."""
+    flow_wait_ms: NotRequired[int | None]
+    """The part of the lateness for which its flow key kept it back."""
+    error: NotRequired[str | None]
+    """What went wrong; not there of one that delivered."""
 
 
 class MessageDetail(TypedDict):

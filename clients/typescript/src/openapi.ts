@@ -698,7 +698,7 @@ export interface components {
         };
         /**
          * AttemptOut
-         * @description One try to deliver.  Channels add evidence of their own: status_code, error, response, traceback.
+         * @description One try to deliver.  Channels add evidence of their own: status_code, response, traceback.
          */
         AttemptOut: {
             /** Attempt */
@@ -709,10 +709,32 @@ export interface components {
              * @description ISO 8601, UTC, milliseconds.
              */
             started_at: string;
-            /** Duration Ms */
-            duration_ms: number;
-            /** Outcome */
-            outcome: string;
+            /**
+             * Outcome
+             * @description lost: its server stopped answering, and the lock expired.
+             * @enum {string}
+             */
+            outcome: "delivered" | "failed" | "lost";
+            /**
+             * Duration Ms
+             * @description Not there of a lost attempt: nobody measured it.
+             */
+            duration_ms?: number | null;
+            /**
+             * Lateness Ms
+             * @description Begin of the attempt after its moment; not there of a lost one.
+             */
+            lateness_ms?: number | null;
+            /**
+             * Flow Wait Ms
+             * @description The part of the lateness for which its flow key kept it back.
+             */
+            flow_wait_ms?: number | null;
+            /**
+             * Error
+             * @description What went wrong; not there of one that delivered.
+             */
+            error?: string | null;
         };
         /**
          * AttemptsOut

@@ -26,12 +26,21 @@ class AnswerModel(BaseModel):
 
 
 class AttemptOut(BaseModel):
-    """One try to deliver.  Channels add evidence of their own: status_code, error, response, traceback."""
+    """One try to deliver.  Channels add evidence of their own: status_code, response, traceback."""
 
     attempt: int
     started_at: Moment
-    duration_ms: float
-    outcome: str
+    outcome: Literal["delivered", "failed", "lost"] = Field(
+        description="lost: its server stopped answering, and the lock expired."
+    )
+    duration_ms: float | None = Field(default=None, description="Not there of a lost attempt: nobody measured it.")
+    lateness_ms: float | None = Field(
+        default=None, description="Begin of the attempt after its moment; not there of a lost one."
+    )
+    flow_wait_ms: int | None = Field(
+        default=None, description="The part of the lateness for which its flow key kept it back."
+    )
+    error: str | None = Field(default=None, description="What went wrong; not there of one that delivered.")
 
 
 class _Shown(AnswerModel):

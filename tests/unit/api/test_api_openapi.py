@@ -13,9 +13,11 @@ from scheduler.api.http.openapi import OPERATIONS, documented
 from scheduler.api.kept import answers as kept
 from scheduler.api.v1 import answers
 from scheduler.channels.registry import CHANNELS
+from scheduler.message import Outcome
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 from tests.support.service import ROOT
+from tests.support.store import take
 
 PAGE_ENDPOINTS = ("flasgger.", "dashboard.")
 """Pages, their files and the document itself are no part of the document."""
@@ -137,6 +139,22 @@ def test_live_answers_match_the_models(api: Api, clock: FakeClock) -> None:
         (answers.Problem, api.post("/v1/messages", {}).json),
     ):
         model.model_validate(body, strict=True)
+
+
+def test_attempts_of_each_outcome_match_the_model(api: Api, clock: FakeClock) -> None:
+    """Of a lost attempt nobody measured how long it took."""
+    id = api.message(delay=0, flow={"key": "tenant"})
+    take(api.store, 1, 1000)
+    clock.advance(2)
+    api.store.reap(10)
+    (failed,) = take(api.store, 1, 1000).claims
+    api.store.settle([Outcome(failed, "retry", 1.5, 2.5, 0, "503 Busy", {"status_code": 503})])
+    (done,) = take(api.store, 1, 1000).claims
+    api.store.settle([Outcome(done, "ack", 1.5, 2.5)])
+    shown = answers.MessageDetail.model_validate(api.get(f"/v1/messages/{id}").json, strict=True).attempts
+    assert [each.outcome for each in shown] == ["lost", "failed", "delivered"]
+    assert [each.duration_ms for each in shown] == [None, 1.5, 1.5]
+    assert [each.error is None for each in shown] == [False, False, True]
 
 
 class TestPage:
