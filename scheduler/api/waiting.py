@@ -5,18 +5,14 @@ In the process of the scheduler, and gone before the API starts.
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from scheduler.api.http.problems import error_answer
 from scheduler.api.processes import free_address, listening_address
-
-_SECONDS = 5.0
-"""How long a client may take for its request."""
+from scheduler.small_http import QuietRequest, SmallServer
 
 
 class WaitingRoom:
@@ -26,7 +22,7 @@ class WaitingRoom:
         """``words``: what every request is told."""
         self._address = (host, port)
         self._words = words
-        self._server: ThreadingHTTPServer | None = None
+        self._server: SmallServer | None = None
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
@@ -47,10 +43,8 @@ class WaitingRoom:
             self._server = self._thread = None
 
 
-def _server(host: str, port: int, words: Callable[[], str]) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = _SECONDS
-
+def _server(host: str, port: int, words: Callable[[], str]) -> SmallServer:
+    class Handler(QuietRequest):
         def __getattr__(self, name: str) -> Any:
             if name.startswith("do_"):
                 return self._answer
@@ -66,10 +60,4 @@ def _server(host: str, port: int, words: Callable[[], str]) -> ThreadingHTTPServ
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-            """Nobody reads it."""
-
-    class Server(ThreadingHTTPServer):
-        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-
-    return Server((host, port), Handler)
+    return SmallServer((host, port), Handler)

@@ -52,7 +52,7 @@ def listen(
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            sys.stderr.write(f"Listening on http://{host}:{server.server_port}, answering {status}. Ctrl-C ends it.\n")
+            sys.stderr.write(f"Listening on http://{host}:{server.port}, answering {status}. Ctrl-C ends it.\n")
             yield from _received(server.requests, signer, count)
         finally:
             server.shutdown()

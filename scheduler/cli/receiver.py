@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import queue
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from scheduler.clock import SystemClock
+from scheduler.small_http import QuietRequest, SmallServer
 
 _BODY_BYTES: Final = 16 * 2**20
 
 
-class Receiver(ThreadingHTTPServer):
+class Receiver(SmallServer):
     """Puts what it receives into ``requests``."""
 
     def __init__(self, address: tuple[str, int], status: int) -> None:
@@ -21,8 +21,9 @@ class Receiver(ThreadingHTTPServer):
         self.clock = SystemClock()
 
 
-class _Request(BaseHTTPRequestHandler):
+class _Request(QuietRequest):
     server: Receiver
+    timeout: ClassVar[float | None] = None  # a connection that is kept alive may be idle
     protocol_version = "HTTP/1.1"
 
     def _receive(self) -> None:
@@ -39,6 +40,3 @@ class _Request(BaseHTTPRequestHandler):
         self.end_headers()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _receive  # noqa: N815 - the names that the base class calls
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-        """Say nothing: what came is printed."""

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
-from typing import Any, Final
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, Metric, generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
@@ -22,10 +19,8 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from scheduler.access import Tokens, token_of
 from scheduler.config.settings import Settings
 from scheduler.errors import StartError
+from scheduler.small_http import QuietRequest, SmallServer
 from scheduler.telemetry import exposition
-
-_SECONDS: Final = 5.0
-"""How long a client may take for its request."""
 
 Answer = tuple[HTTPStatus, str, bytes]
 """Status, content type, body."""
@@ -51,13 +46,13 @@ class FiguresServer:
         self._process = process
         self._report = report
         self._fault = fault
-        self._server: ThreadingHTTPServer | None = None
+        self._server: SmallServer | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int | None:
         """Return the port that it listens on; None while it does not."""
-        return self._server.server_port if self._server else None
+        return self._server.port if self._server else None
 
     def start(self) -> None:
         """Answer from now on.  Raises ``StartError`` when the address cannot be used."""
@@ -110,11 +105,9 @@ def _words(status: HTTPStatus, message: str) -> Answer:
     return status, "application/json", json.dumps(body).encode() + b"\n"
 
 
-def _listen(host: str, port: int, answer: Callable[[str, str], Answer]) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = _SECONDS
-
-        def do_GET(self) -> None:
+def _listen(host: str, port: int, answer: Callable[[str, str], Answer]) -> SmallServer:
+    class Handler(QuietRequest):
+        def do_GET(self) -> None:  # noqa: N802 - the name that the base class calls
             status, kind, body = answer(self.path.partition("?")[0], self.headers.get("Authorization", ""))
             self.send_response(status)
             self.send_header("Content-Type", kind)
@@ -122,18 +115,4 @@ def _listen(host: str, port: int, answer: Callable[[str, str], Answer]) -> Threa
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-            """A scrape is not worth a line."""
-
-    class Server(ThreadingHTTPServer):
-        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-
-        def server_bind(self) -> None:
-            # Not HTTPServer's: it asks DNS for a name that nobody reads, and waits where DNS does not answer.
-            TCPServer.server_bind(self)
-            self.server_name, self.server_port = host, int(self.server_address[1])
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """A client that went away, or took too long, is not worth a traceback."""
-
-    return Server((host, port), Handler)
+    return SmallServer((host, port), Handler)

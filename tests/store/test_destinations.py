@@ -172,3 +172,19 @@ def test_changes_since_a_moment(store: MessageStore, ticks: Ticks) -> None:
     found = [state.id for p in range(len(store.partitions)) for state in store.destinations(p, since=since).states]
     assert found == ["http:two:80"]
     assert {state.id for state in store.all_destinations()} == {"http:one:80", "http:two:80"}
+
+
+def test_a_name_is_forgotten_however_many_older_destinations_are_open(store: MessageStore, ticks: Ticks) -> None:
+    """Each call looks at ten names: the same ten open ones each time would keep all younger names for ever."""
+    keys = store.partitions[store.partition_of(HOST)]
+    for n in range(200):
+        store.open_destination(f"https:open-{n}:443")
+    ticks.now += 1000
+    tell(store, BAD)
+    store.client.unlink(keys["dest"] + HOST)  # as Redis does when an hour has passed without news
+    ticks.now += 3_600_000
+    beside = next(id for n in range(100) if store.partition_of(id := f"http:beside-{n}:80") == store.partition_of(HOST))
+    for _ in range(30):
+        tell(store, GOOD, beside)
+    assert store.client.zscore(keys["dests"], HOST) is None
+    assert len(store.all_destinations()) == 200

@@ -5,6 +5,7 @@ local NUMBERS = {n = 1, p = 1, h = 1, r = 1, f = 1, w = 1, a = 1, b = 1, o = 1, 
 
 -- A closed one is forgotten when nothing has been heard of it for this long.
 local KEPT_MS = 3600000
+-- Names that one call looks at.
 local MOST_FORGOTTEN = 10
 
 local function destination(id)
@@ -57,11 +58,15 @@ local function save_destination(d)
   redis.call('ZADD', dests, now_text, d.id)
 end
 
--- Take away the names of some that have been forgotten.
+-- Take away the names of some that have been forgotten.  One that is still open goes to the end of the names, or the
+-- oldest open ones would be looked at in every call, and no younger name ever.  Servers read it once more, unchanged.
 local function forget_destinations()
-  for _, id in ipairs(redis.call('ZRANGE', dests, 0, MOST_FORGOTTEN - 1)) do
+  local oldest = redis.call('ZRANGEBYSCORE', dests, '-inf', now_ms - KEPT_MS, 'LIMIT', 0, MOST_FORGOTTEN)
+  for _, id in ipairs(oldest) do
     if redis.call('EXISTS', dest .. id) == 0 then
       redis.call('ZREM', dests, id)
+    else
+      redis.call('ZADD', dests, now_text, id)
     end
   end
 end

@@ -41,3 +41,13 @@ def test_every_request_is_told_how_far_redis_is(method: str, path: str, body: di
         room.close()
     room.close()
     WaitingRoom("127.0.0.1", 0, lambda: WORDS).open()
+
+
+def test_it_opens_where_no_dns_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(name: str = "") -> str:
+        raise AssertionError(f"DNS was asked for {name!r}: a start would wait for it")
+
+    monkeypatch.setattr("socket.getfqdn", asked)
+    room = WaitingRoom("127.0.0.1", free_port(), lambda: WORDS)
+    room.open()
+    room.close()

@@ -10,7 +10,8 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import Any, Literal, Self
 
 from message_scheduler_client.webhooks import Delivery, verify
@@ -124,7 +125,8 @@ def _answer(given: Answer | int) -> Answer:
     return Answer(given) if isinstance(given, int) else given
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(ThreadingTCPServer):  # not HTTPServer: it asks DNS for a name that nobody reads, and waits for it
+    allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
