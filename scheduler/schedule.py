@@ -17,6 +17,8 @@ GRACE_MS = 5000
 
 SCHEDULE_ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,100}$"
 """What the id of a schedule may look like: the ids of its messages are longer."""
+RESERVED_IDS = ("preview", ".", "..")
+"""Ids that cannot be addressed: a route has the first, and clients take the others out of a path."""
 
 Overlap = Literal["skip", "buffer", "allow"]
 Origin = Literal["plan", "catch_up", "backfill", "run"]
@@ -58,14 +60,23 @@ class Definition:
     def _plan(self) -> tuple[object, ...]:
         return self.cron, self.every_ms, self.timezone, self.start, self.end, self.max_runs
 
-    def planned(self, now_ms: int) -> Recurrence:
-        """Return the plan of a schedule that is made now.  Raises ``InvalidInput``."""
+    def same_course(self, other: Definition) -> bool:
+        """Whether a change from one to the other only moves the ends of the plan, not where it began."""
+        of_cron = self.cron is not None
+        return self._rule(of_cron) == other._rule(of_cron)
+
+    def _rule(self, of_cron: bool) -> tuple[object, ...]:
+        # An interval only uses its zone to show local times.
+        return self.cron, self.every_ms, self.start, self.timezone if of_cron else None
+
+    def planned(self, now_ms: int, *, began: int | None = None) -> Recurrence:
+        """Return the plan of a schedule that is made now, or began then (ms).  Raises ``InvalidInput``."""
         return Recurrence.of(
             now_ms=now_ms,
             cron=self.cron,
             every=None if self.every_ms is None else self.every_ms / 1000,
             timezone=self.timezone,
-            start_ms=self.start,
+            start_ms=self.start if began is None else began,
             end_ms=self.end,
             max_runs=self.max_runs,
         )

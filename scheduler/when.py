@@ -10,6 +10,7 @@ date and time (20990613120000).  As text, 4 digits from 1970 to 2199 are a year,
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import re
@@ -39,6 +40,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_BELOW: Final = 10**11
 _MAX_TEXT: Final = 100
 _MAX_ZONE: Final = 64
+_OF_THE_MACHINE: Final = ("localtime", "posixrules", "Factory")
+"""Files beside the zones that are another zone on each machine, or none."""
+_FOLDERS: Final = ("posix/", "right/")
+"""Copies that only some systems have.  Those of right/ count leap seconds, and would be read wrong."""
 
 _COMPACT_BELOW: Final = 22 * 10**12
 
@@ -108,12 +113,12 @@ def parse_timezone(value: object) -> ZoneInfo | None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_ZONE:
         raise InvalidInput.of("timezone", f"{_shown(value)} is not a time zone; accepted: {ZONE_FORMS}")
-    try:
-        return ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidInput.of(
-            "timezone", f"{_shown(value)} is not a known time zone{_suggestion(value)}; accepted: {ZONE_FORMS}"
-        ) from None
+    if _is_zone(value):
+        with contextlib.suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo(value)
+    raise InvalidInput.of(
+        "timezone", f"{_shown(value)} is not a known time zone{_suggestion(value)}; accepted: {ZONE_FORMS}"
+    )
 
 
 def format_local(moment: int, zone: ZoneInfo | None) -> str | None:
@@ -226,6 +231,10 @@ def _sum_units(value: str, parts: list[tuple[str, str]]) -> Fraction:
     return sum((Fraction(number) * _UNIT_MS[unit] for number, unit in parts), Fraction(0))
 
 
+def _is_zone(name: str) -> bool:
+    return name not in _OF_THE_MACHINE and not name.startswith(_FOLDERS)
+
+
 def _suggestion(name: str) -> str:
     near = difflib.get_close_matches(name.lower(), _zone_names(), n=1)
     return f" (did you mean {_zone_names()[near[0]]}?)" if near else ""
@@ -234,7 +243,7 @@ def _suggestion(name: str) -> str:
 @lru_cache(maxsize=1)
 def _zone_names() -> dict[str, str]:
     # Cached, because it reads the disk; only needed for a name that was not found.
-    return {name.lower(): name for name in available_timezones()}
+    return {name.lower(): name for name in available_timezones() if _is_zone(name)}
 
 
 def _shown(value: object) -> str:

@@ -27,6 +27,7 @@ _MAX_TEXT: Final = 200
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _ZONE_PREFIX = re.compile(r"CRON_TZ=(\S*)(?:\s+|$)", re.ASCII)
+_OTHER_PREFIX = re.compile(r"(?:CRON_)?(?:TZ|TIMEZONE)=", re.IGNORECASE)
 
 
 class _Field(NamedTuple):
@@ -99,6 +100,8 @@ def split_zone(text: object) -> tuple[str | None, str]:
         _refuse(f"is longer than {_MAX_TEXT} characters")
     if match := _ZONE_PREFIX.match(text):
         return match[1], text[match.end() :]
+    if _OTHER_PREFIX.match(text):
+        _refuse("begins with a zone in another form; accepted: CRON_TZ=Europe/Berlin 0 9 * * *, or the field timezone")
     return None, text
 
 
@@ -216,6 +219,8 @@ def _number(
     low, high = field.low if low is None else low, field.high if high is None else high
     if what == "value" and text in field.names:
         return field.names[text]
+    if item == "?":
+        _refuse_item(field, item, "is not taken; write * for any value")
     if not re.fullmatch(r"[0-9]{1,4}", text):
         _refuse_item(field, item, f"is not a {what} of it" if text else f"lacks a {what}")
     if not low <= int(text) <= high:

@@ -15,7 +15,7 @@ from scheduler.errors import InvalidInput
 from scheduler.recurrence.cron import Cron, cron_of
 from scheduler.recurrence.every import Every, parse_every
 from scheduler.recurrence.fields import split_zone
-from scheduler.recurrence.zones import LAST_MOMENT
+from scheduler.recurrence.zones import LAST_MOMENT, is_known
 from scheduler.when import format_ms, parse_timezone
 
 LAST_MS: Final = LAST_MOMENT * 1000
@@ -33,7 +33,9 @@ class Run(NamedTuple):
     """``2026-03-29T01:00:00.000Z``"""
     at_ms: int
     local: str
-    """In the plan's zone, with its offset: ``2026-03-29T03:00:00+02:00``; with milliseconds if it has any."""
+    """In the plan's zone, with its offset: ``2026-03-29T03:00:00+02:00``; with milliseconds if it has any.  In UTC when
+    this server does not know the zone.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,11 @@ class Recurrence:
             return self._interval.count(after, until)
         return self._cron.count(self.timezone, after // 1000, until // 1000)
 
+    @property
+    def is_computable(self) -> bool:
+        """Whether this server can say when it comes: its time zone data may lack the zone."""
+        return self.cron is None or is_known(self.timezone)
+
     def preview(self, after_ms: int, count: int) -> list[Run]:
         """Return up to ``count`` moments of the plan, each after ``after_ms``."""
         runs: list[Run] = []
@@ -139,7 +146,7 @@ class Recurrence:
 
     def shown(self, moment_ms: int) -> Run:
         """Return how a moment is shown, in UTC and in the plan's zone."""
-        zone = parse_timezone(self.timezone)
+        zone = parse_timezone(self.timezone) if is_known(self.timezone) else UTC
         local = (_EPOCH + timedelta(milliseconds=moment_ms)).astimezone(zone)
         spec = "milliseconds" if moment_ms % 1000 else "seconds"
         return Run(format_ms(moment_ms), moment_ms, local.isoformat(timespec=spec))

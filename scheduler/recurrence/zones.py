@@ -10,7 +10,9 @@ from calendar import isleap
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from scheduler.errors import InvalidInput
 
 LAST_MOMENT: Final = 253_402_300_799 - 86_400
 """30 December 9999, so that the local time of every zone has four digits of year too."""
@@ -27,8 +29,17 @@ class Change(NamedTuple):
     after: int
 
 
+def is_known(zone: str) -> bool:
+    """Return whether the time zone data of this machine has the zone: another server may have newer data."""
+    try:
+        _zone(zone)
+    except InvalidInput:
+        return False
+    return True
+
+
 def offset_at(zone: str, moment: int) -> int:
-    """Return the offset of the zone's local time at a moment."""
+    """Return the offset of the zone's local time at a moment.  Raises InvalidInput for a zone that is not known."""
     offset = (_EPOCH + timedelta(seconds=moment)).astimezone(_zone(zone)).utcoffset()
     assert offset is not None  # noqa: S101 - a ZoneInfo always has one
     return offset.days * 86_400 + offset.seconds
@@ -78,7 +89,12 @@ def _bisect(zone: str, before: int, after: int, offset: int) -> int:
 
 @lru_cache(maxsize=1024)
 def _zone(key: str) -> ZoneInfo:
-    return ZoneInfo(key)
+    try:
+        return ZoneInfo(key)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidInput.of(
+            "timezone", f"{key!a} is missing in the time zone data of this server; another one may have it"
+        ) from None
 
 
 def _year(moment: int) -> int:

@@ -190,7 +190,8 @@ def _replaced(store: MessageStore, stored: Schedule, asked: Definition, paused: 
     if asked == old and stays:
         return stored
     # An interval counts on from where it began, and a plan without a start does not begin anew.
-    plan = stored.plan if asked.same_plan(old) else asked.planned(now_ms)
+    began = stored.plan.start_ms if asked.same_course(old) else None
+    plan = stored.plan if asked.same_plan(old) else asked.planned(now_ms, began=began)
     check_jitter(plan, asked.jitter_ms)
     wanted = paused if paused is not None else stored.state is State.PAUSED
     new = _state(stored.id, asked, plan, now_ms, paused=wanted)

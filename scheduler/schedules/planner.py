@@ -43,6 +43,8 @@ class Planner:
         self._telemetry = telemetry
         self._outage = outage or Outage(log, clock)
         self._seldom = Seldom(log, clock)
+        self._stuck = [0] * len(store.partitions)
+        """Due schedules that could not be computed the last time: they stay first, and must not fill the batch."""
         self._thread = WakingThread("planner", self._step, clock)
 
     def wake(self) -> None:
@@ -65,8 +67,9 @@ class Planner:
 
     def _plan(self, partition: int) -> float:
         began = self._clock.monotonic()
-        found = self._store.due_plans(partition, BATCH)
+        found = self._store.due_plans(partition, BATCH + self._stuck[partition])
         planned = [one for due in found.plans if (one := self._decided(due, found.redis_ms)) is not None]
+        self._stuck[partition] = len(found.plans) - len(planned)
         if planned:
             done = self._store.move_on(partition, planned)
             self._tell([one for one, mine in zip(planned, done, strict=True) if mine])

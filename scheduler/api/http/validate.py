@@ -82,6 +82,10 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> FieldError:
         return FieldError(field, f"must be {detail['ctx']['expected']}")
     if kind == "string_pattern_mismatch":
         return FieldError(field, f"must match {detail['ctx']['pattern']}")
+    if kind == "too_long":
+        return FieldError(
+            field, f"has {detail['ctx']['actual_length']} items; accepted: {detail['ctx']['max_length']} at most"
+        )
     if kind == "value_error":
         return FieldError(field, str(detail["ctx"]["error"]))
     return FieldError(field, _WORDS.get(kind) or detail["msg"].replace("Input should be", "must be"))

@@ -16,7 +16,7 @@ from scheduler.api.v1.flow_models import FlowOut, FlowPageOut, FlowPauseIn, Flow
 from scheduler.errors import InvalidInput, NotFound
 from scheduler.flow import FlowLimits, FlowState
 from scheduler.message import ID_PATTERN
-from scheduler.when import format_ms, parse_delay
+from scheduler.when import format_ms, parse_when
 
 blueprint = Blueprint("flows", __name__, url_prefix="/v1/flows")
 
@@ -64,7 +64,7 @@ def pause(flow_key: str) -> Response:
     """No message of it begins until resume, or for a while; what is in flight ends.  The key need not exist."""
     here = services()
     data = validate(FlowPauseIn, json_body()) if brings_body() else FlowPauseIn()
-    until = here.now_ms() + parse_delay(data.delay) if data.delay is not None else None
+    until = parse_when(None, data.delay, None, here.now_ms()) if data.delay is not None else None
     return answer(flow_answer(here.store.pause_flow(_possible(flow_key), until)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -69,19 +70,20 @@ def _checked(old: Definition, data: SchedulePut | SchedulePatch, now_ms: int) ->
     rule_given = data.cron is not None or data.every is not None
     zone_name = zone.key if zone is not None else None
     every: object = old.every_ms / 1000 if old.every_ms is not None else None
-    start = _bound("start", old.start, data, data.timezone or old.timezone)
-    end = _bound("end", old.end, data, data.timezone or old.timezone)
-    max_runs = data.max_runs if "max_runs" in data.model_fields_set else old.max_runs
-    plan = Recurrence.of(
+    rule = partial(
+        Recurrence.of,
         now_ms=now_ms,
         cron=data.cron if rule_given else old.cron,
         every=data.every if rule_given else every,
         # A CRON_TZ= of the new expression replaces the zone that the schedule had.
         timezone=zone_name or (None if rule_given and "TZ=" in (data.cron or "") else old.timezone),
-        start_ms=start,
-        end_ms=end,
-        max_runs=max_runs,
     )
+    zone_of_plan = rule().timezone
+    start = _bound("start", old.start, data, zone_of_plan)
+    end = _bound("end", old.end, data, zone_of_plan)
+    max_runs = data.max_runs if "max_runs" in data.model_fields_set else old.max_runs
+    # Without a start, whether the end lies before the first run depends on when the schedule began: changing.py checks.
+    plan = rule(start_ms=start, end_ms=None if start is None else end, max_runs=max_runs)
     jitter_ms = old.jitter_ms if "jitter" not in data.model_fields_set else _length("jitter", data.jitter or 0)
     check_jitter(plan, jitter_ms)
     return replace(
@@ -190,7 +192,7 @@ def schedule_detail(schedule: Schedule, settings: Settings) -> dict[str, Any]:
     """Return a schedule with its next five runs."""
     # Of a paused schedule: the runs that it would have if it were resumed now.
     after = schedule.redis_ms if schedule.next_run is None else schedule.next_run - 1
-    runs = schedule.plan.preview(after, NEXT_RUNS)
+    runs = schedule.plan.preview(after, NEXT_RUNS) if schedule.plan.is_computable else []
     answer = schedule_answer(schedule, settings, schedule.redis_ms)
     return {**answer, "next_runs": [run._asdict() for run in runs]}
 

@@ -54,6 +54,10 @@ def apply(settings: Settings, store: MessageStore, log: ServiceLog) -> None:
             # Another server that starts now puts the same.
             log.warning(f"{_KEY}: {error}")
             continue
+        except InvalidInput as error:
+            # Its end has passed since the file was written, which is no reason not to start.
+            log.warning(f"{_KEY}: schedule {id!r} is left out: {error}")
+            continue
         changed += before is None or before.revision != after.revision
     deleted = _delete_others(file, asked, store) if file.delete_others else 0
     log.info(f"{_KEY}: {len(asked)} schedules, {changed} of them new or changed, {deleted} others deleted.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
@@ -13,7 +15,10 @@ from scheduler.api.http.services import services
 from scheduler.api.http.validate import validate_query
 from scheduler.api.v1.answers import Moment
 from scheduler.api.v1.models import Bound, EndBound, Zone, whole_number
+from scheduler.errors import InvalidInput
 from scheduler.recurrence import MOST_RUNS, Recurrence
+from scheduler.recurrence.fields import split_zone
+from scheduler.when import parse_timezone
 
 MAX_PREVIEW = 1000
 
@@ -36,8 +41,20 @@ class SchedulePreviewQuery(BaseModel):
     )
     # Before the moments, which are read by it.
     timezone: Zone = Field(
-        default=None, description="IANA name: the zone of the plan, and of a moment without an offset."
+        default=None,
+        validate_default=True,
+        description="IANA name: the zone of the plan, and of a moment without an offset.",
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_of_cron(cls, zone: ZoneInfo | None, info: ValidationInfo) -> ZoneInfo | None:
+        """A ``CRON_TZ=`` is the zone of the moments too.  What is wrong with it is told of ``cron``, by the plan."""
+        cron = info.data.get("cron")
+        with contextlib.suppress(InvalidInput):
+            return zone or (parse_timezone(split_zone(cron)[0]) if cron else None)
+        return None
+
     from_: Bound | None = Field(
         default=None, alias="from", description="Every run lies strictly after this moment. Default: now."
     )

@@ -33,6 +33,7 @@ from scheduler.api.v1.schedule_models import (
     ScheduleListQuery,
     SchedulePatch,
     SchedulePut,
+    addressable,
 )
 from scheduler.errors import InvalidInput, NotFound
 from scheduler.schedule import SCHEDULE_ID_PATTERN, Schedule, State
@@ -42,7 +43,6 @@ from scheduler.store.scheduling import Once
 blueprint = Blueprint("schedules", __name__, url_prefix="/v1/schedules")
 
 _ID = re.compile(SCHEDULE_ID_PATTERN)
-_RESERVED = "preview"
 _ONE = ("schedule", "id")
 """The parameter of the paths, and the field of an answer that it is."""
 _LINKS = tuple(f"schedules_{name}" for name in ("read", "change", "pause", "resume", "run", "delete"))
@@ -67,8 +67,6 @@ def create() -> Response:
     data = validate(ScheduleIn, body)
     once = idempotency.of_request(current(), body)
     idempotency.refuse_own_id(once, data.id, "id")
-    if data.id is not None:
-        _refuse_reserved(data.id, "id")
     now_ms = here.now_ms()
     asked = definition(data, data.id or "", now_ms, here.settings)
     made = changing.create(here.store, data.id, asked, paused=bool(data.paused), now_ms=now_ms, once=_once(once))
@@ -86,9 +84,7 @@ def create() -> Response:
 def put(schedule: str) -> Response:
     """Make it so.  What changes nothing changes nothing, the next run included.  Without paused, it stays as it is."""
     here = services()
-    if _ID.fullmatch(schedule) is None:
-        raise InvalidInput.of("schedule", f"must match {SCHEDULE_ID_PATTERN}")
-    _refuse_reserved(schedule, "schedule")
+    _refuse_impossible(schedule)
     data = validate(SchedulePut, json_body())
     now_ms = here.now_ms()
     asked = definition(data, schedule, now_ms, here.settings)
@@ -96,9 +92,13 @@ def put(schedule: str) -> Response:
     return _detail(stored)
 
 
-def _refuse_reserved(id: str, field: str) -> None:
-    if id == _RESERVED:
-        raise InvalidInput.of(field, f"{_RESERVED} is the name of a route; accepted: any other id")
+def _refuse_impossible(id: str) -> None:
+    if _ID.fullmatch(id) is None:
+        raise InvalidInput.of("schedule", f"must match {SCHEDULE_ID_PATTERN}")
+    try:
+        addressable(id)
+    except ValueError as error:
+        raise InvalidInput.of("schedule", str(error)) from None
 
 
 @blueprint.get("")

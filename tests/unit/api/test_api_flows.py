@@ -108,6 +108,13 @@ def test_pause_and_resume(api: Api) -> None:
     assert len(take(api.store, 9, 1000).claims) == 1
 
 
+@pytest.mark.parametrize("delay", ["99999999w", 1e300])
+def test_a_pause_beyond_the_year_9999_is_refused_and_not_stored(api: Api, delay: object) -> None:
+    answer = api.post("/v1/flows/k/pause", {"delay": delay})
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "delay")
+    assert api.get("/v1/flows").json["flows"] == []
+
+
 def test_a_pause_for_a_while_ends_by_itself(api: Api, clock: FakeClock) -> None:
     send(api, {"key": "k"})
     paused = api.post("/v1/flows/k/pause", {"delay": "10s"}).json

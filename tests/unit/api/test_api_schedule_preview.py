@@ -43,6 +43,12 @@ def test_from_takes_every_form_of_time_and_a_local_one_is_in_the_zone_of_the_pla
     assert preview(api, cron="59 11,12 * * *", **query) == ["2026-03-28T12:59:00+01:00"]
 
 
+def test_a_cron_tz_is_the_zone_of_its_moments_too(api: Api) -> None:
+    query = {"cron": "CRON_TZ=Europe/Berlin 0 9 * * *", "start": "2027-07-01T09:00", "count": "1"}
+    assert preview(api, **query) == ["2027-07-01T09:00:00+02:00"]
+    assert preview(api, **query, timezone="Europe/Berlin") == ["2027-07-01T09:00:00+02:00"]
+
+
 def test_start_end_and_max_runs_bound_it(api: Api) -> None:
     bounds: dict[str, str | int] = {"from": "2026-01-01", "start": "2026-05-01T09:00:00Z", "count": 1000}
     hours = [f"2026-05-01T{hour:02}:00:00+00:00" for hour in range(9, 13)]

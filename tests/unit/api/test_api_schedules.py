@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
+from scheduler.recurrence import zones
 from scheduler.store.scheduling import ChangedMeanwhile
 from tests.support.api import Api, AwayStore
 from tests.support.clock import START_MS, FakeClock
@@ -112,6 +114,7 @@ def test_its_message_carries_where_it_comes_from(api: Api) -> None:
         ({"time": "2027-02-01"}, "time"),
         ({"id": "a/b"}, "id"),
         ({"id": "preview"}, "id"),
+        ({"id": ".."}, "id"),
     ],
 )
 def test_what_is_wrong_is_named(api: Api, fields: dict[str, Any], at_fault: str) -> None:
@@ -119,6 +122,33 @@ def test_what_is_wrong_is_named(api: Api, fields: dict[str, Any], at_fault: str)
     assert at_fault in faults(answer)
     assert api.get("/v1/schedules").json["schedules"] == []
     assert pending(api) == []
+
+
+def test_a_start_without_an_offset_is_in_the_zone_of_cron_tz(api: Api) -> None:
+    bounds = {"start": "2027-07-01T09:00", "end": "2027-07-01T09:00"}
+    found = schedule(api, cron="CRON_TZ=Europe/Berlin 0 9 * * *", **bounds)
+    assert [run["local"] for run in found["next_runs"]] == ["2027-07-01T09:00:00+02:00"]
+    change = {"cron": "CRON_TZ=America/New_York 0 9 * * *", **bounds}
+    found = api.send("PATCH", "/v1/schedules/s", change).json
+    assert [run["local"] for run in found["next_runs"]] == ["2027-07-01T09:00:00-04:00"]
+
+
+def test_a_zone_that_this_server_lacks_hides_no_schedule(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule(api, cron="0 9 * * *", timezone="Europe/Kyiv")
+    schedule(api, "t")
+
+    def lacking(key: str) -> ZoneInfo:
+        raise ZoneInfoNotFoundError(key)
+
+    zones._zone.cache_clear()
+    monkeypatch.setattr(zones, "ZoneInfo", lacking)
+    assert {one["id"] for one in api.get("/v1/schedules").json["schedules"]} == {"s", "t"}
+    found = api.get("/v1/schedules/s").json
+    assert (found["next_run"]["local"], found["next_runs"]) == ("2027-01-16T07:00:00+00:00", [])
+    assert api.post("/v1/schedules/s/pause").json["status"] == "paused"
+    assert "is missing in the time zone data of this server" in faults(api.post("/v1/schedules/s/resume"))["timezone"]
+    monkeypatch.undo()
+    assert api.post("/v1/schedules/s/resume").json["status"] == "active"
 
 
 def test_a_message_is_required(api: Api) -> None:
@@ -161,6 +191,14 @@ class TestPut:
         assert api.send("PUT", "/v1/schedules/s", {**self.BODY, "paused": False}).json["status"] == "active"
         assert api.send("PUT", "/v1/schedules/s", {**self.BODY, "paused": True}).json["status"] == "paused"
 
+    def test_again_after_its_end(self, api: Api, clock: FakeClock) -> None:
+        body = {**self.BODY, "end": "2027-01-15T09:30:00"}
+        first = api.send("PUT", "/v1/schedules/s", body).json
+        clock.advance(2 * 3600)
+        again = api.send("PUT", "/v1/schedules/s", body)
+        assert (again.status_code, again.json["updated_at"]) == (200, first["updated_at"])
+        assert "end" in faults(api.send("PUT", "/v1/schedules/new", body))
+
     @pytest.mark.parametrize("id", ["preview", "a" * 101])
     def test_ids_that_none_may_have(self, api: Api, id: str) -> None:
         assert "schedule" in faults(api.send("PUT", f"/v1/schedules/{id}", self.BODY))
@@ -195,6 +233,38 @@ class TestPatch:
         assert {name: found[name] for name in bounds} == dict.fromkeys(bounds)
         assert (found["overlap"], found["labels"], found["catch_up"]["policy"]) == ("skip", ["a"], "latest")
         assert found["next_run"]["at_ms"] < START_MS + 31 * 24 * HOUR
+
+    @pytest.mark.parametrize(
+        ("change", "last"),
+        [
+            ({"end": "2027-01-15T09:00:00"}, 1),
+            ({"end": "2027-01-15T10:45:00"}, 2),
+            ({"max_runs": 2}, 2),
+            ({"timezone": "Asia/Tokyo", "max_runs": 3}, 3),
+        ],
+    )
+    def test_an_interval_keeps_its_phase_when_only_its_ends_or_its_zone_change(
+        self, api: Api, clock: FakeClock, change: dict[str, Any], last: int
+    ) -> None:
+        schedule(api)
+        clock.advance(0.7 * 3600)
+        found = api.send("PATCH", "/v1/schedules/s", change).json
+        assert [run["at_ms"] - START_MS for run in found["next_runs"]] == [n * HOUR for n in range(1, last + 1)]
+
+    def test_more_runs_are_counted_from_where_it_began_and_an_end_in_the_past_ends_it(
+        self, api: Api, clock: FakeClock
+    ) -> None:
+        schedule(api, cron="0 * * * *", max_runs=2)
+        clock.advance(3 * 3600)
+        found = api.send("PATCH", "/v1/schedules/s", {"max_runs": 5}).json
+        assert [run["at_ms"] - START_MS for run in found["next_runs"]] == [n * HOUR for n in (4, 5)]
+        assert api.send("PATCH", "/v1/schedules/s", {"end": "2027-01-15T10:00:00"}).json["status"] == "ended"
+
+    def test_a_new_interval_begins_anew(self, api: Api, clock: FakeClock) -> None:
+        schedule(api)
+        clock.advance(0.7 * 3600)
+        found = api.send("PATCH", "/v1/schedules/s", {"every": "2h"}).json
+        assert found["next_run"]["at_ms"] - START_MS == 2.7 * HOUR
 
     def test_a_webhook_is_replaced_and_no_channel_is(self, api: Api) -> None:
         schedule(api, "w", webhook={"url": HOOK})

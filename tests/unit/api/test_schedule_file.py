@@ -12,6 +12,7 @@ from scheduler.api.v1.schedule_file import apply
 from scheduler.config.settings import Settings
 from scheduler.errors import ConfigError
 from scheduler.logs.sinks import adapt
+from scheduler.schedules import changing
 from scheduler.store import MessageStore
 from tests.support.api import memory_store
 from tests.support.clock import FakeClock
@@ -67,6 +68,21 @@ def test_they_are_put_once_and_left_as_they_are(store: MessageStore, tmp_path: P
     assert store.schedule_with("ticks") == ticks or store.schedule_with("ticks").next_run == ticks.next_run
 
 
+def test_an_end_that_has_passed_does_not_keep_the_service_from_starting(
+    store: MessageStore, tmp_path: Path, clock: FakeClock
+) -> None:
+    path = tmp_path / "schedules.toml"
+    ending = TOML.replace('every = "15m"', 'every = "15m"\nend = 2027-01-15T09:00:00Z')
+    put(store, path, ending)
+    clock.advance(7200)
+    assert put(store, path, ending).count("2 schedules, 0 of them new or changed") == 1
+    store.open()
+    for schedule in ("ticks", "nightly"):
+        changing.delete(store, schedule)
+    assert put(store, path, ending).count("schedule 'ticks' is left out: end: lies before the first run") == 1
+    assert ids(store) == {"nightly"}
+
+
 def test_what_it_no_longer_names_goes_only_when_it_says_so(store: MessageStore, tmp_path: Path) -> None:
     path = tmp_path / "schedules.toml"
     put(store, path, TOML)
@@ -86,6 +102,7 @@ def test_what_it_no_longer_names_goes_only_when_it_says_so(store: MessageStore, 
         ("a.toml", "schedules = [", "is not valid TOML"),
         ("a.json", {"schedule": []}, "schedule: unknown field; did you mean schedules?"),
         ("a.json", {"schedules": [{"every": "1h", "message": 1}]}, "schedule 1: id: is required"),
+        ("a.json", {"schedules": [{"id": "preview", "every": "1h", "message": 1}]}, "id: 'preview' cannot be part of"),
         ("a.json", {"schedules": [{"id": "x", "cron": "61 * * * *", "message": 1}]}, "schedule 'x': cron: "),
         ("a.json", {"schedules": [{"id": "x", "every": "1h", "message": 1}] * 2}, "schedule 'x': id: is given twice"),
         ("a.json", {"delete_others": True}, "delete_others: needs a label"),

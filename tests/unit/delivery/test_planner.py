@@ -84,6 +84,27 @@ def test_a_schedule_that_cannot_be_computed_holds_up_no_other(plans: Planned, mo
     ]
 
 
+def test_more_of_them_than_a_batch_hold_up_no_other(plans: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.schedules.planner.BATCH", 3)
+    plans.store.partitions = plans.store.partitions[:1]
+    for n in range(4):
+        plans.create(f"bad{n}")
+    plans.at(1000)
+    plans.create("good")
+    of = Moved.of
+
+    def failing(due: Any, now_ms: int) -> Any:
+        if due.id != "good":
+            raise ZeroDivisionError("a defect")
+        return of(due, now_ms)
+
+    monkeypatch.setattr(Moved, "of", failing)
+    plans.at(MINUTE + 1000)
+    plans.plan()
+    assert plans.get("good").next_run == NOW + 2 * MINUTE + 1000
+    assert plans.planner.tick() > 0, "and it sleeps in between"
+
+
 def test_the_thread_is_woken_and_stopped(plans: Planned) -> None:
     ticked = threading.Event()
     tick = plans.planner.tick
