@@ -1,7 +1,7 @@
 # make run     the service on http://127.0.0.1:3000
 # make test    every check and every test
 # make bench   the figures of docs/benchmarks.md (SCALE=10m: ten million messages pending, 3 GB)
-# make chaos   everything breaks, nothing is lost: the tables of docs/reliability.md (SECONDS=600 SEED=7; SENTINEL=1; SCHEDULES=1)
+# make chaos   everything breaks, nothing is lost: the tables of docs/reliability.md (SECONDS=600 SEED=7; SENTINEL=1; LIMITS=1; SCHEDULES=1)
 # make soak    steady load, nothing grows (SECONDS=3600)
 # make explore two servers, two messages, every order of steps and faults: what breaks a promise
 # make mutants the code is broken in one place after the other: which test notices (ONLY=claim-early)
@@ -88,7 +88,7 @@ bench: $(VENV)/test.stamp
 	$(PYTHON) -m bench $(if $(SCALE),scale-$(SCALE))
 
 chaos: $(VENV)/test.stamp
-	$(PYTHON) -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(SENTINEL),--sentinel) $(if $(SCHEDULES),--schedules)
+	$(PYTHON) -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(SENTINEL),--sentinel) $(if $(LIMITS),--limits) $(if $(SCHEDULES),--schedules)
 
 soak: $(VENV)/test.stamp
 	$(PYTHON) -m tests.stress.soak $(if $(SECONDS),--seconds $(SECONDS))

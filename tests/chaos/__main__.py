@@ -1,6 +1,7 @@
 """``python -m tests.chaos --seconds 600 --seed 7``: break everything that can break, and see that nothing is lost.
-``--sentinel``: on Redis servers that sentinels watch, with failovers among the faults.  ``--schedules``: schedules of
-every second on two servers, one of which is killed every three seconds, for a minute.
+``--sentinel``: on Redis servers that sentinels watch, with failovers among the faults.  ``--limits``: some messages
+have flow keys.  ``--schedules``: schedules of every second on two servers, one of which is killed every three seconds,
+for a minute.
 
 Exit code 1 when a promise was broken; the offending ids and the folder of the ledgers are printed.
 """
@@ -29,8 +30,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="decides the order of the faults; chance when left out")
     parser.add_argument("--rate", type=float, default=40, help="messages per second (40)")
     parser.add_argument("--only", default="", help="kinds of faults, separated by commas")
-    parser.add_argument("--sentinel", action="store_true", help="three Redis servers and three sentinels, failovers")
-    parser.add_argument("--schedules", action="store_true", help="schedules of every second, servers killed")
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument("--sentinel", action="store_true", help="three Redis servers and three sentinels, failovers")
+    forms.add_argument("--limits", action="store_true", help="messages with flow keys; their limits are judged too")
+    forms.add_argument("--schedules", action="store_true", help="schedules of every second, servers killed")
     parser.add_argument("--no-page", action="store_true", help="leave docs/reliability.md as it is")
     options = parser.parse_args()
     if options.schedules:
@@ -41,10 +44,11 @@ def main() -> int:
     names = tuple(filter(None, options.only.split(",")))
     with ExitStack() as stack:
         redis = stack.enter_context(watched(folder / "redis")) if options.sentinel else None
-        result = run.run(folder, seed, options.seconds or 600, options.rate, say, names, redis)
+        result = run.run(folder, seed, options.seconds or 600, options.rate, say, names, redis, flows=options.limits)
     say(report.table(result))
     if not options.no_page:
-        write_section("chaos SENTINEL=1" if options.sentinel else "chaos", report.table(result))
+        form = " SENTINEL=1" if options.sentinel else " LIMITS=1" if options.limits else ""
+        write_section(f"chaos{form}", report.table(result))
     if result.verdict.offences:
         say(report.offences(result))
         say(f"The ledgers are in {folder}")

@@ -11,6 +11,7 @@ from typing import Any
 from scheduler.message import Message, Status
 from tests.chaos.faults import BY_NAME
 from tests.chaos.ledger import Accepted, Delivery, Fault
+from tests.chaos.limits import Keyed, OfKey, judge_limits
 
 SLACK_MS = 3000.0
 """A fault still works so long after its end: a lock's life and a look, a request that was under way."""
@@ -31,6 +32,8 @@ class Stored:
     """id → the sets that hold it: due, locks, dead, done.  Also for ids without a message."""
     history: Mapping[str, Sequence[int]] | None = None
     """id → the finishes (ms) that the database of the history has of it; None: it was not looked at."""
+    keyed: Keyed | None = None
+    """None: no message had a flow key."""
 
 
 @dataclass
@@ -55,6 +58,8 @@ class Verdict:
     """Fault → per time that it struck: until the attempts began that delivered what had been due."""
     whole_ms: dict[str, list[float]] = field(default_factory=dict)
     """Fault → per time that it struck: until all was as before."""
+    keys: dict[str, OfKey] = field(default_factory=dict)
+    """Flow key → what it showed."""
     offences: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Broken promise → the messages, with what is known of each."""
 
@@ -76,6 +81,10 @@ def judge(
     _judge_places(verdict, stored)
     _judge_history(verdict, stored, faults)
     _judge_strangers(verdict, accepted, by_label, stored, set(unconfirmed))
+    if stored.keyed is not None:
+        limits = judge_limits(accepted, deliveries, stored.messages, stored.keyed)
+        verdict.keys = limits.keys
+        verdict.offences.update(limits.offences)
     for fault in faults:
         verdict.recovery_ms.setdefault(fault.kind, []).append(_recovery(fault, accepted, stored))
         verdict.whole_ms.setdefault(fault.kind, []).append(fault.whole_ms - fault.began_ms)
@@ -125,6 +134,8 @@ def _judge_attempts(
     causes: list[str] = []
     for attempt in message.attempts or ():
         if attempt["outcome"] == "delivered" or entry.doomed:
+            continue
+        if entry.flaky and attempt["attempt"] == 1 and attempt["outcome"] == "failed":
             continue
         cause = _cause(attempt, faults)
         if attempt["outcome"] == "lost":
@@ -239,12 +250,15 @@ def _judge_strangers(
 
 def _recovery(fault: Fault, accepted: Sequence[Accepted], stored: Stored) -> float:
     """The longest, ms, that anything accepted and due before the fault was over waited for the attempt that delivered
-    it: since where recovery is counted from, or since it was accepted and due if that is later.
+    it: since where recovery is counted from, or since it was accepted and due if that is later.  Without what waits at
+    a flow key, fault or not.
     """
     longest = 0.0
     for entry in accepted:
         message = stored.messages.get(entry.id)
-        if message is not None and message.status is Status.DELIVERED and entry.not_before_ms <= fault.ended_ms:
+        if entry.flow or message is None:
+            continue
+        if message.status is Status.DELIVERED and entry.not_before_ms <= fault.ended_ms:
             due = max(entry.not_before_ms, message.created_at + entry.delay_ms)
             since = max(fault.counted_from_ms, due)
             longest = max(longest, float((message.attempts or [{}])[-1].get("started_at", 0)) - since)

@@ -17,9 +17,10 @@ _ledger = Ledger(Path(os.environ.get(JOB_LEDGER, os.devnull)))
 def note(payload: Any, context: JobContext) -> Any:
     """Write that this message runs, and take some time."""
     server = os.environ.get("SERVER__NAME", "")
-    _ledger.add(Delivery(str(payload), now_ms(), "job", context.attempt, True, server))
+    begun, seconds = now_ms(), seconds_of_work(str(payload))
+    _ledger.add(Delivery(str(payload), begun, "job", context.attempt, True, server, begun + seconds * 1000))
     # Not a wait that gives way at a lost lock or a stop: the worst handler there is.
-    time.sleep(seconds_of_work(str(payload)))
+    time.sleep(seconds)
     return {"attempt": context.attempt}
 
 

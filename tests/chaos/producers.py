@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from tests.chaos.ledger import Accepted, Ledger, now_ms
+from tests.chaos import limits
+from tests.chaos.ledger import OF_KEY, Accepted, Ledger, now_ms
 from tests.chaos.receiver import TIMEOUT_SECONDS, Receiver
 from tests.support.service import Service
 
@@ -20,6 +21,8 @@ THREADS = 3
 _GIVE_UP_SECONDS = 60.0
 _PATIENCE_SECONDS = 3.0
 _RETRY = {"max_attempts": 20, "base": 0.2, "factor": 1.5, "cap": 2, "jitter": True}
+_FLAKY = 0.15
+"""Of the webhooks with a flow key those whose first attempt fails."""
 _DOOMED_RETRY = {"max_attempts": 2, "base": 0.2}
 
 
@@ -27,9 +30,17 @@ class Producer:
     """``start``, ``stop``.  What it sends follows from ``seed``; where and when also from what breaks."""
 
     def __init__(
-        self, name: str, seed: int, rate: float, servers: Sequence[Service], receiver: Receiver, ledger: Ledger
+        self,
+        name: str,
+        seed: int,
+        rate: float,
+        servers: Sequence[Service],
+        receiver: Receiver,
+        ledger: Ledger,
+        *,
+        flows: bool = False,
     ) -> None:
-        """``rate``: messages per second."""
+        """``rate``: messages per second.  ``flows``: some of them have flow keys."""
         self.answers: Counter[int] = Counter()
         """HTTP status → how often; 0: no answer."""
         self.unconfirmed: list[str] = []
@@ -39,6 +50,7 @@ class Producer:
         self._servers = servers
         self._receiver = receiver
         self._ledger = ledger
+        self._flows = flows
         self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(n, random.Random(f"{seed}-{name}-{n}"))) for n in range(THREADS)
@@ -62,8 +74,14 @@ class Producer:
 
     def _send(self, label: str, rng: random.Random) -> None:
         begun = int(now_ms())
+        label, flow = limits.ask(label, rng) if self._flows else (label, {})
         body, not_before, doomed = self._message(label, begun, rng)
-        own = rng.random() < 0.5
+        flaky = bool(flow) and body["channel"] == "webhook" and not doomed and rng.random() < _FLAKY
+        if flaky:
+            body["webhook"]["url"] = self._receiver.url("/flaky")
+        body |= flow
+        # Of a message with a flow key the id is made where the key lies.
+        own = not flow and rng.random() < 0.5
         if own:
             body["id"] = label
         headers = {} if own else {"Idempotency-Key": label}
@@ -75,7 +93,10 @@ class Producer:
                 id = answer["id"] if status == 201 else label
                 attempts = body["retry"]["max_attempts"]
                 delay_ms = body.get("delay", 0) * 1000
-                self._ledger.add(Accepted(label, id, body["channel"], not_before, attempts, doomed, delay_ms))
+                key = flow["flow"]["key"] if flow else ""
+                self._ledger.add(
+                    Accepted(label, id, body["channel"], not_before, attempts, doomed, delay_ms, key, flaky)
+                )
                 return
             threading.Event().wait(0.1 + 0.2 * rng.random())
         self.unconfirmed.append(label)
@@ -83,7 +104,9 @@ class Producer:
     def _message(self, label: str, begun: int, rng: random.Random) -> tuple[dict[str, Any], float, bool]:
         """The body of the request, the moment before which it must not be delivered, whether it must end dead."""
         doomed = rng.random() < 0.02
-        channel = rng.choices(("echo", "webhook", "job"), (50, 30, 20))[0] if not doomed else "webhook"
+        # The console does not show when an attempt ends.
+        shares = (0, 60, 40) if OF_KEY in label else (50, 30, 20)
+        channel = rng.choices(("echo", "webhook", "job"), shares)[0] if not doomed else "webhook"
         wait = round(rng.uniform(0, 4), 3)
         moments: tuple[tuple[dict[str, float], float], ...] = (
             ({}, begun),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,12 +21,13 @@ _WAITS: dict[Mode, float] = {"hang": 10.0, "late": 2.5}
 
 
 class Receiver:
-    """``mode`` may be changed at any time.  ``/doomed`` answers 500 whatever the mode is."""
+    """``mode`` may be changed at any time.  ``/doomed`` answers 500 whatever the mode is, ``/flaky`` to the first
+    attempt.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self.mode: Mode = "ok"
         self.ledger = ledger
-        self.closed = threading.Event()
         receiver = self
 
         class Handler(_Handler):
@@ -39,7 +41,6 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def close(self) -> None:
-        self.closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -62,26 +63,30 @@ class _Handler(BaseHTTPRequestHandler):
         mode = self.owner.mode
         at_ms = now_ms()
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        status = 500 if self.path == "/doomed" else 503 if mode == "busy" else 200
-        label = json.loads(body)
-        self.owner.ledger.add(
-            Delivery(
-                label=label,
-                at_ms=at_ms,
-                channel="webhook",
-                attempt=int(self.headers["Scheduler-Attempt"]),
-                good=status == 200 and mode == "ok",
-            )
-        )
+        label, attempt = json.loads(body), int(self.headers["Scheduler-Attempt"])
+        refused = self.path == "/doomed" or (self.path == "/flaky" and attempt == 1)
+        status = 500 if refused else 503 if mode == "busy" else 200
+        good = status == 200 and mode == "ok"
+        left = mode != "reset" and self._left(_WAITS.get(mode, min(seconds_of_work(label), MOST_SECONDS)))
+        # Before the answer: as soon as that has arrived, the next message of a flow key may begin.
+        self.owner.ledger.add(Delivery(label, at_ms, "webhook", attempt, good, ended_ms=now_ms()))
+        if left:
+            self.close_connection = True
+            return
         if mode == "reset":
             # No lingering: closing sends RST instead of FIN.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
             self.close_connection = True
             return
-        self.owner.closed.wait(_WAITS.get(mode, min(seconds_of_work(label), MOST_SECONDS)))
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def _left(self, seconds: float) -> bool:
+        """Wait; True as soon as the sender has gone."""
+        watch = select.poll()
+        watch.register(self.connection, select.POLLIN)
+        return bool(watch.poll(seconds * 1000))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """The ledger says it."""

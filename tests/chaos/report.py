@@ -6,14 +6,16 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 
+from scheduler.flow import FlowLimits
+from tests.chaos.limits import KEYS
 from tests.chaos.run import Result
 
 _SHOWN = 20
 
 
 def table(result: Result) -> str:
-    """Markdown: the sums, then a row per fault."""
-    return f"{_sums(result)}\n\n{_faults(result)}"
+    """Markdown: the sums, then a row per flow key, if there were any, then one per fault."""
+    return "\n\n".join(filter(None, (_sums(result), _keys(result), _faults(result))))
 
 
 def _sums(result: Result) -> str:
@@ -47,6 +49,28 @@ def _counted(causes: Counter[str]) -> str:
     if not causes:
         return "0"
     return f"{causes.total()}, explained by " + ", ".join(f"{name} ({count})" for name, count in causes.most_common())
+
+
+def _keys(result: Result) -> str:
+    if not result.verdict.keys:
+        return ""
+    lines = [
+        "| flow key | messages | attempts | most in flight | most seen at once | went on without lock | in a window |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for key, found in result.verdict.keys.items():
+        window = found.window or "-"
+        lines.append(
+            f"| {_words(KEYS[key])} | {found.messages} | {found.attempts} | {found.locked} | {found.seen} | "
+            f"{found.overlapping} | {window} |"
+        )
+    return "\n".join(lines)
+
+
+def _words(limits: FlowLimits) -> str:
+    words = [f"concurrency {limits.concurrency}"] if limits.concurrency else []
+    words += [f"rate {limits.rate.most} per {limits.rate.period_ms / 1000:g} s"] if limits.rate else []
+    return ", ".join(words + (["ordered"] if limits.ordered else []))
 
 
 def _faults(result: Result) -> str:

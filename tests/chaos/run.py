@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from scheduler.clock import SystemClock
 from scheduler.config.reading import Settings
@@ -20,12 +21,16 @@ from scheduler.store.keys import PartitionKeys
 from tests.chaos import faults, ledger
 from tests.chaos.check import Stored, Verdict, judge
 from tests.chaos.ledger import Accepted, Delivery, Fault
+from tests.chaos.limits import Keyed, Step
 from tests.chaos.producers import Producer
 from tests.chaos.servers import PARTITIONS, World, errors_of
+from tests.support.flow_rules import number_of
 from tests.support.service import Service
 from tests.support.topologies import Sentinels
 
 DRAIN_SECONDS = 60.0
+FORGOTTEN_SECONDS = 10.0
+"""Longer than a window of a flow key lasts, and than a server waits for its end."""
 LEAD_SECONDS = 2.0
 """Undisturbed load before the first fault."""
 PRODUCERS = 2
@@ -60,14 +65,19 @@ def run(
     names: tuple[str, ...] = (),
     sentinels: Sentinels | None = None,
     most: int | None = None,
+    *,
+    flows: bool = False,
 ) -> Result:
     """``folder``: empty, with a short path; gets the ledgers.  ``seconds``: for which faults strike, ``most``: so many
-    of them.  ``sentinels``: see ``World``; the faults are those of a Redis that is watched then.
+    of them.  ``sentinels``: see ``World``; the faults are those of a Redis that is watched then.  ``flows``: some
+    messages have flow keys.
     """
     kinds = faults.SENTINEL_KINDS if sentinels else faults.KINDS
     with World(folder, sentinels) as world:
         producers = [
-            Producer(f"p{n}", seed, rate / PRODUCERS, world.servers, world.receiver, world.ledgers["accepted"])
+            Producer(
+                f"p{n}", seed, rate / PRODUCERS, world.servers, world.receiver, world.ledgers["accepted"], flows=flows
+            )
             for n in range(PRODUCERS)
         ]
         for producer in producers:
@@ -81,7 +91,7 @@ def run(
             begun = time.monotonic()
             _drain(store)
             drained = time.monotonic() - begun
-            stored = _stored(store, _archived(store, world.history))
+            stored = _stored(store, _archived(store, world.history), _keyed(store) if flows else None)
         complaints = sum((Counter(errors_of(server)) for server in world.servers), Counter())
         for server in world.servers:
             _stop(server)
@@ -152,20 +162,46 @@ def _archived(store: MessageStore, history: Path) -> dict[str, list[int]]:
     return found
 
 
-def _stored(store: MessageStore, history: dict[str, list[int]]) -> Stored:
+def _keyed(store: MessageStore) -> Keyed:
+    """Return what the events and the messages say of flow keys, once those that nothing uses should be gone."""
+    deadline = time.monotonic() + FORGOTTEN_SECONDS
+    while (left := store.flows().flows) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    steps: list[Step] = []
+    place: dict[str, tuple[int, int]] = {}
+    for keys in store.partitions:
+        entries: Any = store.client.xrange(keys["events"])
+        for _, entry in entries:
+            for line in entry["e"].splitlines():
+                name, id, _, attempt, *_ = line.split(" ")
+                steps.append(Step(int(entry["at"]), name, id, int(attempt)))
+        for key in store.client.scan_iter(keys["msg"] + "*", count=1000):
+            mark, *moments = store.client.hmget(key, "F", "m", "b", "d")
+            if mark is not None:
+                # The moment that was asked for, wherever a retry or back-pressure has left it.
+                moment = next(int(moment) for moment in moments if moment is not None)
+                place[key.removeprefix(keys["msg"])] = (moment, number_of(str(mark)))
+    return Keyed(place, steps, [flow.key for flow in left])
+
+
+def _stored(store: MessageStore, history: dict[str, list[int]], keyed: Keyed | None) -> Stored:
     """Every message, and every set that holds its id."""
     messages: dict[str, Message] = {}
     places: dict[str, list[str]] = {}
     for partition in range(PARTITIONS):
         keys = PartitionKeys(partition)
-        due = list(store.client.scan_iter(keys["due"] + "*", count=1000))
+        due = [
+            key
+            for pattern in (keys["due"] + "*", keys["flow"] + "due:*")
+            for key in store.client.scan_iter(pattern, count=1000)
+        ]
         for key, place in [*((key, "due") for key in due), *((keys[name], name) for name in ("locks", "dead", "done"))]:
             for id in store.client.zrange(key, 0, -1):
                 places.setdefault(str(id), []).append(place)
         for key in store.client.scan_iter(keys["msg"] + "*", count=1000):
             id = key.removeprefix(keys["msg"])
             messages[id] = store.get(id)
-    return Stored(messages, places, history)
+    return Stored(messages, places, history, keyed)
 
 
 def _stop(server: Service) -> None:

@@ -11,6 +11,7 @@ from scheduler.message import lane_of
 AHEAD = 10**15
 """What is taken from the score of a message that has begun, in the queue of an ordered key."""
 NUMBER = 5
+DIGITS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 Hashes = Mapping[str, Mapping[str, str]]
 
@@ -19,6 +20,14 @@ def lane_and_priority(fields: Mapping[str, str]) -> str:
     """The name of a message's queue."""
     lane = fields.get("j") or lane_of(fields.get("n", "echo"), fields.get("y"))
     return f"{lane}:{fields.get('q', 'normal')}"
+
+
+def number_of(mark: str) -> int:
+    """Return the number that a message has at its key: it counts them as they were accepted."""
+    number = 0
+    for digit in mark[:NUMBER]:
+        number = number * len(DIGITS) + DIGITS.index(digit)
+    return number
 
 
 def opens_at(key: Mapping[str, str], now: int) -> int | None:
