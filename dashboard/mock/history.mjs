@@ -38,11 +38,10 @@ function summary(query) {
 }
 
 /** [status, body] of a request to /v1/history. */
-export function history(method, id, query, world) {
+export function history(id, query, world) {
   if (world.scenario === 'idle') return [404, { title: 'Not Found', detail: 'There is no history.' }];
   if (id === 'summary') return [200, summary(query)];
   rows ??= invent(world);
-  if (id && method === 'POST') return [201, world.view(world.add(world.invent(Date.now())))];
   const from = Number(query.get('cursor') ?? 0);
   const limit = Number(query.get('limit') ?? 50);
   const found = rows.filter((row) =>

@@ -141,7 +141,7 @@ function route(request, response, url, body) {
     return send(response, ...answerDestinations(id && decodeURIComponent(id), verb, body));
   if (collection === 'flows') return send(response, ...answerFlows(id && decodeURIComponent(id), verb));
   if (collection === 'history') {
-    const [status, answer] = history(method, id && decodeURIComponent(id), url.searchParams, world);
+    const [status, answer] = history(id && decodeURIComponent(id), url.searchParams, world);
     return send(response, status, answer);
   }
   if (collection === 'schedules') {

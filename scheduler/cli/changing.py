@@ -59,7 +59,10 @@ def redrive(
         raise Failure(Exit.USAGE, "--channel, --limit and --dry-run belong to --all")
 
     def act(id: str) -> Answer:
-        return Answer(remote.call("POST", path_of("messages", id, "redrive")), line(f"{id}  scheduled again"))
+        message = remote.call("POST", path_of("messages", id, "redrive"))
+        # A dead letter that only the history has is repeated by a new message.
+        new = message["id"]
+        return Answer(message, line(f"{id}  scheduled again" if new == id else f"{id}  sent again as {new}"))
 
     return [_redrive_all(remote, channel, limit, dry_run=dry_run, yes=yes)] if every else each(ids or [], act)
 

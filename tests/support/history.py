@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
-from scheduler.history import Finished
+from scheduler.history import Database, Finished, open_database
 from tests.support.clock import START_MS
 
 
@@ -26,3 +29,11 @@ def finished(id: str, after_ms: int = 0, **more: Any) -> Finished:
     }
     absent: dict[str, Any] = dict.fromkeys(Finished._fields)
     return Finished(**{**absent, **given, "id": id, "finished_at": at, **more})
+
+
+@contextmanager
+def a_database(folder: Path) -> Iterator[Database]:
+    """An empty one of SQLite."""
+    with closing(open_database(f"sqlite:///{folder}/history.db", connections=4)) as database:
+        database.prepare()
+        yield database

@@ -140,7 +140,7 @@ def run(id: str, /) -> Call[m.Message]:
 
 @operation("messages_redrive", "POST /v1/messages/{id}/redrive")
 def redrive(id: str, /) -> Call[m.Message]:
-    """Schedule a dead letter again, its attempts counted from zero."""
+    """Schedule a dead letter again, its attempts counted from zero; a new message when only the history has it."""
     return Call(ids={"id": id})
 
 

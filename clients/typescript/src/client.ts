@@ -111,7 +111,7 @@ export class Client {
     return this.#call('messages_run', { ...call, id });
   }
 
-  /** Schedule a dead letter again, its attempts counted from zero. */
+  /** Schedule a dead letter again, its attempts counted from zero; a new message when only the history has it. */
   redrive(id: string, call: CallOptions = {}) {
     return this.#call('messages_redrive', { ...call, id });
   }

@@ -548,7 +548,8 @@ export interface paths {
         put?: never;
         /**
          * Schedule a dead letter again
-         * @description Give a dead letter a new life, its attempts reset.
+         * @description Give a dead letter a new life, its attempts reset.  One that only the history has is repeated by a new message,
+         *         which names it in redriven_from.
          */
         post: operations["messages_redrive"];
         delete?: never;

@@ -1,7 +1,6 @@
 import { DestinationsApi } from './destinations';
 import { FlowsApi } from './flows';
 import { HistoryApi } from './history';
-import { ApiError } from './http';
 import type { Http } from './http';
 import type { Page } from './paging';
 import { SchedulesApi } from './schedules';
@@ -68,18 +67,9 @@ export class Api {
     return this.http.call(`${one(id)}/run`, { method: 'POST' });
   }
 
+  /** One that only the history has is repeated by a new message. */
   redrive(id: string): Promise<Message> {
     return this.http.call(`${one(id)}/redrive`, { method: 'POST' });
-  }
-
-  /** Redrives a dead letter; one that only the history has is repeated by a new message. */
-  async redriveWherever(id: string): Promise<Message> {
-    try {
-      return await this.redrive(id);
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return this.history.redrive(id);
-      throw error;
-    }
   }
 
   async redriveMany(request: RedriveRequest): Promise<number> {

@@ -65,11 +65,6 @@ export class HistoryApi {
     });
     return answer.slots.map((slot) => ({ ...slot, at: parseMoment(slot.at) ?? 0 }));
   }
-
-  /** Schedules a new message that repeats this one. */
-  redrive(id: string): Promise<Message> {
-    return this.http.call(`v1/history/${encodeURIComponent(id)}/redrive`, { method: 'POST' });
-  }
 }
 
 export interface Spell {

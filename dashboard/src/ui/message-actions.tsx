@@ -44,7 +44,7 @@ export function MessageActions({ message, onChanged, onEdit }: Props): ReactNode
   const redrive = async (): Promise<void> => {
     setBusy(true);
     try {
-      const again = await api.redriveWherever(message.id);
+      const again = await api.redrive(message.id);
       tell('Scheduled again, due now.');
       refresh();
       if (again.id === message.id)

@@ -21,9 +21,10 @@ from scheduler.api.http.exchange import Answer, Exchange, Route, json_answer
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import answer
 from scheduler.api.http.services import Services, services
-from scheduler.api.http.threads import answered, current, respond
+from scheduler.api.http.threads import answered, current, respond, run
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.kept.job_models import JobDone, JobIn, JobOut, JobQuery, JobsOut, JobStatsOut
+from scheduler.api.v1.again import redrive
 from scheduler.api.v1.convert import due_at
 from scheduler.api.v1.models import MAX_PAGE
 from scheduler.channels.job.kind import address_of, check_payload
@@ -178,8 +179,8 @@ def read(id: str) -> Response:
 @blueprint.post("/jobs/<id>/retry")
 @operation("Run a failed job again", tag="jobs", answer=JobDone, errors=(400, 404))
 def retry(id: str) -> Response:
-    """Back to the queue, its attempts reset."""
-    return _change(id, services().store.redrive, "Job retried", CANNOT_RETRY)
+    """Back to the queue, its attempts reset.  One that only the history has is repeated by a new job."""
+    return _change(id, lambda id: run(redrive(current(), id)), "Job retried", CANNOT_RETRY)
 
 
 @blueprint.delete("/jobs/<id>")
@@ -201,7 +202,7 @@ def _change(id: str, verb: Callable[[str], Message], done: str, refused: str) ->
     _job(id)
     try:
         verb(id)
-    except Conflict:
+    except (Conflict, NotFound):  # not found: it ended, and only the history has it
         return answer({"detail": refused}, HTTPStatus.BAD_REQUEST)
     return answer({"status": done})
 
@@ -221,16 +222,23 @@ def stats() -> Response:
 
 
 def _job(id: str) -> Message:
-    """Return the job.  Raises ``_InvalidId``, ``NotFound``."""
+    """Return the job, from the history when Redis has it no more.  Raises ``_InvalidId``, ``NotFound``."""
+    here = services()
     if _ID.fullmatch(id) is None:
         raise _InvalidId
     try:
-        message = services().store.get(id)
+        message = here.store.get(id)
     except NotFound:
+        if here.history is not None and (row := here.history.one(id)) is not None:
+            return _a_job(row.message())
         # Checked only when no job was found: a job of /v1 may have any id of its sender.
         if _MADE_ID.fullmatch(id) is None:
             raise _InvalidId from None
         raise
+    return _a_job(message)
+
+
+def _a_job(message: Message) -> Message:
     if message.channel != "job":
         raise NotFound(NOT_FOUND)
     return message

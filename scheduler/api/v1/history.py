@@ -9,15 +9,15 @@ from itertools import chain
 from flask import Blueprint, Response, request
 
 from scheduler.api.http import idempotency
-from scheduler.api.http.accept import accept, stored_message, with_ids
 from scheduler.api.http.exchange import Answer, Exchange, json_answer
 from scheduler.api.http.openapi import operation
 from scheduler.api.http.respond import ApiResponse, answer
 from scheduler.api.http.services import Services, services
 from scheduler.api.http.threads import answered
 from scheduler.api.http.validate import check_channel, validate_query
+from scheduler.api.v1.again import send_again
 from scheduler.api.v1.answers import MessageDetail, MessageOut, PageOut
-from scheduler.api.v1.convert import finished_answer, message_again, message_answer
+from scheduler.api.v1.convert import finished_answer, message_answer
 from scheduler.api.v1.history_export import CSV, NDJSON, stream
 from scheduler.api.v1.history_models import DEFAULT_PAGE, MAX_HISTORY_PAGE, HistoryQuery, SummaryOut, SummaryQuery
 from scheduler.api.v1.messages import checked_id
@@ -141,11 +141,9 @@ async def _redrive(x: Exchange, id: str) -> Answer:
     here = x.here
     database = _database(here)
     once = idempotency.of_request(x, None)
-    row = await x.waits.call(lambda: _found(database, id))
-    (message,) = with_ids(x, [message_again(row, here.settings)], once)
-    stored = await accept(x, message, once)
+    message = await send_again(x, await x.waits.call(lambda: _found(database, id)), once)
     return json_answer(
-        message_answer(await stored_message(x, message, stored), here.settings),
+        message_answer(message, here.settings),
         HTTPStatus.CREATED,
-        {"Location": here.address(f"/v1/messages/{stored.id}")},
+        {"Location": here.address(f"/v1/messages/{message.id}")},
     )

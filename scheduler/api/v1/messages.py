@@ -18,6 +18,7 @@ from scheduler.api.http.respond import answer
 from scheduler.api.http.services import services
 from scheduler.api.http.threads import answered, json_body
 from scheduler.api.http.validate import check_channel, validate, validate_query
+from scheduler.api.v1 import again
 from scheduler.api.v1.answers import BatchOut, MessageDetail, MessageOut, PageOut
 from scheduler.api.v1.convert import (
     changes,
@@ -212,8 +213,14 @@ def run(id: str) -> Response:
 @blueprint.post("/<id>/redrive")
 @operation("Schedule a dead letter again", tag="dead letters", answer=MessageOut, errors=(404, 409))
 def redrive(id: str) -> Response:
-    """Give a dead letter a new life, its attempts reset."""
-    return _without_attempts(services().store.redrive(checked_id(id)))
+    """Give a dead letter a new life, its attempts reset.  One that only the history has is repeated by a new message,
+    which names it in redriven_from.
+    """
+    return answered(lambda x: _redrive(x, checked_id(id)))
+
+
+async def _redrive(x: Exchange, id: str) -> Answer:
+    return json_answer(message_answer(await again.redrive(x, id), x.here.settings))
 
 
 def _without_attempts(message: Message) -> Response:

@@ -20,7 +20,7 @@ from scheduler.jobs import load
 from scheduler.telemetry.histograms import bucket_of
 from tests.support.api import Api
 from tests.support.clock import START_MS, FakeClock
-from tests.support.history import finished
+from tests.support.history import a_database, finished
 
 HOUR = 3_600_000
 WEBHOOK: dict[str, Any] = {"channel": "webhook", "destination": "hooks.example.com"}
@@ -28,10 +28,8 @@ WEBHOOK: dict[str, Any] = {"channel": "webhook", "destination": "hooks.example.c
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/history.db", connections=4)
-    opened.prepare()
-    yield opened
-    opened.close()
+    with a_database(tmp_path) as database:
+        yield database
 
 
 @pytest.fixture

@@ -10,19 +10,17 @@ import httpx
 import pytest
 
 from scheduler.cli.exits import Exit
-from scheduler.history import Database, open_database
+from scheduler.history import Database
 from tests.support.api import Api
 from tests.support.cli import answered_by, answered_by_api, cli
 from tests.support.clock import FakeClock
-from tests.support.history import finished
+from tests.support.history import a_database, finished
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/history.db", connections=4)
-    opened.prepare()
-    yield opened
-    opened.close()
+    with a_database(tmp_path) as database:
+        yield database
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +77,15 @@ def test_what_ended_is_sent_again(api: Api) -> None:
     assert done.code == Exit.NOT_FOUND
     new = [line.split()[-1] for line in done.out.splitlines()]
     assert [api.get(f"/v1/messages/{id}").json["redriven_from"] for id in new] == ["m00", "m01"]
+
+
+def test_a_dead_letter_that_redis_has_no_more_is_redriven(api: Api) -> None:
+    done = cli("redrive", "m01", "m00")
+    assert done.code == Exit.REFUSED
+    id, said, new = done.out.split(maxsplit=1)[0], done.out, done.out.split()[-1]
+    assert said == f"{id}  sent again as {new}\n"
+    assert (id, api.get(f"/v1/messages/{new}").json["redriven_from"]) == ("m01", "m01")
+    assert "Message 'm00' is delivered" in done.err
 
 
 def test_without_a_history_it_is_said(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
