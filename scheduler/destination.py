@@ -1,7 +1,7 @@
 """Destinations of webhooks: when one is left alone because its attempts fail, or because it asks for it.  Pure, no I/O.
 
-``docs/webhooks.md`` explains the circuit breaker; ``scheduler/store/lua/_destination.lua`` carries it out, so that it
-is the same for all servers.
+``docs/webhooks.md`` explains the circuit breaker; ``scheduler/store/lua/_breaker.lua`` carries it out, so that it is
+the same for all servers.
 """
 
 from __future__ import annotations

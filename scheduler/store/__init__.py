@@ -14,7 +14,7 @@ from scheduler.store.changing import Changing
 from scheduler.store.claiming import Flight
 from scheduler.store.destinations import Destinations
 from scheduler.store.flows import Flows
-from scheduler.store.moving import Moving
+from scheduler.store.moved_clock import MovedClock
 from scheduler.store.outbox import Batch, Outbox, OutboxFigures, Unarchived
 from scheduler.store.reading import Reading
 from scheduler.store.registry import ServerRegistry
@@ -40,15 +40,16 @@ __all__ = [
 
 
 class MessageStore(
-    Accepting, Reading, Changing, Flight, Flows, Destinations, Outbox, Scheduling, Moving, ServerRegistry
+    Accepting, Reading, Changing, Flight, Flows, Destinations, Outbox, Scheduling, MovedClock, ServerRegistry
 ):
     """All verbs, over one Redis client.
 
     One object, whose methods lie in files by what they are for: ``accepting`` (schedule), ``reading`` (get, page,
     counts), ``changing`` (update, cancel, redrive, purge, pause), ``claiming`` (claim, settle, renew, reap, trim),
     ``flows`` (flow keys), ``destinations`` (circuit breakers), ``scheduling`` (schedules), ``outbox`` (what the history
-    has not got yet) and ``registry`` (heartbeats of the servers).  The classes there are no roles and are never used
-    alone; what they share, the client and the way to a script, is ``base.Base``.
+    has not got yet), ``moved_clock`` (the clock that users' tests move) and ``registry`` (heartbeats of the servers).
+    The classes there are no roles and are never used alone; what they share, the client and the way to a script, is
+    ``base.Base``.
     """
 
 

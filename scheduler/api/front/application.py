@@ -18,12 +18,11 @@ from werkzeug.exceptions import HTTPException
 from scheduler.api.front import bridge
 from scheduler.api.front.commit import GroupCommit
 from scheduler.api.front.reading import Reader, Receive
+from scheduler.api.front.routes import ROUTES
 from scheduler.api.http.body import has_body
 from scheduler.api.http.exchange import Answer, Exchange, Route
 from scheduler.api.http.problems import answer_to
 from scheduler.api.http.rules import Rules
-from scheduler.api.kept import echo, jobs, schedule
-from scheduler.api.v1 import messages
 from scheduler.errors import InvalidInput
 from scheduler.message import NewMessage
 from scheduler.store import Scheduled
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-ROUTES: dict[str, Route] = {**echo.ACCEPTING, **messages.ACCEPTING, **schedule.ACCEPTING, **jobs.ACCEPTING}
-"""The routes whose POST is answered here, by path."""
 
 LARGE = 65_536
 """A body of more bytes is parsed in a thread: in the loop it would hold up all others for a millisecond or more."""

@@ -21,11 +21,6 @@ local function skip(id, text, m, due_at, reason)
   return false
 end
 
-local function under_way(id)
-  local m = redis.call('HMGET', msg .. id, 'p', 'f')
-  return m[1] and not m[2]
-end
-
 -- Return whether this run begins.  False: its message has left the due set or was ended.
 -- m: fields of the message; attempt: the one that would begin.
 local function run_begins(id, text, m, due_at, attempt)
@@ -50,22 +45,20 @@ local function run_begins(id, text, m, due_at, attempt)
     event('cancelled', id, m[2], 0)
     return false
   end
-  if s[3] then
-    local other = s[4] and s[4] ~= id and under_way(s[4])
-    if other and not begun and origin ~= 'run' then
-      if s[3] ~= 'buffer' or s[5] then
-        return skip(id, text, m, due_at, 'overlap')
-      end
-      -- It is made again when the run before it ends.
-      redis.call('HSET', key, 'buffered', id .. ' ' .. origin)
-      redis.call('ZREM', held, id)
-      redis.call('UNLINK', msg .. id)
-      event('cancelled', id, m[2], 0)
-      return false
-    end
-    if not other then
-      redis.call('HSET', key, 'busy', id)
-    end
+  local verdict = by_overlap(s[3], s[4], s[5], id, begun or origin == 'run')
+  if verdict == 'skip' then
+    return skip(id, text, m, due_at, 'overlap')
+  end
+  if verdict == 'buffer' then
+    -- It is made again when the run before it ends.
+    redis.call('HSET', key, 'buffered', id .. ' ' .. origin)
+    redis.call('ZREM', held, id)
+    redis.call('UNLINK', msg .. id)
+    event('cancelled', id, m[2], 0)
+    return false
+  end
+  if verdict == 'first' then
+    redis.call('HSET', key, 'busy', id)
   end
   return true
 end

@@ -1,4 +1,4 @@
--- The circuit breaker of a destination: what is known of one that has failed, asked for a pause, or was opened by hand.
+-- What is known of a destination: one that has failed, asked for a pause, or was opened by hand.
 -- A destination about which nothing is to be said has no hash.
 local DESTINATION = {'s', 'n', 'p', 'h', 'r', 'f', 'w', 'a', 'b', 'o', 'c', 'i', 'e', 't', 'u'}
 local NUMBERS = {n = 1, p = 1, h = 1, r = 1, f = 1, w = 1, a = 1, b = 1, o = 1, c = 1, i = 1, u = 1}

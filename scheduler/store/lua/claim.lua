@@ -6,7 +6,7 @@ ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit 
          items, 4 each, in the order in which lanes are served: lane most own each
          most: messages of this lane at most; own: how many of them need no shared thread; each: how many of the
          others one shared thread carries
-INCLUDES moves clock flow due wake events slices retrying finish outbox accept runs pending begins
+INCLUDES moves clock flow due wake events slices retrying finish outbox accept runs pending overlap begins
 RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run,
          flow_wait, trace}, ...}
          wait_us: time until the next message is due in a lane that has not reached `most`; 0: one is due already;

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.api.front import application, reading
-from scheduler.api.front.application import LARGE, ROUTES
+from scheduler.api.front import reading
+from scheduler.api.front.application import LARGE
+from scheduler.api.front.routes import ROUTES
 from scheduler.api.http.exchange import Route
 from scheduler.api.http.rate_limits import _ServiceRedis
 from scheduler.errors import StoreUnavailable
@@ -263,7 +264,7 @@ def test_our_own_fault_is_answered_and_logged(front: FrontApi, monkeypatch: pyte
     async def broken(_: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setitem(application.ROUTES, "/v1/messages", Route(broken))
+    monkeypatch.setitem(ROUTES, "/v1/messages", Route(broken))
     told = front.send(Ask("/v1/messages", b"{}"))
     assert (told.status, json.loads(told.body)["title"]) == (500, "Internal Server Error")
     assert front.api.log.count("POST /v1/messages failed") == 1

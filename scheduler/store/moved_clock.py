@@ -8,7 +8,7 @@ from scheduler.store.keys import META, MOVED, WAKE
 from scheduler.when import format_ms
 
 
-class Moving(Base):
+class MovedClock(Base):
     """Verbs: redis_ms, move_clock."""
 
     def redis_ms(self) -> int:
