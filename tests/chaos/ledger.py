@@ -24,12 +24,12 @@ OF_KEY = "@"
 
 def seconds_of_work(label: str) -> float:
     """How long this message keeps a handler or the endpoint busy: mostly some 100 ms, now and then longer than a lock
-    lives, so that there is always work in flight for a fault to hit.  One with a flow key takes less: those that wait
-    for it would wait too long.
+    lives, so that there is always work in flight for a fault to hit.  One with a flow key mostly takes less: others
+    wait for it.
     """
     share = crc32(label.encode()) % 1000 / 1000
     if OF_KEY in label:
-        return share * 0.3
+        return 3.0 if share > 0.98 else share * 0.3
     return 3.0 if share > 0.97 else share * 1.5
 
 

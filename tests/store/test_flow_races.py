@@ -5,56 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import redis
 
-from scheduler.flow import Flow, FlowLimits, Rate
-from scheduler.message import Claim, NewMessage, Outcome
+from scheduler.flow import FlowLimits, Rate
+from scheduler.message import Outcome
 from scheduler.store import MessageStore
+from tests.support.flow_servers import Ledger, deliver, fill
 from tests.support.redis_server import RedisServer
 from tests.support.store import at_once, broken_rules, store_on, take
-
-
-class Ledger:
-    """What is in flight of each key, as those who deliver see it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.now: Counter[str] = Counter()
-        self.most: Counter[str] = Counter()
-        self.order: dict[str, list[str]] = {}
-
-    def begins(self, claim: Claim) -> None:
-        key = claim.payload.strip('"')
-        with self._lock:
-            self.now[key] += 1
-            self.most[key] = max(self.most[key], self.now[key])
-            self.order.setdefault(key, []).append(claim.id)
-
-    def ends(self, claim: Claim) -> None:
-        with self._lock:
-            self.now[claim.payload.strip('"')] -= 1
-
-
-def fill(store: MessageStore, count: int, limits: dict[str, FlowLimits]) -> None:
-    for key, allowed in limits.items():
-        ids = store.ids_for([key] * count)
-        store.schedule([NewMessage(id, f'"{key}"', 1, flow=Flow(key, allowed)) for id in ids])
-
-
-def deliver(store: MessageStore, ledger: Ledger, done: Callable[[], bool]) -> None:
-    """What a server does, as fast as it can."""
-    while not done():
-        claims = take(store, 7, 30_000).claims
-        for claim in claims:
-            ledger.begins(claim)
-        for claim in claims:
-            # Before it is settled: from then on another server may begin the next one.
-            ledger.ends(claim)
-        store.settle([Outcome(claim, "ack") for claim in claims])
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
