@@ -104,6 +104,7 @@ class DeliveryProcess:
         self._renewal_store = renewal_store
         renewer = Renewer(self._renewal_store, in_flight, plan.lock_seconds, log, telemetry)
         self._renewal = renewal(renewer, plan.lock_seconds, clock, log, outage)
+        self.planner = Planner(store, clock=clock, log=log, telemetry=telemetry, outage=outage)
         reaper = Reaper(
             store,
             every=plan.reap_seconds,
@@ -112,6 +113,7 @@ class DeliveryProcess:
             redis_time=redis_time,
             log=log,
             telemetry=telemetry,
+            plan=self.planner.wake,
         )
         self._reaping = Maintenance([reaper], clock, log, name="reaper", outage=outage)
         heartbeat = Heartbeat(
@@ -152,7 +154,6 @@ class DeliveryProcess:
         clients = (store.client, self._renewal_store.client)
         watches = [watch for client in clients for watch in watches_of(client)]
         self._watch = Maintenance(watches, clock, log, name="sentinels", outage=outage)
-        self.planner = Planner(store, clock=clock, log=log, telemetry=telemetry, outage=outage)
         self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log, self.planner.wake)
         self._events: EventServer | None = None
         if settings.events.enabled:

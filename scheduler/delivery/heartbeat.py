@@ -13,6 +13,7 @@ from scheduler.telemetry.skew import ClockWatch
 
 _FORGET_SERVERS_MS = 900_000
 """The charts show 15 minutes: a process that has been silent for longer is on none of them."""
+_CLEAN_SECONDS = 300
 
 
 class Heartbeat:
@@ -55,7 +56,7 @@ class Heartbeat:
             self._redis_time.synchronise(redis_ms + self._store.moved_ms())
         self._clocks.check(redis_ms, asked_at)
         self._reported = newest
-        if self._clock.monotonic() - self._cleaned >= 60:
+        if self._clock.monotonic() - self._cleaned >= _CLEAN_SECONDS:
             self._cleaned = self._clock.monotonic()
             self._store.delete_old_servers(_FORGET_SERVERS_MS)
         return self._every

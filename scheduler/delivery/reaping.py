@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from scheduler.clock import Clock, RedisTime
 from scheduler.errors import StoreUnavailable
@@ -32,7 +32,9 @@ class Reaper:
         redis_time: RedisTime,
         log: ServiceLog,
         telemetry: Telemetry,
+        plan: Callable[[], None] = lambda: None,
     ) -> None:
+        """``plan``: called when a schedule should have been planned a second ago."""
         self._store = store
         self._every = every
         self._lock_seconds = lock_seconds
@@ -40,6 +42,7 @@ class Reaper:
         self._redis_time = redis_time
         self._log = log
         self._telemetry = telemetry
+        self._plan = plan
         self._all = range(len(store.partitions))
         self._held: dict[int, float] = {}
         self._expected: float | None = None
@@ -60,6 +63,8 @@ class Reaper:
             # Counted from the end of the call: a node that hangs uses up a time limit, and that is no standstill.
             self._expected = self._clock.monotonic() + self._every
         self._hold(reaped.away, self._clock.monotonic())
+        if reaped.overdue:
+            self._plan()
         for where, n in (("scheduled", reaped.scheduled), ("dead", reaped.dead)):
             if n:
                 self._telemetry.count("scheduler_reaped", n, to=where)

@@ -12,7 +12,7 @@ FULL_MEANS: Final = (
     f"{FULL} (maxmemory): new messages are refused, deliveries go on. Give it more memory or keep less; "
     "see the runbook, Redis is full."
 )
-_EVERY_SECONDS = 5.0
+_EVERY_SECONDS = 10.0
 _WHILE_FULL_SECONDS = 60.0
 """At the limit messages come and go; asked more often, the log would fill with both lines."""
 

@@ -102,7 +102,9 @@ class ServedWatch:
         Only a lane that is found twice in a row counts: its server may just be restarting.
         """
         counts = self._store.counts()
-        living = [report for report in self._store.servers().values() if report["age_ms"] <= self._silent_ms]
+        # Mostly nothing is due: an idle service stays below five commands a second.
+        reports = self._store.servers() if any(lane.due for lane in counts.lanes.values()) else {}
+        living = [report for report in reports.values() if report["age_ms"] <= self._silent_ms]
         waiting = {lane.name: lane for lane in shown_lanes(counts, living) if lane.counts.due and not lane.served}
         again = self._seen & waiting.keys()
         for name in sorted(again):

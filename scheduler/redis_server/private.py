@@ -82,7 +82,7 @@ class EmbeddedRedis:
         )
         self._supervisor = Supervisor(child, logger, self._clock)
         self._disk_sync = DiskSync(self.directory, logger, self._clock)
-        self._rewriting = Rewriting(self._client, self._clock)
+        self._rewriting = Rewriting(self._client, self.directory, self._clock)
 
     @property
     def url(self) -> str:

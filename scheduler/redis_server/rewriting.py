@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import redis
@@ -28,9 +29,10 @@ SHARE: Final = 0.1
 class Rewriting:
     """A thread that asks for rewrites from ``start`` to ``stop``."""
 
-    def __init__(self, client: Callable[[], redis.Redis], clock: Clock) -> None:
-        """``client``: makes one to the private Redis."""
+    def __init__(self, client: Callable[[], redis.Redis], directory: Path, clock: Clock) -> None:
+        """``client``: makes one to the private Redis.  ``directory``: its data folder."""
         self._client = client
+        self._directory = directory
         self._clock = clock
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -47,13 +49,21 @@ class Rewriting:
             self._thread = None
 
     def tick(self) -> None:
-        """Ask for a rewrite when one is due.  Raises redis-py's errors."""
+        """Ask for a rewrite when one is due.  Raises redis-py's errors, and ``OSError``."""
+        # Mostly the file is short, and Redis does not have to be asked.
+        if self._on_disk() < LEAST_BYTES:
+            return
         with self._client() as client:
             info = client.info("persistence")
             if int(info["aof_rewrite_in_progress"]) or int(info["aof_rewrite_scheduled"]):
                 self._ended = self._clock.monotonic()
             elif self._is_due(info) and client.config_get(_RULE)[_RULE] != "0":
                 client.bgrewriteaof()
+
+    def _on_disk(self) -> int:
+        """Return the bytes of commands on disk; with Redis 6 those of the snapshot too, as it keeps a single file."""
+        files = [*self._directory.glob("appendonlydir/*.incr.aof"), *self._directory.glob("appendonly.aof")]
+        return sum(file.stat().st_size for file in files)
 
     def _is_due(self, info: Mapping[str, Any]) -> bool:
         behind = int(info["aof_current_size"]) - int(info["aof_base_size"])
@@ -65,6 +75,6 @@ class Rewriting:
         while not self._clock.wait(self._stopping, EVERY_SECONDS):
             try:
                 self.tick()
-            except (redis.RedisError, KeyError, ValueError):
-                # Redis is away, or loads its file; its own rule goes on to hold.
+            except (redis.RedisError, OSError, KeyError, ValueError):
+                # Redis is away, loads its file, or replaces it just now; its own rule goes on to hold.
                 continue

@@ -11,14 +11,14 @@ from scheduler.errors import StoreUnavailable
 from scheduler.logs.notices import Outage, Seldom
 from scheduler.logs.sinks import ServiceLog
 from scheduler.process.waking import WakingThread
-from scheduler.schedule import GRACE_MS, DuePlan, Planned
+from scheduler.schedule import DuePlan, Planned
 from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
 
 BATCH = 100
 """Schedules per script call: about 2 ms of Redis's time, in which no message is claimed."""
-POLL_SECONDS = GRACE_MS / 2000
-"""The longest sleep, the net for a wake-up that was lost on the way: half of what counts as a short delay."""
+POLL_SECONDS = 15.0
+"""The longest sleep.  When a wake-up was lost on the way, a reaper finds within seconds that a schedule is overdue."""
 BEHIND_SECONDS = 0.02
 """How long after a moment it is planned: first the messages of that moment are claimed, and the next ones have time."""
 _AWAY_SECONDS = 0.25

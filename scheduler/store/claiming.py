@@ -128,7 +128,7 @@ class Flight(Base):
 
     def _reap(self, partition: int, limit: int, not_after: int | None, total: Reaped) -> Reaped:
         allowed = self.default_retry.max_attempts
-        scheduled, dead = self.run(
+        scheduled, dead, overdue = self.run(
             "reap",
             partition,
             limit=limit,
@@ -138,7 +138,7 @@ class Flight(Base):
         )
         if scheduled < 0:
             raise StoreUnavailable("Redis answered late: locks may have expired while their owners could not renew")
-        return Reaped(total.scheduled + scheduled, total.dead + dead)
+        return Reaped(total.scheduled + scheduled, total.dead + dead, overdue=total.overdue or bool(overdue))
 
     def trim(self, which: Literal["done", "dead"], limits: Limits, limit: int) -> int:
         """Delete finished messages beyond the limits, oldest first, at most ``limit`` per partition; return how many.

@@ -159,6 +159,8 @@ class Reaped(NamedTuple):
     """Partitions that did not answer; the others were reaped."""
     error: StoreUnavailable | None = None
     """The error of the first partition that did not answer."""
+    overdue: bool = False
+    """Whether a schedule should have been planned a second ago."""
 
 
 class Limits(NamedTuple):

@@ -66,20 +66,20 @@ def test_10000_renewals_at_once_do_not_outgrow_a_lua_stack(lua: Lua) -> None:
 
 
 def test_nothing_in_flight(lua: Lua) -> None:
-    assert lua.reap(now=NOW) == [0, 0]
+    assert lua.reap(now=NOW) == [0, 0, 0]
     assert lua.state() == {}
 
 
 def test_one_millisecond_before_the_expiry_nothing_is_reaped(claimed: Lua) -> None:
     before = claimed.state()
-    assert claimed.reap(now=EXPIRY - 1) == [0, 0]
+    assert claimed.reap(now=EXPIRY - 1) == [0, 0, 0]
     assert claimed.state() == before
 
 
 def test_at_the_expiry_it_is_scheduled_again_at_its_own_moment(lua: Lua) -> None:
     lua.schedule("a", due_at=NOW - 3, priority="high")
     lua.claim(token="owner.1")
-    assert lua.reap(now=EXPIRY) == [1, 0]
+    assert lua.reap(now=EXPIRY) == [1, 0, 0]
     error = "the server that held it stopped answering (lock owner.1 expired)"
     evidence = {"attempt": 1, "started_at": NOW, "outcome": "lost", "error": error}
     state = lua.state()
@@ -105,7 +105,7 @@ def test_it_dies_when_its_attempts_are_used_up(
         assert len(lua.claim(now=now)) == 3
         now += 1000
         reaped = lua.reap(now=now, max_attempts=max_attempts, lost_limit=lost_limit)
-        assert reaped == ([1, 0] if left > 1 else [0, 1])
+        assert reaped == ([1, 0, 0] if left > 1 else [0, 1, 0])
     state = lua.state()
     assert state["dead"] == {"a": now}
     assert {f: state["msg:a"][f] for f in "sakfl"} == {
@@ -123,7 +123,7 @@ def test_locks_without_limit_are_lost_in_a_row(lua: Lua) -> None:
         for _ in range(2):
             lua.claim(now=now)
             now += 1000
-            assert lua.reap(now=now, lost_limit=3) == [1, 0]
+            assert lua.reap(now=now, lost_limit=3) == [1, 0, 0]
         lua.claim(now=now)
         lua.settle("a", "retry", delay_ms=0, now=now)
 
@@ -134,26 +134,26 @@ def test_retries_without_limit_go_on_while_the_server_answers(lua: Lua) -> None:
         lua.claim(now=NOW + n)
         lua.settle("a", "retry", delay_ms=1, now=NOW + n)
     lua.claim(now=NOW + 30)
-    assert lua.reap(now=NOW + 2000) == [1, 0]
+    assert lua.reap(now=NOW + 2000) == [1, 0, 0]
 
 
 def test_the_limit_takes_the_longest_expired_first_and_says_that_more_are_left(lua: Lua) -> None:
     for n, id in enumerate("abc"):
         lua.schedule(id)
         lua.claim(lock_ms=100 + n)
-    assert lua.reap(2, now=NOW + 500) == [2, 0]
+    assert lua.reap(2, now=NOW + 500) == [2, 0, 0]
     assert lua.state()["locks"] == {"c": NOW + 102}
-    assert lua.reap(2, now=NOW + 101) == [0, 0]
+    assert lua.reap(2, now=NOW + 101) == [0, 0, 0]
 
 
 def test_a_lock_without_a_hash_is_dropped(claimed: Lua) -> None:
     claimed.client.delete("ms1:{0}:msg:a")
-    assert claimed.reap(now=EXPIRY) == [2, 0]
+    assert claimed.reap(now=EXPIRY) == [2, 0, 0]
     assert broken_rules(claimed.client) == []
 
 
 def test_10000_at_once_do_not_outgrow_a_lua_stack(lua: Lua) -> None:
     lua.schedule(*[f"m{i}" for i in range(10_000)])
     lua.claim(10_000)
-    assert lua.reap(10_000, now=EXPIRY, max_attempts=1) == [0, 10_000]
+    assert lua.reap(10_000, now=EXPIRY, max_attempts=1) == [0, 10_000, 0]
     assert broken_rules(lua.client) == []

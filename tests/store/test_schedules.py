@@ -15,6 +15,7 @@ from scheduler.recurrence import CatchUp
 from scheduler.schedule import Planned as Moved
 from scheduler.schedule import State
 from scheduler.schedules import changing
+from scheduler.schedules.planner import POLL_SECONDS
 from scheduler.store import MessageStore
 from scheduler.store.keys import run_id
 from scheduler.store.scheduling import Once
@@ -82,6 +83,18 @@ def test_it_does_not_matter_whether_the_claim_or_the_planner_comes_first(plans: 
     plans.plan()
     assert plans.deliver() == []
     assert [m.due_at for m in plans.waiting()] == [NOW + 2 * MINUTE]
+
+
+def test_a_reap_finds_a_schedule_that_nobody_plans(plans: Planned, store: MessageStore) -> None:
+    plans.create()
+    for after_ms, overdue in ((-1, False), (1000, False), (1001, True)):
+        plans.at(MINUTE + after_ms)
+        assert store.reap(10).overdue == overdue
+    store.pause()
+    assert not store.reap(10).overdue, "while all is paused nothing is to be planned"
+    store.resume()
+    plans.plan()
+    assert not store.reap(10).overdue
 
 
 def test_a_short_delay_of_the_planner_loses_no_moment(plans: Planned) -> None:
@@ -163,7 +176,7 @@ def test_a_global_pause_is_downtime(plans: Planned) -> None:
     plans.create()
     plans.store.pause()
     plans.at(10 * MINUTE + 30_000)
-    assert plans.plan() == 2.5
+    assert plans.plan() == POLL_SECONDS
     plans.store.resume()
     plans.plan()
     assert plans.deliver() == [(10 * MINUTE, "catch_up")]

@@ -1,18 +1,19 @@
 --[[
 reap: return messages whose lock expired to `scheduled`, or to `dead` when their attempts are used up.
-KEYS     due lanes flow locks held msg dead meta events outbox copy sched runs failing
+KEYS     due lanes flow locks held msg dead meta events outbox copy sched plans runs failing
 ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit max_attempts lost_limit not_after
          max_attempts: for messages without a policy of their own; -1: no limit
          lost_limit: a message without a limit of attempts becomes dead after N expired locks in a row; otherwise a
          message that crashes its server would crash one after another
          not_after: ms, '' for none: do nothing when it is later, because Redis stalled and the owners could not renew
 INCLUDES moves clock flow due wake events slices finish outbox retrying accept runs
-RETURNS  {to_scheduled, to_dead}
+RETURNS  {to_scheduled, to_dead, overdue}
+         overdue: 1 when a schedule should have been planned a second ago; otherwise 0
 CODES    to_scheduled -1: it is later than not_after, and nothing was done
 COST     O(limit log N)
 ]]
 if not_after ~= '' and now_ms > tonumber(not_after) then
-  return {-1, 0}
+  return {-1, 0, 0}
 end
 local expired = redis.call('ZRANGEBYSCORE', locks, '-inf', lock_clock_ms, 'LIMIT', 0, limit)
 local returned, killed = 0, 0
@@ -64,4 +65,7 @@ if #expired > 0 then
   emit()
   wake()
 end
-return {returned, killed}
+-- A planner plans a moment within some ms.  One that does not has not heard of the schedule: a wake-up was lost.
+local _, act_at = head_of(plans)
+local overdue = act_at and now_ms > act_at + 1000 and not redis.call('HGET', meta, 'paused')
+return {returned, killed, overdue and 1 or 0}

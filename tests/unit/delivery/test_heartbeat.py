@@ -58,6 +58,6 @@ def test_a_process_that_is_long_gone_leaves_the_list(store: FlakyStore, clock: F
     clock.advance(800)
     beat.tick()
     assert set(store.servers()) == {"gone/scheduler", "here/scheduler"}
-    clock.advance(101)
+    clock.advance(301)
     beat.tick()
     assert set(store.servers()) == {"here/scheduler"}

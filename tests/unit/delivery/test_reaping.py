@@ -11,6 +11,7 @@ from scheduler.errors import StoreUnavailable
 from scheduler.logs.sinks import adapt
 from scheduler.message import Outcome, Status
 from scheduler.retry import RetryPolicy
+from scheduler.store import Reaped
 from scheduler.telemetry.figures import Telemetry
 from tests.support.clock import FakeClock
 from tests.support.delivery import LOCK_MS, FlakyStore, counters
@@ -24,6 +25,17 @@ def reaper(store: FlakyStore, clock: FakeClock, log: RecordingLogger, telemetry:
     time = RedisTime(clock)
     time.synchronise(clock.now_ms())
     return Reaper(store, every=1, lock_seconds=LOCK, clock=clock, redis_time=time, log=adapt(log), telemetry=telemetry)
+
+
+@pytest.mark.parametrize("overdue", [True, False])
+def test_it_wakes_the_planner_for_an_overdue_schedule(
+    store: FlakyStore, reaper: Reaper, monkeypatch: pytest.MonkeyPatch, overdue: bool
+) -> None:
+    woken: list[bool] = []
+    monkeypatch.setattr(reaper, "_plan", lambda: woken.append(True))
+    monkeypatch.setattr(store, "reap", lambda *_: Reaped(0, 0, overdue=overdue))
+    reaper.tick()
+    assert woken == [True] * overdue
 
 
 def crash_with_everything_due(store: FlakyStore, clock: FakeClock) -> int:

@@ -113,3 +113,12 @@ class TestWatch:
         for _ in range(3):
             watch.tick()
         assert log.errors == []
+
+    def test_while_nothing_is_due_no_reports_are_read(
+        self, store: MessageStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        watch, log = self.watch(store)
+        store.schedule([message("a", FromNow(60_000), channel="webhook")])
+        monkeypatch.setattr(store, "servers", lambda: pytest.fail("an idle service asks for no reports"))
+        watch.tick()
+        assert log.errors == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -25,6 +26,7 @@ class Server:
     def __init__(self) -> None:
         self.says: dict[str, Any] = dict(LONG)
         self.asked = 0
+        self.questions = 0
         self.percentage = "100"
 
     def __enter__(self) -> Server:
@@ -34,6 +36,7 @@ class Server:
         pass
 
     def info(self, _: str) -> dict[str, Any]:
+        self.questions += 1
         return self.says
 
     def config_get(self, name: str) -> dict[str, str]:
@@ -49,8 +52,22 @@ def server() -> Server:
 
 
 @pytest.fixture
-def rewriting(server: Server, clock: FakeClock) -> Rewriting:
-    return Rewriting(lambda: cast(redis.Redis, server), clock)
+def commands(tmp_path: Path) -> Path:
+    """The file with the commands since the snapshot."""
+    file = tmp_path / "appendonlydir/appendonly.aof.2.incr.aof"
+    file.parent.mkdir()
+    resize(file, LEAST_BYTES)
+    return file
+
+
+def resize(file: Path, size: int) -> None:
+    with file.open("wb") as opened:
+        opened.truncate(size)
+
+
+@pytest.fixture
+def rewriting(server: Server, commands: Path, clock: FakeClock) -> Rewriting:
+    return Rewriting(lambda: cast(redis.Redis, server), commands.parents[1], clock)
 
 
 def test_a_rewrite_takes_a_tenth_of_the_time_at_most(server: Server, rewriting: Rewriting, clock: FakeClock) -> None:
@@ -83,3 +100,24 @@ def test_none_while_an_operator_copies_the_files(server: Server, rewriting: Rewr
     clock.advance(1000)
     rewriting.tick()
     assert server.asked == 0
+
+
+def test_an_idle_service_does_not_ask_redis_about_a_short_file(
+    server: Server, rewriting: Rewriting, commands: Path
+) -> None:
+    (commands.parent / "appendonly.aof.2.base.rdb").write_bytes(b"x")
+    resize(commands, LEAST_BYTES - 1)
+    rewriting.tick()
+    assert server.questions == 0
+    resize(commands, LEAST_BYTES)
+    rewriting.tick()
+    assert server.questions == 1
+
+
+def test_the_single_file_of_redis_6_counts_as_a_whole(server: Server, rewriting: Rewriting, commands: Path) -> None:
+    commands.unlink()
+    rewriting.tick()
+    assert server.questions == 0, "there is no file yet"
+    resize(commands.parents[1] / "appendonly.aof", LEAST_BYTES)
+    rewriting.tick()
+    assert server.questions == 1
