@@ -39,7 +39,7 @@ from scheduler.telemetry.figures import Telemetry
 from scheduler.telemetry.server import FiguresServer
 
 _TURN_MARGIN_SECONDS = 10.0
-"""A step of the scheduler thread that takes so much longer than its sleep and its calls of Redis hangs."""
+"""A step of the scheduler thread hangs when it takes longer than its sleep and its calls of Redis by this much."""
 
 
 class DeliveryProcess:

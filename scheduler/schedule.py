@@ -94,7 +94,7 @@ class LastRun(NamedTuple):
     moment: int | None
     """ms; None of a run that no plan knows (origin ``run``)."""
     moments: int = 1
-    """How many moments it stands for: those that were missed are told in one."""
+    """How many moments it stands for: moments that were missed together have one entry."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -35,7 +35,7 @@ def listen(
     status: Annotated[
         int, typer.Option("--answer", metavar="STATUS", min=200, max=599, help="HTTP status to answer with.")
     ] = 204,
-    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End after so many requests.")] = None,
+    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End after N requests.")] = None,
 ) -> Iterator[Answer]:
     """Receive webhooks on this machine and print them: headers, body, whether the signature is right, and repeats.
 

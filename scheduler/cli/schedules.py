@@ -81,7 +81,7 @@ class Plan:
     ] = None
     run_jitter: Annotated[
         str | None,
-        typer.Option(metavar="DELAY", help="A run is due up to so much later.", rich_help_panel=_PLAN),
+        typer.Option(metavar="DELAY", help="Each run is due later by up to this length.", rich_help_panel=_PLAN),
     ] = None
     catch_up: Annotated[
         CatchUp | None, typer.Option(help="What to make of missed moments; default latest.", rich_help_panel=_PLAN)

@@ -38,7 +38,7 @@ def tail(
     after: Annotated[
         str | None, typer.Option(metavar="EVENT_ID", help="Begin with what followed this event, as far as it is kept.")
     ] = None,
-    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End after so many events.")] = None,
+    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End after N events.")] = None,
 ) -> Iterator[Answer]:
     """Show live events until Ctrl-C: every transition of a message, as it happens.
 
@@ -87,7 +87,7 @@ def _events(remote: Remote, query: list[tuple[str, str]], after: str | None) -> 
         except ConnectionClosed:
             pass
         except Failure as failure:
-            # Whoever watched already waits until a service is there again.
+            # A viewer that was connected before waits until the service is there again.
             if not reached or failure.code != Exit.UNREACHABLE:
                 raise
         threading.Event().wait(PAUSE_SECONDS)

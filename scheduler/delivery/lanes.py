@@ -93,7 +93,7 @@ class Lane:
 
 
 class Lanes:
-    """The lanes that this server serves.  Flow control will add its keys here, beside the lanes."""
+    """The lanes that this server serves."""
 
     def __init__(self, lanes: Iterable[Lane], *, threads: int, monotonic: Callable[[], float]) -> None:
         """``threads``: how many slices of one sharing lane may run at once: one on a thread that no other lane may

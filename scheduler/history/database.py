@@ -32,7 +32,7 @@ class Query(NamedTuple):
     text: str | None = None
     """In the payload or the last error; upper and lower case do not matter."""
     by: Literal["finish", "due"] = "finish"
-    """The moment that is bounded and that rows are ordered by, newest first."""
+    """The moment that ``since`` and ``until`` bound, and that rows are ordered by, newest first."""
     since: int | None = None
     until: int | None = None
 
@@ -96,7 +96,7 @@ class Page(NamedTuple):
 
 @dataclass(slots=True, frozen=True)
 class HourCount:
-    """How many messages of one channel ended in one hour, in one way and so late."""
+    """How many messages of one channel ended in one hour, with one status and in one bucket of lateness."""
 
     hour: int
     """Since the epoch."""
@@ -137,7 +137,7 @@ class Database(Protocol):
 
 
 def every_page(database: Database, query: Query, size: int, after: Position | None = None) -> Iterator[list[Finished]]:
-    """Yield the rows of a list page by page: short reads, so that a long export holds up nobody's writes."""
+    """Yield the rows of a list page by page: each read is short, so that a long export holds up no writer."""
     while True:
         page = database.page(query, size, after)
         yield page.rows

@@ -55,7 +55,7 @@ class MongoDatabase:
         self._rows: Collection[Document] = database.get_collection("history", write_concern=WriteConcern("majority"))
 
     def prepare(self) -> None:
-        """See ``Database``.  MongoDB makes an index that exists already once, whoever asks."""
+        """See ``Database``.  Needs no lock: MongoDB ignores a request for an index that exists."""
         with _translated():
             for columns in _INDEXES:
                 self._rows.create_index([(column, 1) for column in columns])

@@ -1,6 +1,6 @@
 """Spread the runs of many schedules: a delay that follows from the schedule's id and the moment.
 
-The same on every server and at every try, never early, and never as late as the next moment of the plan.
+It is the same on every server and at every try, never early, and never as late as the next moment of the plan.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def check_jitter(plan: Recurrence, jitter_ms: int) -> None:
 def jittered(plan: Recurrence, schedule_id: str, moment_ms: int, jitter_ms: int) -> int:
     """Return when the run of a moment is due: from ``moment_ms`` to ``jitter_ms`` later, evenly spread.
 
-    When the clock is set forward two moments can be nearer to each other than ever else; the delay is cut to it.
+    At a change of the clock two moments can be nearer to each other than usual.  The delay then ends before the next.
     """
     if jitter_ms <= 0:
         return moment_ms

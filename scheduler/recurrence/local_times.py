@@ -128,7 +128,7 @@ class _Clock:
         """Return the least seconds from one time to the next, the first of the next day included."""
         distances, span = [], 0
         for values, unit in ((self._seconds, 1), (self._minutes, 60), (self._hours, 3600)):
-            # From the last time under one value to the first under the next.
+            # From the last time of one hour (minute) that matches to the first time of the next one that does.
             distances += [(after - before) * unit - span for before, after in pairwise(values)]
             span += (values[-1] - values[0]) * unit
         return min([*distances, DAY - span])

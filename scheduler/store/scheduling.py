@@ -25,11 +25,11 @@ _PARTS: dict[State | None, tuple[str, str]] = {State.PAUSED: ("1", "1"), State.E
 
 
 class ChangedMeanwhile(Conflict):
-    """A schedule is not what it was when it was read: read it again, and decide again."""
+    """The schedule was changed since it was read: read it again, and decide again."""
 
 
 class Once(NamedTuple):
-    """What makes two requests the same one."""
+    """An Idempotency-Key, and the fingerprint that tells whether two requests are the same."""
 
     key: str = ""
     fingerprint: str = ""
@@ -39,7 +39,7 @@ NO_KEY = Once()
 
 
 class NewState(NamedTuple):
-    """What a schedule is to be."""
+    """The state that a schedule gets."""
 
     state: State | None
     """None: it is deleted."""

@@ -1,4 +1,4 @@
-"""``Client`` and ``AsyncClient``: the same methods, which send and wait, or let others run meanwhile."""
+"""``Client`` and ``AsyncClient``: the same methods, blocking and for asyncio."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ _CLASSES: dict[int, type[ApiError]] = {
 
 
 def error_of(response: httpx.Response, tries: int) -> ApiError:
-    """Return the exception for an answer that is no success, whoever gave it."""
+    """Return the exception for an answer that is no success; a proxy may have given it."""
     body = _object(response)
     title = str(body.get("title") or response.reason_phrase)
     # A proxy in between answers what it likes; /health answers ``message``.

@@ -62,7 +62,7 @@ class Exchange(Generic[T]):
         self._last: httpx.Response | httpx.TransportError | None = None
 
     def took(self, outcome: httpx.Response | httpx.TransportError) -> float | None:
-        """Note what a request brought; return the seconds before it is to be sent again, None: that was all."""
+        """Note what a request brought; return the seconds before it is to be sent again; None: send no more."""
         self._tries += 1
         self._last = outcome
         if not self._may_pass(outcome):

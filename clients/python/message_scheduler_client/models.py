@@ -346,7 +346,7 @@ class LastRun(TypedDict):
     ended_at: str
     """ISO 8601, UTC, milliseconds."""
     count: int
-    """Moments that it stands for: those that were missed are told in one."""
+    """Moments that it stands for: moments that were missed together have one entry."""
 
 
 class Schedule(TypedDict):
@@ -443,7 +443,7 @@ class ScheduleOptions(TypedDict):
     max_runs: NotRequired[int | None]
     """How many moments the plan has, from its start on."""
     jitter: NotRequired[Delay | None]
-    """A run is due up to so much later, in the forms of delay; less than the time between runs."""
+    """Each run is due later by up to this length, in the forms of delay; less than the time between runs."""
     catch_up: NotRequired[CatchUpIn | None]
     """What to make of moments that were missed, while no server ran or the whole service was paused."""
     overlap: NotRequired[Literal["skip", "buffer", "allow"] | None]
@@ -541,7 +541,7 @@ class SchedulePatch(TypedDict):
     max_runs: NotRequired[int | None]
     """How many moments the plan has, from its start on."""
     jitter: NotRequired[Delay | None]
-    """A run is due up to so much later, in the forms of delay; less than the time between runs."""
+    """Each run is due later by up to this length, in the forms of delay; less than the time between runs."""
     catch_up: NotRequired[CatchUpIn | None]
     """What to make of moments that were missed, while no server ran or the whole service was paused."""
     overlap: NotRequired[Literal["skip", "buffer", "allow"] | None]
@@ -579,7 +579,7 @@ class SchedulePutOptions(TypedDict):
     max_runs: NotRequired[int | None]
     """How many moments the plan has, from its start on."""
     jitter: NotRequired[Delay | None]
-    """A run is due up to so much later, in the forms of delay; less than the time between runs."""
+    """Each run is due later by up to this length, in the forms of delay; less than the time between runs."""
     catch_up: NotRequired[CatchUpIn | None]
     """What to make of moments that were missed, while no server ran or the whole service was paused."""
     overlap: NotRequired[Literal["skip", "buffer", "allow"] | None]
@@ -841,7 +841,7 @@ class HistoryListHistoryQuery(TypedDict):
     text: NotRequired[str]
     """In the payload or the last error; upper and lower case do not matter."""
     by: NotRequired[Literal["finish", "due"]]
-    """The moment that is bounded and that the list is ordered by."""
+    """The moment that since and until bound, and that the list is ordered by."""
     timezone: NotRequired[str]
     """IANA name of the zone of a since or until without an offset."""
     since: NotRequired[Moment]

@@ -49,7 +49,7 @@ export class SignatureError extends Error {
   override name = 'SignatureError';
 }
 
-/** The error for an answer that is no success, whoever gave it. */
+/** The error for an answer that is no success; a proxy may have given it. */
 export function errorOf(response: Response, text: string, retryAfter: number | undefined, tries: number): ApiError {
   const body = objectOf(text);
   // A proxy in between answers what it likes; /health answers `message`.

@@ -1221,7 +1221,7 @@ export interface components {
             ended_at: string;
             /**
              * Count
-             * @description Moments that it stands for: those that were missed are told in one.
+             * @description Moments that it stands for: moments that were missed together have one entry.
              */
             count: number;
         };
@@ -2223,7 +2223,7 @@ export interface components {
             max_runs?: number | null;
             /**
              * Jitter
-             * @description A run is due up to so much later, in the forms of delay; less than the time between runs.
+             * @description Each run is due later by up to this length, in the forms of delay; less than the time between runs.
              * @default null
              * @example 30s
              */
@@ -2593,7 +2593,7 @@ export interface components {
             max_runs?: number | null;
             /**
              * Jitter
-             * @description A run is due up to so much later, in the forms of delay; less than the time between runs.
+             * @description Each run is due later by up to this length, in the forms of delay; less than the time between runs.
              * @default null
              * @example 30s
              */
@@ -2763,7 +2763,7 @@ export interface components {
             max_runs?: number | null;
             /**
              * Jitter
-             * @description A run is due up to so much later, in the forms of delay; less than the time between runs.
+             * @description Each run is due later by up to this length, in the forms of delay; less than the time between runs.
              * @default null
              * @example 30s
              */

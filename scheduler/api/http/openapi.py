@@ -35,7 +35,7 @@ _TEXT = "text/plain"
 _TAGS = {
     "messages": "Schedule messages, read, list, change and cancel them.",
     "schedules": "Plans that make a message at each of their moments.",
-    "flow control": "Limits that messages share: so many at once, so many a minute, one after the other.",
+    "flow control": "Limits that messages share: how many at once, how many a minute, one after the other.",
     "destinations": "Where webhooks fail: circuit breakers, the same for all servers.",
     "history": "Finished messages, after Redis has deleted them.",
     "dead letters": "Messages that were given up: schedule them again.",

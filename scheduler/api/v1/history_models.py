@@ -34,7 +34,7 @@ class HistoryQuery(_Query):
         default=None, description="In the payload or the last error; upper and lower case do not matter."
     )
     by: Literal["finish", "due"] = Field(
-        default="finish", description="The moment that is bounded and that the list is ordered by."
+        default="finish", description="The moment that since and until bound, and that the list is ordered by."
     )
     # Before since and until, which are read by it.
     timezone: Zone = Field(default=None, description="IANA name of the zone of a since or until without an offset.")

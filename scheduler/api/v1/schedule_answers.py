@@ -33,7 +33,7 @@ class LastRunOut(_Answer):
     origin: Literal["plan", "catch_up", "backfill", "run"]
     message_id: str
     ended_at: Moment
-    count: int = Field(description="Moments that it stands for: those that were missed are told in one.")
+    count: int = Field(description="Moments that it stands for: moments that were missed together have one entry.")
 
 
 class SkippedOut(_Answer):

@@ -51,11 +51,11 @@ def apply(settings: Settings, store: MessageStore, log: ServiceLog) -> None:
         try:
             after, _ = changing.put(store, id, wanted, paused=paused, now_ms=now_ms)
         except Conflict as error:
-            # Another server that starts now puts the same.
+            # Another server that starts at the same time puts the same schedules.
             log.warning(f"{_KEY}: {error}")
             continue
         except InvalidInput as error:
-            # Its end has passed since the file was written, which is no reason not to start.
+            # Its end may have passed since the file was written: the service must start all the same.
             log.warning(f"{_KEY}: schedule {id!r} is left out: {error}")
             continue
         changed += before is None or before.revision != after.revision

@@ -45,7 +45,10 @@ MostRuns = Annotated[int, Field(strict=True, ge=1, le=MOST_RUNS)]
 
 Every = Annotated[Any, length("The length of an interval, in the forms of delay; at least 1 second.", "1h30m", least=1)]
 Jitter = Annotated[
-    Any, length("A run is due up to so much later, in the forms of delay; less than the time between runs.", "30s")
+    Any,
+    length(
+        "Each run is due later by up to this length, in the forms of delay; less than the time between runs.", "30s"
+    ),
 ]
 Window = Annotated[Any, length("How far back missed moments are made up for, in the forms of delay; default 1h.", "1h")]
 

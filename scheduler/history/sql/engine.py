@@ -48,7 +48,7 @@ def _connect_args(kind: str) -> dict[str, Any]:
         return {
             "connect_timeout": _CONNECT_SECONDS,
             "options": f"-c statement_timeout={_STATEMENT_SECONDS}s",
-            # A server that vanished without a word is noticed too.
+            # A server that vanished without closing its connections is noticed too.
             "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
             "application_name": "message-scheduler",
         }
@@ -64,7 +64,7 @@ def _of_sqlite(engine: Engine, database: str) -> None:
     file = Path(database)
 
     def create(*_: Any) -> None:
-        # Payloads are nobody else's business; the files beside it get the same rights.
+        # Only the service's own user may read payloads.  SQLite gives the files beside it the same rights.
         with suppress(FileExistsError, OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -78,8 +78,8 @@ def _of_sqlite(engine: Engine, database: str) -> None:
                     connection.execute(f"PRAGMA {setting}").close()
                     break
                 except sqlite3.OperationalError:
-                    # SQLite does not wait for a lock when it changes to WAL.  Reading does, and by then the one that
-                    # has the lock, which starts at the same time, has changed it.
+                    # The change to WAL fails at once while another server that starts makes it too.  A read waits for
+                    # that server; the next try finds the file in WAL.
                     if last:
                         raise
                     connection.execute("SELECT count(*) FROM sqlite_master").close()

@@ -96,4 +96,4 @@ def _first(connection: Connection) -> None:
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first,)
-"""The n-th leads from version n to n + 1.  One that was released is never changed: add another one."""
+"""The first leads from version 0 to 1, and so on.  Never change one that was released: add another."""

@@ -1,9 +1,9 @@
 -- What is known of a destination: one that has failed, asked for a pause, or was opened by hand.
--- A destination about which nothing is to be said has no hash.
+-- A destination that works has no hash.
 local DESTINATION = {'s', 'n', 'p', 'h', 'r', 'f', 'w', 'a', 'b', 'o', 'c', 'i', 'e', 't', 'u'}
 local NUMBERS = {n = 1, p = 1, h = 1, r = 1, f = 1, w = 1, a = 1, b = 1, o = 1, c = 1, i = 1, u = 1}
 
--- A closed one is forgotten when nothing has been heard of it for this long.
+-- A closed destination is deleted when no attempt at it was reported for this long.
 local KEPT_MS = 3600000
 -- Names that one call looks at.
 local MOST_FORGOTTEN = 10

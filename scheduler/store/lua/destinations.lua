@@ -1,5 +1,5 @@
 --[[
-destinations: list the destinations about which something is to be said, the ones that changed last at the end.
+destinations: list the destinations that failed lately, asked for a pause or were opened by hand, by their last change.
 KEYS     dest dests
 ARGV     now since limit
          since: ms; only those that changed then or later

@@ -16,7 +16,7 @@ local s = state_of(key)
 if not s.exists and action ~= 'pin' and action ~= 'pause' then
   return false
 end
--- Open or not, who waits may have another turn now.
+-- The messages that wait may have another turn now, whether the key is open or not.
 s.review = action ~= 'read'
 if action == 'pin' then
   set_limits(s, s.given, s.default, value)

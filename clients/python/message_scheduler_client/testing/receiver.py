@@ -103,7 +103,7 @@ class Receiver:
             return list(self._requests)
 
     def wait_for(self, count: int = 1, timeout: float = 10.0) -> list[Received]:
-        """Return what has come as soon as it is so many requests; AssertionError after ``timeout`` seconds."""
+        """Return all requests as soon as ``count`` have come; AssertionError after ``timeout`` seconds."""
         with self._changed:
             came = self._changed.wait_for(lambda: len(self._requests) >= count, timeout)
             assert came, f"{len(self._requests)} of {count} requests came within {timeout} s"
@@ -111,7 +111,7 @@ class Receiver:
 
     def _take(self, received: Received) -> Answer:
         with self._changed:
-            # Before it is answered: whoever sees the outcome finds the request here.
+            # Before it is answered: a test that sees the outcome finds the request here.
             self._requests.append(received)
             self._changed.notify_all()
             return self._answers.popleft() if self._answers else self._usual

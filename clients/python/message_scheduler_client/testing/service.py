@@ -167,7 +167,7 @@ class SchedulerService:
         return message
 
     def wait_for_attempts(self, id: str, count: int, timeout: float = 10.0) -> MessageDetail:
-        """Return a message as soon as so many attempts have ended, well or not."""
+        """Return a message as soon as ``count`` of its attempts have ended, well or not."""
         until = time.monotonic() + timeout
         while len((message := self.client.get(id))["attempts"]) < count:
             assert time.monotonic() < until, f"not {count} attempts within {timeout} s: {message}"
