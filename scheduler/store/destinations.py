@@ -9,6 +9,9 @@ from scheduler.destination import BreakerRules, DestinationState, Tally
 from scheduler.errors import NotFound
 from scheduler.store.base import SCAN, Base
 
+_MOVED = 100
+"""How many destinations may change between two calls of a list without one being left out."""
+
 
 class DestinationChange(NamedTuple):
     """A destination after its attempts were counted."""
@@ -53,12 +56,19 @@ class Destinations(Base):
         return bool(granted), _state_of(row)
 
     def destinations(self, partition: int, *, since: int = 0) -> DestinationsRead:
-        """Return the destinations of a partition that changed at ``since`` (ms) or later; 1,000 at most."""
-        now, *rows = self.run("destinations", partition, since=since, limit=SCAN)
-        return DestinationsRead(now, [_state_of(row) for row in rows])
+        """Return the destinations of a partition that changed at ``since`` (ms) or later."""
+        found: dict[str, DestinationState] = {}
+        began, offset, more = 0, 0, 1
+        while more:
+            now, more, *rows = self.run("destinations", partition, since=since, offset=offset, limit=SCAN)
+            found |= {state.id: state for state in map(_state_of, rows)}
+            began = began or now
+            # One that changes between two calls goes to the end, and those behind its place move up.
+            offset += SCAN - _MOVED
+        return DestinationsRead(began, list(found.values()))
 
     def all_destinations(self) -> list[DestinationState]:
-        """Return what is known of destinations, of 1,000 in each partition."""
+        """Return what is known of destinations."""
         return [state for partition in range(len(self.partitions)) for state in self.destinations(partition).states]
 
     def destination(self, id: str) -> DestinationState:

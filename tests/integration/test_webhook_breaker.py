@@ -10,7 +10,7 @@ from tests.support.api import memory_store
 from tests.support.clock import FakeClock
 from tests.support.endpoint import Endpoint
 from tests.support.waiting import wait_for
-from tests.support.webhooks import Channels, claim, deliver
+from tests.support.webhooks import Channels, claim, deliver, task
 
 BROKEN = b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -70,6 +70,17 @@ def test_a_probe_that_is_answered_lets_all_go_again(
     wait_for("the breaker", lambda: deliver(channel, claim(endpoint.url("/canned/x"), 11))[0].kind == "ack")
 
 
+def test_a_probe_that_is_redirected_to_where_it_may_not_go_was_answered(
+    make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
+) -> None:
+    channel = make(board=board, now_ms=clock.now_ms, breaker_failures=3)
+    fail_until_open(channel, board, clock, endpoint)
+    clock.advance(5)
+    (outcome,) = deliver(channel, task(endpoint.url("/status/308?Location=ftp%3A//example.com/"), 10))
+    assert "the redirect was not followed" in (outcome.error or "")
+    wait_for("the breaker", lambda: board.destination(origin(endpoint)).state(clock.now_ms()) is BreakerState.CLOSED)
+
+
 def test_what_waits_for_its_turn_when_it_opens_is_put_off(
     make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
 ) -> None:
@@ -101,7 +112,7 @@ def test_another_server_learns_it_within_a_second(
         (b"Retry-After: 30", 30),
         (b"RateLimit-Limit: 10\r\nRateLimit-Remaining: 0\r\nRateLimit-Reset: 40", 40),
         (b"RateLimit: limit=10, remaining=0, reset=50", 50),
-        (b'RateLimit: "burst";r=0;t=7, "daily";r=3;t=60', 60),
+        (b'RateLimit: "burst";r=0;t=7, "daily";r=3;t=60', 7),
         (b"Retry-After: 30\r\nRateLimit-Reset: 90", 30),
     ],
 )

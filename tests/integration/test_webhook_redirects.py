@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from scheduler.channels.webhook.onward import MAX_REDIRECTS
-from scheduler.message import Claim
 from tests.support.endpoint import Endpoint
-from tests.support.webhooks import Channels, claim, deliver, resolves_to
-
-
-def task(url: str, **webhook: Any) -> Claim:
-    """A claim on a task of ``/schedule``, which keeps its seconds beside its webhook."""
-    made = claim(url, **webhook)
-    return made._replace(target=json.dumps({**json.loads(made.target or ""), "ttl": 5}))
+from tests.support.webhooks import Channels, claim, deliver, resolves_to, task
 
 
 def to(location: str, status: int = 307) -> str:

@@ -174,6 +174,32 @@ def test_changes_since_a_moment(store: MessageStore, ticks: Ticks) -> None:
     assert {state.id for state in store.all_destinations()} == {"http:one:80", "http:two:80"}
 
 
+def test_all_of_many_destinations_are_listed(
+    store: MessageStore, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that starts must know each of them, not the thousand that changed first."""
+    monkeypatch.setattr("scheduler.store.destinations.SCAN", 120)
+    ids = {f"http:host-{n}:80" for n in range(300)}
+    store.attempted(dict.fromkeys(sorted(ids)[:150], BAD), RULES)
+    ticks.now += 5
+    store.attempted(dict.fromkeys(sorted(ids)[150:], BAD), RULES)
+    assert {state.id for state in store.all_destinations()} == ids
+
+
+def test_an_open_one_is_forgotten_after_a_week_without_a_message_and_one_opened_by_hand_never(
+    store: MessageStore, ticks: Ticks
+) -> None:
+    def expires(id: str) -> int:
+        return int(store.client.pttl(store.partitions[store.partition_of(id)]["dest"] + id))
+
+    opened(store, ticks)
+    assert expires(HOST) == pytest.approx(7 * 86_400_000, abs=60_000)
+    store.open_destination(HOST)
+    assert expires(HOST) == -1
+    tell(store, Tally(good=1, hold_ms=10 * 3_600_000), "http:slow:80")
+    assert expires("http:slow:80") == pytest.approx(10 * 3_600_000, abs=60_000), "as long as the pause"
+
+
 def test_a_name_is_forgotten_however_many_older_destinations_are_open(store: MessageStore, ticks: Ticks) -> None:
     """Each call looks at ten names: the same ten open ones each time would keep all younger names for ever."""
     keys = store.partitions[store.partition_of(HOST)]

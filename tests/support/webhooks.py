@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import threading
@@ -88,6 +89,12 @@ def claim(url: str, number: int = 1, payload: str = '{"a": 1}', attempt: int = 1
     return Claim(
         f"id{number}", "token", attempt, CLOCK.now_ms(), "webhook", payload, target, None, None, Priority.NORMAL, 0, 0
     )
+
+
+def task(url: str, number: int = 1, **webhook: Any) -> Claim:
+    """A claim on a task of ``/schedule``, which keeps its seconds beside its webhook."""
+    made = claim(url, number, **webhook)
+    return made._replace(target=json.dumps({**json.loads(made.target or ""), "ttl": 5}))
 
 
 def deliver(channel: WebhookChannel, *claims: Claim) -> list[Outcome]:

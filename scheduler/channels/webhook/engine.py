@@ -237,6 +237,8 @@ class Engine:
         try:
             onward = next_send(transfer, answer, self._builder)
         except ValueError as error:
+            # It has answered: a probe that is never reported would keep it half open for as long as a probe may take.
+            self._saw(delivery, Tally(good=1))
             verdict = AnswerVerdict("retry", one_line(f"HTTP {answer.status}: the redirect was not followed: {error}"))
             self._settle(delivery, self._outcome(transfer, answer, verdict))
         else:

@@ -30,11 +30,18 @@ _BUSY = (429, 503)
 
 _RESET = re.compile(r"(?:\breset=|;\s*t=)([0-9]{1,9})\b")
 """RateLimit of draft-ietf-httpapi-ratelimit-headers: ``limit=10, remaining=0, reset=30`` in version 7, and
-``"default";r=0;t=30`` since version 8.
+``"default";r=0;t=30`` since version 8, with a comma between several.
 """
+_QUOTED = re.compile(r'"[^"]*"')
+_USED_UP = re.compile(r";\s*r=0\b")
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 """HTTP allows whole seconds only, but some rate limiters send a fraction."""
+_EPOCH_FROM = 1e9
+_EPOCH_MS_FROM = 1e12
+"""Some rate limiters send when their limit begins anew, in seconds or milliseconds since 1970.  As a delay that would
+be more than thirty years.
+"""
 
 _TOO_LARGE = 100
 """CURLE_TOO_LARGE, which pycurl has no name for."""
@@ -101,13 +108,18 @@ def judge(
         return AnswerVerdict("dead", f"{error} is final (Webhook.ClientErrorsFinal)")
     seconds = _retry_after(answer.retry_after, now_ms)
     if seconds is None and answer.asks_for_pause and answer.pause and _SECONDS.fullmatch(answer.pause):
-        seconds = float(answer.pause) or None
+        seconds = _from_now(float(answer.pause), now_ms)
     return AnswerVerdict("retry", error, None if seconds is None else round(min(seconds, retry_after_cap) * 1000))
 
 
 def reset_of(header: str) -> str | None:
-    """Return the seconds until the limit of a ``RateLimit`` header begins anew; None when it does not say."""
-    found = _RESET.findall(header)
+    """Return the seconds until the limit of a ``RateLimit`` header begins anew; None when it does not say.
+
+    Of several limits the last one of those that are used up; of all, when none says so.
+    """
+    limits = _QUOTED.sub("", header).split(",")
+    used_up = [limit for limit in limits if _USED_UP.search(limit)]
+    found = [seconds for limit in used_up or limits for seconds in _RESET.findall(limit)]
     return max(found, key=int) if found else None
 
 
@@ -127,15 +139,21 @@ def _retry_after(value: str | None, now_ms: float) -> float | None:
     if value is None:
         return None
     if _SECONDS.fullmatch(value):
-        seconds = float(value)
-    else:
-        try:
-            moment = parsedate_to_datetime(value)
-            # The asctime form has no zone; all dates of HTTP are UTC (RFC 9110, 5.6.7).
-            seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now_ms / 1000
-        except (ValueError, OverflowError):
-            return None
+        return _from_now(float(value), now_ms)
+    try:
+        moment = parsedate_to_datetime(value)
+        # The asctime form has no zone; all dates of HTTP are UTC (RFC 9110, 5.6.7).
+        seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now_ms / 1000
+    except (ValueError, OverflowError):
+        return None
     return seconds if seconds > 0 else None
+
+
+def _from_now(number: float, now_ms: float) -> float | None:
+    """Return the seconds that a number stands for: a delay, or a moment since 1970; None when it is not ahead."""
+    if number >= _EPOCH_FROM:
+        number = (number if number >= _EPOCH_MS_FROM else number * 1000) / 1000 - now_ms / 1000
+    return number if number > 0 else None
 
 
 def _origin_of(location: str | None) -> str:

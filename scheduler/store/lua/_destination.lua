@@ -5,6 +5,8 @@ local NUMBERS = {n = 1, p = 1, h = 1, r = 1, f = 1, w = 1, a = 1, b = 1, o = 1, 
 
 -- A closed destination is deleted when no attempt at it was reported for this long.
 local KEPT_MS = 3600000
+-- An open one, for which there was no message to be the probe.  Endpoints that are given up would be listed for ever.
+local KEPT_OPEN_MS = 7 * 86400000
 -- Names that one call looks at.
 local MOST_FORGOTTEN = 10
 
@@ -52,8 +54,9 @@ local function save_destination(d)
     end
   end
   redis.call('HSET', dest .. d.id, unpack(values))
-  if not d.s then
-    redis.call('PEXPIRE', dest .. d.id, KEPT_MS)
+  if d.s ~= 'hand' then
+    -- A pause that was asked for may be longer than an hour.
+    redis.call('PEXPIRE', dest .. d.id, math.max(d.s and KEPT_OPEN_MS or KEPT_MS, (d.h or 0) - now_ms))
   end
   redis.call('ZADD', dests, now_text, d.id)
 end
