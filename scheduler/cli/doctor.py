@@ -15,7 +15,7 @@ from scheduler.cli.command import on_service
 from scheduler.cli.config import Config, read
 from scheduler.cli.exits import Exit, Failure
 from scheduler.cli.output import Answer, line
-from scheduler.cli.remote import Remote, path_of
+from scheduler.cli.remote import Remote, json_of, path_of
 
 SKEW_MS: Final = 1000
 _WEBHOOK_SECONDS: Final = 40.0
@@ -151,9 +151,9 @@ def _clock(check: str, whose: str, skew_ms: float) -> Finding:
 # --------------------------------------------------------------------------------------------------- from the service
 def _health(remote: Remote) -> Iterator[Finding]:
     answer = remote.send("GET", "/health")
-    body = answer.json()
+    body = json_of(answer) or {}
     if answer.status_code != 200:
-        yield Finding("problem", "delivery", body["message"])
+        yield Finding("problem", "delivery", str(body.get("message") or f"/health answers {answer.status_code}"))
     for sentence in body.get("warnings", []):
         yield Finding("warning", "delivery", sentence)
 

@@ -13,7 +13,7 @@ import typer
 
 from scheduler.cli import options as o
 from scheduler.cli.command import each, on_service
-from scheduler.cli.output import Answer, line, table
+from scheduler.cli.output import Answer, line, table, written
 from scheduler.cli.remote import Remote, path_of
 from scheduler.cli.show import message_picture
 
@@ -101,8 +101,10 @@ def export(
     """Write finished messages to stdout, as CSV or as JSON lines with their attempts."""
     accept = {"Accept": "text/csv" if form == Form.CSV else "application/x-ndjson"}
     for part in remote.stream(_PATH, {**filters.fields(), **o.given(limit=limit)}, accept):
-        sys.stdout.buffer.write(part)
-    sys.stdout.buffer.flush()
+        with written():
+            sys.stdout.buffer.write(part)
+    with written():
+        sys.stdout.buffer.flush()
     return ()
 
 

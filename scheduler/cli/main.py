@@ -22,6 +22,7 @@ from scheduler.cli import (
     serve,
     tail,
 )
+from scheduler.cli.output import prepare
 
 app = typer.Typer(
     name="message-scheduler",
@@ -78,4 +79,5 @@ def _options(
 
 def main() -> None:
     """The console script."""
+    prepare()
     app(prog_name="message-scheduler")

@@ -54,17 +54,26 @@ def parsed(source: str, option: str) -> Any:
     """Return the JSON of a text, of a file after ``@``, or of stdin (``@-``)."""
     try:
         text = source if not source.startswith("@") else read(source[1:])
-        return json.loads(text)
+        # Windows begins its files with a byte order mark.
+        return json.loads(text.removeprefix("\ufeff"), parse_constant=_no_number)
     except ValueError as error:
         raise Failure(Exit.USAGE, f"{option}: no JSON ({error}); accepted: JSON, or @ and the name of a file") from None
+
+
+def _no_number(constant: str) -> Any:
+    raise ValueError(f"{constant} is not in JSON")
 
 
 def read(name: str) -> str:
     """Return what is in a file; ``-`` is stdin."""
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
+        if name != "-":
+            return Path(name).read_text("utf-8")
+        # Whatever the locale says: text is UTF-8 here.
+        return sys.stdin.buffer.read().decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(Exit.USAGE, f"{name}: cannot be read: {error}") from None
+        source = "stdin" if name == "-" else name
+        raise Failure(Exit.USAGE, f"{source}: cannot be read: {error}") from None
 
 
 class Group(Protocol):
@@ -91,7 +100,7 @@ class Content:
             raise Failure(Exit.USAGE, "TEXT and --data exclude each other; accepted: one of the two")
         if self.data is not None:
             return {"message": parsed(self.data, "--data")}
-        return given(message=sys.stdin.read() if self.text == "-" else self.text)
+        return given(message=read("-") if self.text == "-" else self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from scheduler.cli.exits import Exit, Failure
 from scheduler.masking import escape
 
 if TYPE_CHECKING:
@@ -32,18 +37,45 @@ class Answer:
     """For people; called only when it is shown, as rich takes a while to load."""
 
 
+def prepare() -> None:
+    """Make the standard streams fit for any text: on terminals that are not UTF-8, and where a stream is closed."""
+    for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open until the end
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def show(answer: Answer, *, as_json: bool, compact: bool = False) -> None:
     """Print it on stdout; ``compact``: JSON on one line, where more follows."""
-    if as_json:
-        sys.stdout.write(to_json(answer.data, indent=None if compact else 2) + "\n")
-    else:
-        console().print(answer.picture(), crop=False)
-    sys.stdout.flush()
+    with written():
+        if as_json:
+            sys.stdout.write(to_json(answer.data, indent=None if compact else 2) + "\n")
+        else:
+            console().print(answer.picture(), crop=False)
+        sys.stdout.flush()
+
+
+@contextmanager
+def written() -> Iterator[None]:
+    """Raise ``Failure`` when stdout cannot take what is written, as a file on a full disk.  A reader that has enough
+    (``| head``) ends the command without a word.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left in the buffer would fail again at the end, with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise Failure(Exit.FAILED, f"The output cannot be written: {error.strerror}") from None
 
 
 def to_json(data: Any, *, indent: int | None = 2) -> str:
-    """Return the data as JSON, in the characters of its texts."""
-    return json.dumps(data, ensure_ascii=False, indent=indent)
+    """Return the data as JSON, in the characters of its texts where stdout can take them."""
+    utf_8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(data, ensure_ascii=not utf_8, indent=indent)
 
 
 def console() -> Console:

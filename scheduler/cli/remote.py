@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from scheduler import __version__
 from scheduler.cli.exits import Exit, Failure
+from scheduler.masking import mask
 
 if TYPE_CHECKING:
     import httpx
@@ -30,6 +32,16 @@ _CODES: Final = {
     429: Exit.UNREACHABLE,
     503: Exit.UNREACHABLE,
 }
+_BY_A_PROXY: Final = {
+    401: Exit.NOT_ALLOWED,
+    403: Exit.NOT_ALLOWED,
+    407: Exit.NOT_ALLOWED,
+    502: Exit.UNREACHABLE,
+    503: Exit.UNREACHABLE,
+    504: Exit.UNREACHABLE,
+}
+"""The same of answers that are not the service's own: a 404 of a proxy says nothing about a message."""
+_PASSES: Final = (502, 503, 504)
 
 
 class Remote:
@@ -37,7 +49,8 @@ class Remote:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url.rstrip("/")
-        self.token = token
+        # From a file it often comes with the end of its line.
+        self.token = (token or "").strip()
         self._http: httpx.Client | None = None
 
     def call(
@@ -64,13 +77,17 @@ class Remote:
                     raise
                 pause = 0.5
             else:
-                if answer.status_code != 503 or not tries_left:
+                if answer.status_code not in _PASSES or not tries_left:
                     break
-                pause = float(answer.headers.get("Retry-After", 1))
+                asked = answer.headers.get("Retry-After", "")
+                pause = float(asked) if asked.isdecimal() else 1.0
             threading.Event().wait(min(pause, LONGEST_PAUSE_SECONDS))
         if not answer.is_success:
             raise refusal(answer)
-        return answer.json() if answer.content else None
+        found = json_of(answer)
+        if found is None and (answer.content or method == "GET"):
+            raise foreign(answer)
+        return found
 
     def pages(self, path: str, key: str, params: Mapping[str, Any], most: int | None) -> Iterator[Any]:
         """Yield the entries of a list, page after page.  ``key``: where they lie; ``most``: None for all."""
@@ -111,8 +128,16 @@ class Remote:
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Return whatever the service answers.  Raises ``Failure`` when it does not."""
+        headers = dict(headers or {})
+        content = None
+        if body is not None:
+            try:
+                content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+            except ValueError as error:
+                raise Failure(Exit.USAGE, f"It cannot be sent as JSON ({error}); accepted: UTF-8, no NaN") from None
+            headers["Content-Type"] = "application/json"
         with self._answered():
-            return self._client().request(method, path, json=body, params=params, headers=headers)
+            return self._client().request(method, path, content=content, params=params, headers=headers)
 
     def _client(self) -> httpx.Client:
         if self._http is None:
@@ -123,16 +148,16 @@ class Remote:
     def _answered(self) -> Iterator[None]:
         import httpx
 
+        address = mask(self.url)
         try:
             yield
-        except httpx.InvalidURL as error:
-            raise Failure(
-                Exit.USAGE, f"--url: {self.url} is no address ({error}); accepted: http://host:port"
-            ) from None
-        except httpx.TransportError as error:
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            why = str(error).rstrip(".")
+            raise Failure(Exit.USAGE, f"--url: {address} is no address ({why}); accepted: http://host:port") from None
+        except httpx.RequestError as error:
             raise Failure(
                 Exit.UNREACHABLE,
-                f"{self.url} does not answer ({str(error) or type(error).__name__}). Is the service running there? "
+                f"{address} does not answer ({str(error) or type(error).__name__}). Is the service running there? "
                 "Start one with message-scheduler serve, or name another one with --url or MESSAGE_SCHEDULER_URL.",
             ) from None
 
@@ -143,12 +168,21 @@ def client(url: str, token: str | None) -> httpx.Client:
 
     headers = {"User-Agent": f"message-scheduler/{__version__}"}
     if token:
+        if not (token.isascii() and token.isprintable()):
+            raise Failure(Exit.USAGE, "The token has a character that no header can have; accepted: ASCII")
         headers["Authorization"] = f"Bearer {token}"
     # The authorities' certificates take long to load, and http, which is redirected nowhere, needs none.
     verify = not url.lower().startswith("http:")
-    return httpx.Client(
-        base_url=url, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=not is_here(url), verify=verify
-    )
+    try:
+        return httpx.Client(
+            base_url=url, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=not is_here(url), verify=verify
+        )
+    except (ImportError, OSError, ValueError) as error:
+        raise Failure(
+            Exit.USAGE,
+            f"The proxy or the certificates that the environment names cannot be used ({error}). "
+            "NO_PROXY names hosts that need no proxy.",
+        ) from None
 
 
 def is_here(url: str) -> bool:
@@ -156,19 +190,35 @@ def is_here(url: str) -> bool:
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
+def json_of(answer: httpx.Response) -> dict[str, Any] | None:
+    """Return what the service answered, which is always an object; None for what it never answers."""
+    try:
+        found = answer.json()
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def refusal(answer: httpx.Response) -> Failure:
     """Return what an answer without success means, in the service's own words."""
-    try:
-        body = answer.json()
-    except ValueError:
-        body = {}
-    if not isinstance(body, dict):
-        body = {}
+    body = json_of(answer) or {}
+    sentence = body.get("detail") or body.get("message")
+    if sentence is None:
+        return foreign(answer)
     code = _CODES.get(answer.status_code, Exit.FAILED)
-    sentence = body.get("detail") or body.get("message") or f"the service answers {answer.status_code}"
     if code == Exit.NOT_ALLOWED and answer.status_code == 401:
         sentence = f"{sentence} Give the token with MESSAGE_SCHEDULER_TOKEN or --token."
     return Failure(code, str(sentence), {"status": answer.status_code, "errors": body.get("errors", [])})
+
+
+def foreign(answer: httpx.Response) -> Failure:
+    """Return what it means that something else than the service answers."""
+    status = answer.status_code
+    asked = mask(str(answer.request.url))
+    sentence = f"{asked} answers {status}, and not as the service does. Is the address right (--url)?"
+    if answer.is_redirect:
+        sentence = f"{asked} redirects to {mask(answer.headers['Location'])}: give the address there with --url."
+    return Failure(_BY_A_PROXY.get(status, Exit.FAILED), sentence, {"status": status})
 
 
 def path_of(kind: str, id: str, *more: str) -> str:

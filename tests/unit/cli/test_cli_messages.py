@@ -242,11 +242,6 @@ def test_what_the_service_answers_decides_the_exit_code(
     assert told["errors"] == problem["errors"]
 
 
-def test_an_answer_that_is_no_json_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    answered_by(monkeypatch, httpx.MockTransport(lambda _: httpx.Response(502, text="<html>")))
-    assert cli("cancel", "x").err == "the service answers 502\n"
-
-
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
