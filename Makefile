@@ -2,7 +2,7 @@
 # make test    every check and every test
 # make bench   the figures of docs/benchmarks.md (SCALE=10m: ten million messages pending, 3 GB)
 # make chaos   everything breaks, nothing is lost: the tables of docs/reliability.md (SECONDS=600 SEED=7; SENTINEL=1; LIMITS=1; SCHEDULES=1)
-# make soak    steady load, nothing grows (SECONDS=3600)
+# make soak    steady load, nothing grows (SECONDS=3600); KEYS=1000000: a million flow keys, none is left
 # make explore two servers, two messages, every order of steps and faults: what breaks a promise
 # make mutants the code is broken in one place after the other: which test notices (ONLY=claim-early)
 # make fuzz    hostile input for every parser: the table of docs/reliability.md (SECONDS=300)
@@ -91,7 +91,7 @@ chaos: $(VENV)/test.stamp
 	$(PYTHON) -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(SENTINEL),--sentinel) $(if $(LIMITS),--limits) $(if $(SCHEDULES),--schedules)
 
 soak: $(VENV)/test.stamp
-	$(PYTHON) -m tests.stress.soak $(if $(SECONDS),--seconds $(SECONDS))
+	$(PYTHON) -m tests.stress.$(if $(KEYS),flow_keys --keys $(KEYS),soak $(if $(SECONDS),--seconds $(SECONDS)))
 
 explore: $(VENV)/test.stamp
 	$(PYTHON) -m tests.explore
