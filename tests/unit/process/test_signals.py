@@ -24,6 +24,14 @@ sys.stdin.read()
 """
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_terminal() -> Iterator[None]:
+    """Who runs these tests under nohup has SIGHUP ignored, and each process that is started inherits it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @contextmanager
 def listening(*prefix: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[bytes]]:
     """A process that listens for signals, says the name of the first and ends when its stdin closes."""
