@@ -14,6 +14,7 @@ import typer
 from scheduler.cli.exits import Exit, Failure
 
 
+# Not the words of scheduler/message.py: to load it takes as long as all else that a command loads.
 class Channel(StrEnum):
     ECHO = "echo"
     WEBHOOK = "webhook"

@@ -9,11 +9,11 @@ thread then limits the loss after a power cut to about a second, as everysec wou
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 
 from scheduler.clock import Clock
 from scheduler.logs.sinks import Logger
+from scheduler.process.waking import WakingThread
 
 EVERY_SECONDS = 1.0
 
@@ -25,21 +25,15 @@ class DiskSync:
         """``directory``: Redis's data folder."""
         self._directory = directory
         self._logger = logger
-        self._clock = clock
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = WakingThread("disk-sync", self._step, clock)
         self._synced: dict[Path, tuple[int, int]] = {}
         self._failing = False
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._loop, name="disk-sync", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._thread.stop()
 
     def tick(self) -> int:
         """Sync the files that have changed; return how many."""
@@ -64,15 +58,15 @@ class DiskSync:
         self._synced[file] = seen
         return True
 
-    def _loop(self) -> None:
-        while not self._clock.wait(self._stopping, EVERY_SECONDS):
-            try:
-                self.tick()
-                self._failing = False
-            except OSError as error:
-                if not self._failing:
-                    self._failing = True
-                    self._logger.error(
-                        f"cannot sync {self._directory} to disk: {error}. A power cut may lose messages that were "
-                        f"accepted since. It is tried again every {EVERY_SECONDS:g} s."
-                    )
+    def _step(self) -> float:
+        try:
+            self.tick()
+            self._failing = False
+        except OSError as error:
+            if not self._failing:
+                self._failing = True
+                self._logger.error(
+                    f"cannot sync {self._directory} to disk: {error}. A power cut may lose messages that were "
+                    f"accepted since. It is tried again every {EVERY_SECONDS:g} s."
+                )
+        return EVERY_SECONDS

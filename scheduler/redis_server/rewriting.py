@@ -8,14 +8,15 @@ tenth of the time.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import redis
 
 from scheduler.clock import Clock
+from scheduler.process.waking import WakingThread
 
 EVERY_SECONDS: Final = 5.0
 LEAST_BYTES: Final = 64 * 2**20
@@ -34,19 +35,14 @@ class Rewriting:
         self._client = client
         self._directory = directory
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = WakingThread("aof-rewriting", self._step, clock)
         self._ended = clock.monotonic()
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._loop, name="aof-rewriting", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._thread.stop()
 
     def tick(self) -> None:
         """Ask for a rewrite when one is due.  Raises redis-py's errors, and ``OSError``."""
@@ -71,10 +67,8 @@ class Rewriting:
         took = max(0, int(info["aof_last_rewrite_time_sec"]))
         return behind >= LEAST_BYTES and self._clock.monotonic() - self._ended >= took / SHARE
 
-    def _loop(self) -> None:
-        while not self._clock.wait(self._stopping, EVERY_SECONDS):
-            try:
-                self.tick()
-            except (redis.RedisError, OSError, KeyError, ValueError):
-                # Redis is away, loads its file, or replaces it just now; its own rule goes on to hold.
-                continue
+    def _step(self) -> float:
+        # Redis may be away, load its file, or replace it just now; its own rule goes on to hold.
+        with suppress(redis.RedisError, OSError, KeyError, ValueError):
+            self.tick()
+        return EVERY_SECONDS

@@ -98,14 +98,7 @@ class Scheduling(Base):
             key_ttl=self.idempotency_ms,
             replicated=True,
         )
-        match code:
-            case 1:
-                raise ChangedMeanwhile(f"The schedule {id!r} was changed at the same time; try again.")
-            case 2:
-                return str(detail)
-            case 3:
-                raise Conflict("This Idempotency-Key was used with another request body.")
-        return id
+        return str(detail) if _was_repeated(code, id) else id
 
     def make_runs(self, schedule: Schedule, moments: Sequence[int], origin: str, priority: str = "") -> int:
         """Make the messages of these moments (ms), due now; return how many, those that exist left out.
@@ -149,13 +142,8 @@ class Scheduling(Base):
             key_ttl=self.idempotency_ms,
             replicated=True,
         )
-        match code:
-            case 1:
-                raise ChangedMeanwhile(f"The schedule {schedule.id!r} was changed at the same time; try again.")
-            case 2:
-                return 0, int(now), str(detail)
-            case 3:
-                raise Conflict("This Idempotency-Key was used with another request body.")
+        if _was_repeated(code, schedule.id):
+            return 0, int(now), str(detail)
         return int(detail), int(now), ""
 
     def due_plans(self, partition: int, limit: int) -> DuePlans:
@@ -240,3 +228,12 @@ class Scheduling(Base):
         if len(rounds.away) == len(self.partitions):
             rounds.end()
         return total
+
+
+def _was_repeated(code: int, id: str) -> bool:
+    """Return whether a request with the same Idempotency-Key has done it before.  ``code``: of a script."""
+    if code == 1:
+        raise ChangedMeanwhile(f"The schedule {id!r} was changed at the same time; try again.")
+    if code == 3:
+        raise Conflict("This Idempotency-Key was used with another request body.")
+    return bool(code == 2)

@@ -413,7 +413,7 @@ def test_a_hundred_thousand_messages_are_listed_and_paged(
     figures = {"first_paint_ms": paint, "list_ms": first, "page_ms": sorted(turns)[len(turns) // 2]}
     for name, value in figures.items():
         record_property(name, round(value))
-    print(json.dumps({name: round(value) for name, value in figures.items()}))  # noqa: T201  a figure for docs/dashboard.md
+    print(json.dumps({name: round(value) for name, value in figures.items()}))  # noqa: T201 - docs/dashboard.md tells of it
     assert rows == 50
     # A page costs the same wherever it is; the bound is for the slowest machine that runs this.
     assert max(turns) < 3_000

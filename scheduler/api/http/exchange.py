@@ -66,11 +66,6 @@ class Answer:
     headers: dict[str, str]
 
 
-def json_text(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
-    """Answer with a JSON text as it is."""
-    return _answer(status, body, "application/json", headers)
-
-
 def json_answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """Answer with ``body`` as JSON."""
     return _answer(status, orjson.dumps(body), "application/json", headers)
