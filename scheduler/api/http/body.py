@@ -27,11 +27,12 @@ _MOST_DIGITS = sys.int_info.default_max_str_digits
 """Python refuses to convert longer integers: the time grows with the square of their length."""
 _STAND_IN = "\ud800"
 """A lone surrogate: no text that ``parse_json`` returns holds one."""
-CUT = "the body is shorter than its Content-Length"
+CUT = "the body broke off: it is shorter than its Content-Length, or a chunk is malformed or missing"
 _TOO_DEEP = "nested too deeply"
 _EMPTY = "the body is empty; a JSON object is expected"
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
+_PLAIN = ("", "identity")
 _MOST_FIELDS = 100
 
 
@@ -94,6 +95,8 @@ async def read_bytes(x: Exchange) -> bytes:
 
     Under Flask a chunked body whose client went away looks complete; it is refused as JSON that breaks off.
     """
+    if (coding := x.headers.get("content-encoding", "")).lower() not in _PLAIN:
+        raise UnsupportedMediaType(f"the body must not be compressed or encoded (Content-Encoding: {coding})")
     limit = x.here.settings.api.max_body_bytes
     expected = x.content_length
     if expected is not None and expected > limit:

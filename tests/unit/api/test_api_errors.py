@@ -185,8 +185,15 @@ class TestBodies:
             environ_overrides={"CONTENT_LENGTH": "20"},
         )
         assert answer.status_code == 400
-        assert words_of(answer) == "the body is shorter than its Content-Length"
+        assert words_of(answer).startswith("the body broke off: it is shorter than its Content-Length")
         assert sum(api.store.counts().scheduled.values()) == 0
+
+    @pytest.mark.parametrize(("coding", "status"), [("gzip", 415), ("br", 415), ("identity", 201)])
+    def test_a_compressed_body_is_refused_by_name(self, api: Api, coding: str, status: int) -> None:
+        answer = api.post("/v1/messages", {"message": 1}, headers={"Content-Encoding": coding})
+        assert answer.status_code == status
+        if status == 415:
+            assert f"Content-Encoding: {coding}" in words_of(answer)
 
     @pytest.mark.parametrize(
         ("method", "path", "content_type"),
