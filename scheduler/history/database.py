@@ -71,7 +71,8 @@ class Position(NamedTuple):
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
             order, moment, finished_at, id = base64.b64decode(padded, b"-_", validate=True).decode().split(" ", 3)
-            if order != by:
+            # PostgreSQL takes no NUL.
+            if order != by or not id.isprintable():
                 raise ValueError(order)
             return cls(_bounded(moment), id, _bounded(finished_at))
         except (ValueError, binascii.Error) as error:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import orjson
 
 from scheduler.channels.registry import CHANNELS
+from scheduler.masking import escape
 from scheduler.message import Message, Priority, Status, made_by
 from scheduler.retry import RetryPolicy
 from scheduler.telemetry.histograms import bucket_of
@@ -57,10 +58,13 @@ class Finished(NamedTuple):
     """JSON text: the evidence, oldest first."""
 
     def without_payload(self) -> Finished:
-        """Return the same without its long texts, for a database that refuses them."""
+        """Return the same without its long texts, for a database that refuses them; of the last error, without the
+        characters that one may refuse.
+        """
         digest = sha256(self.payload.encode("utf-8", "replace")).hexdigest() if self.payload is not None else None
         sha256_kept = self.payload_sha256 or digest
-        return self._replace(payload=None, payload_sha256=sha256_kept, result=None, attempts="[]")
+        error = escape(self.last_error) if self.last_error else self.last_error
+        return self._replace(payload=None, payload_sha256=sha256_kept, last_error=error, result=None, attempts="[]")
 
     def message(self) -> Message:
         """Return it as the store would."""

@@ -291,6 +291,14 @@ def test_a_long_payload(database: Database) -> None:
     assert database.one("whole") == long
 
 
+def test_a_row_without_its_payload_has_nothing_that_a_database_refuses(database: Database) -> None:
+    odd = finished("odd", payload='"\ud800"', last_error="a\x00b\ud800", result='"\udfff"', attempts='["\ud800"]')
+    database.write([odd.without_payload()])
+    kept = database.one("odd")
+    assert kept is not None
+    assert (kept.last_error, kept.payload, kept.attempts) == (r"a\x00b\ud800", None, "[]")
+
+
 def test_many_threads_read_at_the_same_time(database: Database) -> None:
     database.write([finished(f"m{n}", n) for n in range(50)])
     assert at_once([lambda: len(listed(database, 10)) for _ in range(8)]) == [50] * 8
@@ -306,7 +314,10 @@ def test_a_database_that_is_away() -> None:
         away.close()
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "ZmluaXNo", "💥", Position(1, "a", 1).encode("due"), "a" * 2000])
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "x", "ZmluaXNo", "💥", Position(1, "a", 1).encode("due"), "a" * 2000, Position(1, "\0", 1).encode("finish")],
+)
 def test_what_is_no_cursor_of_this_list_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidInput, match="cursor"):
         Position.decode(cursor, "finish")

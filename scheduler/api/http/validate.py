@@ -88,7 +88,8 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> FieldError:
         )
     if kind == "value_error":
         return FieldError(field, str(detail["ctx"]["error"]))
-    return FieldError(field, _WORDS.get(kind) or detail["msg"].replace("Input should be", "must be"))
+    words = detail["msg"].replace("Input should be", "must be").replace("String should have", "must have")
+    return FieldError(field, _WORDS.get(kind) or words)
 
 
 def _name(part: int | str) -> str:

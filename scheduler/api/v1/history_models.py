@@ -7,12 +7,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from scheduler.api.v1.answers import Moment
+from scheduler.api.v1.flow_models import FlowKey
 from scheduler.api.v1.models import Bound, ChannelName, CursorText, TaskType, Zone, whole_number
+from scheduler.schedule import SCHEDULE_ID_PATTERN
 
 MAX_HISTORY_PAGE = 1000
 DEFAULT_PAGE = 50
 
-Word = Annotated[str, Field(min_length=1, max_length=255)]
+# PostgreSQL takes no NUL, and the text of a payload or an error has control characters written out (\n).
+Word = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class _Query(BaseModel):
@@ -27,8 +30,10 @@ class HistoryQuery(_Query):
     type: Annotated[TaskType, Field(min_length=1)] | None = Field(
         default=None, description="The type of a job, or of a webhook task."
     )
-    schedule: Word | None = Field(default=None, description="The id of a schedule.")
-    flow_key: Word | None = None
+    schedule: Annotated[str, Field(pattern=SCHEDULE_ID_PATTERN)] | None = Field(
+        default=None, description="The id of a schedule."
+    )
+    flow_key: FlowKey | None = None
     destination: Word | None = Field(default=None, description="The host that webhooks were sent to.")
     text: Word | None = Field(
         default=None, description="In the payload or the last error; upper and lower case do not matter."
