@@ -16,8 +16,10 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["pyt
 
 FROM base AS packages
 RUN python -m venv /opt/venv
-COPY requirements.txt ./
-RUN /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements.txt \
+COPY requirements.txt requirements-otel.txt ./
+# With OpenTelemetry: --build-arg REQUIREMENTS="-r requirements.txt -r requirements-otel.txt"
+ARG REQUIREMENTS="-r requirements.txt"
+RUN /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check $REQUIREMENTS \
     && touch /opt/venv/run.stamp
 
 FROM base AS app

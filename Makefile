@@ -126,7 +126,7 @@ $(VENV)/run.stamp: requirements.txt | $(PYTHON)
 	$(INSTALL) -r requirements.txt || $(NOT_INSTALLED)
 	@touch $@
 
-$(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp
+$(VENV)/test.stamp: requirements-dev.txt requirements-otel.txt $(VENV)/run.stamp
 	$(INSTALL) -r requirements-dev.txt || $(NOT_INSTALLED)
 	@touch $@
 

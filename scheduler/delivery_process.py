@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from scheduler import __version__
 from scheduler.channels.base import Channel
@@ -38,6 +38,9 @@ from scheduler.store.wake import WakeListener
 from scheduler.telemetry.figures import Telemetry
 from scheduler.telemetry.server import FiguresServer
 
+if TYPE_CHECKING:
+    from scheduler.otel.pipeline import Pipeline
+
 _TURN_MARGIN_SECONDS = 10.0
 """A step of the scheduler thread hangs when it takes longer than its sleep and its calls of Redis by this much."""
 
@@ -57,10 +60,13 @@ class DeliveryProcess:
         in_flight: InFlight,
         clock: Clock,
         log: ServiceLog,
+        pipeline: Pipeline | None = None,
     ) -> None:
         """``renewal_store``: the store over connections of their own, closed at the end.  ``redis_time`` and
-        ``in_flight``: shared with the channels.
+        ``in_flight``: shared with the channels.  ``pipeline``: closed at the end; None where nothing is exported.
         """
+        tracing = pipeline.tracing if pipeline else None
+        self._pipeline = pipeline
         plan = settings.scheduler
         self._log = log
         self._store = store
@@ -88,6 +94,7 @@ class DeliveryProcess:
             freed=self._freed,
             in_flight=in_flight,
             outage=outage,
+            tracing=tracing,
         )
         self.dispatcher = Dispatcher(
             store,
@@ -100,6 +107,7 @@ class DeliveryProcess:
             redis_time=redis_time,
             log=log,
             outage=outage,
+            tracing=tracing,
         )
         self._renewal_store = renewal_store
         renewer = Renewer(self._renewal_store, in_flight, plan.lock_seconds, log, telemetry)
@@ -119,6 +127,7 @@ class DeliveryProcess:
         heartbeat = Heartbeat(
             store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock, log=log
         )
+        self._report = heartbeat.report
         self._figures = None
         if settings.metrics.port:
             self._figures = FiguresServer(settings, self._process, heartbeat.report, self.fault)
@@ -184,6 +193,8 @@ class DeliveryProcess:
             self._events.start()
         if self._figures:
             self._figures.start()
+        if self._pipeline:
+            self._pipeline.export_metrics(self._report)
 
     def stop_claiming(self) -> None:
         self._stopping = True
@@ -211,6 +222,8 @@ class DeliveryProcess:
         except StoreUnavailable as error:
             self._log.error(f"could not sign off: {error}")
         self._renewal_store.close()
+        if self._pipeline:
+            self._pipeline.close()
 
     def works(self) -> bool:
         """Whether the scheduler thread turns, and no delivery hangs that should have ended long ago."""

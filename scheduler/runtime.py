@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scheduler.channels.base import Channel, Surroundings
 from scheduler.channels.registry import CHANNELS
@@ -25,11 +26,15 @@ from scheduler.jobs import load
 from scheduler.logs.outlet import ConsoleWriter
 from scheduler.logs.sinks import Logger, ServiceLog, ServiceLogger, adapt
 from scheduler.message import Claim
+from scheduler.otel import check, open_pipeline
 from scheduler.redis_server.connections import ServerReport, check_server, connect
 from scheduler.redis_server.loading import LoadingReport
 from scheduler.redis_server.private import EmbeddedRedis
 from scheduler.store import MessageStore, store_for
 from scheduler.store.rights import check_rights
+
+if TYPE_CHECKING:
+    from scheduler.otel.pipeline import Pipeline
 
 _TRY_AGAIN_SECONDS = 1.0
 """Between two tries to reach a Redis that is away at the start."""
@@ -58,6 +63,7 @@ class Runtime:
         self._log: ServiceLog = adapt(_Silent() if logger is None else logger, secrets_of(settings))
         self._embedded: EmbeddedRedis | None = None
         self._process: DeliveryProcess | None = None
+        self._pipeline: Pipeline | None = None
         self._opened = False
 
     def start(self, cancel: threading.Event | None = None, loading: LoadingReport | None = None) -> None:
@@ -70,9 +76,11 @@ class Runtime:
             raise RuntimeError("this Runtime is already started")
         # Also where no job runs: a server that only accepts must know the types too, and says now what is wrong.
         load(self.settings.jobs.module_names, self.settings.jobs.fallback)
+        check(self.settings)
         try:
             self._open_redis(cancel or threading.Event(), loading or LoadingReport(self._log, self._clock))
             if self.settings.server.role != "api":
+                self._pipeline = open_pipeline(self.settings, f"{self.server}/scheduler", self._log, self._clock)
                 self._process = self._new_process()
                 self._process.start()
         except BaseException:
@@ -179,6 +187,7 @@ class Runtime:
             in_flight=in_flight,
             clock=self._clock,
             log=self._log,
+            pipeline=self._pipeline,
         )
 
     def channels(self, redis_time: RedisTime, in_flight: InFlight) -> dict[str, Channel]:
@@ -194,6 +203,7 @@ class Runtime:
             unread_seconds=console.unread_seconds if self._own_console else lambda: 0.0,
             holds=in_flight.holds,
             renew=self._renew,
+            tracing=self._pipeline.tracing if self._pipeline else None,
         )
         return {name: kind.build(surroundings) for name, kind in CHANNELS.items()}
 

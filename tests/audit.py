@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from tests.support.service import ROOT
 
-FILES = ("requirements.txt", "requirements-dev.txt")
+FILES = ("requirements.txt", "requirements-otel.txt", "requirements-dev.txt")
 _SECONDS = 300
 
 

@@ -24,11 +24,12 @@ from granian.server import MPServer
 from scheduler.api.front.application import Front
 from scheduler.api.http.server_log import CONFIGURATION, ServerLog
 from scheduler.api.processes import SETTINGS_VARIABLE, STOP_SECONDS, exit_with_parent, listening_address
-from scheduler.api.runtime import ApiRuntime
+from scheduler.api.runtime import ApiRuntime, name_of
 from scheduler.clock import SystemClock
 from scheduler.config.reading import Settings, secrets_of
 from scheduler.jobs import load
 from scheduler.logs import sinks as logs
+from scheduler.otel import open_pipeline
 from scheduler.process.search_path import add_working_folder
 from scheduler.redis_server.connections import connect
 from scheduler.store import store_for
@@ -59,7 +60,8 @@ def create_worker() -> Front:
     load(settings.jobs.module_names, settings.jobs.fallback)
     clock = SystemClock()
     client = connect(settings.redis.connection_string, socket_timeout=settings.redis.socket_timeout_seconds)
-    runtime = ApiRuntime(settings, store_for(settings, client, clock), clock, log)
+    pipeline = open_pipeline(settings, name_of(settings), log, clock)
+    runtime = ApiRuntime(settings, store_for(settings, client, clock), clock, log, pipeline)
     front = runtime.create_front()
     _report_until_told_to_stop(runtime)
     front.started.append(_listen_for_signals(runtime))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel, WithJsonSchema
 
@@ -13,6 +13,9 @@ from scheduler.config.settings import Settings
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Message, Outcome
 from scheduler.store.destinations import Destinations
+
+if TYPE_CHECKING:
+    from scheduler.otel.tracing import Tracing
 
 Json = Annotated[Any, WithJsonSchema({"description": "Any JSON value."})]
 
@@ -116,6 +119,8 @@ class Surroundings:
     """Whether this process has the claim's lock, as far as it knows."""
     renew: Callable[[Claim], bool]
     """Pushes the lock's expiry now; False when it was lost, or Redis does not answer."""
+    tracing: Tracing | None = None
+    """None where traces are not exported."""
 
 
 class ChannelKind:

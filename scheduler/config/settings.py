@@ -27,6 +27,7 @@ from scheduler.config.sections.history import HistorySettings
 from scheduler.config.sections.jobs import JobsSettings
 from scheduler.config.sections.logs import LogSettings
 from scheduler.config.sections.metrics import MetricsSettings
+from scheduler.config.sections.open_telemetry import OpenTelemetrySettings
 from scheduler.config.sections.redis import RedisSettings
 from scheduler.config.sections.retention import RetentionSettings
 from scheduler.config.sections.retry import RetrySettings
@@ -55,6 +56,7 @@ class Settings(Section):
     schedules: SchedulesSettings = Field(default_factory=SchedulesSettings)
     events: EventsSettings = Field(default_factory=EventsSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    open_telemetry: OpenTelemetrySettings = Field(default_factory=OpenTelemetrySettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     test: ForTestsSettings = Field(default_factory=ForTestsSettings)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from scheduler.clock import Clock, RedisTime
 from scheduler.delivery.workers import Workers
 from scheduler.errors import StoreUnavailable
@@ -10,6 +12,9 @@ from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim
 from scheduler.process.waking import WakingThread
 from scheduler.store import MessageStore
+
+if TYPE_CHECKING:
+    from scheduler.otel.tracing import Tracing
 
 _AWAY_SECONDS = 0.25
 """Pause between two tries while Redis is away: its recovery is noticed within this time."""
@@ -31,8 +36,11 @@ class Dispatcher:
         redis_time: RedisTime,
         log: ServiceLog,
         outage: Outage | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
-        """``outage``: reports a Redis that is away, once for all threads of a process; None: one of its own."""
+        """``outage``: reports a Redis that is away, once for all threads of a process; None: one of its own.
+        ``tracing``: None where traces are not exported.
+        """
         self._store = store
         self._workers = workers
         self._owner = owner
@@ -44,6 +52,7 @@ class Dispatcher:
         self._log = log
         self._thread = WakingThread("scheduler", self._step, clock)
         self._outage = outage or Outage(log, clock)
+        self._tracing = tracing
         self._progress = clock.monotonic()
         self._turned = clock.monotonic()
 
@@ -81,6 +90,8 @@ class Dispatcher:
         if claims and (self._clock.monotonic() - asked) * 1000 > self._lock_ms / 3:
             claims = self._still_held(claims)
         if claims:
+            if self._tracing is not None:
+                self._tracing.claimed(claims, self._clock.monotonic() - asked)
             self._workers.submit(claims)
         self._progress = self._clock.monotonic()
         if lanes.again():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from scheduler.channels.base import Channel, cut_short
 from scheduler.clock import Clock
@@ -22,6 +23,9 @@ from scheduler.message import Claim, Outcome
 from scheduler.retry import RetryPolicy, after_failure
 from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
+
+if TYPE_CHECKING:
+    from scheduler.otel.tracing import Tracing
 
 STOP_MARGIN_SECONDS = 5.0
 """How much longer than its grace a channel may take to stop before the stop goes on without it."""
@@ -47,6 +51,7 @@ class Workers:
         freed: Callable[[], None],
         in_flight: InFlight | None = None,
         outage: Outage | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """``job_threads``: each lane of a slow channel has one of its own; the others are shared by all of them.
 
@@ -54,7 +59,7 @@ class Workers:
         ``serves``: the lanes of this server (``Scheduler.Serves``).  ``retry``: for messages without a policy of their
         own.  ``freed`` is called when a lane can take more again.  ``in_flight``: shared with the renewer, which must
         know which locks this process holds.  ``outage``: reports a Redis that is away, once for all threads of a
-        process; None: one of its own.
+        process; None: one of its own.  ``tracing``: None where traces are not exported.
         """
         self.in_flight = in_flight if in_flight is not None else InFlight()
         self.deliveries = Deliveries(clock)
@@ -75,6 +80,7 @@ class Workers:
         self._clock = clock
         self._log = log
         self._telemetry = telemetry
+        self._tracing = tracing
         self._freed = freed
         self._settler = Settler(store, clock, log, telemetry, self._settled, outage=outage)
         self._pools: dict[bool, ThreadPoolExecutor] = {}
@@ -161,6 +167,8 @@ class Workers:
             if outcome.kind == "dead":  # a person has to look at it; a retry needs nobody
                 self._log.error(attempt_line(outcome))
         self._telemetry.attempts(decided)
+        if self._tracing is not None:
+            self._tracing.ended(decided)
         self._count(decided)
         self._settler.add(decided)
 

@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
     for part in ("bin", "dashboard", "clients/typescript"):
         (tmp_path / part).mkdir(parents=True)
     locks = [f"{package}/package-lock.json" for package in ("dashboard", "clients/typescript")]
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", *locks):
+    for name in ("Makefile", "requirements.txt", "requirements-otel.txt", "requirements-dev.txt", *locks):
         shutil.copy(ROOT / name, tmp_path / name)
     for tool in ("make", "sh", "touch", "rm", "find", "mkdir", "cat", "chmod", "nice"):
         found = shutil.which(tool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fakeredis
 from flask import Flask
@@ -21,6 +21,9 @@ from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
 from tests.support.logger import RecordingLogger
 
+if TYPE_CHECKING:
+    from scheduler.otel.tracing import Tracing
+
 SERVER = "here"
 
 
@@ -33,6 +36,7 @@ class Api:
         settings: dict[str, Any] | None = None,
         store: Any = None,
         history: Database | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """``settings``: sections as in config/appsettings.json, by field name.  ``store``: None for one of its own."""
         self.settings = Settings.model_validate(settings or {})
@@ -51,6 +55,7 @@ class Api:
             redis_time=self.redis_time,
             process=f"{SERVER}/api-1",
             history=history,
+            tracing=tracing,
         )
         self.app: Flask = create_app(self.services)
         self.client: FlaskClient = self.app.test_client()

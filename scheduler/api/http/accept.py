@@ -34,7 +34,14 @@ async def accept(x: Exchange, message: NewMessage, once: Idempotency = NONE, *, 
     Return what an earlier call with the same key stored, if there was one.  Raises ``Conflict`` when the id exists, or
     when the key was used with another body.
     """
-    message = _traced(x, [message])[0]
+    given, tracing = _given_trace(x), x.here.tracing
+    if tracing is None:
+        return await _store(x, message if given is None else message._replace(trace=given), once, own_id)
+    with tracing.send([message], given) as trace:
+        return await _store(x, message._replace(trace=trace), once, own_id)
+
+
+async def _store(x: Exchange, message: NewMessage, once: Idempotency, own_id: bool) -> Scheduled:
     if once.key is not None or own_id:
         return (await _store_all(x, [message], once))[0]
     # The usual case: messages that are accepted at the same time share a script call.
@@ -45,7 +52,11 @@ async def accept(x: Exchange, message: NewMessage, once: Idempotency = NONE, *, 
 
 async def accept_all(x: Exchange, messages: Sequence[NewMessage], once: Idempotency = NONE) -> list[Scheduled]:
     """Store messages, all or none; answers and errors as of ``accept``."""
-    return await _store_all(x, _traced(x, messages), once)
+    given, tracing = _given_trace(x), x.here.tracing
+    if tracing is None:
+        return await _store_all(x, _with_trace(messages, given) if given else messages, once)
+    with tracing.send(messages, given) as trace:
+        return await _store_all(x, _with_trace(messages, trace), once)
 
 
 async def _store_all(x: Exchange, messages: Sequence[NewMessage], once: Idempotency) -> list[Scheduled]:
@@ -55,12 +66,14 @@ async def _store_all(x: Exchange, messages: Sequence[NewMessage], once: Idempote
     return stored
 
 
-def _traced(x: Exchange, messages: Sequence[NewMessage]) -> Sequence[NewMessage]:
-    """Return the messages with the trace that the request belongs to; one that cannot be read counts as none."""
+def _given_trace(x: Exchange) -> str | None:
+    """Return the trace that the request belongs to; one that cannot be read counts as none."""
     given = x.headers.get(traceparent.HEADER, "")
-    if not given or not traceparent.is_valid(given):
-        return messages
-    return [message._replace(trace=given) for message in messages]
+    return given if given and traceparent.is_valid(given) else None
+
+
+def _with_trace(messages: Sequence[NewMessage], trace: str | None) -> Sequence[NewMessage]:
+    return [message._replace(trace=trace) for message in messages]
 
 
 def is_replay(stored: Scheduled) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
 
@@ -15,6 +15,9 @@ from scheduler.history import Database
 from scheduler.logs.sinks import ServiceLog
 from scheduler.store import MessageStore
 from scheduler.telemetry.figures import Telemetry
+
+if TYPE_CHECKING:
+    from scheduler.otel.tracing import Tracing
 
 _EXTENSION = "scheduler"
 
@@ -37,6 +40,8 @@ class Services:
     """This process's own name among those."""
     said: dict[str, object] = field(default_factory=dict)
     """Warnings that are said once, by name."""
+    tracing: Tracing | None = None
+    """None where traces are not exported."""
     history: Database | None = None
     """The database of finished messages; None where there is none."""
     stopping: threading.Event = field(default_factory=threading.Event)

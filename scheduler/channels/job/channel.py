@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from scheduler.channels.base import LaneSpec, Report, cut_short
 from scheduler.channels.job import outcomes
@@ -19,6 +20,9 @@ from scheduler.jobs import REGISTRY, Registry
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Outcome, lane_of
 from scheduler.telemetry.lateness import lateness_ms
+
+if TYPE_CHECKING:
+    from scheduler.otel.tracing import Tracing
 
 MOST = 100
 """Messages per slice when handlers are quick."""
@@ -49,15 +53,17 @@ class JobChannel:
         renew: Callable[[Claim], bool],
         log: ServiceLog,
         registry: Registry = REGISTRY,
+        tracing: Tracing | None = None,
     ) -> None:
         """``now_ms``: Redis's clock, for lateness.  ``holds``: returns whether this process holds the claim's lock, as
         far as it knows.  ``renew``: extends the lock; returns False when it was lost or Redis does not answer.
+        ``tracing``: None where traces are not exported.
         """
         self._clock = clock
         self._now_ms = now_ms
         self._log = log
         self._registry = registry
-        self._calls = Calls(registry, clock=clock, now_ms=now_ms, holds=holds, renew=renew)
+        self._calls = Calls(registry, clock=clock, now_ms=now_ms, holds=holds, renew=renew, tracing=tracing)
         self._lock = threading.Lock()
         self._idle: deque[Runner] = deque()
         self._watched: set[Slice] = set()

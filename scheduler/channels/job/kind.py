@@ -88,6 +88,7 @@ class JobKind(ChannelKind):
             holds=surroundings.holds,
             renew=surroundings.renew,
             log=surroundings.log,
+            tracing=surroundings.tracing,
         )
 
 

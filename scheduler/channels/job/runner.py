@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from scheduler.channels.job import outcomes
 from scheduler.channels.job.attempt import Attempt, Slice
@@ -20,6 +21,9 @@ from scheduler.clock import Clock
 from scheduler.jobs import JobContext, Registry, TimeLimitExceeded
 from scheduler.message import Claim, Outcome, made_by
 from scheduler.telemetry.lateness import lateness_ms
+
+if TYPE_CHECKING:
+    from scheduler.otel.tracing import Tracing
 
 
 class Calls:
@@ -33,13 +37,16 @@ class Calls:
         now_ms: Callable[[], float],
         holds: Callable[[Claim], bool],
         renew: Callable[[Claim], bool],
+        tracing: Tracing | None = None,
     ) -> None:
+        """``tracing``: None where traces are not exported."""
         self.registry = registry
         self.stopping = False
         self._clock = clock
         self._now_ms = now_ms
         self._holds = holds
         self._renew = renew
+        self._tracing = tracing
 
     def run(self, attempt: Attempt) -> None:
         """Call the handler, and set the attempt's outcome.
@@ -49,7 +56,10 @@ class Calls:
         claim = attempt.claim
         begun = self._now_ms()
         attempt.begun = self._clock.monotonic()
-        verdict = self._verdict(attempt)
+        if self._tracing is None:
+            verdict = self._verdict(attempt)
+        else:
+            verdict = self._tracing.run(claim, lambda: self._verdict(attempt))
         attempt.outcome = Outcome(
             claim,
             verdict.kind,

@@ -7,6 +7,7 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from scheduler import __version__
 from scheduler.channels.base import LaneSpec, Report
@@ -25,6 +26,9 @@ from scheduler.destination import BreakerRules
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Outcome
 from scheduler.store.destinations import Destinations
+
+if TYPE_CHECKING:
+    from scheduler.otel.tracing import Tracing
 
 _SPARE_FILES = 256
 """File descriptors for everything but webhooks."""
@@ -58,12 +62,14 @@ class WebhookChannel:
         lookup: Lookup = socket.getaddrinfo,
         outside_ms: Callable[[], float] | None = None,
         board: Destinations | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """``now_ms``: Redis's clock, for every time that is sent or stored; ``clock`` only measures durations.
         ``outside_ms``: the clock that endpoints share, where tests have moved Redis's; None: ``now_ms``.
 
         ``api_token``: the token of this service, only sent when the settings say so.  ``lookup``: resolves host names.
-        ``board``: where circuit breakers are kept; None: there are none.
+        ``board``: where circuit breakers are kept; None: there are none.  ``tracing``: None where traces are not
+        exported.
         Raises ConfigError for secrets or allowed networks that cannot be used.
         """
         self._settings = settings
@@ -81,6 +87,7 @@ class WebhookChannel:
             now_ms=self._outside_ms,
         )
         self._breakers = _breakers(settings, board, clock, now_ms, log) if board else None
+        self._tracing = tracing
         self._reporter = Reporter(log, self._breakers.tell if self._breakers else None)
         self._engine: Engine | None = None
         self._thread: threading.Thread | None = None
@@ -103,6 +110,7 @@ class WebhookChannel:
             reporter=self._reporter,
             breakers=self._breakers,
             lookup=self._lookup,
+            tracing=self._tracing,
         )
         self._thread = threading.Thread(target=self._run, args=(self._engine,), name="webhooks", daemon=True)
         self._open = True

@@ -9,10 +9,12 @@ from __future__ import annotations
 import random
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import pycurl
 
 from scheduler.channels.base import Report, cut_short
+from scheduler.channels.webhook import spans
 from scheduler.channels.webhook.breaker import Breakers
 from scheduler.channels.webhook.destination import Destination
 from scheduler.channels.webhook.onward import next_send
@@ -40,6 +42,9 @@ from scheduler.destination import Tally
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Outcome
 from scheduler.telemetry.lateness import lateness_ms
+
+if TYPE_CHECKING:
+    from scheduler.otel.tracing import Tracing
 
 SWEEP_SECONDS = 0.1
 """How often each queue is compared with the number of messages that its destination may hold."""
@@ -72,9 +77,10 @@ class Engine:
         reporter: Reporter,
         lookup: Lookup,
         breakers: Breakers | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """``now_ms``: Redis's clock, for lateness.  ``outside_ms``: the endpoints', for dates in ``Retry-After``.
-        ``breakers``: None where there are none.
+        ``breakers``, ``tracing``: None where there are none.
         """
         self._settings = settings
         self._builder = builder
@@ -85,6 +91,7 @@ class Engine:
         self._log = log
         self._reporter = reporter
         self._breakers = breakers
+        self._tracing = tracing
         self._held: dict[int, Delivery] = {}
         """Deliveries that are not reported yet, by identity: in flight, or waiting for their destination."""
         self._incoming: deque[Delivery] = deque()
@@ -137,6 +144,8 @@ class Engine:
         now = self._clock.monotonic()
         for transfer in self._running.values():
             took = (now - transfer.progress.started) * 1000
+            if transfer.span:
+                transfer.span.ended(0, "cut_short")
             self._settle(transfer.delivery, cut_short(transfer.delivery.claim, took, transfer.progress.lateness_ms))
         self._held.update((id(delivery), delivery) for delivery in self._incoming)
         for delivery in list(self._held.values()):
@@ -207,13 +216,16 @@ class Engine:
         transfer.delivery = delivery
         transfer.destination = destination
         spent = self._clock.monotonic() - delivery.progress.started if delivery.progress else 0.0
+        span = transfer.span = spans.begin(self._tracing, delivery) if self._tracing else None
         try:
-            request = self._builder.build(delivery.claim, delivery.prepared)
+            request = self._builder.build(delivery.claim, delivery.prepared, span.traceparent if span else None)
             transfer.begin(delivery.prepared, request, addresses, spent)
             self._poller.multi.add_handle(transfer.curl)
         except Exception as error:  # noqa: BLE001 - a message that cannot be sent must not end the thread
             self._log.error(f"message {delivery.claim.id} could not be sent: {error}", exception=error)
             transfer.close()
+            if span:
+                span.ended(0, type(error).__name__)
             self._settle(delivery, Outcome(delivery.claim, "retry", error=f"could not be sent: {type(error).__name__}"))
             return
         transfer.started = self._clock.monotonic()
@@ -233,6 +245,8 @@ class Engine:
         answer = transfer.answer()
         if answer.status:
             destination.http2 = transfer.http2
+        if transfer.span:
+            spans.end(transfer.span, transfer, answer.status, code)
         self._idle.append(transfer)
         try:
             onward = next_send(transfer, answer, self._builder)

@@ -89,6 +89,7 @@ class WebhookKind(ChannelKind):
             api_token=next(iter(surroundings.settings.api.tokens), ""),
             log=surroundings.log,
             board=surroundings.destinations,
+            tracing=surroundings.tracing,
         )
 
 

@@ -129,8 +129,11 @@ class RequestBuilder:
             lines.append(f"Authorization: Basic {basic}")
         return prepared._replace(url=url, headers=tuple(lines), secrets=tuple(secrets), masked=Masker(secrets))
 
-    def build(self, claim: Claim, prepared: Prepared) -> WebhookRequest:
-        """Build the request of one attempt, signed with the current second."""
+    def build(self, claim: Claim, prepared: Prepared, trace: str | None = None) -> WebhookRequest:
+        """Build the request of one attempt, signed with the current second.
+
+        ``trace``: its own ``traceparent``; None: that of the message.
+        """
         body = _body(claim.payload, prepared)
         timestamp = int(self._now_ms() // 1000)
         # A sender's own id may hold any character, and must not end the header's line.
@@ -148,8 +151,9 @@ class RequestBuilder:
             headers.append(
                 f"Scheduler-Scheduled-For: {format_ms(claim.due_at if made.moment is None else made.moment)}"
             )
-        if claim.trace is not None and not prepared.traced:
-            headers.append(f"traceparent: {claim.trace}")
+        trace = trace or claim.trace
+        if trace is not None and not prepared.traced:
+            headers.append(f"traceparent: {trace}")
         signature = self._signer.sign(message_id, timestamp, body or b"")
         if signature:
             headers.append(f"webhook-signature: {signature}")

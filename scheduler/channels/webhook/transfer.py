@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pycurl
 
@@ -17,6 +17,9 @@ from scheduler.channels.webhook.response import KEPT_BYTES, Answer, reset_of
 from scheduler.channels.webhook.ssrf import WAY_OUT, AddressPolicy
 from scheduler.config.sections.webhook import WebhookSettings
 from scheduler.message import Claim
+
+if TYPE_CHECKING:
+    from scheduler.otel.tracing import SentRequest
 
 MAX_RESPONSE_BYTES = 65_536
 """A longer response is cut off.  Shorter ones are read to their end, so that the connection can be used again."""
@@ -73,6 +76,8 @@ class Transfer:
         self.destination: Destination[Delivery]
         self.started = 0.0
         """Monotonic seconds: when this transfer began."""
+        self.span: SentRequest | None = None
+        """None: it is not recorded."""
         self.progress = Progress(0.0, 0.0)
         """The progress of the whole attempt."""
         self.refusal: str | None = None

