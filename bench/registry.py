@@ -8,7 +8,7 @@ from bench.table import Figure
 
 MODULES = (
     *("drain", "ingest", "lateness", "memory", "idle", "recovery", "scale", "burst"),
-    *("webhook", "jobs", "lanes", "flow", "scaling", "events", "history", "schedules"),
+    *("webhook", "jobs", "lanes", "flow", "scaling", "events", "history", "schedules", "otel"),
 )
 """In the order of the table.  Each module of this package has ``FIGURES: tuple[Figure, ...]``."""
 

@@ -189,26 +189,29 @@ class Tracing:
             held = self._open.pop((outcome.claim.id, outcome.claim.token), None)
             if held is None:
                 continue  # a handler that ended after it was given up
-            span, at = held.span, None
-            if span is None:
-                if outcome.kind == "release":
-                    continue  # it was no attempt
-                span, at = self._start(outcome.claim, held, now - round(outcome.duration_ms * _MS)), now
-            if span.is_recording():
-                _tell(span, outcome, held.error_type)
-            span.end(at)
+            span, end = held.span, None
+            if span is not None:
+                span.set_attributes(_attributes_of(outcome))
+            elif outcome.kind == "release":
+                continue  # it was no attempt
+            else:
+                begun = now - round(outcome.duration_ms * _MS)
+                span, end = self._start(outcome.claim, held, begun, _attributes_of(outcome)), now
+            if outcome.kind in ("retry", "dead"):
+                _fail(span, held.error_type or _error_type(outcome), outcome.error)
+            span.end(end)
 
     def _begun(self, claim: Claim) -> tuple[Span, _Open]:
         held = self._open.setdefault((claim.id, claim.token), _Open(None))
         if held.span is None:
-            held.span = self._start(claim, held, None)
+            held.span = self._start(claim, held, None, {})
         return held.span, held
 
-    def _start(self, claim: Claim, held: _Open, at: int | None) -> Span:
-        """``at``: ns since the epoch; None for now."""
+    def _start(self, claim: Claim, held: _Open, at: int | None, more: Attributes) -> Span:
+        """``at``: ns since the epoch; None for now.  ``more``: attributes, where they are known already."""
         kept = _read(claim.trace)
         links = [Link(context) for context in (kept, held.claimed) if context is not None]
-        attributes = _operation("process", claim.lane)
+        attributes = _operation("process", claim.lane) | more
         attributes["messaging.message.id"] = claim.id
         attributes["scheduler.attempt"] = claim.attempt
         if claim.run is not None:
@@ -251,16 +254,14 @@ def _common(lanes: Iterator[str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _tell(span: Span, outcome: Outcome, error_type: str | None) -> None:
+def _attributes_of(outcome: Outcome) -> Attributes:
     attributes: Attributes = {
         "scheduler.outcome": outcome.kind,
         "scheduler.lateness_ms": round(outcome.lateness_ms, 3),
     }
     if outcome.delay_ms is not None:
         attributes["scheduler.delay_ms"] = outcome.delay_ms
-    span.set_attributes(attributes)
-    if outcome.kind in ("retry", "dead"):
-        _fail(span, error_type or _error_type(outcome), outcome.error)
+    return attributes
 
 
 def _error_type(outcome: Outcome) -> str:

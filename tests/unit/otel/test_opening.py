@@ -46,10 +46,11 @@ def test_the_start_is_refused_without_the_packages(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(scheduler.otel, "find_spec", lambda _: None)
     with pytest.raises(ConfigError) as refused:
         Runtime(ON, RecordingLogger()).start()
-    assert refused.value.problems == [
+    [problem] = refused.value.problems
+    assert problem == (
         "OpenTelemetry.Enabled: true, but the packages that it needs are not installed; install them with "
         'pip install "message-scheduling-service[otel]", or set it to false'
-    ]
+    )
 
 
 def test_a_part_that_is_missing_is_missing_whatever_else_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
