@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -170,6 +172,16 @@ class TestErrors:
             client.get("nobody")
         assert caught.value.field is None
         assert caught.value.reason == caught.value.detail
+
+    def test_leave_a_process(self, client: Client) -> None:
+        """As those of a handler do that runs in a pool of processes."""
+        with pytest.raises(BadRequest) as caught:
+            client.send("x", delay="soon")
+        caught.value.retry_after = 3.0
+        for made in (pickle.loads(pickle.dumps(caught.value)), copy.deepcopy(caught.value)):
+            assert type(made) is BadRequest
+            assert str(made) == str(caught.value)
+            assert (made.faults, made.tries, made.retry_after) == (caught.value.faults, 1, 3.0)
 
     def test_a_token(self, clock: FakeClock) -> None:
         api = Api(clock, {"api": {"auth_token": "secret"}})

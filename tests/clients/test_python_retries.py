@@ -10,8 +10,18 @@ from email.utils import format_datetime
 
 import httpx
 import pytest
-from message_scheduler_client import AsyncClient, Client, Conflict, Retries, TooManyRequests, Unavailable, Unreachable
+from message_scheduler_client import (
+    AsyncClient,
+    Client,
+    Conflict,
+    Retries,
+    SchedulerError,
+    TooManyRequests,
+    Unavailable,
+    Unreachable,
+)
 from message_scheduler_client.retries import retry_after
+from message_scheduler_client.testing.receiver import Receiver
 
 Answer = httpx.Response | Exception
 
@@ -192,8 +202,35 @@ def now() -> Callable[[], datetime]:
 
 def test_where_the_service_is_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESSAGE_SCHEDULER_URL", "http://scheduler.example/path/")
-    monkeypatch.setenv("MESSAGE_SCHEDULER_TOKEN", "secret")
+    monkeypatch.setenv("MESSAGE_SCHEDULER_TOKEN", "secret\n")
     script = Script(ok(), ok())
     client(script).get("a/b")
     assert str(script.requests[0].url) == "http://scheduler.example/path/v1/messages/a%2Fb"
     assert script.requests[0].headers["authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://127.0.0.1:1", False),
+        ("http://localhost:1/path", False),
+        ("http://localhost.example:1", True),
+        ("http://scheduler.example", True),
+    ],
+)
+def test_no_proxy_of_the_environment_is_asked_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, url: str, asked: bool
+) -> None:
+    with Receiver() as proxy:
+        for name in ("NO_PROXY", "no_proxy", "HTTP_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("http_proxy", proxy.url())
+        proxy.always(404)
+        with Client(url, retries=Retries(most=0)) as client, pytest.raises(SchedulerError):
+            client.get("a")
+        assert bool(proxy.requests) is asked
+
+
+def test_an_answer_in_a_broken_encoding(waits: list[float]) -> None:
+    with pytest.raises(SchedulerError, match="header check"):
+        client(Script(*[httpx.DecodingError("incorrect header check")] * 4)).get("a")

@@ -34,6 +34,12 @@ def test_what_it_brings() -> None:
     assert delivery.json() == {"order": 4711}
 
 
+@pytest.mark.parametrize("attempt", ["²", "9" * 5000, "-1", ""])
+def test_an_attempt_that_is_no_number_is_none(attempt: str) -> None:
+    """It is not signed, so anybody may have changed it."""
+    assert verify({**headers(), "Scheduler-Attempt": attempt}, BODY, SECRET, now=NOW).attempt is None
+
+
 def test_text_and_bytes_are_one() -> None:
     assert verify(headers(), BODY.decode(), SECRET, now=NOW).body == BODY
 

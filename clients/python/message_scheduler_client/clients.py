@@ -93,7 +93,7 @@ class Client:
         """
         self._service = Service(url, token, retries)
         self._own = http is None
-        self._http = http or httpx.Client(timeout=timeout)
+        self._http = http or httpx.Client(timeout=timeout, trust_env=self._service.by_proxy)
 
     def call(self, call: Call[T]) -> T:
         """Send a call, again where that is safe and may help; return its answer.  Raises ``SchedulerError``."""
@@ -102,10 +102,10 @@ class Client:
             time.sleep(wait)
         return exchange.answer()
 
-    def _sent(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+    def _sent(self, request: httpx.Request) -> httpx.Response | httpx.RequestError:
         try:
             return self._http.send(request)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return error
 
     def close(self) -> None:
@@ -181,7 +181,7 @@ class AsyncClient:
         """See ``Client``."""
         self._service = Service(url, token, retries)
         self._own = http is None
-        self._http = http or httpx.AsyncClient(timeout=timeout)
+        self._http = http or httpx.AsyncClient(timeout=timeout, trust_env=self._service.by_proxy)
 
     async def call(self, call: Call[T]) -> T:
         """See ``Client.call``."""
@@ -190,10 +190,10 @@ class AsyncClient:
             await asyncio.sleep(wait)
         return exchange.answer()
 
-    async def _sent(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+    async def _sent(self, request: httpx.Request) -> httpx.Response | httpx.RequestError:
         try:
             return await self._http.send(request)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return error
 
     async def close(self) -> None:

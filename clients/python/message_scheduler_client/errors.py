@@ -38,7 +38,8 @@ class ApiError(SchedulerError):
     """The service refused the call."""
 
     def __init__(self, status: int, title: str, detail: str, faults: tuple[Fault, ...], tries: int) -> None:
-        super().__init__(f"{status} {title}: {detail}")
+        # All of them: pickle makes the exception again with these, as when it leaves a process of multiprocessing.
+        super().__init__(status, title, detail, faults, tries)
         self.status = status
         self.title = title
         self.detail = detail
@@ -49,6 +50,9 @@ class ApiError(SchedulerError):
         self.tries = tries
         """Requests that were sent.  After more than one, an earlier one may have been carried out: a ``Conflict`` may
         then mean that the call has succeeded."""
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.title}: {self.detail}"
 
     @property
     def field(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -28,8 +29,14 @@ class Service:
     def __init__(self, url: str | None, token: str | None, retries: Retries) -> None:
         url = url or os.environ.get("MESSAGE_SCHEDULER_URL") or "http://127.0.0.1:3000"
         self.url = url.rstrip("/")
-        self.token = token or os.environ.get("MESSAGE_SCHEDULER_TOKEN")
+        # From a file it often comes with the end of its line.
+        self.token = (token or os.environ.get("MESSAGE_SCHEDULER_TOKEN") or "").strip()
         self.retries = retries
+
+    @property
+    def by_proxy(self) -> bool:
+        """Whether the environment's proxies may be used: none of them reaches this machine."""
+        return not re.match(r"http://(localhost|127\.0\.0\.1|\[::1\])([:/]|$)", self.url)
 
 
 class Exchange(Generic[T]):
@@ -59,9 +66,9 @@ class Exchange(Generic[T]):
         )
         self._tries = 0
         self._waited = 0.0
-        self._last: httpx.Response | httpx.TransportError | None = None
+        self._last: httpx.Response | httpx.RequestError | None = None
 
-    def took(self, outcome: httpx.Response | httpx.TransportError) -> float | None:
+    def took(self, outcome: httpx.Response | httpx.RequestError) -> float | None:
         """Note what a request brought; return the seconds before it is to be sent again; None: send no more."""
         self._tries += 1
         self._last = outcome
@@ -72,7 +79,7 @@ class Exchange(Generic[T]):
         self._waited += seconds or 0.0
         return seconds
 
-    def _may_pass(self, outcome: httpx.Response | httpx.TransportError) -> bool:
+    def _may_pass(self, outcome: httpx.Response | httpx.RequestError) -> bool:
         if isinstance(outcome, httpx.Response):
             # 429 is answered before anything is done.
             return outcome.status_code in _PASSES and (self._call.operation.repeatable or outcome.status_code == 429)

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +65,13 @@ def verify(
     if abs(off) > tolerance:
         raise SignatureError(f"webhook-timestamp is {abs(off):.0f} s off; {tolerance:.0f} s are tolerated")
     attempt = found.get("scheduler-attempt", "")
-    return Delivery(id, int(timestamp), int(attempt) if attempt.isdigit() else None, found.get("scheduler-due-at"), raw)
+    return Delivery(
+        id,
+        int(timestamp),
+        int(attempt) if re.fullmatch("[0-9]{1,9}", attempt) else None,
+        found.get("scheduler-due-at"),
+        raw,
+    )
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:

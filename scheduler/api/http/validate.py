@@ -86,6 +86,10 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> FieldError:
         return FieldError(
             field, f"has {detail['ctx']['actual_length']} items; accepted: {detail['ctx']['max_length']} at most"
         )
+    if kind == "too_short":
+        return FieldError(
+            field, f"has {detail['ctx']['actual_length']} items; accepted: {detail['ctx']['min_length']} at least"
+        )
     if kind == "value_error":
         return FieldError(field, str(detail["ctx"]["error"]))
     words = detail["msg"].replace("Input should be", "must be").replace("String should have", "must have")
