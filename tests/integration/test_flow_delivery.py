@@ -54,8 +54,13 @@ def delivered(server: Running, ids: list[str]) -> bool:
 
 def test_as_many_are_at_work_as_a_key_allows_from_the_first_to_the_last(servers: Running) -> None:
     """One leaves only while five are inside: with a slot that nobody fills nothing goes on."""
-    gate = turnstile(5, total=60)
+    gate = turnstile(HELD, total=60)
     ids = add(servers, 60, FlowLimits(5))
+    gate.wait_for(5)
+    beside = servers.add(50)
+    wait_for("others are delivered meanwhile", lambda: delivered(servers, beside))
+    assert (gate.inside, servers.store.flow("key").in_flight) == (5, 5)
+    gate.allow(5)
     wait_for("all are delivered", lambda: delivered(servers, ids))
     assert (gate.came, gate.most, gate.stood_still) == (60, 5, 0)
     assert servers.store.flows().flows == []
