@@ -163,6 +163,14 @@ def test_full_windows_follow_each_other_without_drift(lua: Lua) -> None:
     assert claimed(lua, now=NOW + 2000) == ["m4", "m5"]
 
 
+def test_a_window_begins_with_nothing_used(lua: Lua) -> None:
+    put(lua, "a", limits=",2/1000,")
+    assert claimed(lua) == ["a"]
+    put(lua, "b", "c", "d")
+    assert claimed(lua, 1, now=NOW + 1000) == ["b"]
+    assert claimed(lua, now=NOW + 1000) == ["c"]
+
+
 def test_a_key_without_messages_remembers_its_window(lua: Lua) -> None:
     put(lua, "a", limits=",1/1000,")
     assert claimed(lua) == ["a"]
