@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.delivery import HeldChannel
 from tests.support.endpoint import Endpoint
 from tests.support.programs import need
 from tests.support.webhooks import Channels
@@ -48,3 +49,10 @@ def other() -> Iterator[Endpoint]:
     """An endpoint on another port, which is another origin."""
     with Endpoint() as server:
         yield server
+
+
+@pytest.fixture
+def held() -> Iterator[HeldChannel]:
+    channel = HeldChannel(name="slow")
+    yield channel
+    channel.let_go()

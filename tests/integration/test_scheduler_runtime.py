@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -22,8 +21,7 @@ from scheduler.store.keys import SERVERS
 from tests.support.delivery import HeldChannel, acking
 from tests.support.logger import RecordingLogger
 from tests.support.redis_server import RedisServer
-from tests.support.running import QUICK, Counting, Running
-from tests.support.store import take
+from tests.support.running import QUICK, Counting, Running, redis_ms, with_settings
 from tests.support.waiting import free_port, wait_for
 
 LOCKS = "ms1:{0}:locks"
@@ -32,10 +30,6 @@ LOCKS = "ms1:{0}:locks"
 @pytest.fixture(autouse=True)
 def _empty(redis_client: redis.Redis) -> None:
     """Every test begins with an empty Redis."""
-
-
-def with_settings(**scheduler: Any) -> dict[str, dict[str, Any]]:
-    return {**QUICK, "scheduler": {**QUICK["scheduler"], **scheduler}}
 
 
 # -- as a library ------------------------------------------------------------------------------------------------------
@@ -210,10 +204,6 @@ def test_a_wake_up_lost_with_its_connection_costs_one_poll(redis_url: str, redis
         wait_for("it listens again", lambda: listeners(runtime) == 1)
 
 
-def redis_ms(runtime: Running) -> int:
-    return runtime.store.own_ms()
-
-
 def finished(runtime: Running, id: str) -> Message:
     """The message, as soon as it has ended and that is recorded."""
     return wait_for("ended", lambda: m if (m := runtime.store.get(id)).finished_at else None)
@@ -259,13 +249,6 @@ def test_two_servers_share_the_work_and_deliver_each_message_once(redis_url: str
 
 
 # -- slow work ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def held() -> Iterator[HeldChannel]:
-    channel = HeldChannel(name="slow")
-    yield channel
-    channel.let_go()
 
 
 def test_a_delivery_that_outlives_many_locks_is_made_once(
@@ -438,90 +421,3 @@ def test_a_redis_that_stands_still_is_waited_for_no_longer_than_its_time_limit(s
             os.kill(server.pid, signal.SIGCONT)
         [id] = runtime.add()
         runtime.logger.wait_for(f"ack id={id}")
-
-
-# -- stop --------------------------------------------------------------------------------------------------------------
-
-
-def test_a_stop_waits_for_what_runs_and_its_lock_is_renewed_meanwhile(
-    redis_url: str, redis_client: redis.Redis, held: HeldChannel
-) -> None:
-    with Running(redis_url, held) as runtime:
-        [id] = runtime.add(channel="slow")
-        held.wait_begun(1)
-        later = runtime.add(5, due_at=redis_ms(runtime) + 3_600_000)
-        stopping = threading.Thread(target=runtime.stop)
-        stopping.start()
-        wait_for("claiming has stopped", lambda: not any(t.name == "scheduler" for t in threading.enumerate()))
-        first = float(redis_client.zscore(LOCKS, id) or 0)
-        wait_for("renewed for two lives", lambda: float(redis_client.zscore(LOCKS, id) or 0) > first + 2 * 600)
-        assert stopping.is_alive()
-        held.let_go()
-        stopping.join(15)
-        assert not stopping.is_alive()
-    assert runtime.logger.count(f"ack id={id}") == 1
-    assert redis_client.zcard(LOCKS) == 0
-    assert redis_client.zcard("ms1:{0}:due:echo:normal") == len(later)
-    assert runtime.logger.errors == []
-
-
-def test_what_exceeds_the_grace_is_given_back_and_runs_elsewhere_under_a_higher_attempt(
-    redis_url: str, redis_client: redis.Redis, held: HeldChannel
-) -> None:
-    quick = acking()
-    quick.name = "slow"
-    with Running(redis_url, held, settings=with_settings(grace_seconds=0.1)) as runtime:
-        [id] = runtime.add(channel="slow")
-        held.wait_begun(1)
-        runtime.stop()
-    assert redis_client.zcard(LOCKS) == 0
-    assert runtime.logger.count("1 messages did not finish in 0.1 s and are given back") == 1
-    with Running(redis_url, quick, name="next") as following:
-        following.logger.wait_for(f"ack id={id} channel=slow attempt=2")
-
-
-def test_a_stop_in_the_middle_of_a_drain_leaves_nothing_in_flight_and_repeats_nothing(
-    redis_url: str, redis_client: redis.Redis
-) -> None:
-    log = Counting()
-    # Renewals of short locks come too late on a busy machine, which is another test's matter.
-    runtime = Running(redis_url, logger=log, settings=with_settings(lock_seconds=10))
-    with runtime:
-        ids = runtime.add(6_000)
-        log.wait_for(500)
-    assert redis_client.zcard(LOCKS) == 0
-    done = len(log.acks)
-    assert done < 6_000, "too quick to be stopped in the middle"
-    with runtime:
-        log.wait_for(6_000)
-    log.once(ids)
-    assert log.errors == []
-
-
-def test_a_stop_while_redis_is_away_comes_to_an_end(short_tmp: Path) -> None:
-    with RedisServer(short_tmp) as server:
-        runtime = Running(server.url, settings=with_settings(grace_seconds=0.2))
-        runtime.start()
-        server.kill()
-        stopping = threading.Thread(target=runtime.stop)
-        stopping.start()
-        stopping.join(20)
-        assert not stopping.is_alive()
-    assert runtime.logger.count("could not sign off") == 1
-
-
-def test_a_message_whose_servers_die_one_after_the_other_ends_as_a_dead_letter(redis_url: str) -> None:
-    """Each of them claims it and is never heard of again; the maintenance of the one that lives ends it."""
-    settings = {**QUICK, "retry": {"max_attempts": 3}}
-    with Running(redis_url, settings=settings) as runtime:
-        runtime.dispatcher.stop()  # it must not get the message itself
-        [id] = runtime.add()
-
-        def claim_and_die() -> Message | None:
-            take(runtime.store, 10, 1, "doomed")
-            message = runtime.store.get(id)
-            return message if message.status is Status.DEAD else None
-
-        message = wait_for("dead", claim_and_die)
-    assert [attempt["outcome"] for attempt in message.attempts or []] == ["lost"] * 3
-    assert runtime.logger.count("reaped 1 messages of a server that stopped answering: now dead") == 1

@@ -186,7 +186,7 @@ MUTANTS = (
         "left = self.in_flight.all()[:0]",
         "a stop does not give back what did not finish",
         "after a restart those messages wait until their locks expire",
-        (f"{_WORKERS}::test_a_stop_returns_only_when_what_it_released_is_settled",),
+        ("tests/unit/delivery/test_stopping.py::test_a_stop_returns_only_when_what_it_released_is_settled",),
     ),
     Mutant(
         "settle-once",

@@ -97,7 +97,7 @@ MUTANTS = (
         'b"", canonical(body)',
         "an Idempotency-Key does not depend on the route",
         "a request to another route is answered with what the first one stored",
-        ("tests/unit/api/test_api_messages.py",),
+        ("tests/unit/api/test_api_idempotency.py",),
     ),
     Mutant(
         "connect-anywhere",

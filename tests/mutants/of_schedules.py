@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-_RULES = ("tests/store/test_schedules.py",)
+_RULES = ("tests/store/test_schedules.py", "tests/store/test_schedules_changed.py")
 
 MUTANTS = (
     Mutant(

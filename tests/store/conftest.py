@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from scheduler.store import MessageStore
+from tests.support.schedules import Planned
 from tests.support.store import Ticks, broken_rules, store_on
 
 
@@ -40,3 +41,8 @@ def store(client: redis.Redis, ticks: Ticks, partitions: int) -> Iterator[Messag
     yield opened
     for partition in range(partitions):
         assert broken_rules(client, partition, now=ticks.now) == []
+
+
+@pytest.fixture
+def plans(store: MessageStore, ticks: Ticks) -> Planned:
+    return Planned(store, ticks)

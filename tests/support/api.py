@@ -120,3 +120,9 @@ class AwayStore:
             raise StoreUnavailable("Redis does not answer: connection refused", retry_after=1.5)
 
         return refuse
+
+
+def fields_of(answer: Any) -> list[str]:
+    assert answer.status_code == 400, answer.text
+    assert answer.mimetype == "application/problem+json"
+    return [error["field"] for error in answer.json["errors"]]

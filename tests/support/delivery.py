@@ -226,3 +226,34 @@ class Pool:
 def counters(telemetry: Telemetry) -> dict[str, int]:
     """Counters by name and label values: ``scheduler_reaped dead``."""
     return {" ".join([name, *(v for _, v in labels)]): n for name, labels, n in telemetry.snapshot()["counters"]}
+
+
+MakePool = Callable[..., Pool]
+"""What the fixture ``pool`` gives: it takes channels, and options of the pool."""
+
+
+def submit(store: FlakyStore, pool: Pool, ids: Sequence[str] | None = None) -> list[Claim]:
+    """Claim what is due, as the dispatcher would, and hand it over."""
+    pool.workers.lanes.wanted()
+    claims = take(store, 1000, LOCK_MS, "me").claims
+    assert ids is None or {claim.id for claim in claims} == set(ids)
+    pool.workers.submit(claims)
+    return claims
+
+
+def in_thread(call: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    return thread
+
+
+def failing(**outcome: Any) -> DoingChannel:
+    return DoingChannel(
+        lambda claims, report: report([Outcome(claim, "retry", error="no luck", **outcome) for claim in claims])
+    )
+
+
+def acking_as(name: str) -> DoingChannel:
+    channel = acking()
+    channel.name = name
+    return channel

@@ -127,3 +127,11 @@ class Counting:
         """AssertionError unless exactly these were delivered, once each, at the first attempt."""
         assert set(self.acks) == set(ids)
         assert {tuple(attempts) for attempts in self.acks.values()} == {(1,)}
+
+
+def with_settings(**scheduler: Any) -> dict[str, dict[str, Any]]:
+    return {**QUICK, "scheduler": {**QUICK["scheduler"], **scheduler}}
+
+
+def redis_ms(runtime: Running) -> int:
+    return runtime.store.own_ms()

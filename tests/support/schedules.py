@@ -13,6 +13,7 @@ from scheduler.schedule import Definition, Schedule
 from scheduler.schedules import changing
 from scheduler.schedules.planner import Planner
 from scheduler.store import MessageStore
+from scheduler.store.keys import run_id
 from scheduler.telemetry.figures import Telemetry
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger
@@ -97,3 +98,7 @@ def origin_of(claim: Claim) -> tuple[int, str]:
 
 
 __all__ = ["CATCH_ALL", "MINUTE", "Planned", "definition", "origin_of", "replace"]
+
+
+def id_of(store: MessageStore, offset_ms: int, schedule: str = "s") -> str:
+    return run_id(schedule, NOW + offset_ms, len(store.partitions))

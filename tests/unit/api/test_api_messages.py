@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from scheduler.errors import NotFound, StoreUnavailable
 from scheduler.message import Outcome, Status
 from scheduler.retry import RetryPolicy
-from tests.support.api import Api, AwayStore
+from tests.support.api import Api, AwayStore, fields_of
 from tests.support.clock import START_MS, FakeClock
 from tests.support.store import take
 
@@ -29,12 +29,6 @@ def kill(api: Api, **fields: Any) -> str:
     assert claim.id == id
     assert api.store.settle([Outcome(claim, "dead", error="given up")])
     return id
-
-
-def fields_of(answer: Any) -> list[str]:
-    assert answer.status_code == 400, answer.text
-    assert answer.mimetype == "application/problem+json"
-    return [error["field"] for error in answer.json["errors"]]
 
 
 class TestCreate:
@@ -216,105 +210,6 @@ class TestCreate:
         api = Api(clock, {"scheduler": {"past": "reject"}})
         assert fields_of(api.post("/v1/messages", {"message": 1, "time": START_MS - 1})) == ["time"]
         assert api.post("/v1/messages", {"message": 1}).status_code == 201
-
-
-class TestIdempotency:
-    KEY: ClassVar = {"Idempotency-Key": "order 17"}
-
-    @pytest.mark.parametrize(
-        ("path", "body"),
-        [("/v1/messages", {"message": 1, "delay": 5}), ("/v1/messages/batch", {"messages": [{"message": 1}] * 3})],
-    )
-    def test_a_repeat_is_answered_alike_and_stores_nothing(
-        self, api: Api, clock: FakeClock, path: str, body: dict[str, Any]
-    ) -> None:
-        first = api.post(path, body, headers=self.KEY)
-        clock.advance(2)
-        stored = sum(api.store.counts().scheduled.values())
-        second = api.post(path, body, headers=self.KEY)
-        assert (first.status_code, second.status_code) == (201, 201)
-        assert first.json == second.json
-        assert sum(api.store.counts().scheduled.values()) == stored
-        accepted = [n for name, _, n in api.telemetry.snapshot()["counters"] if name == "scheduler_accepted"]
-        assert accepted == [stored]
-
-    def test_order_of_fields_and_white_space_do_not_matter(self, api: Api) -> None:
-        texts = ('{"message": 1, "delay": 5}', '{"delay":5,"message":1}')
-        answers = [
-            api.post("/v1/messages", data=text, content_type="application/json", headers=self.KEY) for text in texts
-        ]
-        assert answers[0].json["id"] == answers[1].json["id"]
-
-    def test_another_body(self, api: Api) -> None:
-        api.post("/v1/messages", {"message": 1}, headers=self.KEY)
-        answer = api.post("/v1/messages", {"message": 2}, headers=self.KEY)
-        assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
-
-    def test_another_route(self, api: Api) -> None:
-        body = {"message": 1, "time": 9e9}
-        api.post("/v1/messages", body, headers=self.KEY)
-        assert api.post("/echoAtTime", body, headers=self.KEY).status_code == 409
-
-    @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "\xfc"])
-    def test_what_is_no_key(self, api: Api, key: str) -> None:
-        answer = api.post("/v1/messages", {"message": 1}, headers={"Idempotency-Key": key})
-        assert fields_of(answer) == ["Idempotency-Key"]
-
-    def test_longest_key(self, api: Api) -> None:
-        assert api.post("/v1/messages", {"message": 1}, headers={"Idempotency-Key": "k" * 255}).status_code == 201
-
-    def test_not_together_with_own_ids(self, api: Api) -> None:
-        assert fields_of(api.post("/v1/messages", {"message": 1, "id": "a"}, headers=self.KEY)) == ["id"]
-        batch = {"messages": [{"message": 1}, {"message": 1, "id": "a"}]}
-        assert fields_of(api.post("/v1/messages/batch", batch, headers=self.KEY)) == ["messages.1.id"]
-
-
-class TestBatch:
-    def test_in_order(self, api: Api) -> None:
-        answer = api.post(
-            "/v1/messages/batch",
-            {"messages": [{"message": 1, "delay": 5}, {"message": 2, "id": "mine"}, {"message": 3}]},
-        )
-        assert answer.status_code == 201
-        assert answer.json["accepted"] == 3
-        shown = answer.json["messages"]
-        assert [message["due_at"] for message in shown] == ["2027-01-15T08:00:05.000Z", NOW, NOW]
-        assert shown[1]["id"] == "mine"
-        assert [api.store.get(message["id"]).payload for message in shown] == ["1", "2", "3"]
-
-    def test_a_thousand(self, api: Api) -> None:
-        answer = api.post("/v1/messages/batch", {"messages": [{"message": n, "delay": 9} for n in range(1000)]})
-        assert (answer.status_code, answer.json["accepted"]) == (201, 1000)
-        assert sum(api.store.counts().scheduled.values()) == 1000
-
-    @pytest.mark.parametrize(
-        ("messages", "fields"),
-        [
-            ([], ["messages"]),
-            ([{"message": 1}] * 1001, ["messages"]),
-            ("x", ["messages"]),
-            ([{"message": 1}, 7], ["messages.1"]),
-            ([{"message": 1}, {}, {"message": 1, "x": 1}], ["messages.1.message", "messages.2.x"]),
-            ([{"message": 1, "time": "a"}, {"message": 1}, {"message": 1, "delay": "b"}],
-             ["messages.0.time", "messages.2.delay"]),
-            ([{"message": 1, "channel": "job"}], ["messages.0.job"]),
-            ([{"message": 1}, {"message": 1, "job": {"type": "nobodys"}}], ["messages.1.job.type"]),
-            ([{"message": 1, "id": "a"}, {"message": 1, "id": "b"}, {"message": 1, "id": "a"}], ["messages.2.id"]),
-        ],
-    )  # fmt: skip
-    def test_refused_as_a_whole(self, api: Api, messages: Any, fields: list[str]) -> None:
-        assert fields_of(api.post("/v1/messages/batch", {"messages": messages})) == fields
-        assert sum(api.store.counts().scheduled.values()) == 0
-
-    def test_every_bad_index_is_named(self, api: Api) -> None:
-        answer = api.post("/v1/messages/batch", {"messages": [{"message": 1, "time": "x"}] * 1000})
-        assert fields_of(answer) == [f"messages.{n}.time" for n in range(1000)]
-
-    def test_one_id_exists(self, api: Api) -> None:
-        api.message(id="mine")
-        answer = api.post("/v1/messages/batch", {"messages": [{"message": 1}, {"message": 2, "id": "mine"}]})
-        assert answer.status_code == 409
-        assert sum(api.store.counts().scheduled.values()) == 1
 
 
 class TestRead:

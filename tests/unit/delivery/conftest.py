@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from scheduler.telemetry.figures import Telemetry
 from tests.support.clock import FakeClock
-from tests.support.delivery import FlakyStore
+from tests.support.delivery import FlakyStore, HeldChannel, MakePool, Pool
 from tests.support.logger import RecordingLogger
 
 
@@ -23,3 +26,20 @@ def log() -> RecordingLogger:
 @pytest.fixture
 def telemetry(clock: FakeClock) -> Telemetry:
     return Telemetry(clock)
+
+
+@pytest.fixture
+def pool(store: FlakyStore, clock: FakeClock) -> Iterator[MakePool]:
+    """Makes a pool; at the end everything held is let go and its threads end."""
+    made: list[tuple[Pool, tuple[Any, ...]]] = []
+
+    def make(*channels: Any, **options: Any) -> Pool:
+        made.append((Pool(store, clock, *channels, **options), channels))
+        return made[-1][0]
+
+    yield make
+    for each, channels in made:
+        for channel in channels:
+            if isinstance(channel, HeldChannel):
+                channel.let_go()
+        each.close()
