@@ -63,7 +63,7 @@ class DeliveryProcess:
         pipeline: Pipeline | None = None,
     ) -> None:
         """``renewal_store``: the store over connections of their own, closed at the end.  ``redis_time`` and
-        ``in_flight``: shared with the channels.  ``pipeline``: closed at the end; None where nothing is exported.
+        ``in_flight``: shared with the channels.  ``pipeline``: None where nothing is exported.
         """
         tracing = pipeline.tracing if pipeline else None
         self._pipeline = pipeline
@@ -222,8 +222,6 @@ class DeliveryProcess:
         except StoreUnavailable as error:
             self._log.error(f"could not sign off: {error}")
         self._renewal_store.close()
-        if self._pipeline:
-            self._pipeline.close()
 
     def works(self) -> bool:
         """Whether the scheduler thread turns, and no delivery hangs that should have ended long ago."""

@@ -111,10 +111,13 @@ class Runtime:
             self._process.finish()
 
     def stop_maintenance(self) -> None:
-        """End renewal, reaping and the other tasks, and sign off."""
+        """End renewal, reaping and the other tasks, sign off, and export what is left of traces and metrics."""
         if self._process:
             self._process.stop_maintenance()
             self._process = None
+        if self._pipeline:
+            self._pipeline.close()
+            self._pipeline = None
 
     def close_redis(self) -> None:
         """Close the connections."""

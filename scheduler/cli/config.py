@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,9 +29,12 @@ Config = Annotated[
 @local
 def check(config: Config = None) -> Answer:
     """Check the settings of a file and the environment; exit code 2 with a line for each that cannot be used."""
+    from scheduler import otel
     from scheduler.config.reading import ignored_variables, settings_file
 
-    read(config)
+    settings, _ = read(config)
+    with _refused():
+        otel.check(settings)
     file, warnings = config or settings_file(), ignored_variables()
 
     def picture() -> str:
@@ -78,9 +82,16 @@ def show(config: Config = None) -> Answer:
 def read(config: Path | None) -> tuple[Any, dict[str, str]]:
     """Return the settings and the sources of those that are no default.  Raises ``Failure`` with all problems."""
     from scheduler.config.reading import load_with_sources
+
+    with _refused():
+        return load_with_sources(config)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
     from scheduler.errors import ConfigError
 
     try:
-        return load_with_sources(config)
+        yield
     except ConfigError as error:
         raise Failure(Exit.USAGE, str(error), {"problems": error.problems}) from None

@@ -47,6 +47,11 @@ class Pipeline:
         self._metrics: MetricsExport | None = None
         self.tracing: Tracing | None = None
         """None: traces are not exported."""
+        self._closing = threading.Event()
+        # A daemon: the SDK waits for up to 30 s for a collector that hangs, and the process ends without it.  Started
+        # now: where the process is at its end already, Python starts no threads.
+        self._ending = threading.Thread(target=self._end, name="otel-end", daemon=True)
+        self._ending.start()
         logging.getLogger("opentelemetry").addHandler(self._complaints)
         if traces:
             self._provider = TracerProvider(resource=self._resource, shutdown_on_exit=False)
@@ -75,21 +80,19 @@ class Pipeline:
 
     def close(self) -> None:
         """Export what is left, for ``CLOSE_SECONDS`` at most, and end.  Safe to call twice."""
-        # A daemon: the SDK waits for up to 30 s for a collector that hangs, and the process ends without it.
-        ending = threading.Thread(target=self._end, name="otel-end", daemon=True)
-        ending.start()
-        ending.join(CLOSE_SECONDS)
-        logging.getLogger("opentelemetry").removeHandler(self._complaints)
+        self._closing.set()
+        self._ending.join(CLOSE_SECONDS)
 
     def _end(self) -> None:
-        metrics, self._metrics = self._metrics, None
-        provider, self._provider = self._provider, None
-        if metrics:
-            metrics.stop()
-        if provider:
-            provider.shutdown()
-        if metrics:
-            metrics.join()
+        self._closing.wait()
+        if self._metrics:
+            self._metrics.stop()
+        if self._provider:
+            self._provider.shutdown()
+        if self._metrics:
+            self._metrics.join()
+        # Until here the SDK may complain, and without a handler it would do so on stderr.
+        logging.getLogger("opentelemetry").removeHandler(self._complaints)
 
 
 class _Complaints(logging.Handler):

@@ -65,6 +65,12 @@ def test_check(folder: Path) -> None:
     assert "did you mean SCHEDULER__WORKERS" in done.out
 
 
+def test_check_says_what_opentelemetry_lacks() -> None:
+    done = cli("config", "check", env={"OPENTELEMETRY__ENABLED": "true", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+    assert done.code == Exit.USAGE
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' is not accepted; accepted: http/protobuf" in done.err
+
+
 def test_check_names_every_problem() -> None:
     wrong: dict[str, str] = {"PORT": "none", "SCHEDULER__WORKER": "5"}
     done = cli("config", "check", env=wrong)
