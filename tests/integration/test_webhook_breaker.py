@@ -132,6 +132,32 @@ def test_a_pause_that_an_endpoint_asks_for_holds_for_its_destination(
     assert deliver(channel, claim(endpoint.url("/"), 3))[0].kind == "ack"
 
 
+def test_what_is_sent_after_a_pause_was_ended_by_hand_goes_at_once(
+    make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
+) -> None:
+    """The changes of other servers are read once a second, and an hour would be long for having come a moment later."""
+    channel = make(board=board, now_ms=clock.now_ms)
+    endpoint.canned["x"] = b"HTTP/1.1 429 X\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"
+    deliver(channel, claim(endpoint.url("/canned/x"), 1))
+    wait_for("the pause", lambda: bool(board.all_destinations()))
+    assert deliver(channel, claim(endpoint.url("/"), 2))[0].kind == "release"
+    board.close_destination(origin(endpoint))
+    assert deliver(channel, claim(endpoint.url("/"), 3))[0].kind == "ack"
+
+
+def test_no_second_probe_begins_while_the_first_may_take_long(
+    make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
+) -> None:
+    channel = make(board=board, now_ms=clock.now_ms, breaker_failures=3)
+    fail_until_open(channel, board, clock, endpoint)
+    clock.advance(5)
+    endpoint.canned["x"] = b""  # never answered
+    channel.deliver([claim(endpoint.url("/canned/x"), 10, timeout=600)], lambda _: None)
+    clock.advance(300)
+    assert deliver(channel, claim(endpoint.url("/canned/x"), 11))[0].kind == "release"
+    assert board.destination(origin(endpoint)).state(clock.now_ms()) is BreakerState.HALF_OPEN
+
+
 def test_a_pause_concerns_one_message_where_the_settings_say_so(
     make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from scheduler.api.v1.flow_models import number_of_query
+from scheduler.api.v1.schedule_models import Note
 
 
 class DestinationsQuery(BaseModel):
@@ -23,7 +24,7 @@ class DestinationNoteIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    note: Annotated[str, Field(max_length=500)] | None = None
+    note: Note | None = None
 
 
 class _Answer(BaseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -13,13 +12,13 @@ from scheduler.api.http.services import services
 from scheduler.api.http.threads import brings_body, json_body
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.v1.destination_models import BreakerListOut, BreakerOut, DestinationNoteIn, DestinationsQuery
-from scheduler.destination import DESTINATION_PATTERN, DestinationState
+from scheduler.channels.webhook.urls import origin_of
+from scheduler.destination import DestinationState
 from scheduler.errors import InvalidInput, NotFound
 from scheduler.when import format_ms
 
 blueprint = Blueprint("destinations", __name__, url_prefix="/v1/destinations")
 
-_ID = re.compile(DESTINATION_PATTERN)
 _TAG = "destinations"
 
 
@@ -60,9 +59,13 @@ def read(destination: str) -> Response:
 def open_by_hand(destination: str) -> Response:
     """For a planned maintenance: no attempts and no probes, until it is closed.  Nothing need be known of it."""
     here = services()
-    if _ID.fullmatch(destination) is None:
-        raise InvalidInput.of("destination", "must be scheme, host and port, such as https:api.example.com:443")
-    state = here.store.open_destination(destination, _note())
+    try:
+        id = origin_of(destination)
+    except ValueError:
+        raise InvalidInput.of(
+            "destination", "must be scheme, host and port, such as https:api.example.com:443"
+        ) from None
+    state = here.store.open_destination(id, _note())
     return answer(destination_answer(state, here.now_ms()))
 
 
@@ -87,9 +90,12 @@ def _note() -> str:
 
 
 def _known(destination: str) -> str:
-    if _ID.fullmatch(destination) is None:
-        raise NotFound("no destination has this name; one is scheme, host and port: https:api.example.com:443")
-    return destination
+    try:
+        return origin_of(destination)
+    except ValueError:
+        raise NotFound(
+            "no destination has this name; one is scheme, host and port: https:api.example.com:443"
+        ) from None
 
 
 def destination_answer(state: DestinationState, now_ms: int) -> dict[str, Any]:

@@ -40,16 +40,14 @@ class Breakers:
         board: Destinations,
         rules: BreakerRules,
         *,
-        lease_ms: int,
         now_ms: Callable[[], float],
         monotonic: Callable[[], float],
         log: ServiceLog,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """``lease_ms``: the longest time that a probe takes.  ``now_ms``: Redis's clock."""
+        """``now_ms``: Redis's clock."""
         self._board = board
         self._rules = rules
-        self._lease_ms = lease_ms
         self._now_ms = now_ms
         self._monotonic = monotonic
         self._log = log
@@ -63,15 +61,22 @@ class Breakers:
         self._read_at: float | None = None
         self._since = [0] * len(board.partitions)
 
-    def admit(self, destination: str) -> Admission:
-        """Decide about a message that was claimed.  An open destination gets one message as a probe when it is time."""
-        self._read()
+    def admit(self, destination: str, lease_ms: int, claimed_at: float) -> Admission:
+        """Decide about a message that was claimed.  An open destination gets one message as a probe when it is time.
+
+        ``lease_ms``: the longest time that its attempt takes.  ``claimed_at``: by the monotonic clock.
+        """
+        self._read(self._monotonic() - READ_SECONDS)
+        state = self._known.get(destination)
+        if state is not None and (state.mode or state.is_held(self._now_ms())):
+            # Somebody may have closed it by hand and then sent this message: it must not wait for a pause that is over.
+            self._read(claimed_at)
         delay = self.delay_ms(destination)
         if delay is None:
             return GO
         if delay == 0:
             try:
-                granted, state = self._board.probe(destination, self._lease_ms)
+                granted, state = self._board.probe(destination, lease_ms)
             except StoreUnavailable:
                 return Admission("wait", self._rules.probe_ms)
             self._learn([state])
@@ -135,13 +140,12 @@ class Breakers:
         for change in changes:
             self._log_change(change)
 
-    def _read(self) -> None:
-        """Read what other servers have changed, at most once a second."""
+    def _read(self, oldest: float) -> None:
+        """Read what other servers have changed, unless that was done after ``oldest`` (monotonic clock)."""
         with self._lock:
-            now = self._monotonic()
-            if self._read_at is not None and now - self._read_at < READ_SECONDS:
+            if self._read_at is not None and self._read_at > oldest:
                 return
-            self._read_at = now
+            self._read_at = self._monotonic()
         for partition, since in enumerate(self._since):
             try:
                 found = self._board.destinations(partition, since=since)

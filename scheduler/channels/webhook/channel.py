@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from scheduler import __version__
 from scheduler.channels.base import LaneSpec, Report
-from scheduler.channels.webhook.breaker import GO, PROBE, Breakers
+from scheduler.channels.webhook.breaker import GO, PROBE, Admission, Breakers
 from scheduler.channels.webhook.engine import Engine
 from scheduler.channels.webhook.reporter import Reporter
-from scheduler.channels.webhook.request import RequestBuilder
+from scheduler.channels.webhook.request import Prepared, RequestBuilder
 from scheduler.channels.webhook.resolver import Lookup
 from scheduler.channels.webhook.response import one_line
 from scheduler.channels.webhook.signing import Signer
@@ -136,6 +136,7 @@ class WebhookChannel:
         After ``stop``, and when that thread has died, they are reported as ``release``, so that other servers deliver
         them.
         """
+        began = self._clock.monotonic()
         deliveries: list[Delivery] = []
         refused: list[Outcome] = []
         for claim in claims:
@@ -148,7 +149,7 @@ class WebhookChannel:
             if prepared.refusal:
                 refused.append(Outcome(claim, "retry", error=prepared.refusal, destination=destination))
                 continue
-            admission = self._breakers.admit(prepared.url.origin) if self._breakers else GO
+            admission = self._admit(prepared, began)
             if admission.kind == "wait":
                 refused.append(Outcome(claim, "release", delay_ms=admission.delay_ms, destination=destination))
             else:
@@ -163,6 +164,12 @@ class WebhookChannel:
             self._engine.wake()
         if refused:
             report(refused)
+
+    def _admit(self, prepared: Prepared, claimed_at: float) -> Admission:
+        if self._breakers is None:
+            return GO
+        timeout_ms = prepared.timeout_ms or round(self._settings.timeout_seconds * 1000)
+        return self._breakers.admit(prepared.url.origin, timeout_ms + _PROBE_MARGIN_MS, claimed_at)
 
     def stop(self, grace: float) -> None:
         """Finish what is in flight within ``grace`` seconds and report the rest.  Safe to call twice."""
@@ -212,8 +219,7 @@ def _breakers(
         probe_ms=round(settings.breaker_probe_seconds * 1000),
         max_probe_ms=round(max(settings.breaker_probe_seconds, settings.breaker_max_probe_seconds) * 1000),
     )
-    lease_ms = round(settings.timeout_seconds * 1000) + _PROBE_MARGIN_MS
-    return Breakers(board, rules, lease_ms=lease_ms, now_ms=now_ms, monotonic=clock.monotonic, log=log)
+    return Breakers(board, rules, now_ms=now_ms, monotonic=clock.monotonic, log=log)
 
 
 def _raise_file_limit(connections: int, log: ServiceLog) -> None:

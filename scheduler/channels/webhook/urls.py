@@ -85,6 +85,20 @@ def parse_url(text: str) -> Url:
     return Url(f"{parts.scheme}://{netloc}{path}{query}", parts.scheme, host, port, _user(parts.netloc), is_address)
 
 
+def origin_of(text: str) -> str:
+    """Return the id of a destination as ``Url.origin`` writes it: ``https:API.example.com.:0443`` is
+    ``https:api.example.com:443``.
+
+    Raises ValueError when no URL can have it.
+    """
+    scheme, _, rest = text.partition(":")
+    host, _, port = rest.rpartition(":")
+    if not re.fullmatch(r"[^/?#@]+", host) or not re.fullmatch(r"[0-9]{1,5}", port):
+        raise ValueError("must be scheme, host and port")
+    host = host.removeprefix("[").removesuffix("]")
+    return parse_url(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}").origin
+
+
 def mask_url(text: str) -> str:
     """Return the URL with its user and password, and the values of secret parameters, replaced by ``***``.
 

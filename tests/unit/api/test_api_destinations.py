@@ -58,6 +58,29 @@ def test_it_is_opened_and_closed_by_hand(api: Api) -> None:
     assert (closed["state"], closed["by_hand"], closed["note"]) == ("closed", False, None)
 
 
+@pytest.mark.parametrize(
+    ("asked", "id"),
+    [
+        ("HTTPS:API.Example.com.:0443", "https:api.example.com:443"),
+        ("https:[::1]:443", "https:::1:443"),
+        ("https:0:0:0:0:0:0:0:1:443", "https:::1:443"),
+        ("http:127.1:80", "http:127.0.0.1:80"),
+        ("https:straße.example:443", "https:xn--strae-oqa.example:443"),
+    ],
+)
+def test_it_is_the_one_that_webhooks_go_to_however_it_is_written(api: Api, asked: str, id: str) -> None:
+    """Under another name it would be left alone in the list, and called all the same."""
+    assert api.post(f"/v1/destinations/{asked}/open").json["id"] == id
+    assert api.get(f"/v1/destinations/{asked}").json["by_hand"] is True
+    assert [one["id"] for one in api.get("/v1/destinations").json["destinations"]] == [id]
+
+
+@pytest.mark.parametrize("name", ["https:a.example:0", "https:a.example:99999", "https:..:443", "https:u@a.example:1"])
+def test_what_no_url_can_have_is_refused(api: Api, name: str) -> None:
+    assert api.post(f"/v1/destinations/{name}/open").status_code == 400
+    assert api.get(f"/v1/destinations/{name}").status_code == 404
+
+
 @pytest.mark.parametrize("name", ["nonsense", "ftp:a:21", "https://a.example", "http:a"])
 def test_a_name_that_is_none(api: Api, name: str) -> None:
     refused = api.post(f"/v1/destinations/{name}/open")
