@@ -34,8 +34,6 @@ class Finished(NamedTuple):
     run: str | None
     """How its schedule made it, as the store keeps it."""
     flow_key: str | None
-    labels: str | None
-    """JSON text"""
     destination: str | None
     """The host that a webhook was sent to."""
     created_at: int
@@ -111,7 +109,6 @@ def finished_of(message: Message, finished_at: int, payloads: Payloads) -> Finis
         schedule_id=made_by(message.id, message.run).schedule if message.run else None,
         run=message.run,
         flow_key=message.flow_key,
-        labels=None,
         destination=kept.destination if kept else None,
         created_at=message.created_at,
         scheduled_for=message.scheduled_for,

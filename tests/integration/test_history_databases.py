@@ -12,6 +12,7 @@ import mongomock
 import psycopg
 import pymysql
 import pytest
+from sqlalchemy import Connection, select
 from sqlalchemy.engine import make_url
 
 from scheduler.errors import HistoryUnavailable, InvalidInput
@@ -19,6 +20,8 @@ from scheduler.history import Database, Finished, Query, open_database
 from scheduler.history import database as questions
 from scheduler.history.database import HOUR_MS, HourCount, Position, every_page
 from scheduler.history.mongo import MongoDatabase
+from scheduler.history.sql.migrating import migrate
+from scheduler.history.sql.tables import MIGRATIONS, VERSION
 from tests.support import databases
 from tests.support.clock import START_MS
 from tests.support.history import finished
@@ -31,7 +34,6 @@ FULL = finished(
     schedule_id="daily",
     run="1 catch_up",
     flow_key="customer-7",
-    labels='{"team":"a"}',
     destination="hooks.example.com",
     retry="5,1.0,2.0,300.0,1",
     target='{"url":"https://hooks.example.com/"}',
@@ -283,6 +285,39 @@ def test_servers_that_start_at_the_same_time_prepare_it_together(opened: Callabl
     several[0].write([FULL])
     several[1].prepare()
     assert several[2].one("whole") == FULL
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql", "mysql"])
+def test_a_later_migration_runs_once_however_many_servers_start(opened: Callable[[], Any]) -> None:
+    def second(connection: Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE history ADD COLUMN later VARCHAR(8)")
+
+    first = opened()
+    first.prepare()
+    first.write([FULL])
+    several = [open_database(first._url) for _ in range(4)]
+    at_once([lambda one=one: migrate(one._engine, [*MIGRATIONS, second]) for one in several])  # type: ignore[misc]
+    with first._engine.connect() as connection:
+        assert connection.execute(select(VERSION.c.version)).scalar() == len(MIGRATIONS) + 1
+        assert connection.exec_driver_sql("SELECT later FROM history").fetchall() == [(None,)]
+    # A column that a version does not know is in nobody's way.
+    first.write([FULL._replace(id="another")])
+    assert first.one("another") == FULL._replace(id="another")
+    for one in several:
+        one.close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql", "mysql"])
+def test_a_migration_that_fails_is_tried_again(opened: Callable[[], Any]) -> None:
+    def broken(connection: Connection) -> None:
+        raise OSError("killed")
+
+    database = opened()
+    with pytest.raises(OSError, match="killed"):
+        migrate(database._engine, [*MIGRATIONS, broken])
+    database.prepare()
+    database.write([FULL])
+    assert database.one("whole") == FULL
 
 
 def test_a_long_payload(database: Database) -> None:

@@ -60,7 +60,8 @@ def _locked(engine: Engine) -> Iterator[Connection]:
     else:
         # MySQL commits each change of a table by itself: a migration that was cut off begins again, over what exists.
         with engine.begin() as connection:
-            connection.execute(text("SELECT GET_LOCK('message-scheduling-history', 60)"))
+            if not connection.execute(text("SELECT GET_LOCK('message-scheduling-history', 20)")).scalar():
+                raise HistoryUnavailable("another server still brings the tables to its version")
             try:
                 yield connection
             finally:

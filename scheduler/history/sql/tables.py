@@ -46,7 +46,6 @@ HISTORY = Table(
     Column("schedule_id", _word(128)),
     Column("run", _TEXT),
     Column("flow_key", _word(255)),
-    Column("labels", _TEXT),
     Column("destination", _word(255)),
     Column("created_at", BigInteger, nullable=False),
     Column("scheduled_for", BigInteger, nullable=False),
