@@ -44,6 +44,13 @@ def test_what_waits_has_its_message_with_attempts(store: MessageStore, ticks: Ti
     assert (cancelled.status, cancelled.due_at, cancelled.attempts) == (Status.CANCELLED, ticks.now - 1, [])
 
 
+def test_a_purge_erases(store: MessageStore) -> None:
+    store.schedule([message(f"m{n}", channel="webhook", type="x") for n in range(9)])
+    store.cancel("m0")
+    assert store.purge_typed("webhook") == 8
+    assert [one.member for one in everything(store)] == ["m0"]
+
+
 def test_what_is_archived_does_not_wait_any_more(store: MessageStore, ticks: Ticks) -> None:
     store.schedule([message(f"m{n}") for n in range(9)])
     store.settle(outcomes(take(store, 9, 1000)))

@@ -185,6 +185,20 @@ def test_the_database_is_away_for_an_hour(scene: Scene) -> None:
     assert not scene.archiver.away
 
 
+def test_a_database_that_starts_after_the_service(scene: Scene, tmp_path: Path) -> None:
+    data = tmp_path / "history.db"
+    data.mkdir()  # nothing can be opened there
+    scene.deliver("a")
+    assert [scene.archiver.tick() for _ in range(2)] == [*BACKOFF[:2]]
+    assert scene.waiting() == 1
+    with pytest.raises(HistoryUnavailable):
+        scene.database.one("a")
+    data.rmdir()
+    scene.archiver.tick()
+    assert scene.archived() == ["a"]
+    assert scene.waiting() == 0
+
+
 def test_a_redrive_and_retention_between_read_and_report_lose_nothing(scene: Scene, monkeypatch: Any) -> None:
     scene.store.schedule([message("a", scene.clock.now_ms()), message("b", scene.clock.now_ms())])
     scene.store.settle(outcomes(take(scene.store, 2, 1000), "dead", error="boom"))
