@@ -51,7 +51,6 @@ def _row(id: str, channel: str, at: int, dead: bool, late_ms: float) -> Finished
         schedule_id=None,
         run=None,
         flow_key=None,
-        labels=None,
         destination="hooks.example.com" if channel == "webhook" else None,
         created_at=at - 60_000,
         scheduled_for=at,
