@@ -18,7 +18,7 @@ from scheduler.delivery.dispatcher import Dispatcher
 from scheduler.delivery.heartbeat import Heartbeat
 from scheduler.delivery.held_back import HeldBack
 from scheduler.delivery.in_flight import InFlight
-from scheduler.delivery.maintenance import Maintenance
+from scheduler.delivery.maintenance import Maintenance, Task
 from scheduler.delivery.reaping import Reaper
 from scheduler.delivery.redis_memory import MemoryWatch
 from scheduler.delivery.renewal import Renewer, renewal
@@ -27,7 +27,7 @@ from scheduler.delivery.served import ServedWatch
 from scheduler.delivery.workers import Workers
 from scheduler.errors import StoreUnavailable
 from scheduler.events import EventServer
-from scheduler.history.keeper import keeper_of
+from scheduler.history.keeper import Keeper, keeper_of
 from scheduler.jobs import REGISTRY
 from scheduler.logs.notices import Outage
 from scheduler.logs.sinks import ServiceLog
@@ -65,65 +65,30 @@ class DeliveryProcess:
         """``renewal_store``: the store over connections of their own, closed at the end.  ``redis_time`` and
         ``in_flight``: shared with the channels.  ``pipeline``: None where nothing is exported.
         """
-        tracing = pipeline.tracing if pipeline else None
-        self._pipeline = pipeline
         plan = settings.scheduler
+        self._settings = settings
+        self._server = server
+        self._clock = clock
         self._log = log
         self._store = store
+        self._redis_time = redis_time
+        self._renewal_store = renewal_store
+        self._pipeline = pipeline
         self._grace = plan.grace_seconds
         self._longest_turn = plan.poll_seconds + 2 * settings.redis.socket_timeout_seconds + _TURN_MARGIN_SECONDS
         self._process = f"{server}/scheduler"
         self._started_at = clock.now_ms()
         self._stopping = False
-        telemetry = Telemetry(clock, redis_time.now_ms)
+        self._telemetry = telemetry = Telemetry(clock, redis_time.now_ms)
         telemetry.start_at_zero(channels, "scheduler")
         self._held_back = HeldBack(telemetry, clock, log)
-        outage = Outage(log, clock)
-        self.workers = Workers(
-            store,
-            channels,
-            threads=plan.workers,
-            job_threads=settings.jobs.workers,
-            serves=plan.served,
-            batch_size=plan.batch_size,
-            release_seconds=settings.redis.socket_timeout_seconds,
-            retry=settings.retry.policy(),
-            clock=clock,
-            log=log,
-            telemetry=telemetry,
-            freed=self._freed,
-            in_flight=in_flight,
-            outage=outage,
-            tracing=tracing,
-        )
-        self.dispatcher = Dispatcher(
-            store,
-            self.workers,
-            owner=server,
-            batch_size=plan.batch_size,
-            lock_seconds=plan.lock_seconds,
-            poll_seconds=plan.poll_seconds,
-            clock=clock,
-            redis_time=redis_time,
-            log=log,
-            outage=outage,
-            tracing=tracing,
-        )
-        self._renewal_store = renewal_store
-        renewer = Renewer(self._renewal_store, in_flight, plan.lock_seconds, log, telemetry)
+        self._outage = outage = Outage(log, clock)
+        self.workers = self._new_workers(channels, in_flight)
+        self.dispatcher = self._new_dispatcher()
+        renewer = Renewer(renewal_store, in_flight, plan.lock_seconds, log, telemetry)
         self._renewal = renewal(renewer, plan.lock_seconds, clock, log, outage)
         self.planner = Planner(store, clock=clock, log=log, telemetry=telemetry, outage=outage)
-        reaper = Reaper(
-            store,
-            every=plan.reap_seconds,
-            lock_seconds=plan.lock_seconds,
-            clock=clock,
-            redis_time=redis_time,
-            log=log,
-            telemetry=telemetry,
-            plan=self.planner.wake,
-        )
-        self._reaping = Maintenance([reaper], clock, log, name="reaper", outage=outage)
+        self._reaping = Maintenance([self._new_reaper()], clock, log, name="reaper", outage=outage)
         heartbeat = Heartbeat(
             store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock, log=log
         )
@@ -131,42 +96,87 @@ class DeliveryProcess:
         self._figures = None
         if settings.metrics.port:
             self._figures = FiguresServer(settings, self._process, heartbeat.report, self.fault)
-        self.maintenance = Maintenance(
-            [
-                Retention(
-                    store,
-                    _limits(settings),
-                    every=settings.retention.trim_seconds,
-                    finished=lambda: self.workers.finished + (self._keeper.taken if self._keeper else 0),
-                    telemetry=telemetry,
-                ),
-                heartbeat,
-                self._held_back,
-                MemoryWatch(store, log),
-                ServedWatch(store, log, heartbeat_seconds=plan.heartbeat_seconds, instead=self._instead),
-            ],
-            clock,
-            log,
-            outage=outage,
-        )
-        self._keeper = keeper_of(
-            settings,
-            store,
-            owner=self._process,
-            finished=lambda: self.workers.finished,
-            busy=lambda: len(self.workers.in_flight) > 0,
-            now_ms=redis_time.now_ms,
-            clock=clock,
-            log=log,
-            telemetry=telemetry,
-        )
-        clients = (store.client, self._renewal_store.client)
-        watches = [watch for client in clients for watch in watches_of(client)]
+        served = ServedWatch(store, log, heartbeat_seconds=plan.heartbeat_seconds, instead=self._instead)
+        tasks: list[Task] = [self._new_retention(), heartbeat, self._held_back, MemoryWatch(store, log), served]
+        self.maintenance = Maintenance(tasks, clock, log, outage=outage)
+        self._keeper = self._new_keeper()
+        watches = [watch for each in (store, renewal_store) for watch in watches_of(each.client)]
         self._watch = Maintenance(watches, clock, log, name="sentinels", outage=outage)
         self._wake = WakeListener(store.client, self.dispatcher.wake, clock, log, self.planner.wake)
         self._events: EventServer | None = None
         if settings.events.enabled:
             self._events = EventServer(settings, store.client, server=server, clock=clock, log=log)
+
+    # -- its parts -------------------------------------------------------------------------------------------------
+
+    def _new_workers(self, channels: Mapping[str, Channel], in_flight: InFlight) -> Workers:
+        return Workers(
+            self._store,
+            channels,
+            threads=self._settings.scheduler.workers,
+            job_threads=self._settings.jobs.workers,
+            serves=self._settings.scheduler.served,
+            batch_size=self._settings.scheduler.batch_size,
+            release_seconds=self._settings.redis.socket_timeout_seconds,
+            retry=self._settings.retry.policy(),
+            clock=self._clock,
+            log=self._log,
+            telemetry=self._telemetry,
+            freed=self._freed,
+            in_flight=in_flight,
+            outage=self._outage,
+            tracing=self._pipeline.tracing if self._pipeline else None,
+        )
+
+    def _new_dispatcher(self) -> Dispatcher:
+        plan = self._settings.scheduler
+        return Dispatcher(
+            self._store,
+            self.workers,
+            owner=self._server,
+            batch_size=plan.batch_size,
+            lock_seconds=plan.lock_seconds,
+            poll_seconds=plan.poll_seconds,
+            clock=self._clock,
+            redis_time=self._redis_time,
+            log=self._log,
+            outage=self._outage,
+            tracing=self._pipeline.tracing if self._pipeline else None,
+        )
+
+    def _new_reaper(self) -> Reaper:
+        return Reaper(
+            self._store,
+            every=self._settings.scheduler.reap_seconds,
+            lock_seconds=self._settings.scheduler.lock_seconds,
+            clock=self._clock,
+            redis_time=self._redis_time,
+            log=self._log,
+            telemetry=self._telemetry,
+            plan=self.planner.wake,
+        )
+
+    def _new_retention(self) -> Retention:
+        return Retention(
+            self._store,
+            _limits(self._settings),
+            every=self._settings.retention.trim_seconds,
+            finished=lambda: self.workers.finished + (self._keeper.taken if self._keeper else 0),
+            telemetry=self._telemetry,
+        )
+
+    def _new_keeper(self) -> Keeper | None:
+        return keeper_of(
+            self._settings,
+            self._store,
+            owner=self._process,
+            finished=lambda: self.workers.finished,
+            busy=lambda: len(self.workers.in_flight) > 0,
+            now_ms=self._redis_time.now_ms,
+            clock=self._clock,
+            log=self._log,
+            telemetry=self._telemetry,
+        )
 
     def _instead(self, lane: str) -> str | None:
         """The lane of ``Jobs.Fallback``, for a job type that has no handler here."""
@@ -177,6 +187,8 @@ class DeliveryProcess:
     def _freed(self) -> None:
         # The dispatcher is built after the workers that wake it.
         self.dispatcher.wake()
+
+    # -- start and stop --------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         self.workers.start()
@@ -222,6 +234,8 @@ class DeliveryProcess:
         except StoreUnavailable as error:
             self._log.error(f"could not sign off: {error}")
         self._renewal_store.close()
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
 
     def works(self) -> bool:
         """Whether the scheduler thread turns, and no delivery hangs that should have ended long ago."""

@@ -137,14 +137,14 @@ class ChannelKind:
     answer_fields: ClassVar[Mapping[str, Any]] = {}
     """What its messages show beside the fields of every message: name → ``(annotation, FieldInfo)``."""
 
-    def address(self, options: Any, payload: str, settings: Settings) -> Address:  # noqa: ARG002
+    def address(self, options: Any, payload: str, settings: Settings) -> Address:
         """Check what a client sent and return the stored form.  Raises ``InvalidInput``, which names the field.
 
         ``options``: an instance of ``self.options``.  ``payload``: the message, JSON text.
         """
         return Address()
 
-    def replace(self, stored: Message, target: str) -> str:  # noqa: ARG002
+    def replace(self, stored: Message, target: str) -> str:
         """The stored form for a message whose options are replaced by ``target``, which ``address`` made."""
         return target
 
@@ -152,21 +152,21 @@ class ChannelKind:
         """What the history keeps of a stored target: its secrets masked."""
         return Kept(target)
 
-    def again(self, old: Message, settings: Settings) -> Address:  # noqa: ARG002
+    def again(self, old: Message, settings: Settings) -> Address:
         """Return where a message of the history goes when it is sent again.
 
         Raises ``InvalidInput`` when that cannot be: its secrets are masked, or it is not accepted any more.
         """
         return Address(old.target, old.type)
 
-    def destination(self, target: str | None) -> str | None:  # noqa: ARG002
+    def destination(self, target: str | None) -> str | None:
         """Return the name of where a message with these options goes, as a flow key; None: it goes nowhere else."""
         return None
 
     def check_payload(self, payload: str, field: str) -> None:
         """Raises ``InvalidInput`` that names ``field`` when this channel cannot deliver this JSON text."""
 
-    def shown(self, message: Message) -> dict[str, Any]:  # noqa: ARG002
+    def shown(self, message: Message) -> dict[str, Any]:
         """The values of ``answer_fields``, secrets masked; ``orjson.dumps`` writes them."""
         return {}
 

@@ -208,7 +208,7 @@ def script(content: bytes) -> None:
     try:
         found = scripts.parse(file)
     except scripts.ScriptError as error:
-        assert str(error).startswith("verb.lua: ")  # noqa: PT017
+        assert str(error).startswith("verb.lua: ")  # noqa: PT017 - most inputs raise nothing
         return
     text = file.read_text("utf-8")
     assert found.source.endswith(text)
@@ -273,7 +273,7 @@ def request_body(raw: bytes) -> None:
         value = body.parse_json(raw)
         text = body.to_json(value)
     except InvalidInput as error:
-        assert len(str(error)) < LONGEST_ERROR  # noqa: PT017
+        assert len(str(error)) < LONGEST_ERROR  # noqa: PT017 - most inputs raise nothing
         return
     again = body.parse_json(text)
     assert again == value

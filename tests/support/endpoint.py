@@ -336,7 +336,7 @@ class BlackHole:
 async def _listen(
     loop: asyncio.AbstractEventLoop, server: _Server, host: str, tls: ssl.SSLContext | None
 ) -> asyncio.Server:
-    make: Callable[[], asyncio.Protocol] = lambda: _Connection(server)  # noqa: E731
+    make: Callable[[], asyncio.Protocol] = lambda: _Connection(server)  # noqa: E731 - of no arguments
     return await loop.create_server(make, host, 0, ssl=tls, backlog=4096)
 
 

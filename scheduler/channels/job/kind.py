@@ -61,13 +61,13 @@ class JobKind(ChannelKind):
         ),
     }
 
-    def address(self, options: JobTarget, payload: str, settings: Settings) -> Address:  # noqa: ARG002
+    def address(self, options: JobTarget, payload: str, settings: Settings) -> Address:
         """See ``ChannelKind``."""
         found = address_of(options.type, "job.type")
         self.check_payload(payload, "message")
         return found
 
-    def again(self, old: Message, settings: Settings) -> Address:  # noqa: ARG002
+    def again(self, old: Message, settings: Settings) -> Address:
         """See ``ChannelKind``."""
         return address_of(old.type or "", "job.type")
 

@@ -121,7 +121,7 @@ class WebhookChannel:
         """Return the single lane, bounded by ``Webhook.MaxInFlight``."""
         return [LaneSpec(self.name, most=self._settings.max_in_flight, overflow=_OVERFLOW)]
 
-    def slice_size(self, lane: str) -> int:  # noqa: ARG002
+    def slice_size(self, lane: str) -> int:
         """Return 100: the worker only passes a slice on."""
         return 100
 

@@ -44,7 +44,7 @@ class WebhookKind(ChannelKind):
     change_text = "Replaces the whole webhook; only for a message that has one."
     answer_fields: ClassVar[Mapping[str, Any]] = {"webhook": (WebhookOut | None, None)}
 
-    def address(self, options: WebhookTarget, payload: str, settings: Settings) -> Address:  # noqa: ARG002
+    def address(self, options: WebhookTarget, payload: str, settings: Settings) -> Address:
         """See ``ChannelKind``."""
         check_target(options.url, settings, "webhook.url")
         masked = [name for name, value in options.secret_headers().items() if value == MASK]

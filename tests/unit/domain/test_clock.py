@@ -13,7 +13,7 @@ def test_now_is_the_wall_clock_in_milliseconds() -> None:
     clock = SystemClock()
     before = datetime.now(UTC).timestamp() * 1000  # noqa: TID251 - what it is compared with
     now = clock.now_ms()
-    after = datetime.now(UTC).timestamp() * 1000  # noqa: TID251
+    after = datetime.now(UTC).timestamp() * 1000  # noqa: TID251 - what the clock is compared with
     assert isinstance(now, int)
     assert before - 1 <= now <= after
 

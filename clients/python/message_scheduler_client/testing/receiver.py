@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         receiver = self.server.receiver
         answer = receiver._take(Received(self.command, self.path, headers, body))  # noqa: SLF001 - its other half
-        if not receiver._wait(answer.delay):  # noqa: SLF001
+        if not receiver._wait(answer.delay):  # noqa: SLF001 - its other half
             self.close_connection = True
         elif answer.cut in ("reset", "silent"):
             self._break(reset=answer.cut == "reset")
