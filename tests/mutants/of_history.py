@@ -50,7 +50,7 @@ MUTANTS = (
         "                self._archive(batch)\n",
         "messages leave the outbox before the database has them",
         "a kill or a database that is away loses a batch",
-        ("tests/unit/delivery/test_archiver.py",),
+        ("tests/unit/history/test_archiver.py",),
     ),
     Mutant(
         "secrets-in-the-history",
@@ -59,7 +59,7 @@ MUTANTS = (
         "target=message.target,",
         "targets are written as they are",
         "passwords and tokens of webhooks lie in the database for a year",
-        ("tests/unit/delivery/test_archiver.py",),
+        ("tests/unit/history/test_archiver.py",),
     ),
     Mutant(
         "formula-in-a-cell",
