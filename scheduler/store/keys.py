@@ -8,7 +8,7 @@ key                                   type    holds
 ``ms1:{p}:due:<lane>:<priority>``     zset    id → due_at (ms): scheduled messages of a lane, one set for each priority
 ``ms1:{p}:lanes``                     zset    lane → 0: lanes that hold scheduled messages, or did until lately
 ``ms1:{p}:flow:keys``                 zset    flow key → 0: those that exist
-``ms1:{p}:flow:key:<key>``            hash    a flow key (``FLOW_FIELDS``)
+``ms1:{p}:flow:key:<key>``            string  a flow key (``FLOW_WORDS``)
 ``ms1:{p}:flow:due:<lane>:<prio>``    zset    id → due_at (ms): scheduled messages that have a flow key
 ``ms1:{p}:flow:queue:<key>/<lane>:<prio>``  zset  number and id → due_at (ms), of an ordered key less 10^15 when it has
                                               begun: the scheduled messages of a flow key
@@ -86,7 +86,7 @@ FIELDS: dict[str, str] = {
     "H": "id of the message of the history that this one repeats",
     "F": "its number at its flow key (5 digits of base 64, in the order of acceptance), and the key",
     "G": "limits of its flow key, from messages and from the settings; only while it is dead",
-    "W": "for how long its flow key kept back the last attempt, ms; only with a flow key",
+    "W": "for how long its flow key kept back the last attempt, ms; left out for 0",
     "T": "``traceparent`` of the request that it came with",
     "z": "bytes that count for retention; until the message is finished, those of its evidence only",
     "i": "of a schedule's message: the schedule's generation, and how it came about (``catch_up``, ``backfill``, "
@@ -127,23 +127,24 @@ SCHEDULE_FIELDS: dict[str, str] = {
 }
 """The fields of ``ms1:{p}:sched:<schedule>``."""
 
-FLOW_FIELDS: dict[str, str] = {
-    "n": "messages in flight; left out for 0",
-    "u": "attempts that began in the window",
-    "b": "when the window began, ms",
-    "e": "when it last went from closed to open, ms",
-    "s": "number of the last message that was accepted",
-    "q": "the queues that hold a message: ``<lane>:<priority>``, separated by blanks",
-    "z": "paused: 1, or until when (ms); left out when not",
-    "c": "concurrency in force; left out for none",
-    "r": "rate in force; left out for none",
-    "w": "period of the rate, ms",
-    "o": "1: ordered",
-    "m": "limits that came with messages: ``concurrency,rate/period_ms,ordered``; left out for none",
-    "d": "limits of the settings",
-    "x": "limits that were pinned",
+FLOW_WORDS: dict[str, str] = {
+    "flight": "messages in flight",
+    "used": "attempts that began in the window",
+    "begun": "when the window began, ms; 0: there was none",
+    "opened": "when it last went from closed to open, ms; 0: it never did",
+    "number": "number of the last message that was accepted",
+    "count": "scheduled messages",
+    "paused": "0: no; 1: until it is resumed; or until when, ms",
+    "given": "limits that came with messages: ``concurrency,rate/period_ms,ordered``, each empty for none",
+    "default": "limits of the settings",
+    "pinned": "limits that were pinned",
+    "queues": "the queues that hold a message: ``<lane>:<priority>``, a word each",
 }
-"""The fields of ``ms1:{p}:flow:key:<key>``."""
+"""The words of ``ms1:{p}:flow:key:<key>``, in their order, with a blank between two.
+
+One text, and not the fields of a hash: a call of a script reads the states of all the keys that it serves with one
+command, and writes them with another.
+"""
 
 DESTINATION_FIELDS: dict[str, str] = {
     "s": "``open``, or ``hand`` (opened by hand); left out while closed",

@@ -31,7 +31,7 @@ _CALLS: Final = (
     ("ZRANGEBYSCORE", _KEY, "0", "1", "LIMIT", "0", "1"), ("ZREM", _KEY, "m"), ("ZPOPMIN", _KEY, "1"),
     ("ZRANGEBYLEX", _KEY, "-", "+", "LIMIT", "0", "1"),
     ("SET", _KEY, "1", "PX", "1000"), ("GET", _KEY), ("INCRBY", _KEY, "1"), ("EXPIRE", _KEY, "1"), ("TTL", _KEY),
-    ("PEXPIRE", _KEY, "1000"),
+    ("PEXPIRE", _KEY, "1000"), ("MGET", _KEY), ("MSET", _KEY, "1"),
     ("UNLINK", _KEY),
     ("LPUSH", _KEY, "1"), ("LTRIM", _KEY, "0", "0"), ("LRANGE", _KEY, "0", "0"), ("UNLINK", _KEY),
     ("XADD", _KEY, "NOMKSTREAM", "*", "f", "1"), ("XRANGE", _KEY, "-", "+", "COUNT", "1"), ("XINFO", "STREAM", _KEY),

@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from scheduler.store.keys import PartitionKeys
+from scheduler.store.keys import FLOW_WORDS, PartitionKeys
 from tests.support.clock import START_MS
 
 UNIT_MS = 1000
@@ -43,8 +43,9 @@ OWNER = "s"
 """Tokens are ``s.k1`` for the lock on the first message, ``s.k2`` for the second, all of one length: it is counted."""
 FRESH, STALE = "s.kn", "s.ko"
 
+TEXT = "text"
 Plain = dict[str, dict[str, str]]
-"""Key → fields, or members with their scores."""
+"""Key → fields, or members with their scores; of a text, ``TEXT`` → it."""
 
 _MOMENTS = frozenset("cgufmW")
 _LOCK = re.compile(r"lock \S+ expired")
@@ -189,8 +190,11 @@ def _flow_key(content: Content, data: Plain) -> Plain:
     waiting = [record.due for record in keyed if record.scheduled]
     if not flight and not waiting:
         return {}
-    fields = {"s": str(len(keyed)), "q": _QUEUE, "c": str(CONCURRENCY), "m": f"{CONCURRENCY},,"}
-    found = {KEYS["flows"]: {FLOW: "0"}, KEYS["flow_key"]: fields | ({"n": str(flight)} if flight else {})}
+    words = {
+        "flight": flight, "used": 0, "begun": 0, "opened": 0, "number": len(keyed), "count": len(waiting), "paused": 0,
+        "given": f"{CONCURRENCY},,", "default": ",,", "pinned": ",,", "queues": _QUEUE,
+    }  # fmt: skip
+    found = {KEYS["flows"]: {FLOW: "0"}, KEYS["flow_key"]: {TEXT: " ".join(str(words[name]) for name in FLOW_WORDS)}}
     if waiting and flight < CONCURRENCY:
         found[KEYS["turns"]] = {FLOW: _ms(max(0, min(waiting)))}
     return found
@@ -202,6 +206,8 @@ def commands(data: Mapping[str, Mapping[str, str]]) -> list[list[str]]:
     return [
         ["ZADD", key, *[word for id, score in pairs.items() for word in (score, id)]]
         if key in sets
+        else ["SET", key, pairs[TEXT]]
+        if key == KEYS["flow_key"]
         else ["HSET", key, *[word for pair in pairs.items() for word in pair]]
         for key, pairs in data.items()
     ]

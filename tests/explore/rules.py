@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from tests.explore.content import CONCURRENCY, DUE, IDS, KEYS, LANE, NOW, PLACES, Content, Plain, Record, places
+from tests.explore.content import CONCURRENCY, DUE, IDS, KEYS, LANE, NOW, PLACES, TEXT, Content, Plain, Record, places
 from tests.support.flow_rules import broken_flow_rules
 from tests.support.store import STATUS_OF_SET
 
@@ -78,8 +78,12 @@ def _flows(data: Plain, hashes: Hashes) -> None:
     state: dict[str, Any] = {}
     for key, pairs in data.items():
         name = key.removeprefix("ms1:{0}:")
-        is_hash = name.startswith(("msg:", "flow:key:", "meta"))
-        state[name] = pairs if is_hash else {member: int(float(score)) for member, score in pairs.items()}
+        if TEXT in pairs:
+            state[name] = pairs[TEXT]
+        elif name.startswith(("msg:", "meta")):
+            state[name] = pairs
+        else:
+            state[name] = {member: int(float(score)) for member, score in pairs.items()}
     for problem in broken_flow_rules(state, hashes, NOW):
         raise BrokenRule(FLOWS, problem)
 

@@ -52,8 +52,10 @@ RETRY = 1
 _DUMP = """
 local reply = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
-  local zset = redis.call('TYPE', key).ok == 'zset'
-  reply[#reply + 1] = {key, zset and redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') or redis.call('HGETALL', key)}
+  local type = redis.call('TYPE', key).ok
+  local flat = type == 'string' and {'text', redis.call('GET', key)}
+    or type == 'zset' and redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') or redis.call('HGETALL', key)
+  reply[#reply + 1] = {key, flat}
 end
 return reply
 """

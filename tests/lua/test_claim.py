@@ -168,7 +168,8 @@ def test_a_limit_of_all_lanes_together(lua: Lua) -> None:
 def test_priorities_are_strict_within_a_lane(lua: Lua) -> None:
     of_lane(lua, "job:low", 2, priority="low")
     of_lane(lua, "job:a", 2, priority="low")
-    lua("schedule", "urgent", "1", NOW, "job", "high", "", "a", "", "", "", now=NOW, key="", fingerprint="", key_ttl=9)
+    items = ("urgent", "1", NOW, "job", "high", "", "a", "", "", "", "", "")
+    lua("schedule", *items, now=NOW, key="", fingerprint="", key_ttl=9)
     assert ids(lua.claim(100, ("job:low", 1, 1, 0), ("job:a", 2, 2, 0))) == ["low0", "urgent", "a0"]
 
 

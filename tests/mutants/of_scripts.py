@@ -206,7 +206,7 @@ MUTANTS = (
     Mutant(
         "flow-order-by-due",
         "scheduler/store/lua/_flow.lua",
-        "s.ordered and begun and at - AHEAD or due_at",
+        "ordered and begun and at - AHEAD or due_at",
         "due_at",
         "a retry of an ordered key does not hold the others back",
         "a later change is delivered before an earlier one",
@@ -215,7 +215,7 @@ MUTANTS = (
     Mutant(
         "flow-window-drifts",
         "scheduler/store/lua/_flow.lua",
-        "s.begun = full and now_ms < ends + s.period and ends or now_ms",
+        "s.begun = full and now_ms < ends + period and ends or now_ms",
         "s.begun = now_ms",
         "each window of a rate begins a little later than the one before ends",
         "a rate that is allowed is never reached",

@@ -27,7 +27,7 @@ from scheduler.flow import Flow, FlowLimits, Rate
 from scheduler.message import Claim, NewMessage, Outcome, Priority
 from scheduler.retry import RetryPolicy
 from scheduler.store import Changes
-from tests.support.flow_rules import NUMBER, lane_and_priority, opens_at
+from tests.support.flow_rules import NUMBER, lane_and_priority, opens_at, state_of
 from tests.support.store import Ticks, broken_rules, dump, store_on, take
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -147,7 +147,7 @@ class FlowMachine(RuleBasedStateMachine):
         for name, queue in state.items():
             if name.startswith("flow:queue:"):
                 key, _, place = name.removeprefix("flow:queue:").partition("/")
-                fields = state[f"flow:key:{key}"]
+                fields = state_of(state[f"flow:key:{key}"])
                 opens = opens_at(fields, self.ticks.now)
                 first = min((score, member[:NUMBER]) for member, score in queue.items())
                 others = (
@@ -156,7 +156,7 @@ class FlowMachine(RuleBasedStateMachine):
                     if other.startswith(f"flow:queue:{key}/")
                     for member, score in more.items()
                 )
-                if opens is not None and ("o" not in fields or first == min(others)):
+                if opens is not None and (not fields["ordered"] or first == min(others)):
                     due_at = first[0] if first[0] >= 0 else first[0] + 10**15
                     yield place.rpartition(":")[0], max(opens, due_at)
 

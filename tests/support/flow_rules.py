@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scheduler.message import lane_of
+from scheduler.store.keys import FLOW_WORDS
 
 AHEAD = 10**15
 """What is taken from the score of a message that has begun, in the queue of an ordered key."""
@@ -14,6 +15,21 @@ NUMBER = 5
 DIGITS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 Hashes = Mapping[str, Mapping[str, str]]
+
+
+def state_of(text: str) -> dict[str, str]:
+    """The words of a flow key by name, and what is in force: ``concurrency``, ``rate``, ``period``, ``ordered``; empty
+    for none.
+    """
+    words = text.split(" ", len(FLOW_WORDS) - 1)
+    state = dict(zip(FLOW_WORDS, words, strict=True))
+    places = [state[name].split(",") for name in ("default", "given", "pinned")]
+    concurrency, rate, ordered = (
+        next((one for one in reversed(each) if one), "") for each in zip(*places, strict=True)
+    )
+    most, _, period = rate.partition("/")
+    in_force = {"concurrency": concurrency, "rate": most, "period": period, "ordered": "1" if ordered == "1" else ""}
+    return {**state, **in_force}
 
 
 def lane_and_priority(fields: Mapping[str, str]) -> str:
@@ -32,18 +48,20 @@ def number_of(mark: str) -> int:
 
 def opens_at(key: Mapping[str, str], now: int) -> int | None:
     """From when a key may go, as far as its limits say; None: a message has to end first, or somebody resumes it."""
-    most = 1 if "o" in key else int(key["c"]) if "c" in key else None
-    if key.get("z") == "1" or (most is not None and int(key.get("n", 0)) >= most):
+    most = 1 if key["ordered"] else int(key["concurrency"]) if key["concurrency"] else None
+    if key["paused"] == "1" or (most is not None and int(key["flight"]) >= most):
         return None
-    at = int(key.get("z", 0))
-    if "r" in key and int(key.get("u", 0)) >= int(key["r"]):
-        at = max(at, int(key.get("b", 0)) + int(key["w"]))
+    at = int(key["paused"])
+    if key["rate"] and int(key["used"]) >= int(key["rate"]):
+        at = max(at, int(key["begun"]) + int(key["period"]))
     return max(at, now)
 
 
 def broken_flow_rules(state: Mapping[str, Any], hashes: Hashes, now: int) -> Iterator[str]:
     """``state``: a partition as ``dump`` gives it; ``hashes``: its messages by id."""
-    keys = {name.removeprefix("flow:key:"): fields for name, fields in state.items() if name.startswith("flow:key:")}
+    keys = {
+        name.removeprefix("flow:key:"): state_of(text) for name, text in state.items() if name.startswith("flow:key:")
+    }
     if set(keys) != set(state.get("flow:keys", {})):
         yield f"keys {sorted(keys)} exist, and {sorted(state.get('flow:keys', {}))} are listed"
     locks = state.get("locks", {})
@@ -51,8 +69,8 @@ def broken_flow_rules(state: Mapping[str, Any], hashes: Hashes, now: int) -> Ite
     for key in flight.keys() - keys.keys():
         yield f"{key} has messages in flight, and does not exist"
     for key, fields in keys.items():
-        if int(fields.get("n", 0)) != flight[key]:
-            yield f"{key} counts {fields.get('n', 0)} in flight, and {flight[key]} are locked"
+        if int(fields["flight"]) != flight[key]:
+            yield f"{key} counts {fields['flight']} in flight, and {flight[key]} are locked"
         yield from _broken_key(key, fields, state, now)
     yield from _broken_queues(state, hashes)
 
@@ -60,10 +78,12 @@ def broken_flow_rules(state: Mapping[str, Any], hashes: Hashes, now: int) -> Ite
 def _broken_key(key: str, fields: Mapping[str, str], state: Mapping[str, Any], now: int) -> Iterator[str]:
     queues = {name.split("/", 1)[1]: queue for name, queue in state.items() if name.startswith(f"flow:queue:{key}/")}
     heads = {name: min((score, place) for place, score in queue.items()) for name, queue in queues.items()}
-    if not queues.keys() <= set(fields.get("q", "").split()):
-        yield f"{key} has the queues {sorted(queues)} and knows {fields.get('q')}"
+    if not queues.keys() <= set(fields["queues"].split()):
+        yield f"{key} has the queues {sorted(queues)} and knows {fields['queues']}"
+    if int(fields["count"]) != sum(map(len, queues.values())):
+        yield f"{key} counts {fields['count']} scheduled messages, and {sum(map(len, queues.values()))} wait"
     opens = opens_at(fields, now)
-    if "o" in fields and heads:
+    if fields["ordered"] and heads:
         first = min(heads, key=lambda name: (heads[name][0], heads[name][1][:NUMBER]))
         heads = {first: heads[first]}
     for name, (score, _) in heads.items():
@@ -71,7 +91,8 @@ def _broken_key(key: str, fields: Mapping[str, str], state: Mapping[str, Any], n
         turn = state.get(f"flow:turns:{name}", {}).get(key)
         if opens is not None and (turn is None or turn > max(opens, due_at)):
             yield f"{key} may go in {name} at {max(opens, due_at)}, and its turn is {turn}"
-    idle = not queues and not int(fields.get("n", 0)) and "z" not in fields and "x" not in fields
+    unused = fields["flight"] == "0" and fields["paused"] == "0" and fields["pinned"] == ",,"
+    idle = not queues and unused
     if idle and not any(key in turns for name, turns in state.items() if name.startswith("flow:turns:")):
         yield f"{key} has nothing, and is not deleted"
 

@@ -55,6 +55,16 @@ local function is_empty(lane)
   return true
 end
 
+local listed = {}
+
+-- Name a lane among those that hold something.
+local function list_lane(lane)
+  if not listed[lane] then
+    listed[lane] = true
+    redis.call('ZADD', lanes, 0, lane)
+  end
+end
+
 -- lane → {before = its earliest moment before this call, first = the earliest that this call added}
 local entered = {}
 
@@ -64,7 +74,7 @@ local function note(lane, moment)
   if not seen then
     seen = {before = earliest(lane)}
     entered[lane] = seen
-    redis.call('ZADD', lanes, 0, lane)
+    list_lane(lane)
   end
   if not seen.first or moment < seen.first then
     seen.first = moment
@@ -75,7 +85,7 @@ end
 -- join_key.
 local function enter(id, lane, priority, due_at, mark, begun)
   if mark then
-    redis.call('ZADD', lanes, 0, lane)
+    list_lane(lane)
     join_key(id, mark, lane, priority, due_at, begun)
     return
   end

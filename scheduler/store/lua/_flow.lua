@@ -5,13 +5,9 @@
 -- counts, and in the queue of its key, one for each lane and priority, as number and id.  A claim reads neither.  It
 -- reads the turns: a key stands in flow:turns:<lane>:<priority> at the moment from which it may go, and a key that may
 -- not go has no turn, however many messages wait there.
--- The fields of flow:key:<key>, and their names in a state.  Of limits that came from one place, the text is
--- "concurrency,rate/period,ordered".
-local FLOW_FIELDS = {'n', 'u', 'b', 'e', 's', 'q', 'z', 'c', 'r', 'w', 'o', 'm', 'd', 'x'}
-local FLOW_NAMES = {
-  'flight', 'used', 'begun', 'opened', 'number', 'queues', 'paused', 'most', 'rate', 'period', 'ordered', 'given',
-  'default', 'pinned',
-}
+-- flow:key:<key> is its state in words, in the order of `FLOW_WORDS` in keys.py.  A call reads the states that it needs
+-- with one command, and writes those that it has changed with another.
+local WORDS = '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+ %S+ %S+) ?(.*)$'
 local NO_LIMITS = ',,'
 
 -- Of an ordered key, a message that has begun comes before all others until it ends.  Its score in the queue is its
@@ -27,6 +23,8 @@ local LENGTH = 5
 local states = {}
 -- those that have to be written at the end of this call
 local touched = {}
+-- The keys of messages that are not in flight any more, and when they were claimed; false: they were attempted.
+local freed, given_back = {}, {}
 -- whether any flow key exists; read once for a call
 local any
 
@@ -90,31 +88,82 @@ local function due_of(score)
   return at < 0 and at + AHEAD or at
 end
 
--- Read a key.  Limits are numbers, nil for none; paused: '' for no, '1', or the moment (ms) at which it ends.
-local function state_of(key)
-  local s = states[key]
-  if not s then
-    local m = redis.call('HMGET', flow .. 'key:' .. key, unpack(FLOW_FIELDS))
-    s = {
-      key = key, exists = m[5], known = {}, arrived = {}, popped = {},
-      flight = tonumber(m[1]) or 0, used = tonumber(m[2]) or 0, begun = tonumber(m[3]) or 0, opened = tonumber(m[4]) or 0,
-      number = tonumber(m[5]) or 0, queues = m[6] or '', paused = m[7] or '',
-      most = tonumber(m[8]), rate = tonumber(m[9]), period = tonumber(m[10]), ordered = m[11] and 1,
-      given = m[12] or NO_LIMITS, default = m[13] or NO_LIMITS, pinned = m[14] or NO_LIMITS,
-    }
-    for i, name in ipairs(FLOW_NAMES) do
-      s.known[i] = s[name]
-    end
-    if not s.exists then
-      -- A key has its number from the start.
-      s.known[5] = nil
-    end
-    local ends = tonumber(s.paused)
-    if ends and ends > 1 and ends <= now_ms then
-      s.paused, s.opened = '', math.max(s.opened, ends)
-    end
-    states[key] = s
+-- Return limits with those of `newer`, where it has some, in the place of the older ones.
+local function merged(older, newer)
+  local pattern = '^([^,]*),([^,]*),([^,]*)$'
+  local result = {string.match(older, pattern)}
+  for i, value in ipairs({string.match(newer, pattern)}) do
+    result[i] = value ~= '' and value or result[i]
   end
+  return table.concat(result, ',')
+end
+
+-- text → the limits that it stands for: most keys of a call have the same
+local known_limits = {}
+
+-- Return the limits of a key: what came with messages, what the settings say, what was pinned, and what is in force, as
+-- numbers, nil for none.  text: the first three.
+local function limits_in(text)
+  local limits = known_limits[text]
+  if not limits then
+    local given, default, pinned = string.match(text, '^(%S+) (%S+) (%S+)$')
+    local in_force = merged(merged(default, given), pinned)
+    local most, rate, period, ordered = string.match(in_force, '^(%d*),(%d*)/?(%d*),(%d?)$')
+    limits = {
+      text = text, given = given, default = default, pinned = pinned,
+      most = ordered == '1' and 1 or tonumber(most), rate = tonumber(rate), period = tonumber(period),
+      ordered = ordered == '1',
+    }
+    known_limits[text] = limits
+  end
+  return limits
+end
+
+-- Return the state that a text stands for; text: false when there is no such key.  paused: '0' for no, '1', or the moment (ms) at
+-- which it ends.
+local function parsed(key, text)
+  if not text then
+    return {
+      key = key, flight = 0, used = 0, begun = 0, opened = 0, number = 0, count = 0, paused = '0',
+      limits = limits_in(',, ,, ,,'), queues = '',
+    }
+  end
+  local flight, used, begun, opened, number, count, paused, limits, queues = string.match(text, WORDS)
+  local s = {
+    key = key, text = text, exists = true, flight = tonumber(flight), used = tonumber(used), begun = tonumber(begun),
+    opened = tonumber(opened), number = tonumber(number), count = tonumber(count), paused = paused,
+    limits = limits_in(limits), queues = queues,
+  }
+  if #paused > 1 and tonumber(paused) <= now_ms then
+    s.paused, s.opened = '0', math.max(s.opened, tonumber(paused))
+  end
+  return s
+end
+
+-- Read the states of keys that this call is going to ask for.
+local function read_states(keys)
+  local unread, list = {}, {}
+  for _, key in ipairs(keys) do
+    if states[key] == nil then
+      states[key] = false
+      unread[#unread + 1], list[#list + 1] = key, flow .. 'key:' .. key
+    end
+  end
+  for first = 1, #list, SLICE do
+    local texts = redis.call('MGET', unpack(list, first, math.min(first + SLICE - 1, #list)))
+    for i, text in ipairs(texts) do
+      local key = unread[first + i - 1]
+      states[key] = parsed(key, text)
+    end
+  end
+end
+
+-- Return the state of a key.  What a call changes of it is written by give_turns.
+local function state_of(key)
+  if not states[key] then
+    read_states({key})
+  end
+  local s = states[key]
   if not s.touched then
     s.touched = true
     touched[#touched + 1] = s
@@ -124,68 +173,74 @@ end
 
 -- Return the moment from which a key may go, as far as its limits say; nil: not before a message ends, or a resume.
 local function opens_at(s)
-  local most = s.ordered and 1 or s.most
+  local most, rate = s.limits.most, s.limits.rate
   if s.paused == '1' or (most and s.flight >= most) then
     return nil
   end
-  local at = tonumber(s.paused) or 0
-  if s.rate and s.used >= s.rate then
-    at = math.max(at, s.begun + s.period)
+  local at = s.paused == '0' and now_ms or math.max(tonumber(s.paused), now_ms)
+  if rate and s.used >= rate then
+    at = math.max(at, s.begun + s.limits.period)
   end
-  return math.max(at, now_ms)
+  return at
 end
 
 -- Return how many messages of an open key may begin now.
 local function room_of(s)
-  local room = s.ordered and 1 or (s.most and s.most - s.flight or math.huge)
-  if s.rate then
-    room = math.min(room, now_ms < s.begun + s.period and s.rate - s.used or s.rate)
+  local most, rate = s.limits.most, s.limits.rate
+  local room = most and most - s.flight or math.huge
+  if rate then
+    room = math.min(room, now_ms < s.begun + s.limits.period and rate - s.used or rate)
   end
   return room
 end
 
 -- Count an attempt that begins.
 local function begin_at(s)
+  local rate, period = s.limits.rate, s.limits.period
   s.flight = s.flight + 1
-  if not s.rate then
+  if not rate then
     return
   end
-  local ends = s.begun + s.period
+  local ends = s.begun + period
   if now_ms >= ends then
-    local full = s.used >= s.rate
+    local full = s.used >= rate
     if full then
       s.opened = ends
     end
     -- While messages wait, windows follow each other without a gap.  Otherwise one begins with its first attempt.
-    s.begun = full and now_ms < ends + s.period and ends or now_ms
+    s.begun = full and now_ms < ends + period and ends or now_ms
     s.used = 0
   end
   s.used = s.used + 1
 end
 
--- Count a message that is not in flight any more.  claimed_at: ms, of one that was given back and not attempted; nil.
+-- Note a message that is not in flight any more.  claimed_at: ms, of one that was given back and not attempted.
 local function slot_freed(mark, claimed_at)
-  local s = state_of(key_of(mark))
+  local n = #freed + 1
+  freed[n], given_back[n] = key_of(mark), claimed_at or false
+end
+
+local function free_slot(s, claimed_at)
   local was_closed = not opens_at(s)
   s.flight = math.max(0, s.flight - 1)
   if claimed_at and s.used > 0 and tonumber(claimed_at) >= s.begun then
     -- The window has room again, and the turn may be as late as its end.
     s.used, s.review = s.used - 1, true
   end
-  if was_closed or s.flight == 0 then
-    s.opened = was_closed and now_ms or s.opened
+  if was_closed then
+    s.opened, s.review = now_ms, true
+  elseif s.flight == 0 and s.count == 0 then
     s.review = true
   end
 end
 
--- Return limits with those of `newer`, where it has some, in the place of the older ones.
-local function merged(older, newer)
-  local pattern = '^([^,]*),([^,]*),([^,]*)$'
-  local result = {string.match(older, pattern)}
-  for i, value in ipairs({string.match(newer, pattern)}) do
-    result[i] = value ~= '' and value or result[i]
+-- Count the slots that this call has freed.
+local function free_slots()
+  read_states(freed)
+  for i, key in ipairs(freed) do
+    free_slot(state_of(key), given_back[i])
   end
-  return table.concat(result, ',')
+  freed, given_back = {}, {}
 end
 
 -- Put messages of a key that have begun back among the others: it is not ordered any more.
@@ -200,13 +255,11 @@ end
 
 -- Give a key limits: those that came with messages, those of the settings, and those that were pinned.
 local function set_limits(s, given, default, pinned)
-  s.given, s.default, s.pinned = given, default, pinned
-  local text = merged(merged(default, given), pinned)
-  local most, rate, period, ordered = string.match(text, '^(%d*),(%d*)/?(%d*),(%d?)$')
-  if s.ordered and ordered ~= '1' then
+  local before = s.limits
+  s.limits = limits_in(given .. ' ' .. default .. ' ' .. pinned)
+  if before.ordered and not s.limits.ordered then
     level(s)
   end
-  s.most, s.rate, s.period, s.ordered = tonumber(most), tonumber(rate), tonumber(period), ordered == '1' and 1
   s.review = true
 end
 
@@ -215,10 +268,11 @@ end
 local function number_of(asked)
   local key, given, default = string.match(asked, '^(%S+) (%S+) (%S+)$')
   local s = state_of(key)
-  if given ~= NO_LIMITS and given ~= s.given or default ~= s.default then
-    given = merged(s.given, given)
-    if given ~= s.given or default ~= s.default then
-      set_limits(s, given, default, s.pinned)
+  local limits = s.limits
+  if given ~= NO_LIMITS and given ~= limits.given or default ~= limits.default then
+    given = merged(limits.given, given)
+    if given ~= limits.given or default ~= limits.default then
+      set_limits(s, given, default, limits.pinned)
     end
   end
   s.number = s.number + 1
@@ -227,9 +281,9 @@ end
 
 -- Let a dead letter keep the limits of its key, which may be gone when it is redriven.  hash: of the message.
 local function keep_limits(hash, mark)
-  local s = state_of(key_of(mark))
-  if s.given ~= NO_LIMITS or s.default ~= NO_LIMITS then
-    redis.call('HSET', hash, 'G', s.given .. ' ' .. s.default)
+  local limits = state_of(key_of(mark)).limits
+  if limits.given ~= NO_LIMITS or limits.default ~= NO_LIMITS then
+    redis.call('HSET', hash, 'G', limits.given .. ' ' .. limits.default)
   end
 end
 
@@ -239,7 +293,7 @@ local function restore_limits(mark, kept)
   if not s.exists and s.number == 0 then
     local given, default = string.match(kept, '^(%S+) (%S+)$')
     s.number = 1
-    set_limits(s, given, default, s.pinned)
+    set_limits(s, given, default, s.limits.pinned)
   end
 end
 
@@ -249,14 +303,17 @@ local function join_key(id, mark, lane, priority, due_at, begun)
   local name = lane .. ':' .. (priority or 'normal')
   local at = tonumber(due_at)
   redis.call('ZADD', keyed_set(lane, priority), due_at, id)
-  redis.call('ZADD', queue_of(s.key, name), s.ordered and begun and at - AHEAD or due_at, place_of(mark, id))
+  local ordered = s.limits.ordered
+  local score = ordered and begun and at - AHEAD or due_at
+  s.count = s.count + redis.call('ZADD', queue_of(s.key, name), score, place_of(mark, id))
   if not string.find(' ' .. s.queues .. ' ', ' ' .. name .. ' ', 1, true) then
     s.queues = s.queues == '' and name or s.queues .. ' ' .. name
   end
+  s.arrived = s.arrived or {}
   if not s.arrived[name] or at < s.arrived[name] then
     s.arrived[name] = at
   end
-  s.review = s.review or s.ordered
+  s.review = s.review or ordered
   any = true
 end
 
@@ -264,7 +321,8 @@ end
 local function leave_key(id, mark, lane, priority)
   local s = state_of(key_of(mark))
   redis.call('ZREM', keyed_set(lane, priority), id)
-  redis.call('ZREM', queue_of(s.key, lane .. ':' .. (priority or 'normal')), place_of(mark, id))
+  local queue = queue_of(s.key, lane .. ':' .. (priority or 'normal'))
+  s.count = s.count - redis.call('ZREM', queue, place_of(mark, id))
   s.review = true
 end
 
@@ -284,31 +342,4 @@ local function first_queue(s)
     end
   end
   return first_name
-end
-
--- Store what this call has changed of a key.
-local function save_key(s)
-  local changed, gone = {}, {}
-  for i, field in ipairs(FLOW_FIELDS) do
-    local value = s[FLOW_NAMES[i]]
-    if value ~= s.known[i] then
-      s.known[i] = value
-      local text = type(value) == 'number' and string.format('%.0f', value) or value or ''
-      if text == '' or text == NO_LIMITS or (text == '0' and field ~= 's') then
-        gone[#gone + 1] = field
-      else
-        changed[#changed + 1], changed[#changed + 2] = field, text
-      end
-    end
-  end
-  if #changed > 0 then
-    redis.call('HSET', flow .. 'key:' .. s.key, unpack(changed))
-  end
-  if #gone > 0 then
-    redis.call('HDEL', flow .. 'key:' .. s.key, unpack(gone))
-  end
-  if not s.exists then
-    redis.call('ZADD', flow .. 'keys', 0, s.key)
-    s.exists = true
-  end
 end

@@ -7,21 +7,21 @@ end
 -- oldest_due_at, next_at; '' for none.
 local function row_of(s)
   local at = opens_at(s)
-  local scheduled, waiting, oldest, following = 0, 0, nil, nil
+  local waiting, oldest, following = 0, nil, nil
   for name in string.gmatch(s.queues, '%S+') do
     local queue = queue_of(s.key, name)
     local _, score = head_of(queue)
     if score then
       local due_at = due_of(score)
-      scheduled = scheduled + redis.call('ZCARD', queue)
       waiting = waiting + redis.call('ZCOUNT', queue, 0, now_ms) + redis.call('ZCOUNT', queue, '-inf', now_ms - AHEAD)
       oldest = due_at <= now_ms and earlier(oldest, due_at) or oldest
       following = at and earlier(following, math.max(at, due_at)) or following
     end
   end
-  local ends = s.rate and s.used > 0 and now_ms < s.begun + s.period and s.begun + s.period
+  local limits = s.limits
+  local ends = limits.rate and s.used > 0 and now_ms < s.begun + limits.period and s.begun + limits.period
   return {
-    s.key, s.flight, ends and s.used or 0, ends or '', s.paused, s.given, s.default, s.pinned, scheduled, waiting,
-    oldest or '', following or '',
+    s.key, s.flight, ends and s.used or 0, ends or '', s.paused == '0' and '' or s.paused, limits.given, limits.default,
+    limits.pinned, s.count, waiting, oldest or '', following or '',
   }
 end

@@ -6,7 +6,7 @@ ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit 
          items, 4 each, in the order in which lanes are served: lane most own each
          most: messages of this lane at most; own: how many of them need no shared thread; each: how many of the
          others one shared thread carries
-INCLUDES moves clock flow due wake events slices retrying finish outbox accept runs pending overlap begins
+INCLUDES moves clock slices flow due wake events retrying finish outbox accept runs pending overlap begins
 RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run,
          flow_wait, trace}, ...}
          wait_us: time until the next message is due in a lane that has not reached `most`; 0: one is due already;
@@ -19,6 +19,8 @@ COST     O(limit log N + lanes)
 ]]
 -- Rounds of keys in a call.  A key that may not go costs its turn, and the next call goes on.
 local MOST_ROUNDS = 10
+-- Messages that a key may take in its turn while there are more keys than room: what a turn costs is shared by them.
+local TURN = 4
 local FIELDS = {'p', 'n', 't', 'y', 'r', 'q', 'c', 'a', 'b', 'j', 'i', 'T'}
 local reply = {string.format('%.0f', now_us), -1}
 
@@ -51,7 +53,9 @@ local function begin(id, due_at, s)
   local waited = false
   if s then
     begin_at(s)
-    waited = math.max(0, s.opened - math.max(tonumber(due_at), tonumber(m[7])))
+    waited = s.opened > 0 and math.max(0, s.opened - math.max(tonumber(due_at), tonumber(m[7]))) or 0
+  end
+  if waited and (waited > 0 or attempt > 1) then
     redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text, 'W', waited)
   else
     redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text)
@@ -76,8 +80,9 @@ local function serve(key, lane, priority, share, gone)
   local name = lane .. ':' .. priority
   local s = state_of(key)
   local at = opens_at(s)
+  s.popped = s.popped or {}
   s.popped[name] = true
-  if not at or at > now_ms or (s.ordered and s.queues ~= name and first_queue(s) ~= name) then
+  if not at or at > now_ms or (s.limits.ordered and s.queues ~= name and first_queue(s) ~= name) then
     s.review = true
     return 0, false
   end
@@ -85,28 +90,41 @@ local function serve(key, lane, priority, share, gone)
   local n = math.min(share, room_of(s))
   -- One more, to know whether it takes another turn.
   local heads = redis.call('ZRANGE', queue, 0, n, 'WITHSCORES')
-  local places, more = {}, false
+  local places, moments, more = {}, {}, false
   for i = 1, #heads, 2 do
     local due_at = due_of(heads[i + 1])
     more = due_at <= now_ms and #places == n
     if due_at > now_ms or more then
       break
     end
-    places[#places + 1], gone[#gone + 1] = heads[i], id_in(heads[i])
-    begin(gone[#gone], string.format('%.0f', due_at), s)
+    -- The text of the score, unless the message is ahead of its moment in the queue.
+    places[#places + 1] = heads[i]
+    moments[#moments + 1] = s.limits.ordered and string.format('%.0f', due_at) or heads[i + 1]
   end
   remove(queue, places)
+  s.count = s.count - #places
+  for i, place in ipairs(places) do
+    local id = id_in(place)
+    gone[#gone + 1] = id
+    begin(id, moments[i], s)
+  end
   more = more and opens_at(s) == now_ms
   s.review = s.review or not more
   return #places, more
 end
 
--- Claim up to `most` messages: one of each key whose turn it is, or equal shares when there is room for all keys, and the
+-- Claim up to `most` messages: TURN of each key whose turn it is, or equal shares when there is room for all keys, and the
 -- messages without a key between them.  Return how many ids left their sets, and whether more keys have their turn.
 local function round(lane, priority, most)
   local set, turns = due_set(lane, priority), turns_of(lane .. ':' .. priority)
-  local found, keys = due_in(set, now_text, most), due_in(turns, turn_text, most)
-  local share = math.max(1, math.floor((most - #found / 2) / (#keys / 2)))
+  local turn = math.max(1, math.min(TURN, math.floor(most / TURN)))
+  local found, keys = due_in(set, now_text, most), due_in(turns, turn_text, math.ceil(most / turn))
+  local names = {}
+  for at = 1, #keys, 2 do
+    names[#names + 1] = keys[at]
+  end
+  read_states(names)
+  local share = math.max(turn, math.floor((most - #found / 2) / #names))
   local taken, served, again, gone, count = {}, {}, {}, {}, 0
   local i, k = 1, 1
   while count < most and (found[i] or keys[k]) do

@@ -2,7 +2,7 @@
 get: read one message with its attempts.
 KEYS     due lanes flow msg
 ARGV     id
-INCLUDES flow due message
+INCLUDES slices flow due message
 RETURNS  {due_at, {field, value, ...}} or nil when there is no such message
 CODES    none
 COST     O(log N)

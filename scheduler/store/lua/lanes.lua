@@ -2,7 +2,7 @@
 lanes: list the sets that hold a scheduled message.
 KEYS     due lanes flow
 ARGV
-INCLUDES flow due
+INCLUDES slices flow due
 RETURNS  {lane, priority, 1 or 0, ...}; 1: the set of messages with flow keys
 CODES    none
 COST     O(lanes)

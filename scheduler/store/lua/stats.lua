@@ -2,7 +2,7 @@
 stats: count the messages by status, lane and priority.
 KEYS     due lanes flow locks held msg dead done meta
 ARGV     now
-INCLUDES clock flow due
+INCLUDES clock slices flow due
 RETURNS  {now_ms, processing, dead, done, done_bytes, paused, retrying, held_back, oldest_held,
           flow_keys, waiting, oldest_waiting, {lane, high, normal, low, due_of_high, due_of_normal, due_of_low, oldest, next}, ...}
          retrying: scheduled messages that have been attempted before

@@ -40,9 +40,9 @@ def test_every_field_of_a_schedule_is_explained_in_the_words_of_the_code() -> No
     }
 
 
-def test_every_field_of_a_flow_key_is_explained_in_the_words_of_the_code() -> None:
+def test_every_word_of_a_flow_key_is_explained_in_the_words_of_the_code() -> None:
     assert {row[0].strip("`"): row[1] for row in rows("Flow keys") if len(row) == 2} == {
-        name: text.replace("``", "`") for name, text in keys.FLOW_FIELDS.items()
+        name: text.replace("``", "`") for name, text in keys.FLOW_WORDS.items()
     }
 
 
