@@ -40,7 +40,7 @@ def wait_us(lua: Lua, now: int = NOW) -> int:
 
 
 def key_of(lua: Lua, key: str = "k") -> dict[str, str]:
-    text = lua.client.get(f"ms1:{{0}}:flow:key:{key}")
+    text: Any = lua.client.get(f"ms1:{{0}}:flow:key:{key}")
     return state_of(text) if text else {}
 
 

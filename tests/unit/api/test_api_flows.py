@@ -131,7 +131,7 @@ def test_a_reset_begins_a_new_window_and_counts_again(api: Api) -> None:
     for _ in range(2):
         send(api, {"key": "k", "rate": 1, "period": "1h", "concurrency": 9})
     assert len(take(api.store, 9, 1000).claims) == 1
-    state = api.store.client.get("ms1:{0}:flow:key:k")
+    state: Any = api.store.client.get("ms1:{0}:flow:key:k")
     api.store.client.set("ms1:{0}:flow:key:k", state.replace("1 ", "8 ", 1))
     found = api.post("/v1/flows/k/reset").json
     assert (found["in_flight"], found["window"]) == (1, None)
