@@ -27,9 +27,24 @@ function view({ key, limits, waiting = 0, in_flight = 0, paused = false, used, .
   };
 }
 
+function pin(key, limits) {
+  const flow = flows.get(key) ?? { key, limits: none };
+  const { period, ...given } = limits;
+  for (const name of ['concurrency', 'rate', 'ordered']) {
+    const pinned = limits[name] !== undefined;
+    if (pinned || flow[name] === 'pinned') flow[name] = pinned ? 'pinned' : null;
+  }
+  flow.limits = { ...none, ...given, period_ms: given.rate ? 60_000 : null };
+  flows.set(key, flow);
+}
+
 /** [status, body] of a request to /v1/flows. */
-export function answerFlows(key, verb) {
+export function answerFlows(key, verb, method, limits) {
   if (!key) return [200, { flows: [...flows.values()].map(view), next_cursor: null }];
+  if (method === 'PUT' && limits.rate && !limits.period)
+    return [400, { title: 'Bad Request', detail: '', errors: [{ field: 'period', message: 'is missing' }] }];
+  if (method === 'PUT') pin(key, limits);
+  if (method === 'DELETE') pin(key, {});
   const flow = flows.get(key);
   if (!flow) return [404, { title: 'Not Found', detail: 'No flow key has this name.' }];
   if (verb === 'pause' || verb === 'resume') flow.paused = verb === 'pause';

@@ -139,7 +139,8 @@ function route(request, response, url, body) {
   }
   if (collection === 'destinations' && scenario !== 'idle')
     return send(response, ...answerDestinations(id && decodeURIComponent(id), verb, body));
-  if (collection === 'flows') return send(response, ...answerFlows(id && decodeURIComponent(id), verb));
+  if (collection === 'flows')
+    return send(response, ...answerFlows(id && decodeURIComponent(id), verb, request.method, body));
   if (collection === 'history') {
     const [status, answer] = history(id && decodeURIComponent(id), url.searchParams, world);
     return send(response, status, answer);

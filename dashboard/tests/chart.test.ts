@@ -21,7 +21,7 @@ describe('a chart', () => {
       { at: 700, value: null },
       { at: 1_000, value: 5 },
     ];
-    expect(linePath(points, BY)).toBe('M0.0 50.0L50.0 0.0M100.0 25.0');
+    expect(linePath(points, BY)).toBe('M0.0 50.0L50.0 0.0M100.0 25.0h0');
     expect(largest([points])).toBe(10);
   });
 

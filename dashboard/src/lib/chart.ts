@@ -41,18 +41,16 @@ export function scale(frame: Frame, from: number, to: number, top: number): Scal
   };
 }
 
-/** An SVG path through the points; gaps break it. */
+/** An SVG path through the points; gaps break it.  A point between two gaps is a line without length: a dot. */
 export function linePath(points: readonly Point[], { x, y }: Scale): string {
   let path = '';
-  let pen = 'M';
-  for (const point of points) {
-    if (point.value === null) {
-      pen = 'M';
-      continue;
-    }
-    path += `${pen}${x(point.at).toFixed(1)} ${y(point.value).toFixed(1)}`;
-    pen = 'L';
-  }
+  points.forEach(({ at, value }, index) => {
+    if (value === null) return;
+    const begins = (points[index - 1]?.value ?? null) === null;
+    const ends = (points[index + 1]?.value ?? null) === null;
+    path += `${begins ? 'M' : 'L'}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+    if (begins && ends) path += 'h0';
+  });
   return path;
 }
 

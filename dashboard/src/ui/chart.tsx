@@ -27,6 +27,8 @@ interface Props {
   span: string;
   /** The moment that is pointed at, in words. */
   when: (at: number) => string;
+  /** The last point is of a time that still runs: the line to it is dashed, as what it says is not all. */
+  running?: boolean;
 }
 
 /** A moment on the axis, and what stands beneath it. */
@@ -41,7 +43,18 @@ const CHARACTER = 6.2;
 const GAP = 12;
 const PAD = { left: 56, right: 10, top: 12, bottom: 24 };
 
-export function Chart({ title, series, format, floor, from, to, ticks, span, when }: Props): ReactNode {
+export function Chart({
+  title,
+  series,
+  format,
+  floor,
+  from,
+  to,
+  ticks,
+  span,
+  when,
+  running = false,
+}: Props): ReactNode {
   const [width, box] = useWidth();
   const [at, setAt] = useState<number | null>(null);
   const top = niceCeiling(Math.max(floor, largest(series.map((line) => line.points))));
@@ -82,12 +95,17 @@ export function Chart({ title, series, format, floor, from, to, ticks, span, whe
       </figcaption>
       <svg width={width} height={HEIGHT} aria-hidden="true" onPointerMove={follow} onPointerLeave={() => setAt(null)}>
         <Axes top={top} frame={frame} by={by} format={format} ticks={ticks} />
-        {series.map((line) => (
-          <g key={line.name} className={`line-${line.tone}`}>
-            {line.filled && <path className="chart-area" d={areaPath(line.points, by)} />}
-            <path className="chart-line" d={linePath(line.quietAtZero ? aboveZero(line.points) : line.points, by)} />
-          </g>
-        ))}
+        {series.map((line) => {
+          const drawn = line.quietAtZero ? aboveZero(line.points) : line.points;
+          const whole = running ? -1 : drawn.length;
+          return (
+            <g key={line.name} className={`line-${line.tone}`}>
+              {line.filled && <path className="chart-area" d={areaPath(line.points.slice(0, whole), by)} />}
+              <path className="chart-line" d={linePath(drawn.slice(0, whole), by)} />
+              {running && <path className="chart-line chart-running" d={linePath(drawn.slice(-2), by)} />}
+            </g>
+          );
+        })}
         {at !== null && shown && (
           <path className="chart-cursor" d={`M${by.x(shown.at).toFixed(1)} ${frame.top}V${frame.bottom}`} />
         )}

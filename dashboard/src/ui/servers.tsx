@@ -52,7 +52,7 @@ function ServerRow({ server }: { server: ServerInfo }): ReactNode {
     <tr className={well ? '' : 'tone-bad'}>
       <th scope="row" title={where}>
         <span className={well ? 'dot tone-ok' : 'dot tone-bad'} aria-hidden="true" />
-        {server.name}
+        <Name text={server.name} />
         {!alive && <span className="quiet"> silent</span>}
         {hangs(server) && <span className="server-failure">stuck: {server.failure}</span>}
       </th>
@@ -65,6 +65,11 @@ function ServerRow({ server }: { server: ServerInfo }): ReactNode {
       <td className="figures wide-only">{server.version ?? '–'}</td>
     </tr>
   );
+}
+
+/** A long name that may be broken behind its separators, and not inside of a word. */
+function Name({ text }: { text: string }): ReactNode {
+  return text.split(/(?<=[-/._:])/).flatMap((part, n) => (n === 0 ? [part] : [<wbr key={n} />, part]));
 }
 
 const NOT_TOLD = 'not known: Redis does not tell';

@@ -13,6 +13,7 @@ import { useService } from '../state/service';
 import { Destinations } from '../ui/destinations';
 import { Countdown } from '../ui/moment';
 import { Paged } from '../ui/pager';
+import { PinForm } from '../ui/pin-form';
 
 const REFRESH_MS = 3_000;
 
@@ -60,6 +61,7 @@ export function FlowView({ name }: { name: string }): ReactNode {
         </p>
       )}
       {value && !missing && <Table flows={[value]} refresh={refresh} />}
+      {(value || missing) && <PinForm key={name} name={name} flow={missing ? null : value} onDone={refresh} />}
     </section>
   );
 }

@@ -97,7 +97,7 @@ interface ChartsProps {
 }
 
 function SlotCharts({ slots, span, name }: ChartsProps): ReactNode {
-  // The slot under way is drawn too: its lines say how it stands.
+  // The slot under way is drawn too, dashed: its lines say how it stands.
   const drawn = { ...span, to: (Math.floor(span.to / span.step) + 1) * span.step };
   const last = drawn.to - span.step;
   const { by } = SPELLS[name];
@@ -106,7 +106,8 @@ function SlotCharts({ slots, span, name }: ChartsProps): ReactNode {
     from: span.from,
     to: Math.max(last, span.from + 1),
     span: `last ${NAMES[name].toLowerCase()}`,
-    when: word,
+    when: (at: number): string => (at === last ? `${word(at)}, so far` : word(at)),
+    running: true,
     ticks: tickMoments(span.from, last, span.step).map((at) => ({ at, label: word(at) })),
   };
   const counts = countsOverAll(slots);
