@@ -21,7 +21,7 @@ KEYS: Mapping[str, FlowLimits] = {
     "pair": FlowLimits(2),
     "line": FlowLimits(ordered=True),
     "other-line": FlowLimits(ordered=True),
-    "quota": FlowLimits(rate=Rate(8, 2000)),
+    "quota": FlowLimits(rate=Rate(6, 2000)),
     "all": FlowLimits(2, Rate(4, 1000), True),
 }
 WEIGHTS = (5, 3, 2, 2, 2)
