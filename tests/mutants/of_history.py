@@ -70,4 +70,22 @@ MUTANTS = (
         "a payload runs in the spreadsheet of whoever opens the export",
         ("tests/unit/api/test_api_history.py",),
     ),
+    Mutant(
+        "redrive-makes-two",
+        "scheduler/api/v1/again.py",
+        "return await send_again(x, row, once)",
+        'return await send_again(x, row, Idempotency(None, ""))',
+        "a redrive from the history has no key",
+        "a redrive that is sent again because its answer was lost sends the message twice",
+        ("tests/unit/api/test_api_redrive.py",),
+    ),
+    Mutant(
+        "redrive-of-what-was-delivered",
+        "scheduler/api/v1/again.py",
+        "if row.status != Status.DEAD:",
+        "if row.status == Status.CANCELLED:",
+        "what was delivered is redriven once retention has deleted it",
+        "a list of ids that is redriven as a whole sends again what had arrived",
+        ("tests/unit/api/test_api_redrive.py",),
+    ),
 )
