@@ -190,7 +190,7 @@ def closing_engine(url: str) -> Iterator[Engine]:
 
 
 EXPORT_PER_SECOND = 500
-EXPORT_MEMORY = 150
+EXPORT_MEMORY = 100
 """MiB: the driver of the database in each API process, and some pages; a million rows would take 2,000."""
 
 

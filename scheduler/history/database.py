@@ -14,6 +14,9 @@ from scheduler.history.finished import Finished
 SCAN = 10_000
 """Rows that one page looks at, at most, for filters that no index answers."""
 HOUR_MS = 3_600_000
+CONNECT_SECONDS = 5
+CALL_SECONDS = 30
+"""No call may wait longer for a database, or the stop of the service would."""
 
 
 class RowRefused(ServiceError):
@@ -93,6 +96,19 @@ class Page(NamedTuple):
 
     rows: list[Finished]
     after: Position | None
+
+    @classmethod
+    def cut(cls, rows: list[Finished], query: Query, limit: int) -> Page:
+        """Return a page of ``limit`` rows; more rows than that say that the list goes on."""
+        if len(rows) <= limit:
+            return cls(rows, None)
+        last = rows[limit - 1]
+        return cls(rows[:limit], Position(getattr(last, query.moment), last.id, last.finished_at))
+
+
+def on_one_line(error: object) -> str:
+    """Return the words of a driver's error for the log, on one line."""
+    return " ".join(str(error).split())[:500]
 
 
 @dataclass(slots=True, frozen=True)

@@ -13,11 +13,21 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, PyMongoError
 
 from scheduler.errors import HistoryUnavailable
-from scheduler.history.database import HOUR_MS, SCAN, HourCount, Page, Position, Query, RowRefused
+from scheduler.history.database import (
+    CALL_SECONDS,
+    CONNECT_SECONDS,
+    HOUR_MS,
+    SCAN,
+    HourCount,
+    Page,
+    Position,
+    Query,
+    RowRefused,
+    on_one_line,
+)
 from scheduler.history.finished import Finished
 
-_WAIT_MS = 5_000
-_CALL_MS = 30_000
+_WAIT_MS = CONNECT_SECONDS * 1000
 _DUPLICATE = 11_000
 
 Document = dict[str, Any]
@@ -46,7 +56,7 @@ class MongoDatabase:
             maxPoolSize=connections,
             connectTimeoutMS=_WAIT_MS,
             serverSelectionTimeoutMS=_WAIT_MS,
-            socketTimeoutMS=_CALL_MS,
+            socketTimeoutMS=CALL_SECONDS * 1000,
             waitQueueTimeoutMS=_WAIT_MS,
             appname="message-scheduler",
         )
@@ -87,13 +97,12 @@ class MongoDatabase:
         chosen: list[Document] = [{"$limit": SCAN}, {"$match": others}] if others else []
         with _translated():
             found = list(self._rows.aggregate([*first, *chosen, {"$limit": limit + 1}]))
-            rows = [_row(document) for document in found]
-            if len(rows) > limit:
-                last = rows[limit - 1]
-                return Page(rows[:limit], Position(getattr(last, moment), last.id, last.finished_at))
+            page = Page.cut([_row(document) for document in found], query, limit)
+            if page.after is not None:
+                return page
             reached = list(self._rows.aggregate([*first, {"$skip": SCAN - 1}, {"$limit": 1}])) if others else []
         end = [Position(one[moment], one["id"], one["finished_at"]) for one in reached]
-        return Page(rows, end[0] if end else None)
+        return Page(page.rows, end[0] if end else None)
 
     def one(self, id: str) -> Finished | None:
         """See ``Database``."""
@@ -136,9 +145,9 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (DocumentTooLarge, InvalidDocument, OverflowError, UnicodeError) as error:
-        raise RowRefused(str(error)[:500]) from error
+        raise RowRefused(on_one_line(error)) from error
     except PyMongoError as error:
-        raise HistoryUnavailable(" ".join(str(error).split())[:500]) from error
+        raise HistoryUnavailable(on_one_line(error)) from error
 
 
 def _only_duplicates(error: BulkWriteError | DuplicateKeyError) -> bool:

@@ -163,8 +163,4 @@ def _on(columns: Any, condition: tuple[str, str]) -> ColumnElement[bool]:
 
 
 def _page(result: Any, query: Query, limit: int) -> Page:
-    rows = [Finished(*row) for row in result]
-    if len(rows) <= limit:
-        return Page(rows, None)
-    last = rows[limit - 1]
-    return Page(rows[:limit], Position(getattr(last, query.moment), last.id, last.finished_at))
+    return Page.cut([Finished(*row) for row in result], query, limit)

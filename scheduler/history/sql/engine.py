@@ -13,11 +13,7 @@ from sqlalchemy import Engine, create_engine, event, exc
 from sqlalchemy.engine import make_url
 
 from scheduler.errors import HistoryUnavailable
-from scheduler.history.database import RowRefused
-
-_CONNECT_SECONDS = 5
-_STATEMENT_SECONDS = 30
-"""No call may wait longer for a database, or the stop of the service would."""
+from scheduler.history.database import CALL_SECONDS, CONNECT_SECONDS, RowRefused, on_one_line
 
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 
@@ -30,7 +26,7 @@ def engine_for(url: str, connections: int) -> Engine:
         address.set(drivername=_DRIVERS[kind]),
         pool_size=connections,
         max_overflow=0,
-        pool_timeout=_CONNECT_SECONDS,
+        pool_timeout=CONNECT_SECONDS,
         # By position, as rows are written; psycopg's own names would need a mapping for each row.
         paramstyle="qmark" if kind == "sqlite" else "format",
         pool_pre_ping=kind != "sqlite",
@@ -43,19 +39,19 @@ def engine_for(url: str, connections: int) -> Engine:
 
 def _connect_args(kind: str) -> dict[str, Any]:
     if kind == "sqlite":
-        return {"timeout": _CONNECT_SECONDS, "check_same_thread": False}
+        return {"timeout": CONNECT_SECONDS, "check_same_thread": False}
     if kind == "postgresql":
         return {
-            "connect_timeout": _CONNECT_SECONDS,
-            "options": f"-c statement_timeout={_STATEMENT_SECONDS}s",
+            "connect_timeout": CONNECT_SECONDS,
+            "options": f"-c statement_timeout={CALL_SECONDS}s",
             # A server that vanished without closing its connections is noticed too.
-            "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
+            "tcp_user_timeout": CALL_SECONDS * 1000,
             "application_name": "message-scheduler",
         }
     return {
-        "connect_timeout": _CONNECT_SECONDS,
-        "read_timeout": _STATEMENT_SECONDS,
-        "write_timeout": _STATEMENT_SECONDS,
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": CALL_SECONDS,
+        "write_timeout": CALL_SECONDS,
         "charset": "utf8mb4",
     }
 
@@ -110,5 +106,5 @@ def translated() -> Iterator[None]:
 
 
 def _words(error: exc.SQLAlchemyError) -> str:
-    """Return the driver's own words on one line, without the statement and its values."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())[:500]
+    """Return the driver's own words, without the statement and its values."""
+    return on_one_line(getattr(error, "orig", None) or error)
