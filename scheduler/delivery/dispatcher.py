@@ -11,7 +11,7 @@ from scheduler.logs.notices import Outage
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim
 from scheduler.process.waking import WakingThread
-from scheduler.store import MessageStore
+from scheduler.store.claiming import Claiming
 
 if TYPE_CHECKING:
     from scheduler.otel.tracing import Tracing
@@ -25,7 +25,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        store: MessageStore,
+        store: Claiming,
         workers: Workers,
         *,
         owner: str,

@@ -7,7 +7,7 @@ from typing import Any
 
 from scheduler.clock import Clock, RedisTime
 from scheduler.logs.sinks import ServiceLog
-from scheduler.store import MessageStore
+from scheduler.store.registry import ServerRegistry
 from scheduler.telemetry.figures import Telemetry
 from scheduler.telemetry.skew import ClockWatch
 
@@ -23,7 +23,7 @@ class Heartbeat:
 
     def __init__(
         self,
-        store: MessageStore,
+        store: ServerRegistry,
         process: str,
         telemetry: Telemetry,
         describe: Callable[[], Mapping[str, Any]],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from scheduler.clock import Clock, RedisTime
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.sinks import ServiceLog
-from scheduler.store import MessageStore
+from scheduler.store.claiming import Claiming
 from scheduler.telemetry.figures import Telemetry
 
 LIMIT = 1000
@@ -24,7 +24,7 @@ class Reaper:
 
     def __init__(
         self,
-        store: MessageStore,
+        store: Claiming,
         *,
         every: float,
         lock_seconds: float,

@@ -6,7 +6,7 @@ from typing import Final
 
 from scheduler.logs.sinks import ServiceLog
 from scheduler.redis_server.refusals import FULL
-from scheduler.store import MessageStore
+from scheduler.store.registry import ServerRegistry
 
 FULL_MEANS: Final = (
     f"{FULL} (maxmemory): new messages are refused, deliveries go on. Give it more memory or keep less; "
@@ -22,7 +22,7 @@ class MemoryWatch:
 
     name = "ask Redis for its memory"
 
-    def __init__(self, store: MessageStore, log: ServiceLog) -> None:
+    def __init__(self, store: ServerRegistry, log: ServiceLog) -> None:
         self._store = store
         self._log = log
         self._full = False

@@ -7,7 +7,7 @@ from scheduler.delivery.in_flight import InFlight
 from scheduler.delivery.maintenance import Maintenance
 from scheduler.logs.notices import Outage
 from scheduler.logs.sinks import ServiceLog
-from scheduler.store import MessageStore
+from scheduler.store.claiming import Claiming
 from scheduler.telemetry.figures import Telemetry
 
 
@@ -29,7 +29,7 @@ class Renewer:
     name = "renew"
 
     def __init__(
-        self, store: MessageStore, in_flight: InFlight, lock_seconds: float, log: ServiceLog, telemetry: Telemetry
+        self, store: Claiming, in_flight: InFlight, lock_seconds: float, log: ServiceLog, telemetry: Telemetry
     ) -> None:
         self._store = store
         self._in_flight = in_flight

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from scheduler.store import Limits, MessageStore
+from scheduler.store import Limits
+from scheduler.store.claiming import Claiming
 from scheduler.telemetry.figures import Telemetry
 
 LIMIT = 1000
@@ -19,7 +20,7 @@ class Retention:
 
     def __init__(
         self,
-        store: MessageStore,
+        store: Claiming,
         limits: Mapping[Literal["done", "dead"], Limits],
         *,
         every: float,

@@ -14,8 +14,8 @@ from scheduler.errors import StoreUnavailable
 from scheduler.logs.notices import Outage
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Outcome
-from scheduler.store import MessageStore
 from scheduler.store.batching import Batching
+from scheduler.store.claiming import Claiming
 from scheduler.telemetry.figures import Telemetry
 
 GROUP = 500
@@ -30,7 +30,7 @@ class Settler:
 
     def __init__(
         self,
-        store: MessageStore,
+        store: Claiming,
         clock: Clock,
         log: ServiceLog,
         telemetry: Telemetry,

@@ -21,7 +21,7 @@ from scheduler.logs.notices import Outage
 from scheduler.logs.sinks import ServiceLog
 from scheduler.message import Claim, Outcome
 from scheduler.retry import RetryPolicy, after_failure
-from scheduler.store import MessageStore
+from scheduler.store.claiming import Claiming
 from scheduler.telemetry.figures import Telemetry
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Workers:
 
     def __init__(
         self,
-        store: MessageStore,
+        store: Claiming,
         channels: Mapping[str, Channel],
         *,
         threads: int,

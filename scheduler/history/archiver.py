@@ -14,7 +14,8 @@ from scheduler.history.database import Database, RowRefused
 from scheduler.history.finished import Finished, Payloads, finished_of
 from scheduler.logs.notices import Outage, Seldom
 from scheduler.logs.sinks import ServiceLog
-from scheduler.store import Batch, MessageStore
+from scheduler.store import Batch
+from scheduler.store.outbox import Outbox
 from scheduler.telemetry.figures import Telemetry
 
 BATCH = 500
@@ -43,7 +44,7 @@ class Archiver:
 
     def __init__(
         self,
-        store: MessageStore,
+        store: Outbox,
         database: Database,
         *,
         owner: str,

@@ -12,7 +12,7 @@ from scheduler.history.archiver import Archiver
 from scheduler.history.database import Database
 from scheduler.history.pruner import Pruner
 from scheduler.logs.sinks import ServiceLog
-from scheduler.store import MessageStore
+from scheduler.store.outbox import Outbox
 from scheduler.telemetry.figures import Telemetry
 
 _DAY_MS = 86_400_000
@@ -50,7 +50,7 @@ class Keeper:
 
 def keeper_of(
     settings: Settings,
-    store: MessageStore,
+    store: Outbox,
     *,
     owner: str,
     finished: Callable[[], int],

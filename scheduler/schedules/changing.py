@@ -13,10 +13,9 @@ from typing import NamedTuple, TypeVar
 from scheduler.errors import Conflict, InvalidInput
 from scheduler.recurrence import Recurrence, check_jitter, jittered
 from scheduler.schedule import Definition, PlannedRun, Schedule, State
-from scheduler.store import MessageStore
 from scheduler.store.results import Scheduled
 from scheduler.store.schedule_records import schedule_fields
-from scheduler.store.scheduling import NO_KEY, ChangedMeanwhile, NewState, Once
+from scheduler.store.scheduling import NO_KEY, ChangedMeanwhile, NewState, Once, Scheduling
 
 T = TypeVar("T")
 
@@ -46,7 +45,7 @@ def _again(step: Callable[[], T]) -> T:
 
 
 def create(
-    store: MessageStore, id: str | None, asked: Definition, *, paused: bool, now_ms: int, once: Once = NO_KEY
+    store: Scheduling, id: str | None, asked: Definition, *, paused: bool, now_ms: int, once: Once = NO_KEY
 ) -> Schedule:
     """Create a schedule.  ``id`` None: the service chooses one.
 
@@ -61,7 +60,7 @@ def create(
     return store.schedule_with(found)
 
 
-def put(store: MessageStore, id: str, asked: Definition, *, paused: bool | None, now_ms: int) -> tuple[Schedule, bool]:
+def put(store: Scheduling, id: str, asked: Definition, *, paused: bool | None, now_ms: int) -> tuple[Schedule, bool]:
     """Create or replace; what changes nothing changes nothing.  Return the schedule, and whether it is new.
 
     ``paused`` None: as it is.
@@ -78,7 +77,7 @@ def put(store: MessageStore, id: str, asked: Definition, *, paused: bool | None,
 
 
 def patch(
-    store: MessageStore, id: str, change: Callable[[Definition], Definition], *, paused: bool | None, now_ms: int
+    store: Scheduling, id: str, change: Callable[[Definition], Definition], *, paused: bool | None, now_ms: int
 ) -> Schedule:
     """Change a part.  ``change``: what the schedule asks for, to what it asks for then.  Raises ``NotFound``."""
 
@@ -89,7 +88,7 @@ def patch(
     return _again(step)
 
 
-def pause(store: MessageStore, id: str, note: str | None) -> Schedule:
+def pause(store: Scheduling, id: str, note: str | None) -> Schedule:
     """Make no more messages, and take the next one back.  Raises ``NotFound``, ``Conflict`` when it has ended."""
 
     def step() -> Schedule:
@@ -103,7 +102,7 @@ def pause(store: MessageStore, id: str, note: str | None) -> Schedule:
     return _again(step)
 
 
-def resume(store: MessageStore, id: str, note: str | None, now_ms: int) -> Schedule:
+def resume(store: Scheduling, id: str, note: str | None, now_ms: int) -> Schedule:
     """Go on with the first moment after now.  Raises ``NotFound``, ``Conflict`` when it ended."""
 
     def step() -> Schedule:
@@ -118,7 +117,7 @@ def resume(store: MessageStore, id: str, note: str | None, now_ms: int) -> Sched
     return _again(step)
 
 
-def delete(store: MessageStore, id: str) -> Schedule:
+def delete(store: Scheduling, id: str) -> Schedule:
     """Delete a schedule: no run of it begins any more.  Return what it was.  Raises ``NotFound``."""
 
     def step() -> Schedule:
@@ -129,12 +128,12 @@ def delete(store: MessageStore, id: str) -> Schedule:
     return _again(step)
 
 
-def run_now(store: MessageStore, id: str, once: Once = NO_KEY) -> Scheduled:
+def run_now(store: Scheduling, id: str, once: Once = NO_KEY) -> Scheduled:
     """Make a message that is due now, beside the plan.  Raises ``NotFound``, ``Conflict``."""
     return _again(lambda: store.run_schedule(store.schedule_with(id), once))
 
 
-def backfill(store: MessageStore, id: str, first: int, last: int, limit: int, *, dry_run: bool) -> Backfilled:
+def backfill(store: Scheduling, id: str, first: int, last: int, limit: int, *, dry_run: bool) -> Backfilled:
     """Make the messages that are missing from ``first`` to ``last`` (ms, inclusive), behind what is on time.
 
     Raises ``NotFound``, ``InvalidInput``.
@@ -183,7 +182,7 @@ def _fresh(id: str, asked: Definition, now_ms: int, *, paused: bool) -> NewState
     return _state(id, asked, plan, now_ms, paused=paused)._replace(fields=schedule_fields(asked, plan))
 
 
-def _replaced(store: MessageStore, stored: Schedule, asked: Definition, paused: bool | None, now_ms: int) -> Schedule:
+def _replaced(store: Scheduling, stored: Schedule, asked: Definition, paused: bool | None, now_ms: int) -> Schedule:
     """Write what differs from ``stored``; return it as it is then."""
     old = stored.definition
     stays = paused is None or paused == (stored.state is State.PAUSED)

@@ -12,7 +12,7 @@ from scheduler.logs.notices import Outage, Seldom
 from scheduler.logs.sinks import ServiceLog
 from scheduler.process.waking import WakingThread
 from scheduler.schedule import DuePlan, Planned
-from scheduler.store import MessageStore
+from scheduler.store.scheduling import Scheduling
 from scheduler.telemetry.figures import Telemetry
 
 BATCH = 100
@@ -29,7 +29,7 @@ class Planner:
 
     def __init__(
         self,
-        store: MessageStore,
+        store: Scheduling,
         *,
         clock: Clock,
         log: ServiceLog,

@@ -11,7 +11,7 @@ from scheduler.config.reading import Settings
 from scheduler.message import IdGenerator
 from scheduler.store.accepting import Accepting
 from scheduler.store.changing import Changing
-from scheduler.store.claiming import Flight
+from scheduler.store.claiming import Claiming
 from scheduler.store.destinations import Destinations
 from scheduler.store.flows import Flows
 from scheduler.store.moved_clock import MovedClock
@@ -40,7 +40,7 @@ __all__ = [
 
 
 class MessageStore(
-    Accepting, Reading, Changing, Flight, Flows, Destinations, Outbox, Scheduling, MovedClock, ServerRegistry
+    Accepting, Reading, Changing, Claiming, Flows, Destinations, Outbox, Scheduling, MovedClock, ServerRegistry
 ):
     """All verbs, over one Redis client.
 
@@ -48,8 +48,8 @@ class MessageStore(
     counts), ``changing`` (update, cancel, redrive, purge, pause), ``claiming`` (claim, settle, renew, reap, trim),
     ``flows`` (flow keys), ``destinations`` (circuit breakers), ``scheduling`` (schedules), ``outbox`` (what the history
     has not got yet), ``moved_clock`` (the clock that users' tests move) and ``registry`` (heartbeats of the servers).
-    The classes there are no roles and are never used alone; what they share, the client and the way to a script, is
-    ``base.Base``.
+    A caller that needs the verbs of one file takes its class as type.  No class is made an object alone: what they
+    share, the client and the way to a script, is ``base.Base``.
     """
 
 

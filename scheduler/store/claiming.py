@@ -16,7 +16,7 @@ from scheduler.store.scripts import load
 OUTBOX_FULL = -1
 
 
-class Flight(Base):
+class Claiming(Base):
     """Verbs: claim, settle, renew, reap, trim."""
 
     _turn = 0
