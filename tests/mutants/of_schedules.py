@@ -37,7 +37,7 @@ MUTANTS = (
     Mutant(
         "run-of-deleted",
         "scheduler/store/lua/_begins.lua",
-        "return skip(id, text, m, due_at, 'gone')",
+        "return redriven or skip(id, text, m, due_at, 'gone')",
         "return true",
         "a run begins although its schedule was deleted",
         "a schedule that was deleted is delivered once more, or retried for hours",

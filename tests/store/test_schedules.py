@@ -334,6 +334,21 @@ def test_a_redriven_run_is_delivered_whatever_became_of_the_schedule(plans: Plan
     assert plans.store.schedule_counts().failing == 0
 
 
+def test_a_dead_letter_of_a_schedule_that_was_deleted_is_delivered_when_it_is_redriven(plans: Planned) -> None:
+    plans.create()
+    plans.at(MINUTE)
+    plans.plan()
+    (claim,) = plans.claim()
+    plans.settle([claim], "dead")
+    changing.delete(plans.store, "s")
+    plans.store.redrive(claim.id)
+    (again,) = plans.claim()
+    plans.settle([again], "retry", 0)
+    (again,) = plans.claim()
+    plans.settle([again])
+    assert plans.store.get(claim.id).status == "delivered"
+
+
 def test_counts_tell_who_is_overdue(plans: Planned) -> None:
     plans.create()
     plans.create("resting", paused=True)

@@ -28,11 +28,13 @@ local function run_begins(id, text, m, due_at, attempt)
   local key = sched .. sid
   local s = redis.call('HMGET', key, 'c', 'next', 'overlap', 'busy', 'buffered', 'u', 'gen')
   local _, current = revisions_of(s[1], s[6], s[7])
+  local redriven = redis.call('HEXISTS', msg .. id, 'o') == 1
   if not s[1] then
-    return skip(id, text, m, due_at, 'gone')
+    -- A redrive is asked for after all, and its dead letter is gone.
+    return redriven or skip(id, text, m, due_at, 'gone')
   end
   -- What has been attempted goes on, and so does what a user asked for with a redrive.
-  local begun = attempt > 1 or redis.call('HEXISTS', msg .. id, 'o') == 1
+  local begun = attempt > 1 or redriven
   if not begun and current ~= generation then
     return skip(id, text, m, due_at, 'changed')
   end
