@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EXTRA: Final = "message-scheduling-service[otel]"
 _PARTS: Final = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 _PROTOCOL: Final = "OTEL_EXPORTER_OTLP{}_PROTOCOL"
+_ENDPOINT: Final = "OTEL_EXPORTER_OTLP{}_ENDPOINT"
 _EXPORTER: Final = "OTEL_{}_EXPORTER"
 INTERVAL: Final = "OTEL_METRIC_EXPORT_INTERVAL"
 
@@ -46,13 +47,11 @@ def open_pipeline(settings: Settings, process: str, log: ServiceLog, clock: Cloc
     check(settings)
     from scheduler.otel.pipeline import Pipeline
 
-    return Pipeline(
-        process,
-        log,
-        clock,
-        traces=exports("TRACES", os.environ),
-        metrics_seconds=float(os.environ.get(INTERVAL) or 60_000) / 1000 if exports("METRICS", os.environ) else None,
-    )
+    metrics_seconds = float(os.environ.get(INTERVAL) or 60_000) / 1000 if exports("METRICS", os.environ) else None
+    try:
+        return Pipeline(process, log, clock, traces=exports("TRACES", os.environ), metrics_seconds=metrics_seconds)
+    except ValueError as error:  # the SDK's word on one of its variables
+        raise ConfigError([f"OpenTelemetry: {error}"]) from error
 
 
 def exports(signal: str, env: Mapping[str, str]) -> bool:
@@ -81,6 +80,10 @@ def _problems(env: Mapping[str, str]) -> Iterator[str]:
         variable = _PROTOCOL.format(part)
         if (value := env.get(variable, "").strip()) not in ("", "http/protobuf"):
             yield f"{variable}: {value!r} is not accepted; accepted: http/protobuf (collectors take it at port 4318)"
+    for part in ("", "_TRACES", "_METRICS"):
+        variable = _ENDPOINT.format(part)
+        if (value := env.get(variable, "").strip()) and not value.startswith(("http://", "https://")):
+            yield f"{variable}: {value!r} is not accepted; accepted: a URL like http://localhost:4318"
     value = env.get(INTERVAL, "").strip()
     if value and not (value.isdecimal() and int(value) > 0):
         yield f"{INTERVAL}: {value!r} is not accepted; accepted: milliseconds, a whole number from 1 on"

@@ -41,6 +41,7 @@ class Pipeline:
         self._clock = clock
         self._log = log
         self._complaints = _Complaints(log, clock)
+        logging.getLogger("opentelemetry").addHandler(self._complaints)
         self._resource = _resource(process)
         self._metrics_seconds = metrics_seconds
         self._provider: TracerProvider | None = None
@@ -52,7 +53,6 @@ class Pipeline:
         # now: where the process is at its end already, Python starts no threads.
         self._ending = threading.Thread(target=self._end, name="otel-end", daemon=True)
         self._ending.start()
-        logging.getLogger("opentelemetry").addHandler(self._complaints)
         if traces:
             self._provider = TracerProvider(resource=self._resource, shutdown_on_exit=False)
             self._provider.sampler = Following(self._provider.sampler)

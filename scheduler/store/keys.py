@@ -87,7 +87,7 @@ FIELDS: dict[str, str] = {
     "F": "its number at its flow key (5 digits of base 64, in the order of acceptance), and the key",
     "G": "limits of its flow key, from messages and from the settings; only while it is dead",
     "W": "for how long its flow key kept back the last attempt, ms; left out for 0",
-    "T": "``traceparent`` of the request that it came with",
+    "T": "``traceparent`` of the request that it came with, or of the span that accepted it",
     "z": "bytes that count for retention; until the message is finished, those of its evidence only",
     "i": "of a schedule's message: the schedule's generation, and how it came about (``catch_up``, ``backfill``, "
     "``run``; left out by plan)",

@@ -16,6 +16,7 @@ from scheduler.logs.sinks import adapt
 from scheduler.otel import check, exports, open_pipeline
 from scheduler.runtime import Runtime
 from tests.support.logger import RecordingLogger
+from tests.support.running import Said
 
 ON = Settings.model_validate({"open_telemetry": {"enabled": True}})
 
@@ -69,6 +70,7 @@ def test_a_part_that_is_missing_is_missing_whatever_else_is_there(monkeypatch: p
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "http/protobuf"),
         ("OTEL_TRACES_EXPORTER", "jaeger", "otlp or none"),
         ("OTEL_METRICS_EXPORTER", "prometheus", "otlp or none"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "a URL like http://"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "1s", "milliseconds"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "0", "milliseconds"),
     ],
@@ -79,6 +81,21 @@ def test_what_would_export_nothing_is_refused(variable: str, value: str, accepte
     [problem] = refused.value.problems
     assert problem.startswith(f"{variable}: '{value}' is not accepted; accepted: {accepted}")
     check(Settings(), {variable: value})
+
+
+def test_what_the_sdk_refuses_is_refused_in_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096")
+    with pytest.raises(ConfigError, match="OpenTelemetry: max_export_batch_size must be less"):
+        open_pipeline(ON, "here/scheduler", adapt(RecordingLogger()), SystemClock())
+
+
+def test_what_the_sdk_falls_back_to_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "nonsense")
+    log = Said()
+    pipeline = open_pipeline(ON, "here/scheduler", adapt(log), SystemClock())
+    assert pipeline
+    pipeline.close()
+    assert [text for text in log.warnings if "nonsense" in text]
 
 
 def test_one_of_the_two_can_be_left_out() -> None:
