@@ -14,7 +14,8 @@ from scheduler.message import IdGenerator
 from scheduler.redis_server import refusals
 from scheduler.redis_server.connections import cluster_of
 from scheduler.retry import RetryPolicy
-from scheduler.store.keys import LAYOUT, META, MOVED, WAKE, PartitionKeys, ending_in, partition_of
+from scheduler.store.keys import LAYOUT, META, MOVED, WAKE, PartitionKeys
+from scheduler.store.partitions import ending_in, partition_of
 from scheduler.store.replicas import Replicated
 from scheduler.store.scripts import Argument, Client, Keys, Reply, Script, load
 from scheduler.store.silence import Silence

@@ -32,7 +32,7 @@ key                                   type    holds
 ``ms1:{p}:failing``                   zset    schedule → when its last run became dead (ms)
 ``ms1:{p}:runs:<schedule>``           list    its last runs, newest first: ``outcome ended_at message origin moments``
 ``ms1:{p}:dest:<destination>``        hash    the circuit breaker of a destination (``DESTINATION_FIELDS``); expires
-``ms1:{p}:dests``                     zset    destination → when its breaker changed (ms)
+``ms1:{p}:dests``                     zset    destination → when its breaker changed, or was found open later (ms)
 ``ms1:meta``                          hash    ``layout`` version and number of ``partitions``, written at first start;
                                               ``moved_ms``: how far users' tests have moved the clock
 ``ms1:{servers}:alive``               hash    process name → its last heartbeat (JSON)
@@ -51,11 +51,7 @@ within 80 bytes: a pending message of 50 bytes takes 299 bytes of Redis (measure
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import count
-from zlib import crc32
-
-from scheduler.message import ENDINGS, Priority
+from scheduler.message import Priority
 
 PREFIX = "ms1"
 LAYOUT = 2
@@ -225,39 +221,3 @@ class PartitionKeys:
 def scheduled_sets(lane: str) -> list[str]:
     """Return the names, for ``PartitionKeys.using``, of the sets with the scheduled messages of a lane."""
     return [f"{kind}:{lane}:{priority}" for kind in ("due", "flow:due") for priority in Priority]
-
-
-def partition_of(id: str, partitions: int) -> int:
-    """Return the partition of a message: ``crc32(id) mod partitions``."""
-    return crc32(id.encode()) % partitions
-
-
-def run_id(schedule: str, moment: int | str, partitions: int) -> str:
-    """Return the id of a schedule's message for this moment (ms): the same on every server.
-
-    ``moment``: a new id for a message that no plan knows.  The id belongs to the schedule's partition.  Where
-    ``schedule:moment`` does not, a number behind it makes it fit.
-    """
-    base = f"{schedule}:{moment}"
-    if partitions == 1:
-        return base
-    partition, so_far = partition_of(schedule, partitions), crc32(base.encode())
-    if so_far % partitions == partition:
-        return base
-    ends = (f".{n}" for n in count())
-    return base + next(end for end in ends if crc32(end.encode(), so_far) % partitions == partition)
-
-
-def ending_in(partition: int, partitions: int) -> Callable[[str, int], str | None]:
-    """Return a chooser for ``IdGenerator.ending`` that makes ids of this partition."""
-
-    def choose(start: str, begin: int) -> str | None:
-        # crc32 continues from the value of the first characters: a try costs a tenth of making another id.
-        so_far = crc32(start.encode())
-        for place in range(begin, begin + len(ENDINGS)):
-            end = ENDINGS[place % len(ENDINGS)]
-            if crc32(end.encode(), so_far) % partitions == partition:
-                return end
-        return None
-
-    return choose

@@ -12,7 +12,7 @@ from scheduler.recurrence import CatchUp, Recurrence
 from scheduler.recurrence.plan import LAST_MS
 from scheduler.retry import RetryPolicy
 from scheduler.schedule import Definition, DuePlan, LastRun, Overlap, Planned, PlannedRun, Schedule, State
-from scheduler.store.keys import run_id
+from scheduler.store.partitions import run_id
 from scheduler.store.records import due_cell
 
 Fields = Mapping[str, str | None]

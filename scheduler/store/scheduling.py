@@ -9,7 +9,7 @@ from scheduler.errors import Conflict, NotFound
 from scheduler.schedule import Planned, PlannedRun, Schedule, State
 from scheduler.store import paging, schedule_records
 from scheduler.store.base import SCAN, Base, Rounds
-from scheduler.store.keys import run_id
+from scheduler.store.partitions import run_id
 from scheduler.store.records import due_cell
 from scheduler.store.results import DuePlans, ScheduleCounts, Scheduled, SchedulePage
 from scheduler.store.scripts import Argument, load

@@ -14,7 +14,7 @@ from scheduler.redis_server.connections import connect
 from scheduler.schedule import Definition
 from scheduler.schedules import changing
 from scheduler.store import MessageStore, store_for
-from scheduler.store.keys import run_id
+from scheduler.store.partitions import run_id
 from tests.support.redis_server import RedisServer
 from tests.support.service import Service, attempts
 

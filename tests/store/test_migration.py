@@ -10,7 +10,8 @@ import redis
 
 from scheduler.errors import LayoutError
 from scheduler.message import IdGenerator, Priority
-from scheduler.store.keys import LAYOUT, META, partition_of
+from scheduler.store.keys import LAYOUT, META
+from scheduler.store.partitions import partition_of
 from tests.support.store import NOW, Ticks, broken_rules, dump, store_on, take
 
 KINDS: tuple[dict[str, str], ...] = (

@@ -19,7 +19,7 @@ from scheduler.logs.sinks import adapt
 from scheduler.message import NOW, NewMessage
 from scheduler.redis_server.connections import connect as connect_redis
 from scheduler.store import MessageStore, store_for
-from scheduler.store.keys import ending_in
+from scheduler.store.partitions import ending_in
 from tests.support.logger import RecordingLogger
 
 SECONDS = 20.0

@@ -13,7 +13,7 @@ from scheduler.schedule import Definition, Schedule
 from scheduler.schedules import changing
 from scheduler.schedules.planner import Planner
 from scheduler.store import MessageStore
-from scheduler.store.keys import run_id
+from scheduler.store.partitions import run_id
 from scheduler.telemetry.figures import Telemetry
 from tests.support.clock import FakeClock
 from tests.support.logger import RecordingLogger

@@ -18,7 +18,7 @@ from scheduler.flow import Flow, FlowLimits
 from scheduler.history import Finished
 from scheduler.message import NOW, Due, FromNow, Message, NewMessage, Priority, made_by
 from scheduler.store import Changes
-from scheduler.store.keys import partition_of
+from scheduler.store.partitions import partition_of
 from scheduler.when import format_ms, parse_when
 
 

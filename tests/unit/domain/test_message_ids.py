@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.message import ENDINGS, IdGenerator
-from scheduler.store.keys import ending_in, partition_of
+from scheduler.store.partitions import ending_in, partition_of
 
 NOW = 1_800_000_000_000
 LAST_OF_42_BITS = 2**42 - 1
