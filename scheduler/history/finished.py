@@ -66,6 +66,7 @@ class Finished(NamedTuple):
 
     def message(self) -> Message:
         """Return it as the store would."""
+        attempts = orjson.loads(self.attempts)
         return Message(
             id=self.id,
             status=Status(self.status),
@@ -84,11 +85,12 @@ class Finished(NamedTuple):
             finished_at=self.finished_at,
             last_error=self.last_error,
             result=self.result,
-            attempts=orjson.loads(self.attempts),
+            attempts=attempts,
             moved_from=self.scheduled_for,
             redriven_from=self.redriven_from,
             run=self.run,
             flow_key=self.flow_key,
+            flow_wait_ms=attempts[-1].get("flow_wait_ms", 0) if attempts else 0,
         )
 
 
