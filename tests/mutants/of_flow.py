@@ -6,6 +6,42 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS = (
     Mutant(
+        "flow-full-has-turns",
+        "scheduler/store/lua/_flow.lua",
+        "(most and s.flight >= most)",
+        "(most and s.flight > most)",
+        "a flow key whose slots are all taken has a turn",
+        "servers claim again and again for a key that may not go",
+        ("tests/lua/test_flow.py",),
+    ),
+    Mutant(
+        "flow-slot-kept",
+        "scheduler/store/lua/_flow.lua",
+        "s.flight = math.max(0, s.flight - 1)",
+        "s.flight = s.flight",
+        "a message that ended keeps its slot",
+        "a flow key stands still for ever",
+        ("tests/lua/test_flow.py",),
+    ),
+    Mutant(
+        "flow-order-by-due",
+        "scheduler/store/lua/_flow.lua",
+        "ordered and begun and at - AHEAD or due_at",
+        "due_at",
+        "a retry of an ordered key does not hold the others back",
+        "a later change is delivered before an earlier one",
+        ("tests/lua/test_flow.py",),
+    ),
+    Mutant(
+        "flow-window-drifts",
+        "scheduler/store/lua/_flow.lua",
+        "s.begun = full and now_ms < ends + period and ends or now_ms",
+        "s.begun = now_ms",
+        "each window of a rate begins a little later than the one before ends",
+        "a rate that is allowed is never reached",
+        ("tests/lua/test_flow.py",),
+    ),
+    Mutant(
         "flow-room",
         "scheduler/store/lua/_flow.lua",
         "most - s.flight or math.huge",
