@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
 from scheduler.errors import InvalidInput
@@ -16,6 +17,8 @@ from scheduler.when import parse_delay
 
 MOST: Final = 1_000_000
 """The highest concurrency, and the highest rate."""
+_LONGEST_KEY: Final = 128
+"""As of the ids of messages."""
 SHORTEST_MS: Final = 1_000
 LONGEST_MS: Final = 7 * 86_400_000
 
@@ -100,10 +103,19 @@ class FlowRules:
             return Flow(key, limits, self._default(key))
         if destination is None or self.per_destination is None:
             return None
-        return Flow(destination, default=self._default(destination).over(self.per_destination))
+        key = _short(destination)
+        return Flow(key, default=self._default(key).over(self.per_destination))
 
     def _default(self, key: str) -> FlowLimits:
         return next((limits for pattern, limits in self.patterns if pattern.fullmatch(key)), FlowLimits())
+
+
+def _short(destination: str) -> str:
+    """Return a flow key for a destination: a host name may be longer than a key, and then its end is a checksum."""
+    if len(destination) <= _LONGEST_KEY:
+        return destination
+    checksum = blake2b(destination.encode(), digest_size=8).hexdigest()
+    return f"{destination[: _LONGEST_KEY - len(checksum) - 1]}-{checksum}"
 
 
 LIMITS_ACCEPTED: Final = "concurrency=5, rate=10/1m, ordered, any of them with blanks in between"

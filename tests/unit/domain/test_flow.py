@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from scheduler.config.settings import Settings
 from scheduler.flow import Flow, FlowLimits, Rate, limits_of, rules_of
+from scheduler.message import ID_PATTERN
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,12 @@ def test_settings_say_what_is_wrong_with_them() -> None:
             Settings.model_validate({"flow": section})
     listed = Settings.model_validate({"flow": {"defaults": ["a-* ordered", "b concurrency=2"]}})
     assert listed.flow.rules.flow_of("b", FlowLimits(), None) == Flow("b", default=FlowLimits(2))
+
+
+def test_the_key_of_a_destination_is_never_longer_than_a_key_may_be() -> None:
+    """It could neither be read nor steered, and a list that ends with it could not be continued."""
+    rules = rules_of("", "concurrency=1")
+    host = ".".join(["a" * 50] * 4)
+    keys = {rules.flow_of(None, FlowLimits(), f"https:{host}{n}.example:443") for n in range(3)}
+    assert len(keys) == 3
+    assert all(flow is not None and re.fullmatch(ID_PATTERN, flow.key) for flow in keys)
