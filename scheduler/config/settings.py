@@ -166,7 +166,7 @@ def every_setting() -> tuple[Setting, ...]:
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """The literal secrets among the values, for ``safetext.Masker``: tokens, and the password inside Redis's URL."""
+    """Return the secrets among the values, for ``masking.Masker``: tokens, and the passwords inside addresses."""
     values = [
         getattr(getattr(settings, setting.section), setting.name) for setting in every_setting() if setting.secret
     ]
