@@ -19,7 +19,7 @@ def test_any_input_is_taken_or_refused_as_documented(name: str) -> None:
 
 
 def test_what_leads_the_inputs_is_there() -> None:
-    """A module that was moved would lead no input, and nothing would say so.  Read as text: atheris need not be here."""
+    """A module that was moved would lead no input, and nothing would say so.  Read as text: atheris may be missing."""
     listed = re.search(
         r"^PARSERS = (\[.*\])$", (ROOT / "tests" / "fuzz" / "guided.py").read_text("utf-8"), re.MULTILINE
     )
