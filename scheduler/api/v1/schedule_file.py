@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scheduler.api.http.body import parse_json
 from scheduler.api.http.validate import validate
 from scheduler.api.v1.schedule_convert import definition
 from scheduler.api.v1.schedule_models import Label, OwnScheduleId, SchedulePut
@@ -65,15 +66,17 @@ def apply(settings: Settings, store: MessageStore, log: ServiceLog) -> None:
 
 def _read(path: Path) -> ScheduleFile:
     try:
-        text = path.read_text("utf-8")
-        data = _from_toml(text) if path.suffix.lower() == ".toml" else json.loads(text)
+        text = path.read_text("utf-8-sig")
+        data = _parsed(_from_toml(text) if path.suffix.lower() == ".toml" else text)
         file = validate(ScheduleFile, data)
     except OSError as error:
         raise ConfigError([f"{_KEY}: {path} cannot be read: {error.strerror or error}"]) from None
     except (ValueError, UnicodeDecodeError) as error:
         raise ConfigError([f"{_KEY}: {path} is not valid {path.suffix[1:].upper() or 'JSON'}: {error}"]) from None
     except InvalidInput as error:
-        raise ConfigError([f"{_KEY}: {path}: {fault.field}: {fault.message}" for fault in error.errors]) from None
+        raise ConfigError(
+            [f"{_KEY}: {path}: {fault.field or 'the file'}: {fault.message}" for fault in error.errors]
+        ) from None
     if file.delete_others and file.label is None:
         raise ConfigError(
             [f"{_KEY}: {path}: delete_others: needs a label, by which the schedules of the file are known"]
@@ -81,9 +84,17 @@ def _read(path: Path) -> ScheduleFile:
     return file
 
 
-def _from_toml(text: str) -> Any:
+def _from_toml(text: str) -> str:
     # TOML has dates and times of its own; everything else here takes them as text.
-    return json.loads(json.dumps(tomllib.loads(text), default=lambda value: value.isoformat()))
+    return json.dumps(tomllib.loads(text), default=lambda value: value.isoformat())
+
+
+def _parsed(text: str) -> Any:
+    """Return the value of a JSON text, by the rules of a request.  Raises ``ValueError``."""
+    try:
+        return parse_json(text.encode())
+    except InvalidInput as error:
+        raise ValueError(error.errors[0].message.removeprefix("the body is not valid JSON: ")) from None
 
 
 def _asked(file: ScheduleFile, now_ms: int, settings: Settings) -> dict[str, tuple[Definition, bool | None]]:

@@ -68,6 +68,11 @@ def test_they_are_put_once_and_left_as_they_are(store: MessageStore, tmp_path: P
     assert store.schedule_with("ticks") == ticks or store.schedule_with("ticks").next_run == ticks.next_run
 
 
+def test_a_byte_order_mark_is_no_part_of_it(store: MessageStore, tmp_path: Path) -> None:
+    put(store, tmp_path / "schedules.toml", "\ufeff" + TOML)
+    assert ids(store) == {"nightly", "ticks"}
+
+
 def test_an_end_that_has_passed_does_not_keep_the_service_from_starting(
     store: MessageStore, tmp_path: Path, clock: FakeClock
 ) -> None:
@@ -99,6 +104,10 @@ def test_what_it_no_longer_names_goes_only_when_it_says_so(store: MessageStore, 
     ("name", "content", "says"),
     [
         ("a.json", "{", "is not valid JSON"),
+        ("a.json", '{"schedules": [{"id": "x", "every": 90, "message": NaN}]}', "is not valid JSON"),
+        ("a.json", '{"schedules": [{"id": "x", "every": 90, "message": "\\ud800"}]}', "is not valid JSON"),
+        ("a.toml", '[[schedules]]\nid = "x"\nevery = 90\nmessage = inf', "is not valid TOML"),
+        ("a.json", "[]", "the file: must be a JSON object"),
         ("a.toml", "schedules = [", "is not valid TOML"),
         ("a.json", {"schedule": []}, "schedule: unknown field; did you mean schedules?"),
         ("a.json", {"schedules": [{"every": "1h", "message": 1}]}, "schedule 1: id: is required"),
