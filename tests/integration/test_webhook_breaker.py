@@ -145,6 +145,18 @@ def test_what_is_sent_after_a_pause_was_ended_by_hand_goes_at_once(
     assert deliver(channel, claim(endpoint.url("/"), 3))[0].kind == "ack"
 
 
+def test_a_redis_that_has_lost_its_data_is_believed(
+    make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
+) -> None:
+    """Otherwise a destination opened by hand would be left alone by the servers that knew of it until they restart."""
+    channel = make(board=board, now_ms=clock.now_ms)
+    board.open_destination(origin(endpoint))
+    assert deliver(channel, claim(endpoint.url("/"), 1))[0].kind == "release"
+    keys = board.partitions[0]
+    board.client.delete(keys["dests"], keys["dest"] + origin(endpoint))
+    assert deliver(channel, claim(endpoint.url("/"), 2))[0].kind == "ack"
+
+
 def test_no_second_probe_begins_while_the_first_may_take_long(
     make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
 ) -> None:

@@ -18,6 +18,9 @@ from scheduler.store.destinations import DestinationChange, Destinations
 
 READ_SECONDS: Final = 1.0
 """How often the changes of other servers are read."""
+TIDY_SECONDS: Final = 3600.0
+KEPT_MS: Final = 7 * 86_400_000
+"""As in ``store/lua/_destination.lua``, which forgets closed ones sooner."""
 
 
 class Admission(NamedTuple):
@@ -59,6 +62,7 @@ class Breakers:
         self._first: dict[str, int] = {}
         """Destination → the probe that a message was put off to exactly; the others come after it."""
         self._read_at: float | None = None
+        self._tidied_at = monotonic()
         self._since = [0] * len(board.partitions)
 
     def admit(self, destination: str, lease_ms: int, claimed_at: float) -> Admission:
@@ -74,7 +78,8 @@ class Breakers:
         delay = self.delay_ms(destination)
         if delay is None:
             return GO
-        if delay == 0:
+        # Nothing ends what was opened by hand but a hand, so a Redis that has lost its data would never be believed.
+        if delay == 0 or (state is not None and state.by_hand):
             try:
                 granted, state = self._board.probe(destination, lease_ms)
             except StoreUnavailable:
@@ -153,6 +158,7 @@ class Breakers:
                 return
             self._since[partition] = found.redis_ms
             self._learn(found.states)
+        self._forget()
 
     def _learn(self, states: list[DestinationState]) -> None:
         with self._lock:
@@ -162,6 +168,20 @@ class Breakers:
                     self._first.pop(state.id, None)
                 else:
                     self._known[state.id] = state
+
+    def _forget(self) -> None:
+        """Drop once an hour what Redis has forgotten: endpoints that nobody calls any more would stay for ever."""
+        with self._lock:
+            now = self._monotonic()
+            if now - self._tidied_at < TIDY_SECONDS:
+                return
+            self._tidied_at = now
+            long_ago = self._now_ms() - KEPT_MS
+            old = [id for id, s in self._known.items() if not s.by_hand and (s.updated_at or 0) < long_ago]
+            for id in old:
+                if not self._known[id].is_held(self._now_ms()):
+                    del self._known[id]
+                    self._first.pop(id, None)
 
     def _log_change(self, change: DestinationChange) -> None:
         state = change.state
