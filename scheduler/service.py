@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from scheduler import __version__, systemd
+from scheduler import __version__, otel, systemd
 from scheduler.access import is_loopback
 from scheduler.api.processes import ANY_ADDRESS, ApiProcesses
 from scheduler.api.v1 import schedule_file
@@ -145,6 +145,8 @@ def summary(settings: Settings, file: Path, port: int | None, redis: str) -> Ite
     yield f"Redis:  {redis} at {parse(settings.redis.connection_string)}"
     if settings.history_url:
         yield f"History: {masked(settings.history_url)}"
+    if settings.open_telemetry.enabled:
+        yield f"OTLP:   {otel.in_words()}"
     if port is not None:
         host = ANY_ADDRESS.get(server.host, server.host)
         host = f"[{host}]" if ":" in host else host

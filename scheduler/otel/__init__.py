@@ -15,6 +15,7 @@ from scheduler.clock import Clock
 from scheduler.config.settings import Settings
 from scheduler.errors import ConfigError
 from scheduler.logs.sinks import ServiceLog
+from scheduler.masking import mask
 
 if TYPE_CHECKING:
     from scheduler.otel.pipeline import Pipeline
@@ -23,6 +24,7 @@ EXTRA: Final = "message-scheduling-service[otel]"
 _PARTS: Final = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 _PROTOCOL: Final = "OTEL_EXPORTER_OTLP{}_PROTOCOL"
 _ENDPOINT: Final = "OTEL_EXPORTER_OTLP{}_ENDPOINT"
+_DEFAULT_ENDPOINT: Final = "http://localhost:4318"
 _EXPORTER: Final = "OTEL_{}_EXPORTER"
 INTERVAL: Final = "OTEL_METRIC_EXPORT_INTERVAL"
 
@@ -42,7 +44,7 @@ def open_pipeline(settings: Settings, process: str, log: ServiceLog, clock: Cloc
     ``process``: its name in reports, for ``service.instance.id``.  Call it in each process after its start: threads do
     not survive a fork.  Raises ``ConfigError`` as ``check`` does.
     """
-    if not settings.open_telemetry.enabled or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if not settings.open_telemetry.enabled or _is_disabled(os.environ):
         return None
     check(settings)
     from scheduler.otel.pipeline import Pipeline
@@ -52,6 +54,24 @@ def open_pipeline(settings: Settings, process: str, log: ServiceLog, clock: Cloc
         return Pipeline(process, log, clock, traces=exports("TRACES", os.environ), metrics_seconds=metrics_seconds)
     except ValueError as error:  # the SDK's word on one of its variables
         raise ConfigError([f"OpenTelemetry: {error}"]) from error
+
+
+def in_words(env: Mapping[str, str] | None = None) -> str:
+    """Return what is exported and where to.  ``env``: None for the process's own."""
+    env = os.environ if env is None else env
+    if _is_disabled(env):
+        return "nothing: OTEL_SDK_DISABLED is true"
+    everywhere = env.get(_ENDPOINT.format("")) or _DEFAULT_ENDPOINT
+    found = [
+        f"{signal.lower()} to {mask(env.get(_ENDPOINT.format(f'_{signal}')) or everywhere)}"
+        for signal in ("TRACES", "METRICS")
+        if exports(signal, env)
+    ]
+    return ", ".join(found) or "nothing: both exporters are none"
+
+
+def _is_disabled(env: Mapping[str, str]) -> bool:
+    return env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
 def exports(signal: str, env: Mapping[str, str]) -> bool:
@@ -83,7 +103,7 @@ def _problems(env: Mapping[str, str]) -> Iterator[str]:
     for part in ("", "_TRACES", "_METRICS"):
         variable = _ENDPOINT.format(part)
         if (value := env.get(variable, "").strip()) and not value.startswith(("http://", "https://")):
-            yield f"{variable}: {value!r} is not accepted; accepted: a URL like http://localhost:4318"
+            yield f"{variable}: {mask(value)!r} is not accepted; accepted: a URL like {_DEFAULT_ENDPOINT}"
     value = env.get(INTERVAL, "").strip()
     if value and not (value.isdecimal() and int(value) > 0):
         yield f"{INTERVAL}: {value!r} is not accepted; accepted: milliseconds, a whole number from 1 on"

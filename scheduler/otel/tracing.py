@@ -60,6 +60,25 @@ class _Open:
         """Of the last request of a webhook."""
 
 
+class Sending:
+    """The span of a call that accepts messages."""
+
+    __slots__ = ("_span", "trace")
+
+    def __init__(self, span: Span, given: str | None) -> None:
+        self._span = span
+        self.trace = given if given and not span.is_recording() else _written(span.get_span_context())
+        """The ``traceparent`` to keep with the messages.  That of the request is kept as it is where this span is not
+        recorded: nothing could follow a link to a span that does not exist.
+        """
+
+    def repeats(self, id: str | None) -> None:
+        """Say that an earlier call had stored the messages.  ``id``: of the message; None: there are several."""
+        self._span.set_attribute("scheduler.repeat", True)
+        if id is not None:
+            self._span.set_attribute("messaging.message.id", id)
+
+
 class SentRequest:
     """The span of a webhook's request, until it is answered."""
 
@@ -103,12 +122,8 @@ class Tracing:
     # -- accepting -------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def send(self, messages: Sequence[NewMessage], given: str | None) -> Iterator[str | None]:
-        """Around the call that stores messages; gives the ``traceparent`` to keep with them.
-
-        ``given``: that of the request.  It is kept as it is where this span is not recorded: nothing could follow a
-        link to a span that does not exist.
-        """
+    def send(self, messages: Sequence[NewMessage], given: str | None) -> Iterator[Sending]:
+        """Around the call that stores messages.  ``given``: the ``traceparent`` of the request."""
         begun = self._clock.monotonic()
         destination = _common(message.lane or lane_of(message.channel, message.type) for message in messages)
         attributes = _operation("send", destination)
@@ -124,7 +139,7 @@ class Tracing:
             attributes,
         )
         try:
-            yield given if given and not span.is_recording() else _written(span.get_span_context())
+            yield Sending(span, given)
         except BaseException as error:
             _fail(span, type(error).__name__)
             raise

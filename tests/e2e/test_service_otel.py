@@ -32,6 +32,8 @@ def test_all_processes_export_what_they_did_when_they_stop(short_tmp: Path) -> N
             endpoint.wait_for(1)
             with service.store() as store:
                 wait_for("both are delivered", lambda: store.counts().finished == 2)
+            address = collector.environment["OTEL_EXPORTER_OTLP_ENDPOINT"]
+            assert any(f"OTLP:   traces to {address}" in line for line in service.stderr.texts())
             assert collector.spans == []
             assert service.stop() == 0
         found = {span.name: span for span in collector.spans}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 from opentelemetry import trace
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from scheduler.clock import SystemClock
 from scheduler.jobs import REGISTRY, JobContext
@@ -123,6 +124,15 @@ def test_the_way_of_a_webhook(redis_url: str, collector: Collector, endpoint: En
     assert {span.service for span in collector.spans} == {"message-scheduler"}
 
 
+def test_a_repeat_names_what_is_stored(redis_url: str, collector: Collector) -> None:
+    body, key = {"message": "hello", "delay": 60}, {"Idempotency-Key": "k"}
+    with Both(redis_url) as both:
+        ids = {both.api.post("/v1/messages", body, headers=key).json["id"] for _ in range(2)}
+        spans = collector.named("send echo", 2)
+    assert {span.attributes["messaging.message.id"] for span in spans} == ids
+    assert [span.attributes.get("scheduler.repeat") for span in spans] == [None, True]
+
+
 def test_each_attempt_is_a_trace(redis_url: str, collector: Collector, endpoint: Endpoint) -> None:
     with Both(redis_url) as both:
         both.post(webhook(endpoint.url("/status/500"), retry=AT_ONCE))
@@ -172,19 +182,18 @@ def test_figures_are_those_of_the_heartbeat(redis_url: str, collector: Collector
         delivered = (("messaging.destination.name", "echo"), ("messaging.operation.name", "process"))
         key = (*delivered, ("messaging.system", "message_scheduler"), ("scheduler.outcome", "ack"))
 
-        def counted() -> bool:
+        def counted() -> dict[str, Metric] | None:
             metrics = collector.metrics("here/scheduler")
-            return bool(metrics) and values(metrics["messaging.client.consumed.messages"]).get(key) == 3
+            settled = metrics and values(metrics["scheduler.in_flight"]) == {(): 0}
+            return metrics if settled and values(metrics["messaging.client.consumed.messages"]).get(key) == 3 else None
 
-        wait_for("three are counted", counted)
-        metrics = collector.metrics("here/scheduler")
+        metrics = wait_for("three are counted and settled", counted)
     assert metrics["messaging.process.duration"].unit == "s"
     duration = metrics["messaging.process.duration"].histogram.data_points
     assert {point.attributes[1].value.string_value: point.count for point in duration}
     lateness = metrics["scheduler.lateness"].histogram.data_points
     [echo] = [point for point in lateness if point.attributes[0].value.string_value == "echo"]
     assert (echo.count, echo.explicit_bounds[0], sum(echo.bucket_counts)) == (3, 0.0001, 3)
-    assert values(metrics["scheduler.in_flight"]) == {(): 0}
     claims = values(metrics["messaging.client.operation.duration"])
     assert [dict(key)["messaging.operation.name"] for key in claims] == ["claim"]
     [send] = collector.named("send echo")

@@ -37,8 +37,11 @@ async def accept(x: Exchange, message: NewMessage, once: Idempotency = NONE, *, 
     given, tracing = _given_trace(x), x.here.tracing
     if tracing is None:
         return await _store(x, message if given is None else message._replace(trace=given), once, own_id)
-    with tracing.send([message], given) as trace:
-        return await _store(x, message._replace(trace=trace), once, own_id)
+    with tracing.send([message], given) as sending:
+        stored = await _store(x, message._replace(trace=sending.trace), once, own_id)
+        if is_replay(stored):
+            sending.repeats(stored.id)
+        return stored
 
 
 async def _store(x: Exchange, message: NewMessage, once: Idempotency, own_id: bool) -> Scheduled:
@@ -55,8 +58,11 @@ async def accept_all(x: Exchange, messages: Sequence[NewMessage], once: Idempote
     given, tracing = _given_trace(x), x.here.tracing
     if tracing is None:
         return await _store_all(x, _with_trace(messages, given) if given else messages, once)
-    with tracing.send(messages, given) as trace:
-        return await _store_all(x, _with_trace(messages, trace), once)
+    with tracing.send(messages, given) as sending:
+        stored = await _store_all(x, _with_trace(messages, sending.trace), once)
+        if any(map(is_replay, stored)):
+            sending.repeats(None)
+        return stored
 
 
 async def _store_all(x: Exchange, messages: Sequence[NewMessage], once: Idempotency) -> list[Scheduled]:

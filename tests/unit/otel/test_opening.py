@@ -13,7 +13,7 @@ from scheduler.clock import SystemClock
 from scheduler.config.settings import Settings
 from scheduler.errors import ConfigError
 from scheduler.logs.sinks import adapt
-from scheduler.otel import check, exports, open_pipeline
+from scheduler.otel import check, exports, in_words, open_pipeline
 from scheduler.runtime import Runtime
 from tests.support.logger import RecordingLogger
 from tests.support.running import Said
@@ -96,6 +96,26 @@ def test_what_the_sdk_falls_back_to_is_logged(monkeypatch: pytest.MonkeyPatch) -
     assert pipeline
     pipeline.close()
     assert [text for text in log.warnings if "nonsense" in text]
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({}, "traces to http://localhost:4318, metrics to http://localhost:4318"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://me:geheim@a", "OTEL_METRICS_EXPORTER": "none"},
+            "traces to https://me:***@a",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://b/v1/metrics", "OTEL_TRACES_EXPORTER": "none"},
+            "metrics to http://b/v1/metrics",
+        ),
+        ({"OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none"}, "nothing: both exporters are none"),
+        ({"OTEL_SDK_DISABLED": "True"}, "nothing: OTEL_SDK_DISABLED is true"),
+    ],
+)
+def test_the_start_says_where_it_goes(env: dict[str, str], expected: str) -> None:
+    assert in_words(env) == expected
 
 
 def test_one_of_the_two_can_be_left_out() -> None:

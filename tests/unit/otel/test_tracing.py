@@ -33,8 +33,8 @@ class Spans:
         return [span for span in self._kept.get_finished_spans() if span.name == name]
 
     def send(self, given: str | None) -> str | None:
-        with self.tracing.send([NewMessage("a", '"m"', NOW)], given) as trace:
-            return trace
+        with self.tracing.send([NewMessage("a", '"m"', NOW)], given) as sending:
+            return sending.trace
 
 
 Make = Callable[..., Spans]
@@ -140,6 +140,16 @@ def test_a_call_that_fails_fails_its_span(make: Make) -> None:
     [span] = spans.named("send echo")
     assert attributes(span)["error.type"] == "LookupError"
     assert not span.status.is_ok
+
+
+def test_a_run_of_a_schedule_names_it(make: Make) -> None:
+    spans = make()
+    run = claim("backup:1700000000000")._replace(run="1")
+    spans.tracing.claimed([run], 0)
+    spans.tracing.ended([Outcome(run, "ack")])
+    [attempt] = spans.named("process echo")
+    assert attributes(attempt)["scheduler.schedule.id"] == "backup"
+    assert [link.context for link in attempt.links] == [span.context for span in spans.named("claim echo")]
 
 
 def fails(spans: Spans, outcome: Outcome) -> object:
