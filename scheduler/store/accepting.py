@@ -128,8 +128,8 @@ def _key_of(messages: Sequence[NewMessage]) -> str:
     """Return an Idempotency-Key for a batch that came without one; the same messages get the same key."""
     # Each request has a trace of its own, also one that repeats another.
     items = records.schedule_items([message._replace(trace=None) for message in messages])
-    # It contains a space, so that no client can send it.
-    return f"batch {sha256(repr(items).encode()).hexdigest()}"
+    # No client can send this key: it is not printable.
+    return f"batch\n{sha256(repr(items).encode()).hexdigest()}"
 
 
 def _exists(id: str) -> Conflict:
