@@ -7,12 +7,17 @@ from typing import Final
 
 ACCEPTED: Final = (
     "auto, off, sqlite:///path/to/file.db, postgresql://user:password@host[:port]/database, "
-    "mysql://user:password@host[:port]/database, mongodb://[user:password@]host[:port]/database or mongodb+srv://…"
+    "mysql://user:password@host[:port]/database, mongodb://[user:password@]host[:port]/database or mongodb+srv://…; "
+    "in user and password the characters / @ ? # are written as %2F %40 %3F %23"
 )
 AUTO: Final = "auto"
 _OFF: Final = ("", "off")
 _FILE: Final = re.compile(r"sqlite:///[^\x00-\x1f?#]+")
-_SERVER: Final = re.compile(r"(postgresql|mysql|mongodb|mongodb\+srv)://[!-~]+/[A-Za-z0-9_.-]{1,63}(\?[!-~]*)?")
+_USER: Final = r"([^/@:?#]+(:[^/@?#]*)?@)?"
+_HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]*)(:[0-9]{1,5})?"
+_SERVER: Final = re.compile(
+    rf"(?=[!-~]+\Z)(postgresql|mysql|mongodb|mongodb\+srv)://{_USER}{_HOST}(,{_HOST})*/[A-Za-z0-9_.-]{{1,63}}(\?.*)?"
+)
 
 
 def database_url(text: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 from typing import Any, cast
 
-from scheduler.history.database import Database, Page, Query
+from scheduler.errors import HistoryUnavailable
+from scheduler.history.database import Database, Page, Query, on_one_line
 from scheduler.history.finished import Finished
 
 __all__ = ["Database", "Finished", "Page", "Query", "open_database"]
@@ -38,7 +39,10 @@ class _Deferred:
     def __getattr__(self, name: str) -> Any:
         with self._lock:
             if self._loaded is None:
-                self._loaded = _load(self._url, self._connections)
+                try:
+                    self._loaded = _load(self._url, self._connections)
+                except Exception as error:  # each driver has its own ones for an address that it cannot use
+                    raise HistoryUnavailable(f"History.Url cannot be used: {on_one_line(error)}") from error
         return getattr(self._loaded, name)
 
     def close(self) -> None:

@@ -103,6 +103,9 @@ def translated() -> Iterator[None]:
         raise HistoryUnavailable(_words(error)) from error
     except exc.SQLAlchemyError as error:
         raise HistoryUnavailable(_words(error)) from error
+    except (TypeError, OSError) as error:
+        # A driver that is given an option that it does not know, or a file that is not there.
+        raise HistoryUnavailable(f"History.Url cannot be used: {on_one_line(error)}") from error
 
 
 def _words(error: exc.SQLAlchemyError) -> str:

@@ -23,6 +23,8 @@ from scheduler.errors import ConfigError
         ("mysql://u:p@h/d", "mysql://u:p@h/d"),
         ("mongodb://a,b,c/d?replicaSet=r", "mongodb://a,b,c/d?replicaSet=r"),
         ("mongodb+srv://u:p@h/d", "mongodb+srv://u:p@h/d"),
+        ("mongodb://u:p%40@[::1]:1,h.example:2/d-1", "mongodb://u:p%40@[::1]:1,h.example:2/d-1"),
+        ("postgresql://u@/d?host=/run/postgresql", "postgresql://u@/d?host=/run/postgresql"),
     ],
 )
 def test_what_is_understood(given: str, used: str) -> None:
@@ -40,6 +42,11 @@ def test_what_is_understood(given: str, used: str) -> None:
         "oracle://h/d",
         "h/d",
         "mysql://u:s3cret@h",
+        "postgresql://u:s3cret/x@h/d",
+        "postgresql://u:s3cret@x@h/d",
+        "mysql://u:s3cret?@h/d",
+        "postgresql://h:s3cret/d",
+        "mongodb://h/d e",
     ],
 )
 def test_what_is_not_is_refused_without_repeating_it(given: str) -> None:
