@@ -179,28 +179,27 @@ def test_a_request_that_is_not_recorded_leaves_no_spans(
 def test_figures_are_those_of_the_heartbeat(redis_url: str, collector: Collector) -> None:
     with Both(redis_url) as both:
         both.post({"messages": [{"message": f"m{n}"} for n in range(3)]}, path="/v1/messages/batch")
-        delivered = (("messaging.destination.name", "echo"), ("messaging.operation.name", "process"))
-        key = (*delivered, ("messaging.system", "message_scheduler"), ("scheduler.outcome", "ack"))
+        echo = {"messaging.destination.name": "echo", "messaging.system": "message_scheduler"}
+        process = tuple(sorted({**echo, "messaging.operation.name": "process"}.items()))
+        acks = (*process, ("scheduler.outcome", "ack"))
 
         def counted() -> dict[str, Metric] | None:
             metrics = collector.metrics("here/scheduler")
             settled = metrics and values(metrics["scheduler.in_flight"]) == {(): 0}
-            return metrics if settled and values(metrics["messaging.client.consumed.messages"]).get(key) == 3 else None
+            return metrics if settled and values(metrics["messaging.client.consumed.messages"]).get(acks) == 3 else None
 
         metrics = wait_for("three are counted and settled", counted)
     assert metrics["messaging.process.duration"].unit == "s"
-    duration = metrics["messaging.process.duration"].histogram.data_points
-    assert {point.attributes[1].value.string_value: point.count for point in duration}
+    assert values(metrics["messaging.process.duration"])[process] == 3
     lateness = metrics["scheduler.lateness"].histogram.data_points
-    [echo] = [point for point in lateness if point.attributes[0].value.string_value == "echo"]
-    assert (echo.count, echo.explicit_bounds[0], sum(echo.bucket_counts)) == (3, 0.0001, 3)
+    [late] = [point for point in lateness if point.attributes[0].value.string_value == "echo"]
+    assert (late.count, late.explicit_bounds[0], sum(late.bucket_counts)) == (3, 0.0001, 3)
     claims = values(metrics["messaging.client.operation.duration"])
     assert [dict(key)["messaging.operation.name"] for key in claims] == ["claim"]
     [send] = collector.named("send echo")
     assert send.attributes["messaging.batch.message_count"] == 3
     attempts = collector.named("process echo", 3)
     assert {span.links[0] for span in attempts} == {(send.trace, send.id)}
-    assert [span.seconds < 5 for span in attempts] == [True] * 3
 
 
 def test_a_collector_that_is_away_or_hangs_delays_no_delivery(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants import of_delivery, of_edges, of_flow, of_history, of_schedules, of_scripts
+from tests.mutants import of_delivery, of_edges, of_flow, of_history, of_otel, of_schedules, of_scripts
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -12,4 +12,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *of_edges.MUTANTS,
     *of_history.MUTANTS,
     *of_schedules.MUTANTS,
+    *of_otel.MUTANTS,
 )

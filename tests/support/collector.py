@@ -31,7 +31,6 @@ class Seen(NamedTuple):
     attributes: dict[str, Any]
     error: str | None
     """The text of a span that failed, else None."""
-    seconds: float
     instance: str
     """The process that sent it (``service.instance.id``)."""
     service: str
@@ -159,7 +158,6 @@ def _seen(span: Span, resource: Mapping[str, Any]) -> Seen:
         links=[(link.trace_id.hex(), link.span_id.hex()) for link in span.links],
         attributes=dict(_plain(span.attributes)),
         error=span.status.message if span.status.code == Status.STATUS_CODE_ERROR else None,
-        seconds=(span.end_time_unix_nano - span.start_time_unix_nano) / 1e9,
         instance=resource["service.instance.id"],
         service=resource["service.name"],
     )
