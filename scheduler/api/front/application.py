@@ -67,7 +67,8 @@ class Front:
             await self._ask_flask(scope, fields, b"", receive, send)
             return
         x = Exchange(
-            self._rules,
+            self._rules.services,
+            self._rules.limits,
             _InLoop(self, receive),
             scope["method"],
             scope["path"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import orjson
 from werkzeug.datastructures import MultiDict
@@ -19,9 +19,6 @@ from scheduler.api.http.services import Services
 from scheduler.errors import InvalidInput
 from scheduler.message import NewMessage
 from scheduler.store import Scheduled
-
-if TYPE_CHECKING:
-    from scheduler.api.http.rules import Rules
 
 T = TypeVar("T")
 
@@ -90,6 +87,13 @@ def _answer(status: int, body: bytes, content_type: str, headers: dict[str, str]
     return Answer(status, body, {**(headers or {}), "Content-Type": content_type, "Content-Length": str(len(body))})
 
 
+class UserLimits(Protocol):
+    """How many requests a user may send."""
+
+    async def count_user(self, x: Exchange, user_id: str, /) -> None:
+        """Count a request of this user.  Raises ``TooManyRequests``, ``StoreUnavailable``."""
+
+
 class Counted(NamedTuple):
     """The state of a rate limit after a request, for the headers of its answer."""
 
@@ -102,7 +106,8 @@ class Counted(NamedTuple):
 class Exchange:
     """One request on its way to an answer."""
 
-    rules: Rules
+    here: Services
+    limits: UserLimits
     waits: Waits
     method: str
     path: str
@@ -111,13 +116,11 @@ class Exchange:
     headers: RequestHeaders
     address: str
     """IP address of the other end of the connection."""
-    here: Services = field(init=False)
     content_length: int | None = field(init=False)
     """Length of the body in bytes; None: there is none, or it comes in chunks."""
     counted: Counted | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.here = self.rules.services
         length, encoding = self.headers.get("content-length", ""), self.headers.get("transfer-encoding", "")
         self.content_length = get_content_length(length or None, encoding or None) if length else None
 

@@ -87,7 +87,8 @@ def current() -> Exchange:
     environ = request.environ
     rules: Rules = current_app.extensions[_EXTENSION]
     g.exchange = Exchange(
-        rules,
+        rules.services,
+        rules.limits,
         _Blocking(environ, rules),
         request.method,
         request.path,

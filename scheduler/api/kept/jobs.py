@@ -113,7 +113,7 @@ async def accept_job(x: Exchange) -> Answer:
     data = validate(JobIn, body)
     once = idempotency.of_request(x, body)
     address, moment = address_of(data.type, "type"), _moment(here, data.scheduled_at)
-    await x.rules.limits.count_user(x, data.user_id)
+    await x.limits.count_user(x, data.user_id)
     payload = to_json(data.payload).decode()
     check_payload(payload, "payload")
     message = NewMessage(
