@@ -175,6 +175,9 @@ def test_an_answer_of_something_else(waits: list[float]) -> None:
     page = httpx.Response(502, text="<html>Bad Gateway</html>")
     with pytest.raises(Exception, match="502 Bad Gateway: <html>"):
         client(Script(page), Retries(most=0)).stats()
+    moved = httpx.Response(301, headers={"Location": "https://scheduler.example/"})
+    with pytest.raises(Exception, match=r"redirects to https://scheduler\.example/"):
+        client(Script(moved)).send("x")
     with pytest.raises(Exception, match="answered no JSON"):
         client(Script(httpx.Response(200, text="hello"))).stats()
 

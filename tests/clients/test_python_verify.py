@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from message_scheduler_client import SignatureError, verify
@@ -38,6 +39,12 @@ def test_what_it_brings() -> None:
 def test_an_attempt_that_is_no_number_is_none(attempt: str) -> None:
     """It is not signed, so anybody may have changed it."""
     assert verify({**headers(), "Scheduler-Attempt": attempt}, BODY, SECRET, now=NOW).attempt is None
+
+
+@pytest.mark.parametrize("body", [{"order": 4711}, [], None, 3])
+def test_a_body_that_was_parsed_already_is_said(body: Any) -> None:
+    with pytest.raises(TypeError, match="not what was parsed"):
+        verify(headers(), body, SECRET, now=NOW)
 
 
 def test_text_and_bytes_are_one() -> None:

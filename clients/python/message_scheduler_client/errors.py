@@ -112,6 +112,8 @@ def error_of(response: httpx.Response, tries: int) -> ApiError:
     title = str(body.get("title") or response.reason_phrase)
     # A proxy in between answers what it likes; /health answers ``message``.
     detail = str(body.get("detail") or body.get("message") or response.text[:200])
+    if response.is_redirect:
+        detail = f"it redirects to {response.headers['location']}: give the client the address there"
     error = _CLASSES.get(response.status_code, ApiError)(response.status_code, title, detail, _faults(body), tries)
     error.retry_after = retry_after(response.headers.get("retry-after"))
     return error

@@ -51,6 +51,8 @@ def verify(
     that the request may be older or newer than ``now`` (seconds since the epoch; None: this machine's clock), so that
     nobody can send an old one again.
     """
+    if not isinstance(body, bytes | bytearray | memoryview | str):
+        raise TypeError("body is to be the bytes or the text as they came, not what was parsed from them")
     found = {name.lower(): value for name, value in headers.items()}
     id, timestamp, signatures = (_header(found, f"webhook-{name}") for name in ("id", "timestamp", "signature"))
     if not (timestamp.isascii() and timestamp.isdigit()):

@@ -1,5 +1,16 @@
 import { errorOf } from './errors.js';
-import { type Answered, each, environment, jsonOf, mayPass, randomKey, unreachable } from './exchange.js';
+import {
+  type Answered,
+  bodyOf,
+  each,
+  environment,
+  isRedirect,
+  jsonOf,
+  mayPass,
+  randomKey,
+  redirected,
+  unreachable,
+} from './exchange.js';
 import { type Retries, retryAfter, sleep, waitBefore } from './retries.js';
 import {
   type Answer,
@@ -313,6 +324,7 @@ export class Client {
       const outcome = await this.#sent(url, request, parts.signal);
       const answered = !(outcome instanceof Error);
       if (answered && outcome.response.ok) return jsonOf(outcome.text, url) as Answer<Name>;
+      if (answered && isRedirect(outcome.response)) throw redirected(url, outcome.response);
       const asked = answered ? retryAfter(outcome.response.headers.get('retry-after')) : undefined;
       const seconds = mayPass(route, outcome) ? waitBefore(tries, this.#retries, asked, waited) : undefined;
       if (seconds === undefined) {
@@ -335,7 +347,7 @@ export class Client {
     if (key !== undefined) headers['Idempotency-Key'] = key;
     if (parts.body === undefined) return [url.href, { method: route.method, headers }];
     headers['Content-Type'] = 'application/json';
-    return [url.href, { method: route.method, headers, body: JSON.stringify(parts.body) }];
+    return [url.href, { method: route.method, headers, body: bodyOf(parts.body) }];
   }
 
   /** The whole answer, or the error that there was instead of one; throws when the caller gives up. */
@@ -344,6 +356,8 @@ export class Client {
     try {
       const response = await this.#fetch(url, {
         ...request,
+        // Followed, a POST would arrive as a GET, and the list of messages would look like an answer.
+        redirect: 'manual',
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
       return { response, text: await response.text() };

@@ -37,6 +37,25 @@ export function jsonOf(text: string, url: string): unknown {
   }
 }
 
+/** A body as JSON. Throws a RangeError for an invalid Date, NaN or Infinity: JSON would have null, which means "now". */
+export function bodyOf(body: unknown): string {
+  return JSON.stringify(body, function (this: Record<string, unknown>, name: string, value: unknown) {
+    const given = this[name];
+    if (given instanceof Date && Number.isNaN(given.getTime())) throw new RangeError(`${name} is an invalid Date`);
+    if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError(`${name} is ${value}`);
+    return value;
+  });
+}
+
+export function isRedirect({ status, type }: Response): boolean {
+  return type === 'opaqueredirect' || (status >= 300 && status < 400);
+}
+
+export function redirected(url: string, response: Response): SchedulerError {
+  const there = response.headers.get('location');
+  return new SchedulerError(`${url} redirects${there ? ` to ${there}` : ''}: give the client the address there`);
+}
+
 /** Whether to send a request again may help, and does no harm. */
 export function mayPass(route: Route, outcome: Answered | Error): boolean {
   if (outcome instanceof Error) return !route.once || NEVER_LEFT.has(codeOf(outcome));

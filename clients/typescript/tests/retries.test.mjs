@@ -42,6 +42,25 @@ test("the caller's own key is used, and none beside an own id", async () => {
   );
 });
 
+test('a redirect is not followed, as a POST would become a GET', async () => {
+  const moved = new Response(null, { status: 301, headers: { Location: 'https://scheduler.example/v1/messages' } });
+  const { client, requests } = scripted(moved);
+  await assert.rejects(client.send('x'), /redirects to https:\/\/scheduler.example\/v1\/messages/);
+  assert.deepEqual([requests.length, requests[0].redirect], [1, 'manual']);
+});
+
+test('nothing becomes null by the way, which would mean now', async () => {
+  const { client, requests } = scripted(OK());
+  await assert.rejects(client.send('x', { time: new Date('2027-02-30 nonsense') }), RangeError);
+  await assert.rejects(client.send('x', { delay: Number('soon') }), RangeError);
+  await assert.rejects(client.send({ deep: [Infinity] }), RangeError);
+  await client.send({ nothing: null, date: new Date(0) }, { delay: 0 });
+  assert.deepEqual(
+    requests.map(({ body }) => body),
+    ['{"message":{"nothing":null,"date":"1970-01-01T00:00:00.000Z"},"delay":0}'],
+  );
+});
+
 test('the repeats are bounded', async () => {
   const { client, requests } = scripted(...Array.from({ length: 9 }, () => lost('ECONNREFUSED')));
   await assert.rejects(client.stats(), Unreachable);

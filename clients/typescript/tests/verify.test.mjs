@@ -33,6 +33,15 @@ test('the example of the Standard Webhooks libraries', async () => {
   await verify(found, '{"test": 2432232314}', SECRET, { now: 1_614_265_330_000 });
 });
 
+test('a body that was parsed already, and a secret that is not there, are said', async () => {
+  for (const body of [JSON.parse(BODY), undefined, null, 1]) {
+    await assert.rejects(verify(headers(), body, SECRET, { now }), /as they came, not what was parsed/);
+  }
+  for (const secret of [undefined, '']) {
+    await assert.rejects(verify(headers(), BODY, secret, { now }), /a secret is whsec_ and base64/);
+  }
+});
+
 test('what it brings', async () => {
   const delivery = await verify(headers(), BODY, SECRET, { now });
   assert.deepEqual([delivery.id, delivery.timestamp, delivery.attempt], ['id-1', AT, 2]);
