@@ -81,9 +81,9 @@ class FrontApi:
         rules = Rules(api.services)
         self.front = Front(api.app.wsgi_app, rules, 4)
 
-    def send(self, ask: Ask) -> Told:
-        """What the front answers to one request."""
-        return self.all_at_once([ask])[0]
+    def send(self, ask: Ask, parts: list[dict[str, Any]] | None = None) -> Told:
+        """What the front answers to one request; ``parts``: of its body, those that are read are taken away."""
+        return self._runner.run(self.answer(ask, parts))
 
     def all_at_once(self, asks: Sequence[Ask]) -> list[Told]:
         """What it answers to requests that come at the same moment."""
@@ -93,9 +93,9 @@ class FrontApi:
 
         return self._runner.run(gather())
 
-    async def answer(self, ask: Ask) -> Told:
+    async def answer(self, ask: Ask, parts: list[dict[str, Any]] | None = None) -> Told:
         """One request in the running loop."""
-        messages = _parts(ask)
+        messages = parts_of(ask) if parts is None else parts
         told: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
@@ -113,7 +113,7 @@ class FrontApi:
         return Told(begun["status"], headers, ended["body"])
 
 
-def _parts(ask: Ask) -> list[dict[str, Any]]:
+def parts_of(ask: Ask) -> list[dict[str, Any]]:
     size = max(1, -(-len(ask.sent) // ask.parts))
     parts = [ask.sent[at : at + size] for at in range(0, len(ask.sent), size)]
     messages: list[dict[str, Any]] = [{"type": "http.request", "body": part, "more_body": True} for part in parts]

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from scheduler.api.front import bridge
 from scheduler.api.front.commit import GroupCommit
-from scheduler.api.front.reading import Reader, Receive
+from scheduler.api.front.reading import MOST_DISCARDED, Reader, Receive, discard
 from scheduler.api.front.routes import ROUTES
 from scheduler.api.http.body import has_body
 from scheduler.api.http.exchange import Answer, Exchange, Route
@@ -93,13 +93,19 @@ class Front:
         self, x: Exchange, scope: bridge.Scope, fields: dict[str, str], receive: Receive, send: Send
     ) -> None:
         body = b""
+        expected = x.content_length or 0
         # A body that Flask will refuse without reading it is not read here either.
-        if has_body(x) and (x.content_length or 0) <= self._limit and self._rules.refusal(x) is None:
-            try:
-                body = await x.waits.read(self._limit + 1 if x.content_length is None else x.content_length)
-            except HTTPException as error:
-                await self._answer(x, answer_to(x, error), "none", send)
-                return
+        if has_body(x) and self._rules.refusal(x) is None:
+            if expected <= self._limit:
+                try:
+                    body = await x.waits.read(self._limit + 1 if x.content_length is None else expected)
+                except HTTPException as error:
+                    await self._answer(x, answer_to(x, error), "none", send)
+                    return
+            too_large = expected > self._limit or len(body) > self._limit
+            # A client that has asked whether to send its body waits for the answer.
+            if too_large and expected <= MOST_DISCARDED and "expect" not in fields:
+                await discard(receive)
         await self._ask_flask(scope, fields, body, receive, send)
 
     async def _ask_flask(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from werkzeug.exceptions import BadRequest, RequestTimeout
 
 from scheduler.api.http.body import CUT
+
+MOST_DISCARDED = 16 * 1024 * 1024
+"""Bytes of a refused body that are read all the same."""
+DISCARD_SECONDS = 5.0
 
 BODY_SECONDS = 30.0
 """Time for a client to send a body.  Granian has no limit of its own; its maintainers leave that to a proxy."""
@@ -59,6 +64,22 @@ class Reader:
             task.cancel()
         waiting = bool(self._began)
         self._timer = loop.call_later(BODY_SECONDS / 10, self._end_late_ones, loop) if waiting else None
+
+
+async def discard(receive: Receive) -> None:
+    """Read a body that is refused, and drop it.
+
+    Most clients send all of a body before they look at the answer.  A connection that is closed before tells them
+    "broken pipe" or "connection reset", and not what was wrong.
+    """
+    left = MOST_DISCARDED
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 async def _collect(receive: Receive, wanted: int) -> bytes:

@@ -23,7 +23,7 @@ from scheduler.jobs import REGISTRY
 from scheduler.message import IdGenerator, NewMessage
 from tests.support.api import Api, AwayStore
 from tests.support.clock import FakeClock
-from tests.support.front import Ask, FrontApi, Told, front_of, of_flask
+from tests.support.front import Ask, Fields, FrontApi, Told, front_of, of_flask, parts_of
 
 REGISTRY.handler("fronted")(lambda payload, context: None)
 
@@ -304,6 +304,28 @@ class TestBodiesThatDoNotCome:
         with front_of(Api(clock, {"api": {"auth_token": "secret"}})) as front:
             for path in ("/v1/messages", "/v1/dead-letters/redrive"):
                 assert front.send(Ask(path, b'{"message": 1} ', cut=1, stalls=True)).status == 401
+
+
+class TestBodiesThatAreTooLarge:
+    """Most clients send all of it before they look at the answer, and see a broken pipe where nobody reads it."""
+
+    @pytest.mark.parametrize("chunked", [False, True])
+    @pytest.mark.parametrize("path", ["/v1/messages", "/v1/dead-letters/redrive"])
+    def test_they_are_read_before_the_answer(self, front: FrontApi, path: str, chunked: bool) -> None:
+        parts = parts_of(Ask(path, b"x" * 2_000_000, parts=20))
+        ask = Ask(path, b"x" * 2_000_000, chunked=chunked)
+        assert front.send(ask, parts).status == 413
+        assert parts == []
+
+    def test_one_that_does_not_come_is_not_waited_for(self, front: FrontApi, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(reading, "DISCARD_SECONDS", 0.1)
+        assert front.send(Ask("/v1/messages", b"x" * 2_000_000, cut=1_999_999, stalls=True)).status == 413
+
+    @pytest.mark.parametrize("fields", [(("expect", "100-continue"),), (("content-length", "17000000000"),)])
+    def test_one_that_nobody_would_read_is_refused_at_once(self, front: FrontApi, fields: Fields) -> None:
+        body = b"" if fields[0][0] == "content-length" else b"x" * 2_000_000
+        headers = (("content-type", "application/json"), *fields)
+        assert front.send(Ask("/v1/messages", body, headers, cut=len(body), stalls=True)).status == 413
 
 
 @pytest.mark.parametrize("chunked", [False, True])
