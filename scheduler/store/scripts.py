@@ -134,12 +134,15 @@ def parse(path: Path) -> Script:
     source = _locals(keys, "KEYS") + _locals(plain, "ARGV")
     if takes_list:
         source += f"local {argv[-1][:-3]} = {len(plain) + 1}\n"
+    # Keys and arguments are in reach of all functions without a search: Lua looks for each local of the same function that
+    # a new function uses, from the last one on, and a script makes its functions anew for each call.
+    source += "return (function()\n"
     for include in sections.get("INCLUDES", []):
         included = path.parent / f"_{include}.lua"
         if not included.is_file():
             raise ScriptError(f"{path.name}: INCLUDES {include}, and there is no {included.name}")
         source += included.read_text(encoding="utf-8")
-    source += text
+    source += f"{text}end)()\n"
     sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
     return Script(path.stem, tuple(keys), tuple(plain), takes_list, source, sha)
 

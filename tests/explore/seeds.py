@@ -29,7 +29,7 @@ _REFUSED = "results[#results + 1] = 0"
 _REFUSE_ALL = f"for _ = at, #ARGV, STRIDE do {_REFUSED} end break"
 _UNLOCK = "redis.call('ZREM', locks, ...)"
 _RETURN = "enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at, m[14], true)"
-_FREED = "slot_freed(m[13], kind == 'release' and m[14])"
+_FREED = "slot_freed(m[13], kind == 'release' and redis.call('HGET', key, 'g'))"
 _CLEAR = "redis.call('HDEL', key, 's', 'k', 'd')"
 
 TOKEN_CHECK = Seed("settle: no token check", "settle", _TOKEN, "if token == '' then")

@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 MUTANTS = (
     Mutant(
         "flow-full-has-turns",
-        "scheduler/store/lua/_flow.lua",
+        "scheduler/store/lua/_flow_keys.lua",
         "(most and s.flight >= most)",
         "(most and s.flight > most)",
         "a flow key whose slots are all taken has a turn",
@@ -16,7 +16,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-slot-kept",
-        "scheduler/store/lua/_flow.lua",
+        "scheduler/store/lua/_flow_keys.lua",
         "s.flight = math.max(0, s.flight - 1)",
         "s.flight = s.flight",
         "a message that ended keeps its slot",
@@ -25,7 +25,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-order-by-due",
-        "scheduler/store/lua/_flow.lua",
+        "scheduler/store/lua/_flow_keys.lua",
         "ordered and begun and at - AHEAD or due_at",
         "due_at",
         "a retry of an ordered key does not hold the others back",
@@ -34,7 +34,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-window-drifts",
-        "scheduler/store/lua/_flow.lua",
+        "scheduler/store/lua/_flow_keys.lua",
         "s.begun = full and now_ms < ends + period and ends or now_ms",
         "s.begun = now_ms",
         "each window of a rate begins a little later than the one before ends",
@@ -43,7 +43,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-room",
-        "scheduler/store/lua/_flow.lua",
+        "scheduler/store/lua/_flow_keys.lua",
         "most - s.flight or math.huge",
         "most - s.flight + 1 or math.huge",
         "a claim takes one message more of a flow key than there is room for",
@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-idle",
-        "scheduler/store/lua/_flow.lua",
+        "scheduler/store/lua/_flow_keys.lua",
         "if was_closed",
         "if false",
         "a slot that is free again lets nobody go",
@@ -70,16 +70,16 @@ MUTANTS = (
     ),
     Mutant(
         "flow-window-stays",
-        "scheduler/store/lua/_flow.lua",
-        "    s.used = 0\n  end\n  s.used = s.used + 1",
-        "  end\n  s.used = s.used + 1",
+        "scheduler/store/lua/_flow_keys.lua",
+        "      s.used = 0\n    end\n    s.used = s.used + 1",
+        "    end\n    s.used = s.used + 1",
         "a new window of a rate begins with what the last one had used",
         "after its first window a flow key is far slower than allowed",
         ("tests/lua/test_flow.py",),
     ),
     Mutant(
         "flow-release-used",
-        "scheduler/store/lua/_flow.lua",
+        "scheduler/store/lua/_flow_keys.lua",
         "s.used, s.review = s.used - 1, true",
         "s.review = true",
         "what was given back without an attempt counts for the window of a rate",
@@ -88,7 +88,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-order-of-lanes",
-        "scheduler/store/lua/_flow.lua",
+        "scheduler/store/lua/_flow_keys.lua",
         "(not first or comes_first(head, first))",
         "not first",
         "the first message of an ordered key is looked for in one lane alone",
@@ -106,7 +106,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-pause",
-        "scheduler/store/lua/_flow.lua",
+        "scheduler/store/lua/_flow_keys.lua",
         "if s.paused == '1' or (most",
         "if (most",
         "the pause of a flow key is not looked at",
@@ -115,7 +115,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-pin-overridden",
-        "scheduler/store/lua/_flow.lua",
+        "scheduler/store/lua/_flow_keys.lua",
         "merged(merged(default, given), pinned)",
         "merged(merged(default, pinned), given)",
         "the newest message wins over what was pinned",
@@ -133,7 +133,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-key-stays",
-        "scheduler/store/lua/_wake.lua",
+        "scheduler/store/lua/_turns.lua",
         "s.flight == 0 and s.paused ==",
         "s.flight < 0 and s.paused ==",
         "a flow key that nothing uses is not deleted",

@@ -13,7 +13,7 @@ local function accept(id, due_at, payload, list, at, more)
     local value = list[at + i - 1]
     if value and value ~= '' and value ~= option[2] then
       if option[1] == 'F' then
-        value = number_of(value)
+        value = flow_keys().number_of(value)
         mark = value
       end
       hash[#hash + 1] = option[1]

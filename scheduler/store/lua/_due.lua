@@ -82,11 +82,11 @@ local function note(lane, moment)
 end
 
 -- Add a scheduled message to its lane, or to its flow key.  due_at: a number or its text; mark: the field F; begun: see
--- join_key.
+-- `join_key`.
 local function enter(id, lane, priority, due_at, mark, begun)
   if mark then
     list_lane(lane)
-    join_key(id, mark, lane, priority, due_at, begun)
+    flow_keys().join(id, mark, lane, priority, due_at, begun)
     return
   end
   note(lane, tonumber(due_at))
@@ -101,7 +101,7 @@ end
 -- Take a scheduled message away from where it waits.
 local function leave(id, lane, priority, mark)
   if mark then
-    leave_key(id, mark, lane, priority)
+    flow_keys().leave(id, mark, lane, priority)
   else
     redis.call('ZREM', due_set(lane, priority), id)
   end

@@ -6,14 +6,15 @@ end
 -- Return the row of a key: key, in_flight, used, window_ends_at, paused, given, default, pinned, scheduled, waiting,
 -- oldest_due_at, next_at; '' for none.
 local function row_of(s)
-  local at = opens_at(s)
+  local keys = flow_keys()
+  local at = keys.opens_at(s)
   local waiting, oldest, following = 0, nil, nil
   for name in string.gmatch(s.queues, '%S+') do
-    local queue = queue_of(s.key, name)
+    local queue = keys.queue_of(s.key, name)
     local _, score = head_of(queue)
     if score then
-      local due_at = due_of(score)
-      waiting = waiting + redis.call('ZCOUNT', queue, 0, now_ms) + redis.call('ZCOUNT', queue, '-inf', now_ms - AHEAD)
+      local due_at = keys.due_of(score)
+      waiting = waiting + redis.call('ZCOUNT', queue, 0, now_ms) + redis.call('ZCOUNT', queue, '-inf', now_ms - keys.AHEAD)
       oldest = due_at <= now_ms and earlier(oldest, due_at) or oldest
       following = at and earlier(following, math.max(at, due_at)) or following
     end

@@ -6,7 +6,7 @@ ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit 
          items, 4 each, in the order in which lanes are served: lane most own each
          most: messages of this lane at most; own: how many of them need no shared thread; each: how many of the
          others one shared thread carries
-INCLUDES moves clock slices flow due wake events retrying finish outbox accept runs pending overlap begins
+INCLUDES moves clock slices flow due flow_keys turns wake events retrying finish outbox accept runs pending overlap begins
 RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run,
          flow_wait, trace}, ...}
          wait_us: time until the next message is due in a lane that has not reached `most`; 0: one is due already;
@@ -52,7 +52,7 @@ local function begin(id, due_at, s)
   end
   local waited = false
   if s then
-    begin_at(s)
+    flow_keys().begin_at(s)
     waited = s.opened > 0 and math.max(0, s.opened - math.max(tonumber(due_at), tonumber(m[7]))) or 0
   end
   if waited and (waited > 0 or attempt > 1) then
@@ -78,21 +78,22 @@ end
 -- and whether more of them may go.
 local function serve(key, lane, priority, share, gone)
   local name = lane .. ':' .. priority
-  local s = state_of(key)
-  local at = opens_at(s)
+  local keys = flow_keys()
+  local s = keys.state_of(key)
+  local at = keys.opens_at(s)
   s.popped = s.popped or {}
   s.popped[name] = true
-  if not at or at > now_ms or (s.limits.ordered and s.queues ~= name and first_queue(s) ~= name) then
+  if not at or at > now_ms or (s.limits.ordered and s.queues ~= name and keys.first_queue(s) ~= name) then
     s.review = true
     return 0, false
   end
-  local queue = queue_of(key, name)
-  local n = math.min(share, room_of(s))
+  local queue = keys.queue_of(key, name)
+  local n = math.min(share, keys.room_of(s))
   -- One more, to know whether it takes another turn.
   local heads = redis.call('ZRANGE', queue, 0, n, 'WITHSCORES')
   local places, moments, more = {}, {}, false
   for i = 1, #heads, 2 do
-    local due_at = due_of(heads[i + 1])
+    local due_at = keys.due_of(heads[i + 1])
     more = due_at <= now_ms and #places == n
     if due_at > now_ms or more then
       break
@@ -104,11 +105,11 @@ local function serve(key, lane, priority, share, gone)
   remove(queue, places)
   s.count = s.count - #places
   for i, place in ipairs(places) do
-    local id = id_in(place)
+    local id = keys.id_in(place)
     gone[#gone + 1] = id
     begin(id, moments[i], s)
   end
-  more = more and opens_at(s) == now_ms
+  more = more and keys.opens_at(s) == now_ms
   s.review = s.review or not more
   return #places, more
 end
@@ -123,7 +124,9 @@ local function round(lane, priority, most)
   for at = 1, #keys, 2 do
     names[#names + 1] = keys[at]
   end
-  read_states(names)
+  if names[1] then
+    flow_keys().read_states(names)
+  end
   local share = math.max(turn, math.floor((most - #found / 2) / #names))
   local taken, served, again, gone, count = {}, {}, {}, {}, 0
   local i, k = 1, 1

@@ -6,22 +6,23 @@ ARGV     now wake_channel partition key action value limit
          value: pin: limits as "concurrency,rate/period,ordered", which replace those that were pinned before; pause: 1,
          or until when (ms)
          limit: look at N locks at most, to count again what is in flight (reset)
-INCLUDES moves clock slices flow due wake flow_row
+INCLUDES moves clock slices flow due flow_keys turns wake flow_row
 RETURNS  {key, in_flight, used, window_ends_at, paused, given, default, pinned, scheduled, waiting, oldest_due_at, next_at},
          '' for none; nil: there is no such key.  pin and pause make it
 CODES    none
 COST     O(log N); reset: O(limit)
 ]]
-local s = state_of(key)
+local keys = flow_keys()
+local s = keys.state_of(key)
 if not s.exists and action ~= 'pin' and action ~= 'pause' then
   return false
 end
 -- The messages that wait may have another turn now, whether the key is open or not.
 s.review = action ~= 'read'
 if action == 'pin' then
-  set_limits(s, s.limits.given, s.limits.default, value)
+  keys.set_limits(s, s.limits.given, s.limits.default, value)
 elseif action == 'unpin' then
-  set_limits(s, s.limits.given, s.limits.default, NO_LIMITS)
+  keys.set_limits(s, s.limits.given, s.limits.default, keys.NO_LIMITS)
 elseif action == 'pause' then
   s.paused = value
 elseif action == 'resume' then
@@ -29,7 +30,7 @@ elseif action == 'resume' then
 elseif action == 'reset' then
   s.used, s.begun, s.opened, s.flight, s.count = 0, 0, now_ms, 0, 0
   for name in string.gmatch(s.queues, '%S+') do
-    s.count = s.count + redis.call('ZCARD', queue_of(key, name))
+    s.count = s.count + redis.call('ZCARD', keys.queue_of(key, name))
   end
   for _, id in ipairs(redis.call('ZRANGE', locks, 0, limit - 1)) do
     local mark = redis.call('HGET', msg .. id, 'F')

@@ -3,16 +3,17 @@ flows: list the flow keys by name, from one on.
 KEYS     due lanes flow
 ARGV     now after limit
          after: continue after this key, '' for the start
-INCLUDES clock slices flow due flow_row
+INCLUDES clock slices flow due flow_keys turns flow_row
 RETURNS  {{key, in_flight, ...}, ...}, rows as of flow.lua
 CODES    none
 COST     O(limit log N)
 ]]
+local known = flow_keys()
 local rows = {}
 local first = after == '' and '-' or '(' .. after
 local keys = redis.call('ZRANGEBYLEX', flow .. 'keys', first, '+', 'LIMIT', 0, limit)
-read_states(keys)
+known.read_states(keys)
 for _, key in ipairs(keys) do
-  rows[#rows + 1] = row_of(state_of(key))
+  rows[#rows + 1] = row_of(known.state_of(key))
 end
 return rows

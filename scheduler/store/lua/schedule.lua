@@ -9,7 +9,7 @@ ARGV     now wake_channel partition events_kept redriven_from key fingerprint ke
          due_at: ms, or "+" and the ms from now
          lane: only when it differs from the one that channel and type imply
          flow: "key given default", the limits as "concurrency,rate/period,ordered"; trace: the field `T`
-INCLUDES clock slices flow due wake events accept
+INCLUDES clock slices flow due flow_keys turns wake events accept
 RETURNS  {code, now_ms, detail}
 CODES    0 stored
          1 an id exists, or is given twice; detail: its position, counted from 1
@@ -32,17 +32,19 @@ if key ~= '' then
 end
 
 local seen = {}
-local flow_keys = {}
+local named = {}
 for at = items, #ARGV, STRIDE do
   if seen[ARGV[at]] or redis.call('EXISTS', msg .. ARGV[at]) == 1 then
     return {1, now_ms, (at - items) / STRIDE + 1}
   end
   seen[ARGV[at]] = true
-  if ARGV[at + 10] ~= '' then
-    flow_keys[#flow_keys + 1] = string.match(ARGV[at + 10], '^%S+')
+  if (ARGV[at + 10] or '') ~= '' then
+    named[#named + 1] = string.match(ARGV[at + 10], '^%S+')
   end
 end
-read_states(flow_keys)
+if named[1] then
+  flow_keys().read_states(named)
+end
 
 local stored = {}
 for at = items, #ARGV, STRIDE do

@@ -7,7 +7,7 @@ ARGV     now wake_channel partition events_kept outbox_limit outbox_waits items.
          delay_ms: retry and release: due again in N ms; '' (release only): due_at stays as it was
          outbox_limit: bytes of finished messages that wait for the history, 0: there is no history; outbox_waits '1':
          nothing is recorded while the outbox is full
-INCLUDES moves clock slices flow due wake events finish outbox retrying accept runs
+INCLUDES moves clock slices flow due flow_keys turns wake events finish outbox retrying accept runs
 RETURNS  {1 or 0, ...} per item; 0: the lock was lost and nothing was changed
 CODES    -1 (instead of the list): the outbox is full, and nothing was changed
 COST     O(n log N) for n outcomes
@@ -33,7 +33,7 @@ for at = items, #ARGV, STRIDE do
   local id, token, kind, delay_ms = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local error, evidence, result = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
   local key = msg .. id
-  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z', 'b', 'm', 'y', 'j', 'i', 'F', 'g')
+  local m = redis.call('HMGET', key, 'k', 'q', 'a', 'o', 'd', 'n', 'z', 'b', 'm', 'y', 'j', 'i', 'F', 't')
   -- Finished messages hold an empty token; it matches no claim.
   if token == '' or m[1] ~= token then
     results[#results + 1] = 0
@@ -42,7 +42,7 @@ for at = items, #ARGV, STRIDE do
     unlocked[#unlocked + 1] = id
     local attempt = tonumber(m[3])
     if m[13] then
-      slot_freed(m[13], kind == 'release' and m[14])
+      slot_freed(m[13], kind == 'release' and redis.call('HGET', key, 'g'))
     end
     if kind == 'release' then
       -- The message was not attempted, so the attempt is not charged.
@@ -88,12 +88,12 @@ for at = items, #ARGV, STRIDE do
         retrying = retrying + 1
         event('retried', id, m[6], attempt, delay_ms)
       else
-        local size = weight(key, kept) + #error + #result
+        local size = weight(key, kept, m[14]) + #error + #result
         hash[4] = size
         -- The token is emptied and not deleted: one write less, and no claim can match it.
         redis.call('HSET', key, 's', NAMES[kind], 'f', now_text, 'k', '', unpack(hash))
         if m[13] and kind == 'dead' then
-          keep_limits(key, m[13])
+          flow_keys().keep_limits(key, m[13])
         end
         local set = finished[kind]
         set[#set + 1], set[#set + 2] = now_text, id
