@@ -134,8 +134,8 @@ def parse(path: Path) -> Script:
     source = _locals(keys, "KEYS") + _locals(plain, "ARGV")
     if takes_list:
         source += f"local {argv[-1][:-3]} = {len(plain) + 1}\n"
-    # Keys and arguments are in reach of all functions without a search: Lua looks for each local of the same function that
-    # a new function uses, from the last one on, and a script makes its functions anew for each call.
+    # Functions reach keys and arguments without a search: for each local of its own function that a new function uses,
+    # Lua looks through all that were used before, and a script makes its functions anew for each call.
     source += "return (function()\n"
     for include in sections.get("INCLUDES", []):
         included = path.parent / f"_{include}.lua"
