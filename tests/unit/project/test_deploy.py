@@ -209,5 +209,15 @@ def test_pods_run_as_the_user_of_the_image_and_write_where_they_may(name: str) -
     assert sorted(mounts.values()) == sorted(volume["name"] for volume in pod["volumes"])
 
 
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_pods_pass_the_restricted_standard(name: str) -> None:
+    """A namespace that enforces it refuses pods that lack one of these."""
+    pod = DEPLOYMENTS[name]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    own = container(name)["securityContext"]
+    assert (own["allowPrivilegeEscalation"], own["capabilities"]) == (False, {"drop": ["ALL"]})
+
+
 def test_workers_are_scaled_by_their_name() -> None:
     assert SCALED["spec"]["scaleTargetRef"]["name"] in of("Deployment")
