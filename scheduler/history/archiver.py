@@ -102,6 +102,8 @@ class Archiver:
         except HistoryUnavailable as error:
             self._outage.away("archive finished messages", error)
             self._failures += 1
+            # Its tables may be gone: an empty database is made ready again.
+            self._prepared = False
             return BACKOFF[min(self._failures, len(BACKOFF)) - 1]
         self._outage.over("archive finished messages")
         self._failures = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,32 @@ def test_a_database_that_starts_after_the_service(scene: Scene, tmp_path: Path) 
     scene.archiver.tick()
     assert scene.archived() == ["a"]
     assert scene.waiting() == 0
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced", "emptied"])
+def test_a_file_that_goes_away_while_the_service_runs_is_made_anew(scene: Scene, tmp_path: Path, how: str) -> None:
+    """As when a backup is put in its place: what ends from then on is in the file that everybody sees."""
+    data = tmp_path / "history.db"
+    scene.deliver("before")
+    scene.archiver.tick()
+    if how == "emptied":
+        with sqlite3.connect(data) as connection:
+            connection.execute("DROP TABLE history")
+            connection.execute("DROP TABLE history_version")
+        connection.close()
+    else:
+        for file in tmp_path.glob("history.db*"):
+            file.unlink()
+    if how == "replaced":
+        data.write_bytes(b"")
+    scene.deliver("after")
+    for _ in range(3):
+        scene.archiver.tick()
+    assert scene.waiting() == 0
+    other = open_database(f"sqlite:///{data}")
+    assert [row.id for row in other.page(Query(), 10).rows] == ["after"]
+    other.close()
+    assert scene.archived() == ["after"]
 
 
 def test_a_redrive_and_retention_between_read_and_report_lose_nothing(scene: Scene, monkeypatch: Any) -> None:
