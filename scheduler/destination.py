@@ -89,7 +89,7 @@ class Tally(NamedTuple):
     hold_ms: int = 0
     """It asked for a pause; 0: it did not."""
     probe: str = ""
-    """``good`` or ``bad``: how a probe ended."""
+    """``good`` or ``bad``: how a probe ended; ``none``: it was given back, and says nothing of the destination."""
     error: str = ""
     """Of the last bad one."""
 
@@ -100,6 +100,6 @@ class Tally(NamedTuple):
             self.bad + other.bad,
             other.after if other.good else self.after + other.after,
             max(self.hold_ms, other.hold_ms),
-            other.probe or self.probe,
+            self.probe if self.probe and other.probe in ("", "none") else other.probe,
             other.error or self.error,
         )

@@ -157,6 +157,20 @@ def test_a_redis_that_has_lost_its_data_is_believed(
     assert deliver(channel, claim(endpoint.url("/"), 2))[0].kind == "ack"
 
 
+def test_a_probe_without_a_free_slot_keeps_nobody_waiting(
+    make: Channels, endpoint: Endpoint, other: Endpoint, board: MessageStore, clock: FakeClock
+) -> None:
+    """It is given back unsent, and the destination would stay half open for as long as an attempt may take."""
+    channel = make(board=board, now_ms=clock.now_ms, breaker_failures=3, max_in_flight=1)
+    fail_until_open(channel, board, clock, endpoint)
+    clock.advance(5)
+    other.canned["x"] = b""  # never answered
+    channel.deliver([claim(other.url("/canned/x"), 9)], lambda _: None)
+    wait_for("the only slot is taken", lambda: len(other.requests) == 1)
+    assert deliver(channel, claim(endpoint.url("/canned/x"), 10))[0].kind == "release"
+    wait_for("it is open", lambda: board.destination(origin(endpoint)).state(clock.now_ms()) is BreakerState.OPEN)
+
+
 def test_no_second_probe_begins_while_the_first_may_take_long(
     make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
 ) -> None:

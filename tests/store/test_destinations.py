@@ -106,6 +106,18 @@ def test_a_probe_that_is_never_reported_gives_way_to_the_next(store: MessageStor
     assert store.probe(HOST, 40_000)[0]
 
 
+def test_a_probe_that_was_given_back_gives_way_at_once(store: MessageStore, ticks: Ticks) -> None:
+    before = opened(store, ticks)
+    ticks.now += 5_000
+    assert store.probe(HOST, 600_000)[0]
+    assert tell(store, Tally(probe="none")) == ""
+    found = store.destination(HOST)
+    assert (found.state(ticks.now), found.probe_interval_ms) == (BreakerState.OPEN, before.probe_interval_ms)
+    assert store.probe(HOST, 600_000)[0]
+    assert Tally(probe="none").plus(Tally(good=1, probe="good")).probe == "good"
+    assert Tally(good=1, probe="good").plus(Tally(probe="none")).probe == "good"
+
+
 def test_a_probe_that_is_answered_closes_it(store: MessageStore, ticks: Ticks) -> None:
     found = opened(store, ticks)
     ticks.now = found.next_probe or 0

@@ -331,6 +331,9 @@ class Engine:
         self._settle(delivery, Outcome(delivery.claim, "release", delay_ms=delay_ms))
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        if delivery.probe and self._breakers:
+            # Whatever became of it, another message may be the probe: it may have been given back unsent.
+            self._breakers.saw(delivery.prepared.url.origin, Tally(probe="none"))
         del self._held[id(delivery)]
         self._outcomes[delivery.report].append(outcome._replace(destination=delivery.prepared.url.destination))
 

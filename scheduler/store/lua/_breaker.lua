@@ -42,7 +42,9 @@ local function probed(d, result)
     return 'closed'
   end
   d.p = nil
-  d.i = math.min(2 * d.i, tonumber(max_probe_ms))
-  d.n = now_ms + d.i
+  if result == 'bad' then
+    d.i = math.min(2 * d.i, tonumber(max_probe_ms))
+    d.n = now_ms + d.i
+  end
   return ''
 end

@@ -6,7 +6,8 @@ ARGV     now events_kept most_failures failure_rate window_ms probe_ms max_probe
          probe_ms, max_probe_ms: time to the first probe, doubled after each that fails, up to the second
          items, 7 each: id good bad after hold_ms probe error
          good, bad: attempts that ended so; after: those of bad that came after the last good one
-         hold_ms: the destination asks for a pause of N ms; probe: how a probe ended (good | bad), '' without one
+         hold_ms: the destination asks for a pause of N ms; probe: how a probe ended (good | bad | none), '' without one;
+         none: it was given back unsent
 INCLUDES clock events destination breaker
 RETURNS  {{change, id, ...}, ...}; change: opened | closed | ''; then the fields in the order of _destination.lua
 CODES    none
