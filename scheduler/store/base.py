@@ -134,8 +134,9 @@ class Base:
     def open(self) -> None:
         """Write the layout at the first start; later compare it.  Raises ``LayoutError`` when they differ.
 
-        Layout 1 is migrated: its messages are moved into lanes, 1,000 at a time.  A server of layout 1 that still runs
-        goes on with messages that are not moved yet; the next start moves what it accepts meanwhile.
+        Older layouts are migrated: the messages of layout 1 are moved into lanes and the flow keys of layout 2 become
+        texts, 1,000 at a time.  A server of layout 1 that still runs goes on with messages that are not moved yet; the
+        next start moves what it accepts meanwhile.
         """
         # Partitions come first: if their number differs, no message may be moved.
         mine = {"partitions": str(len(self.partitions)), "layout": str(LAYOUT)}
@@ -163,18 +164,25 @@ class Base:
 
     def _migrate(self) -> None:
         layout = self.plain("HGET", META, "layout")
-        if layout not in ("1", str(LAYOUT)):
+        if layout not in ("1", "2", str(LAYOUT)):
             return
         rounds = Rounds(self.silence)
         for partition in rounds.over(range(len(self.partitions))):
             with rounds.next(partition):
+                if layout == "2":
+                    self._migrate_keys(partition)
                 while self.run("migrate", partition, limit=SCAN) == SCAN:
                     pass
-        if layout == "1":
-            # The layout is written last: if this start is interrupted, the next one migrates the rest.  Only layout 1
-            # needs all partitions; on layout 2 a server also starts while one is away.
+        if layout != str(LAYOUT):
+            # The layout is written last: if this start is interrupted, the next one migrates the rest.  Only an older
+            # layout needs all partitions; on the present one a server also starts while one is away.
             rounds.end()
             self.plain("HSET", META, "layout", LAYOUT)
+
+    def _migrate_keys(self, partition: int) -> None:
+        after = self.run("migrate_keys", partition, after="", limit=SCAN)
+        while after:
+            after = self.run("migrate_keys", partition, after=after, limit=SCAN)
 
     def close(self) -> None:
         """Close the connections."""

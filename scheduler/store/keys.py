@@ -54,7 +54,7 @@ from __future__ import annotations
 from scheduler.message import Priority
 
 PREFIX = "ms1"
-LAYOUT = 2
+LAYOUT = 3
 
 FIELDS: dict[str, str] = {
     "p": "payload, JSON text",

@@ -1,4 +1,4 @@
-"""A store of layout 1 is migrated when it is opened: what waits in its due sets, one for each priority, gets lanes."""
+"""A store of an older layout is migrated when it is opened: what waits gets lanes, and flow keys become texts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 import redis
 
 from scheduler.errors import LayoutError
+from scheduler.flow import Flow, FlowLimits, Rate
 from scheduler.message import IdGenerator, Priority
+from scheduler.store import MessageStore
 from scheduler.store.keys import LAYOUT, META
 from scheduler.store.partitions import partition_of
-from tests.support.store import NOW, Ticks, broken_rules, dump, store_on, take
+from tests.support.store import NOW, Ticks, broken_rules, dump, message, store_on, take
 
 KINDS: tuple[dict[str, str], ...] = (
     {},
@@ -159,7 +161,7 @@ def test_with_another_number_of_partitions_nothing_is_moved(client: redis.Redis,
     assert client.hget(META, "layout") == "1"
 
 
-@pytest.mark.parametrize("layout", ["0", "3", "x"])
+@pytest.mark.parametrize("layout", ["0", "4", "x"])
 def test_a_layout_that_is_not_known_is_refused_and_left_alone(client: redis.Redis, ticks: Ticks, layout: str) -> None:
     write_layout_1(client, 1, 4)
     client.hset(META, "layout", layout)
@@ -167,3 +169,41 @@ def test_a_layout_that_is_not_known_is_refused_and_left_alone(client: redis.Redi
     with pytest.raises(LayoutError, match=rf"layout {layout}, this server has {LAYOUT}\. Use the version"):
         store_on(client, ticks).open()
     assert dump(client) == before
+
+
+def write_flow_keys_of_layout_2(client: redis.Redis, opened: MessageStore) -> None:
+    """Write each flow key of a store as layout 2 kept it: a hash, from which fields with a default are left out."""
+    fields = ("n", "u", "b", "e", "s", "", "z", "m", "d", "x", "q")
+    for keys in opened.partitions:
+        names: Any = client.zrange(f"{keys['flow']}keys", 0, -1)
+        for key in names:
+            name = f"{keys['flow']}key:{key}"
+            text: Any = client.get(name)
+            words = zip(fields, text.split(" ", len(fields) - 1), strict=True)
+            known: Any = {
+                field: word for field, word in words if field == "s" or (field and word not in ("0", ",,", ""))
+            }
+            client.delete(name)
+            client.hset(name, mapping={**known, "c": "1", "o": ""})
+    client.hset(META, "layout", "2")
+
+
+def test_flow_keys_of_layout_2_keep_what_waits_their_limits_their_windows_and_their_order(
+    client: redis.Redis, partitions: int, ticks: Ticks
+) -> None:
+    opened = store_on(client, ticks, partitions=partitions)
+    opened.open()
+    one, limited = FlowLimits(ordered=True), FlowLimits(rate=Rate(2, 1000))
+    for n in range(3):
+        opened.schedule([message(f"a{n}", flow=Flow("alone", one)), message(f"b{n}", flow=Flow("rated", limited))])
+    opened.pause_flow("paused")
+    opened.pin_flow("rated", FlowLimits(concurrency=5))
+    assert 0 < len(take(opened, 10, 1000).claims) < 6
+    before = [dump(client, partition) for partition in range(partitions)]
+    write_flow_keys_of_layout_2(client, opened)
+    assert [dump(client, partition) for partition in range(partitions)] != before
+    opened = store_on(client, ticks, partitions=partitions)
+    opened.open()
+    assert [dump(client, partition) for partition in range(partitions)] == before
+    assert client.hget(META, "layout") == str(LAYOUT)
+    assert [broken_rules(client, partition) for partition in range(partitions)] == [[]] * partitions
