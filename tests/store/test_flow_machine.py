@@ -162,11 +162,22 @@ class FlowMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.live)
     @rule(
-        nth=st.integers(0, 9), kind=st.sampled_from(["ack", "retry", "dead", "release"]), delay=st.sampled_from([0, 3])
+        kinds=st.lists(st.sampled_from(["ack", "retry", "dead", "release"]), min_size=1, max_size=4),
+        nth=st.integers(0, 9),
+        delay=st.sampled_from([0, 3]),
     )
-    def settle(self, nth: int, kind: Any, delay: int) -> None:
-        claim = list(self.live.values())[nth % len(self.live)]
-        (done,) = self.store.settle([Outcome(claim, kind, delay_ms=delay, error="e")])
+    def settle(self, kinds: list[Any], nth: int, delay: int) -> None:
+        """Several at once, as a server does."""
+        live = list(self.live.values())
+        first = nth % len(live)
+        outcomes = [
+            Outcome(claim, kind, delay_ms=delay, error="e")
+            for claim, kind in zip(live[first:] + live[:first], kinds, strict=False)
+        ]
+        for outcome, done in zip(outcomes, self.store.settle(outcomes), strict=True):
+            self.settled(outcome.claim, outcome.kind, done=done)
+
+    def settled(self, claim: Claim, kind: Any, *, done: bool) -> None:
         del self.live[claim.id]
         if not done:
             return
