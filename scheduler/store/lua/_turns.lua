@@ -81,9 +81,15 @@ make_turns = function(keys)
     else
       -- One name stays: that of the turn in which the key is deleted.
       s.queues = string.match(s.queues, '%S*$')
-      if s.flight == 0 and s.paused == '0' and s.limits.pinned == NO_LIMITS then
-        end_key(s)
-        return
+      if s.flight == 0 and s.limits.pinned == NO_LIMITS then
+        if s.paused == '0' then
+          end_key(s)
+          return
+        elseif #s.paused > 1 then
+          -- Paused for a while: deleted when that has ended.  A key that never had a message has no queue of its own.
+          s.queues = s.queues ~= '' and s.queues or 'echo:normal'
+          give_turn(s, s.queues, tonumber(s.paused))
+        end
       end
     end
     save_key(s)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scheduler.api.v1 import flow_models
+from scheduler.message import Outcome
 from tests.support.api import Api
 from tests.support.clock import FakeClock
 from tests.support.store import outcomes, take
@@ -125,6 +126,19 @@ def test_a_pause_for_a_while_ends_by_itself(api: Api, clock: FakeClock) -> None:
     clock.advance(10)
     assert api.get("/v1/flows/k").json["paused"] is False
     assert len(take(api.store, 9, 1000).claims) == 1
+
+
+def test_a_key_that_was_paused_for_a_while_and_has_no_message_goes(api: Api, clock: FakeClock) -> None:
+    for key in ("never-used", "used"):
+        if key == "used":
+            send(api, {"key": key})
+            api.store.settle([Outcome(claim, "ack") for claim in take(api.store, 9, 1000).claims])
+        api.post(f"/v1/flows/{key}/pause", {"delay": "10s"})
+    api.post("/v1/flows/kept/pause")
+    assert [one["key"] for one in api.get("/v1/flows").json["flows"]] == ["kept", "never-used", "used"]
+    clock.advance(10)
+    assert take(api.store, 9, 1000).claims == []
+    assert [one["key"] for one in api.get("/v1/flows").json["flows"]] == ["kept"]
 
 
 def test_a_reset_begins_a_new_window_and_counts_again(api: Api) -> None:
