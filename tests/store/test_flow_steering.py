@@ -190,3 +190,23 @@ def test_a_pin_and_a_pause_hold_while_servers_deliver(redis_client: redis.Redis)
     assert len(set(ledger.order["k"])) == 600
     assert broken_rules(redis_client) == []
     assert store.flows().flows == []
+
+
+@pytest.mark.parametrize("before", ["release", "redrive"])
+def test_a_wait_before_a_release_or_a_redrive_is_not_told_of_the_next_attempt(
+    store: MessageStore, ticks: Ticks, before: str
+) -> None:
+    fill(store, 2, {"k": FlowLimits(1)})
+    first = begin(store)
+    ticks.now += 500
+    end(store, first)
+    (second,) = begin(store)
+    assert (second.flow_wait_ms, store.get(second.id).flow_wait_ms) == (500, 500)
+    if before == "release":
+        store.settle([Outcome(second, "release", delay_ms=1000)])
+    else:
+        store.settle([Outcome(second, "dead")])
+        store.redrive(second.id)
+    ticks.now += 1000
+    (again,) = begin(store)
+    assert (again.flow_wait_ms, store.get(again.id).flow_wait_ms) == (0, 0)

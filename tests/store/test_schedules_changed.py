@@ -199,3 +199,16 @@ def test_an_idempotency_key_makes_one_schedule_and_one_run(plans: Planned) -> No
     run = changing.run_now(store, first.id, Once("r", "f"))
     assert changing.run_now(store, first.id, Once("r", "f")).id == run.id
     assert len(plans.claim()) == 1
+
+
+def test_a_run_that_waited_is_not_lost_when_one_claim_takes_both_it_and_the_one_before(plans: Planned) -> None:
+    plans.create(overlap="buffer")
+    plans.at(MINUTE)
+    (first,) = plans.claim()
+    plans.plan()
+    plans.settle([first], "release", MINUTE + 100)
+    plans.put(overlap="buffer", payload="2")
+    plans.at(2 * MINUTE + 200)
+    # It takes the second, which waits for the first, and then the first, which is skipped: the schedule was changed.
+    assert plans.claim() == []
+    assert [(claim.id, claim.payload) for claim in plans.claim()] == [(id_of(plans.store, 2 * MINUTE), "2")]

@@ -6,6 +6,9 @@ local WHY = {
   overlap = 'skipped: the run before it had not ended',
 }
 
+-- {id, field `i`, reason} of runs that did not begin
+local skipped = {}
+
 -- End a run that does not begin.
 local function skip(id, text, m, due_at, reason)
   local key = msg .. id
@@ -16,9 +19,17 @@ local function skip(id, text, m, due_at, reason)
   to_outbox({now_text, id}, size)
   event('cancelled', id, m[2], 0)
   if reason ~= 'gone' then
-    run_ended(id, text, reason)
+    skipped[#skipped + 1] = {id, text, reason}
   end
   return false
+end
+
+-- Tell schedules of runs that did not begin.  After the claim has removed what it took from the sets: this may make a
+-- message again that waited for the run before it, and the claim may have taken the first one of it.
+local function end_skipped()
+  for _, run in ipairs(skipped) do
+    run_ended(unpack(run))
+  end
 end
 
 -- Return whether this run begins.  False: its message has left the due set or was ended.

@@ -21,7 +21,7 @@ COST     O(limit log N + lanes)
 local MOST_ROUNDS = 10
 -- Messages that a key may take in its turn while there are more keys than room: what a turn costs is shared by them.
 local TURN = 4
-local FIELDS = {'p', 'n', 't', 'y', 'r', 'q', 'c', 'a', 'b', 'j', 'i', 'T'}
+local FIELDS = {'p', 'n', 't', 'y', 'r', 'q', 'c', 'a', 'b', 'j', 'i', 'T', 'W'}
 local reply = {string.format('%.0f', now_us), -1}
 
 if redis.call('HGET', meta, 'paused') then
@@ -55,7 +55,8 @@ local function begin(id, due_at, s)
     flow_keys().begin_at(s)
     waited = s.opened > 0 and math.max(0, s.opened - math.max(tonumber(due_at), tonumber(m[7]))) or 0
   end
-  if waited and (waited > 0 or attempt > 1) then
+  -- What an earlier claim wrote is replaced too: of one that was given back, or before a redrive.
+  if waited and (waited > 0 or m[13]) then
     redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text, 'W', waited)
   else
     redis.call('HSET', key, 's', 'processing', 'k', token, 'd', due_at, 'a', attempt, 'g', now_text)
@@ -203,6 +204,7 @@ for at = items, #ARGV, 4 do
     end
   end
 end
+end_skipped()
 -- Before it is asked when to come back, keys get the turns that they may have next.
 wake()
 for _, lane in ipairs(open) do
@@ -217,11 +219,7 @@ end
 if #locked > 0 then
   in_slices(locked, function(...) redis.call('ZADD', locks, ...) end)
 end
-if #happened > 0 then
-  emit()
-  -- A run that had to wait for one that ended here.
-  wake()
-end
+emit()
 
 if first then
   reply[2] = string.format('%.0f', math.max(0, first * 1000 - now_us))
