@@ -134,8 +134,8 @@ MUTANTS = (
     Mutant(
         "flow-key-stays",
         "scheduler/store/lua/_turns.lua",
-        "s.flight == 0 and s.paused ==",
-        "s.flight < 0 and s.paused ==",
+        "if s.flight == 0 and s.limits.pinned == NO_LIMITS then",
+        "if s.flight < 0 and s.limits.pinned == NO_LIMITS then",
         "a flow key that nothing uses is not deleted",
         "a key for each order fills Redis",
         ("tests/lua/test_flow.py",),
