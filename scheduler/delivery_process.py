@@ -87,7 +87,9 @@ class DeliveryProcess:
         self.dispatcher = self._new_dispatcher()
         renewer = Renewer(renewal_store, in_flight, plan.lock_seconds, log, telemetry)
         self._renewal = renewal(renewer, plan.lock_seconds, clock, log, outage)
-        self.planner = Planner(store, clock=clock, log=log, telemetry=telemetry, outage=outage)
+        self.planner = Planner(
+            store, clock=clock, log=log, telemetry=telemetry, outage=outage, reap_seconds=plan.reap_seconds
+        )
         self._reaping = Maintenance([self._new_reaper()], clock, log, name="reaper", outage=outage)
         heartbeat = Heartbeat(
             store, self._process, telemetry, self.describe, every=plan.heartbeat_seconds, clock=clock, log=log

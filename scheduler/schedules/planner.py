@@ -11,7 +11,7 @@ from scheduler.errors import StoreUnavailable
 from scheduler.logs.notices import Outage, Seldom
 from scheduler.logs.sinks import ServiceLog
 from scheduler.process.waking import WakingThread
-from scheduler.schedule import DuePlan, Planned
+from scheduler.schedule import GRACE_MS, DuePlan, Planned
 from scheduler.store.scheduling import Scheduling
 from scheduler.telemetry.figures import Telemetry
 
@@ -19,6 +19,8 @@ BATCH = 100
 """Schedules per script call: about 2 ms of Redis's time, in which no message is claimed."""
 POLL_SECONDS = 15.0
 """The longest sleep.  When a wake-up was lost on the way, a reaper finds within seconds that a schedule is overdue."""
+SHORT_POLL_SECONDS = GRACE_MS / 2000
+"""The longest sleep where reapers search so seldom that its runs would count as missed by then."""
 BEHIND_SECONDS = 0.02
 """How long after a moment it is planned: first the messages of that moment are claimed, and the next ones have time."""
 _AWAY_SECONDS = 0.25
@@ -35,16 +37,22 @@ class Planner:
         log: ServiceLog,
         telemetry: Telemetry,
         outage: Outage | None = None,
+        reap_seconds: float = 1.0,
     ) -> None:
-        """``outage``: what all threads of a process share; None for one of its own."""
+        """``outage``: what all threads of a process share; None for one of its own.  ``reap_seconds``: between two
+        searches of the reaper, which wakes the planner when a schedule is overdue by a second.
+        """
         self._store = store
         self._clock = clock
         self._log = log
         self._telemetry = telemetry
         self._outage = outage or Outage(log, clock)
         self._seldom = Seldom(log, clock)
+        self._longest = POLL_SECONDS if 1.0 + reap_seconds <= SHORT_POLL_SECONDS else SHORT_POLL_SECONDS
         self._stuck = [0] * len(store.partitions)
-        """Due schedules that could not be computed the last time: they stay first, and must not fill the batch."""
+        """Due schedules that could not be computed.  They stay first, so the next batch is read behind them; from the
+        first one on again when none is left.
+        """
         self._thread = WakingThread("planner", self._step, clock)
 
     def wake(self) -> None:
@@ -53,7 +61,7 @@ class Planner:
 
     def tick(self) -> float:
         """Plan what is due once in each partition, a batch at most.  Seconds to sleep until the next time."""
-        longest, error = POLL_SECONDS, None
+        longest, error = self._longest, None
         for partition in range(len(self._store.partitions)):
             try:
                 longest = min(longest, self._plan(partition))
@@ -67,17 +75,18 @@ class Planner:
 
     def _plan(self, partition: int) -> float:
         began = self._clock.monotonic()
-        found = self._store.due_plans(partition, BATCH + self._stuck[partition])
+        found = self._store.due_plans(partition, BATCH, self._stuck[partition])
         planned = [one for due in found.plans if (one := self._decided(due, found.redis_ms)) is not None]
-        self._stuck[partition] = len(found.plans) - len(planned)
+        self._stuck[partition] += len(found.plans) - len(planned)
         if planned:
             done = self._store.move_on(partition, planned)
             self._tell([one for one, mine in zip(planned, done, strict=True) if mine])
-        if found.wait_ms is None:
-            return POLL_SECONDS
         if found.wait_ms == 0.0:
             # As long as this batch took: between two batches, Redis and this process serve messages that are due.
             return self._clock.monotonic() - began
+        self._stuck[partition] = 0
+        if found.wait_ms is None:
+            return POLL_SECONDS
         return min(found.wait_ms / 1000 + BEHIND_SECONDS, POLL_SECONDS)
 
     def _decided(self, due: DuePlan, now_ms: int) -> Planned | None:

@@ -146,9 +146,9 @@ class Scheduling(Base):
             return 0, int(now), str(detail)
         return int(detail), int(now), ""
 
-    def due_plans(self, partition: int, limit: int) -> DuePlans:
-        """Return the schedules of a partition whose moment has come, soonest first."""
-        now_us, wait_us, *rows = self.run("plans", partition, schedule_records.PLAN_FIELDS, limit=limit)
+    def due_plans(self, partition: int, limit: int, offset: int = 0) -> DuePlans:
+        """Return the schedules of a partition whose moment has come, soonest first, without the first ``offset``."""
+        now_us, wait_us, *rows = self.run("plans", partition, schedule_records.PLAN_FIELDS, offset=offset, limit=limit)
         wait_ms = None if int(wait_us) < 0 else int(wait_us) / 1000
         return DuePlans([schedule_records.due_plan_of(row) for row in rows], wait_ms, int(now_us) // 1000)
 

@@ -28,7 +28,7 @@ end
 -- message again that waited for the run before it, and the claim may have taken the first one of it.
 local function end_skipped()
   for _, run in ipairs(skipped) do
-    run_ended(unpack(run))
+    run_ended(run[1], run[2], run[3])
   end
 end
 

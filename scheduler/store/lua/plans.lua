@@ -1,8 +1,8 @@
 --[[
 plans: list the schedules whose moment has come, soonest first, with what their next moment follows from.
 KEYS     plans sched msg meta
-ARGV     now limit fields...
-         fields: what to return of each schedule
+ARGV     now offset limit fields...
+         offset: without the first N of them; fields: what to return of each schedule
 INCLUDES moves clock pending
 RETURNS  {now_us, wait_us, {schedule, missed, value, ...}, ...}
          wait_us: time until the next moment of a schedule; 0: more have come than `limit`; -1: there is none, or the
@@ -30,7 +30,7 @@ local function is_missed(sid, m)
   return state[1] and not state[2] and (tonumber(state[3]) or 0) == 0 and not state[4]
 end
 
-local found = redis.call('ZRANGEBYSCORE', plans, '-inf', now_text, 'WITHSCORES', 'LIMIT', 0, limit)
+local found = redis.call('ZRANGEBYSCORE', plans, '-inf', now_text, 'WITHSCORES', 'LIMIT', offset, limit)
 for i = 1, #found, 2 do
   local sid = found[i]
   local m = redis.call('HMGET', sched .. sid, unpack(wanted))

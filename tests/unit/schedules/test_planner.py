@@ -9,8 +9,9 @@ import fakeredis
 import pytest
 
 from scheduler.errors import StoreUnavailable
+from scheduler.logs.sinks import adapt
 from scheduler.schedule import Planned as Moved
-from scheduler.schedules.planner import BATCH, BEHIND_SECONDS, POLL_SECONDS
+from scheduler.schedules.planner import BATCH, BEHIND_SECONDS, POLL_SECONDS, SHORT_POLL_SECONDS, Planner
 from tests.support.schedules import MINUTE, Planned
 from tests.support.store import NOW, Ticks, store_on
 from tests.support.waiting import wait_for
@@ -98,11 +99,29 @@ def test_more_of_them_than_a_batch_hold_up_no_other(plans: Planned, monkeypatch:
             raise ZeroDivisionError("a defect")
         return of(due, now_ms)
 
+    due_plans, read = plans.store.due_plans, []
+
+    def noted(*asked: Any) -> Any:
+        read.append(len((found := due_plans(*asked)).plans))
+        return found
+
     monkeypatch.setattr(Moved, "of", failing)
-    plans.at(MINUTE + 1000)
-    plans.plan()
-    assert plans.get("good").next_run == NOW + 2 * MINUTE + 1000
-    assert plans.planner.tick() > 0, "and it sleeps in between"
+    monkeypatch.setattr(plans.store, "due_plans", noted)
+    for minute in (1, 2):
+        plans.at(minute * MINUTE + 1000)
+        assert plans.plan() > 0, "it sleeps in between"
+        assert plans.get("good").next_run == NOW + (minute + 1) * MINUTE + 1000
+    assert max(read) == 3, "no call reads more than a batch, however many there are"
+
+
+@pytest.mark.parametrize(("reap_seconds", "longest"), [(1.0, POLL_SECONDS), (30.0, SHORT_POLL_SECONDS)])
+def test_where_the_reaper_comes_too_late_for_a_lost_wake_up_it_looks_itself(
+    plans: Planned, reap_seconds: float, longest: float
+) -> None:
+    planner = Planner(
+        plans.store, clock=plans.clock, log=adapt(plans.log), telemetry=plans.telemetry, reap_seconds=reap_seconds
+    )
+    assert planner.tick() == longest
 
 
 def test_the_thread_is_woken_and_stopped(plans: Planned) -> None:
