@@ -20,6 +20,7 @@ from scheduler.history import Database, Finished, Query, open_database
 from scheduler.history import database as questions
 from scheduler.history.database import HOUR_MS, HourCount, Position, every_page
 from scheduler.history.mongo import MongoDatabase
+from scheduler.history.sql.engine import engine_for
 from scheduler.history.sql.migrating import migrate
 from scheduler.history.sql.tables import MIGRATIONS, VERSION
 from tests.support import databases
@@ -332,6 +333,20 @@ def test_a_row_without_its_payload_has_nothing_that_a_database_refuses(database:
     kept = database.one("odd")
     assert kept is not None
     assert (kept.last_error, kept.payload, kept.attempts) == (r"a\x00b\ud800", None, "[]")
+
+
+def test_a_pooler_of_connections_may_stand_in_front(postgresql: str) -> None:
+    """PgBouncer refuses options of a connection, and gives each transaction another one: nothing may stay on it."""
+    engine = engine_for(postgresql, connections=1)
+    with engine.connect() as connection:
+        for _ in range(20):
+            assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == f"{questions.CALL_SECONDS}s"
+        assert connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar() == 0
+        connection.rollback()
+        raw: Any = connection.connection.driver_connection
+        assert raw.execute("SHOW statement_timeout").fetchone() == ("0",)
+        assert "statement_timeout" not in raw.info.dsn
+    engine.dispose()
 
 
 def test_many_threads_read_at_the_same_time(database: Database) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event, exc
 from sqlalchemy.engine import make_url
 
 from scheduler.errors import HistoryUnavailable
@@ -34,7 +34,14 @@ def engine_for(url: str, connections: int) -> Engine:
     )
     if kind == "sqlite":
         _of_sqlite(engine, address.database or "")
+    if kind == "postgresql":
+        # For the transaction: PgBouncer refuses it as an option of the connection, and would share it with others.
+        event.listen(engine, "begin", _limit_statements)
     return engine
+
+
+def _limit_statements(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{CALL_SECONDS}s'")
 
 
 def _connect_args(kind: str) -> dict[str, Any]:
@@ -43,10 +50,11 @@ def _connect_args(kind: str) -> dict[str, Any]:
     if kind == "postgresql":
         return {
             "connect_timeout": CONNECT_SECONDS,
-            "options": f"-c statement_timeout={CALL_SECONDS}s",
             # A server that vanished without closing its connections is noticed too.
             "tcp_user_timeout": CALL_SECONDS * 1000,
             "application_name": "message-scheduler",
+            # PgBouncer gives each transaction another connection, and older ones know no statement of another one.
+            "prepare_threshold": None,
         }
     return {
         "connect_timeout": CONNECT_SECONDS,
