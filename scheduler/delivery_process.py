@@ -88,7 +88,13 @@ class DeliveryProcess:
         renewer = Renewer(renewal_store, in_flight, plan.lock_seconds, log, telemetry)
         self._renewal = renewal(renewer, plan.lock_seconds, clock, log, outage)
         self.planner = Planner(
-            store, clock=clock, log=log, telemetry=telemetry, outage=outage, reap_seconds=plan.reap_seconds
+            store,
+            clock=clock,
+            log=log,
+            telemetry=telemetry,
+            busy=lambda: len(self.workers.in_flight) > 0,
+            outage=outage,
+            reap_seconds=plan.reap_seconds,
         )
         self._reaping = Maintenance([self._new_reaper()], clock, log, name="reaper", outage=outage)
         heartbeat = Heartbeat(

@@ -6,6 +6,8 @@ plan, and none leads: all of them compute the same next moment, and the script l
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from scheduler.clock import Clock
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.notices import Outage, Seldom
@@ -21,6 +23,12 @@ POLL_SECONDS = 15.0
 """The longest sleep.  When a wake-up was lost on the way, a reaper finds within seconds that a schedule is overdue."""
 SHORT_POLL_SECONDS = GRACE_MS / 2000
 """The longest sleep where reapers search so seldom that its runs would count as missed by then."""
+GENTLE_BATCH = 20
+"""The same while messages are being delivered, which wait for as long as a batch takes."""
+GENTLE_MS = 500
+"""For how long after their moment schedules are planned gently: those of every second need their next message soon."""
+POLITE = 9.0
+"""The pause behind a gentle batch, in times of what the batch took."""
 BEHIND_SECONDS = 0.02
 """How long after a moment it is planned: first the messages of that moment are claimed, and the next ones have time."""
 _AWAY_SECONDS = 0.25
@@ -36,16 +44,21 @@ class Planner:
         clock: Clock,
         log: ServiceLog,
         telemetry: Telemetry,
+        busy: Callable[[], bool] = lambda: False,
         outage: Outage | None = None,
         reap_seconds: float = 1.0,
     ) -> None:
-        """``outage``: what all threads of a process share; None for one of its own.  ``reap_seconds``: between two
-        searches of the reaper, which wakes the planner when a schedule is overdue by a second.
+        """``busy``: whether messages are being delivered here.  ``outage``: what all threads of a process share; None
+        for one of its own.  ``reap_seconds``: between two searches of the reaper, which wakes the planner when a
+        schedule is overdue by a second.
         """
         self._store = store
         self._clock = clock
         self._log = log
         self._telemetry = telemetry
+        self._busy = busy
+        self._hurry = False
+        """Whether the last batch was planned later than gently."""
         self._outage = outage or Outage(log, clock)
         self._seldom = Seldom(log, clock)
         self._longest = POLL_SECONDS if 1.0 + reap_seconds <= SHORT_POLL_SECONDS else SHORT_POLL_SECONDS
@@ -75,15 +88,18 @@ class Planner:
 
     def _plan(self, partition: int) -> float:
         began = self._clock.monotonic()
-        found = self._store.due_plans(partition, BATCH, self._stuck[partition])
+        gentle = self._busy() and not self._hurry
+        limit = GENTLE_BATCH if gentle else BATCH
+        found = self._store.due_plans(partition, limit, self._stuck[partition])
+        self._hurry = any(found.redis_ms - due.next_run > GENTLE_MS for due in found.plans)
         planned = [one for due in found.plans if (one := self._decided(due, found.redis_ms)) is not None]
         self._stuck[partition] += len(found.plans) - len(planned)
         if planned:
             done = self._store.move_on(partition, planned)
             self._tell([one for one, mine in zip(planned, done, strict=True) if mine])
         if found.wait_ms == 0.0:
-            # As long as this batch took: between two batches, Redis and this process serve messages that are due.
-            return self._clock.monotonic() - began
+            # Between two batches, Redis and this process serve messages that are due.
+            return (POLITE if gentle else 1.0) * (self._clock.monotonic() - began)
         self._stuck[partition] = 0
         if found.wait_ms is None:
             return POLL_SECONDS

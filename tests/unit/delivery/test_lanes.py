@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from scheduler.channels.base import LaneSpec
-from scheduler.delivery.lanes import Lane, Lanes, serves
+from scheduler.delivery.lanes import MIXED_SECONDS, Lane, Lanes, serves
 from scheduler.message import Claim, Priority
 from scheduler.store.budgets import Budget, Wanted
 from tests.support.clock import FakeClock
@@ -47,14 +47,22 @@ class House:
         self.lanes.took(wanted, claims)
         return [len(part) for part in self.lanes.slices(lane, claims)]
 
+    def mix(self, lane: str, urgent: int, others: int) -> None:
+        """Claim messages of two priorities, which have ended by the return."""
+        wanted = self.lanes.wanted()
+        claims = [claim(lane, n, Priority.HIGH) for n in range(urgent)] + [claim(lane, n) for n in range(others)]
+        self.lanes.took(wanted, claims)
+        self.lanes.slices(lane, claims)
+        self.end(lane, 1, urgent + others)
+
     def end(self, lane: str, slices: int, messages: int, given_back: int = 0) -> None:
         self.lanes.reported(lane, messages, given_back)
         for _ in range(slices):
             self.lanes.slice_ended(lane, (messages + given_back) // slices)
 
 
-def claim(lane: str, number: int) -> Claim:
-    return Claim(f"{lane}{number}", "t", 1, 0, lane, "1", None, None, None, Priority.NORMAL, 0, 0, lane)
+def claim(lane: str, number: int, priority: Priority = Priority.NORMAL) -> Claim:
+    return Claim(f"{lane}{number}", "t", 1, 0, lane, "1", None, None, None, priority, 0, 0, lane)
 
 
 ECHO, WEBHOOK = LaneSpec("echo"), LaneSpec("webhook", most=1000, overflow=100)
@@ -73,6 +81,18 @@ def test_quick_work_is_claimed_in_whole_batches_two_at_a_time(clock: FakeClock) 
     house.lanes.slice_ended("echo", 50)
     assert house.wanted() == {}, "whole batches, not a claim for every thread that comes back"
     house.lanes.slice_ended("echo", 50)
+    assert house.wanted() == {"echo": 100}
+
+
+def test_urgent_messages_beside_a_flood_halve_its_batches_for_a_second(clock: FakeClock) -> None:
+    house = House(clock, ECHO)
+    house.mix("echo", 1, 50)
+    assert house.wanted() == {"echo": 100}, "there is no flood"
+    house.mix("echo", 100, 0)
+    assert house.wanted() == {"echo": 100}, "all of it is urgent"
+    house.mix("echo", 1, 99)
+    assert house.wanted() == {"echo": 50}
+    clock.advance(MIXED_SECONDS)
     assert house.wanted() == {"echo": 100}
 
 

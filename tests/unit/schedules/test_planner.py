@@ -11,7 +11,16 @@ import pytest
 from scheduler.errors import StoreUnavailable
 from scheduler.logs.sinks import adapt
 from scheduler.schedule import Planned as Moved
-from scheduler.schedules.planner import BATCH, BEHIND_SECONDS, POLL_SECONDS, SHORT_POLL_SECONDS, Planner
+from scheduler.schedules.planner import (
+    BATCH,
+    BEHIND_SECONDS,
+    GENTLE_BATCH,
+    GENTLE_MS,
+    POLITE,
+    POLL_SECONDS,
+    SHORT_POLL_SECONDS,
+    Planner,
+)
 from tests.support.schedules import MINUTE, Planned
 from tests.support.store import NOW, Ticks, store_on
 from tests.support.waiting import wait_for
@@ -51,6 +60,31 @@ def test_a_batch_is_followed_by_the_next_after_a_pause_of_its_length(
     assert plans.planner.tick() == POLL_SECONDS
     assert plans.store.schedule_counts().overdue == 0
     assert len(plans.claim()) == BATCH + 5
+
+
+def test_it_is_gentle_while_messages_are_delivered_and_not_late(
+    plans: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans.store.partitions = plans.store.partitions[:1]
+    for n in range(2 * GENTLE_BATCH + BATCH + 5):
+        plans.create(f"s{n}")
+    sizes = []
+    move_on = plans.store.move_on
+
+    def slowly(partition: int, planned: Any) -> Any:
+        plans.clock.advance(0.001)
+        sizes.append(len(planned))
+        return move_on(partition, planned)
+
+    monkeypatch.setattr(plans.store, "move_on", slowly)
+    monkeypatch.setattr(plans.planner, "_busy", lambda: True)
+    plans.at(MINUTE)
+    assert plans.planner.tick() == pytest.approx(POLITE * 0.001)
+    plans.at(MINUTE + GENTLE_MS + 1)
+    plans.planner.tick()
+    assert plans.planner.tick() == pytest.approx(0.001)
+    plans.planner.tick()
+    assert sizes == [GENTLE_BATCH, GENTLE_BATCH, BATCH, 5], "a batch that is late is the last gentle one"
 
 
 def test_while_redis_is_away_it_tries_on(plans: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
