@@ -11,7 +11,7 @@ from scheduler.retry import RetryPolicy
 
 Cell = str | None
 
-FLOW_NUMBER = 5
+FLOW_NUMBER = 4
 """Characters of the number in front of a flow key (``_flow.lua``)."""
 
 PAGE_FIELDS = (

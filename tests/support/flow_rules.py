@@ -11,7 +11,7 @@ from scheduler.store.keys import FLOW_WORDS
 
 AHEAD = 10**15
 """What is taken from the score of a message that has begun, in the queue of an ordered key."""
-NUMBER = 5
+NUMBER = 4
 DIGITS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 Hashes = Mapping[str, Mapping[str, str]]

@@ -20,8 +20,8 @@ make_flow_keys = function()
   -- those that have to be written at the end of this call
   local touched = {}
 
-  -- Return a number as text.  After a billion messages of a key that always had some, it begins again: order is lost only
-  -- between messages of the same millisecond that were accepted before and after.
+  -- Return a number as text.  After 16 million messages of a key that always had some, it begins again: order is lost
+  -- only between messages of the same millisecond that were accepted before and after.
   local function digits_of(number)
     local text = ''
     for _ = 1, LENGTH do
