@@ -134,8 +134,8 @@ def measure_memory(quick: bool) -> Row:
         spread / plain,
         "<= 60 bytes more per message",
         spread - plain <= 60,
-        f"used_memory per message, {count:,} pending over {KEYS:,} keys, minus the same without keys (baseline). More is "
-        "the name of the key in the message and a place in the key's queue. All at one key it is "
+        f"used_memory per message, {count:,} pending over {KEYS:,} keys, minus the same without keys (baseline). More "
+        "is the name of the key in the message and a place in the key's queue. All at one key it is "
         f"{together - plain:.0f} bytes more: Redis keeps a sorted set of more than 128 members in a larger form, in "
         f"which a place costs what it costs a message without a key in its lane's due set: {place:.0f} bytes.",
     )

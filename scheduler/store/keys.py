@@ -80,7 +80,7 @@ FIELDS: dict[str, str] = {
     "f": "finished_at, ms",
     "x": "result, JSON text",
     "H": "id of the message of the history that this one repeats",
-    "F": "its number at its flow key (4 digits of base 64, in the order of acceptance), and the key",
+    "F": "its number at its flow key (base 64, in the order of acceptance), a slash, and the key",
     "G": "limits of its flow key, from messages and from the settings; only while it is dead",
     "W": "for how long its flow key kept back the last attempt, ms; left out for 0",
     "T": "``traceparent`` of the request that it came with, or of the span that accepted it",

@@ -11,8 +11,8 @@ from scheduler.retry import RetryPolicy
 
 Cell = str | None
 
-FLOW_NUMBER = 4
-"""Characters of the number in front of a flow key (``_flow.lua``)."""
+_FLOW_NUMBER = 5
+"""Characters of the number in front of a flow key, in messages without a slash behind it (``_flow.lua``)."""
 
 PAGE_FIELDS = (
     "p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x", "m", "b", "i", "H", "F", "W",
@@ -118,6 +118,14 @@ def _pairs(flat: Sequence[str]) -> dict[str, str]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
+def _flow_key(mark: str | None) -> str | None:
+    """Return the flow key of a message from its field ``F``."""
+    if mark is None:
+        return None
+    _, slash, key = mark.partition("/")
+    return key if slash else mark[_FLOW_NUMBER:]
+
+
 def _int(value: Cell) -> int | None:
     # int(float()): a score may be written as a float.
     return int(float(value)) if value else None
@@ -150,7 +158,7 @@ def message_of(id: str, due_at: Cell, fields: Mapping[str, Cell]) -> Message:
         moved_from=_int(fields.get("m") or fields.get("b")),
         run=fields.get("i"),
         redriven_from=fields.get("H"),
-        flow_key=(fields.get("F") or "")[FLOW_NUMBER:] or None,
+        flow_key=_flow_key(fields.get("F")),
         flow_wait_ms=_int(fields.get("W")) or 0,
     )
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from scheduler.store.keys import FLOW_WORDS, PartitionKeys
 from tests.support.clock import START_MS
+from tests.support.flow_rules import place_of
 
 UNIT_MS = 1000
 NOW = START_MS
@@ -176,7 +177,7 @@ def written(content: Content) -> Plain:
         keyed = record.scheduled and "F" in fields
         data.setdefault(KEYS["keyed" if keyed else record.place], {})[id] = _ms(score)
         if keyed:
-            data.setdefault(KEYS["queue"], {})[fields["F"].removesuffix(FLOW) + id] = _ms(score)
+            data.setdefault(KEYS["queue"], {})[place_of(fields["F"], id)] = _ms(score)
     data |= _flow_key(content, data)
     if any(record.scheduled for record in content.records):
         data[KEYS["lanes"]] = {LANE: "0"}

@@ -406,3 +406,16 @@ def test_ids_whose_hashes_were_deleted_by_hand_hold_nothing_up(lua: Lua) -> None
     put(lua, "a", "b", limits=ONE_AT_A_TIME)
     lua.client.delete("ms1:{0}:msg:a")
     assert claimed(lua) == ["b"]
+
+
+def test_a_message_of_an_earlier_version_has_a_number_of_five_digits_and_no_slash(lua: Lua) -> None:
+    put(lua, "b", "a", "c", limits=ORDERED)
+    marks = {id: str(lua.client.hget(f"ms1:{{0}}:msg:{id}", "F")) for id in "bac"}
+    assert marks == {"b": "0/k", "a": "1/k", "c": "2/k"}
+    lua.client.hset("ms1:{0}:msg:b", "F", "----0k")
+    lua.client.hset("ms1:{0}:msg:a", "F", "----1k")
+    assert claimed(lua) == ["b"]
+    lua.settle("b", "retry", delay_ms=0)
+    for id in "bac":
+        assert claimed(lua) == [id]
+        lua.settle(id, "ack")

@@ -11,7 +11,8 @@ from scheduler.store.keys import FLOW_WORDS
 
 AHEAD = 10**15
 """What is taken from the score of a message that has begun, in the queue of an ordered key."""
-NUMBER = 4
+NUMBER = 5
+"""Digits of a message's number in its queue."""
 DIGITS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 Hashes = Mapping[str, Mapping[str, str]]
@@ -41,9 +42,14 @@ def lane_and_priority(fields: Mapping[str, str]) -> str:
 def number_of(mark: str) -> int:
     """Return the number that a message has at its key: it counts them as they were accepted."""
     number = 0
-    for digit in mark[:NUMBER]:
+    for digit in mark.partition("/")[0]:
         number = number * len(DIGITS) + DIGITS.index(digit)
     return number
+
+
+def place_of(mark: str, id: str) -> str:
+    """Return the member of a queue for a message."""
+    return mark.partition("/")[0].rjust(NUMBER, DIGITS[0]) + id
 
 
 def opens_at(key: Mapping[str, str], now: int) -> int | None:
@@ -65,7 +71,7 @@ def broken_flow_rules(state: Mapping[str, Any], hashes: Hashes, now: int) -> Ite
     if set(keys) != set(state.get("flow:keys", {})):
         yield f"keys {sorted(keys)} exist, and {sorted(state.get('flow:keys', {}))} are listed"
     locks = state.get("locks", {})
-    flight = Counter(fields["F"][NUMBER:] for id, fields in hashes.items() if id in locks and "F" in fields)
+    flight = Counter(fields["F"].partition("/")[2] for id, fields in hashes.items() if id in locks and "F" in fields)
     for key in flight.keys() - keys.keys():
         yield f"{key} has messages in flight, and does not exist"
     for key, fields in keys.items():
@@ -102,7 +108,8 @@ def _broken_queues(state: Mapping[str, Any], hashes: Hashes) -> Iterator[str]:
     for id, fields in hashes.items():
         if "F" in fields and "s" not in fields:
             name = lane_and_priority(fields)
-            waiting[fields["F"][NUMBER:], name, fields["F"][:NUMBER] + id] = state.get(f"flow:due:{name}", {}).get(id)
+            key = fields["F"].partition("/")[2]
+            waiting[key, name, place_of(fields["F"], id)] = state.get(f"flow:due:{name}", {}).get(id)
     queued = {
         (*name.removeprefix("flow:queue:").split("/", 1), place): score if score >= 0 else score + AHEAD
         for name, queue in state.items()

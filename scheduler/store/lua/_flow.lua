@@ -1,13 +1,14 @@
 -- Flow keys: limits that all messages with the same key share.
 --
--- The field `F` of a message is its number at the key (4 digits of base 64, in the order of acceptance) and the key.
+-- The field `F` of a message is its number at the key (base 64, in the order of acceptance), a slash and the key.  Where
+-- the slash is missing, because an earlier version accepted the message, the number has LENGTH digits.
 -- While such a message is scheduled it stands in two sets: in flow:due:<lane>:<priority> by due_at, for lists and
 -- counts, and in the queue of its key, one for each lane and priority, as number and id.  A claim reads neither.  It
 -- reads the turns: a key stands in flow:turns:<lane>:<priority> at the moment from which it may go, and a key that may
 -- not go has no turn, however many messages wait there.
 
--- Characters of the number in front of the key.
-local LENGTH = 4
+-- Digits of a number in a queue.
+local LENGTH = 5
 
 -- The keys of messages that are not in flight any more, and when they were claimed; false: they were attempted.
 local freed, given_back = {}, {}
@@ -22,7 +23,7 @@ local function any_keys()
 end
 
 local function key_of(mark)
-  return string.sub(mark, LENGTH + 1)
+  return string.sub(mark, (string.find(mark, '/', 1, true) or LENGTH) + 1)
 end
 
 local function turns_of(name)

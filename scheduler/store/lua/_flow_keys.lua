@@ -20,7 +20,7 @@ make_flow_keys = function()
   -- those that have to be written at the end of this call
   local touched = {}
 
-  -- Return a number as text.  After 16 million messages of a key that always had some, it begins again: order is lost
+  -- Return a number as text.  After a billion messages of a key that always had some, it begins again: order is lost
   -- only between messages of the same millisecond that were accepted before and after.
   local function digits_of(number)
     local text = ''
@@ -42,7 +42,9 @@ make_flow_keys = function()
 
   -- Return the member of a queue for a message, and the id of a member.
   local function place_of(mark, id)
-    return string.sub(mark, 1, LENGTH) .. id
+    local slash = string.find(mark, '/', 1, true)
+    local number = string.sub(mark, 1, slash and slash - 1 or LENGTH)
+    return string.rep('-', LENGTH - #number) .. number .. id
   end
 
   local function id_in(place)
@@ -249,7 +251,7 @@ make_flow_keys = function()
       end
     end
     s.number = s.number + 1
-    return digits_of(s.number) .. key
+    return string.match(digits_of(s.number), '^%-*(.*)$') .. '/' .. key
   end
 
   -- Let a dead letter keep the limits of its key, which may be gone when it is redriven.  hash: of the message.

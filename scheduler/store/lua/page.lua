@@ -14,8 +14,8 @@ COST     O(log² N + scan)
 ]]
 -- The position is found by bisection: 100,000 messages of the same millisecond do not make a page slow, and a message
 -- that moved away since the last page does not make it skip others.
--- Characters of the number in front of the flow key in the field F.
-local FLOW_NUMBER = 4
+-- Characters of the number in front of the flow key in a field F without a slash (_flow.lua).
+local FLOW_NUMBER = 5
 local down = reverse == '1'
 local count = redis.call('ZCARD', set)
 local first = redis.call('ZCOUNT', set, '-inf', '(' .. low)   -- rank of the first member within the bounds
@@ -59,7 +59,7 @@ while looked < tonumber(scan) and looked < total and found < tonumber(limit) do
       and (type_ == '' or m[3] == type_) and (typed == '' or m[3]) and (owner == '' or m[4] == owner)
       and (priority == '' or (m[6] or 'normal') == priority)
       and (schedule == '' or m[7] and string.match(members[i], '^(.*):') == schedule)
-      and (flow_key == '' or m[8] and string.sub(m[8], FLOW_NUMBER + 1) == flow_key) then
+      and (flow_key == '' or m[8] and (string.match(m[8], '/(.*)$') or string.sub(m[8], FLOW_NUMBER + 1)) == flow_key) then
       found = found + 1
       local row = {members[i], members[i + 1]}
       for f = 9, #wanted do

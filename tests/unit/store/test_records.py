@@ -158,3 +158,8 @@ def test_the_moment_that_was_asked_for_stays(moved: dict[str, str | None], sched
     assert (message.due_at, message.scheduled_for) == (NOW, scheduled_for)
     cells: dict[str, str | None] = dict.fromkeys(records.PAGE_FIELDS)
     assert records.listed_message(["a", str(NOW), *{**cells, **moved}.values()]).scheduled_for == scheduled_for
+
+
+@pytest.mark.parametrize("mark", ["Zk/tenant-42", "---Zktenant-42"])
+def test_the_flow_key_of_a_message_of_this_version_and_of_an_earlier_one(mark: str) -> None:
+    assert records.message_of("a", "5", {"p": "1", "c": "5", "F": mark}).flow_key == "tenant-42"
