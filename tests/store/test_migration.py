@@ -10,7 +10,7 @@ import redis
 
 from scheduler.errors import LayoutError
 from scheduler.flow import Flow, FlowLimits, Rate
-from scheduler.message import IdGenerator, Priority
+from scheduler.message import IdGenerator, Outcome, Priority
 from scheduler.store import MessageStore
 from scheduler.store.keys import LAYOUT, META
 from scheduler.store.partitions import partition_of
@@ -207,3 +207,25 @@ def test_flow_keys_of_layout_2_keep_what_waits_their_limits_their_windows_and_th
     assert [dump(client, partition) for partition in range(partitions)] == before
     assert client.hget(META, "layout") == str(LAYOUT)
     assert [broken_rules(client, partition) for partition in range(partitions)] == [[]] * partitions
+
+
+def test_messages_that_layout_2_numbered_are_delivered_in_their_order(client: redis.Redis, ticks: Ticks) -> None:
+    opened = store_on(client, ticks)
+    opened.open()
+    ids = ["b", "a", "d", "c"]
+    flow = Flow("alone", FlowLimits(ordered=True))
+    for number, id in enumerate(ids[:3], 1):
+        opened.schedule([message(id, flow=flow)])
+        # The digits begin with "-", "0", "1": this is the number of the message in its queue.
+        client.hset(f"ms1:{{0}}:msg:{id}", "F", f"----{number - 1}alone")
+    write_flow_keys_of_layout_2(client, opened)
+    opened = store_on(client, ticks)
+    opened.open()
+    opened.schedule([message(ids[3], flow=flow)])
+    assert {found.flow_key for found in opened.page(flow_key="alone").messages} == {"alone"}
+    delivered = []
+    while claims := take(opened, 10, 1000).claims:
+        assert opened.settle([Outcome(claim, "ack") for claim in claims]) == [True]
+        delivered += [claim.id for claim in claims]
+    assert delivered == ids
+    assert list(client.scan_iter("*flow*")) == []
