@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from message_scheduler_client.clients import Client
 from message_scheduler_client.models import MessageDetail
+from message_scheduler_client.testing import watch
 
 _ENDED = ("delivered", "dead", "cancelled")
 _SHORTCUTS = {"REDIS_URL", "PORT", "API_AUTH", "RETRIES", "RETRY_TIME"}
@@ -68,6 +69,7 @@ class SchedulerService:
             **(settings or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
         self.url = ""
         """Where its API is, once started."""
         self.client = Client()
@@ -82,6 +84,7 @@ class SchedulerService:
             self._process = subprocess.Popen(
                 self._command, cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
             )
+        self._watcher = watched(self._process.pid, self.folder)
         until = time.monotonic() + self._start_timeout
         while not (found := re.search(r"HTTP: +(http://\S+)", self.log()[said_before:])):
             self._goes_on(until, "did not say where it listens", said_before)
@@ -104,6 +107,10 @@ class SchedulerService:
                 self._process.kill()
                 self._process.wait()
         self._process = None
+        if self._watcher is not None:
+            self._watcher.kill()
+            self._watcher.communicate()
+        self._watcher = None
 
     def close(self) -> None:
         """Stop it and delete its folder."""
@@ -185,6 +192,13 @@ class SchedulerService:
     def _text(self, name: str) -> str:
         path = self.folder / name
         return path.read_text(errors="replace") if path.exists() else ""
+
+
+def watched(pid: int, folder: Path) -> subprocess.Popen[bytes]:
+    """Start what stops this process and deletes its folder when this one is gone."""
+    command = [sys.executable, "-IS", watch.__file__, str(pid), str(folder)]
+    # In a session of its own: Ctrl-C is for the tests, which then stop the service themselves.
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def _command(given: str | Sequence[str] | None) -> list[str]:
