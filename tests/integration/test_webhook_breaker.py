@@ -154,7 +154,7 @@ def test_a_redis_that_has_lost_its_data_is_believed(
     assert deliver(channel, claim(endpoint.url("/"), 1))[0].kind == "release"
     keys = board.partitions[0]
     board.client.delete(keys["dests"], keys["dest"] + origin(endpoint))
-    assert deliver(channel, claim(endpoint.url("/"), 2))[0].kind == "ack"
+    wait_for("the message goes", lambda: deliver(channel, claim(endpoint.url("/"), 2))[0].kind == "ack")
 
 
 def test_a_probe_without_a_free_slot_keeps_nobody_waiting(

@@ -61,6 +61,8 @@ class Breakers:
         self._tallies: dict[str, Tally] = {}
         self._first: dict[str, int] = {}
         """Destination → the probe that a message was put off to exactly; the others come after it."""
+        self._asked_at: dict[str, float] = {}
+        """Destination opened by hand → when Redis was last asked whether it still is (monotonic clock)."""
         self._read_at: float | None = None
         self._tidied_at = monotonic()
         self._since = [0] * len(board.partitions)
@@ -78,8 +80,7 @@ class Breakers:
         delay = self.delay_ms(destination)
         if delay is None:
             return GO
-        # Nothing ends what was opened by hand but a hand, so a Redis that has lost its data would never be believed.
-        if delay == 0 or (state is not None and state.by_hand):
+        if delay == 0 or (state is not None and state.by_hand and self._may_ask(destination)):
             try:
                 granted, state = self._board.probe(destination, lease_ms)
             except StoreUnavailable:
@@ -89,6 +90,16 @@ class Breakers:
                 return PROBE
             delay = self.delay_ms(destination)
         return GO if delay is None else Admission("wait", max(delay, 1))
+
+    def _may_ask(self, destination: str) -> bool:
+        """Return whether to ask Redis about a destination that was opened by hand: once a second, however many messages
+        wait for it.  Nothing but a hand closes it, so a Redis that has lost its data would never be believed.
+        """
+        now = self._monotonic()
+        if now - self._asked_at.get(destination, -READ_SECONDS) < READ_SECONDS:
+            return False
+        self._asked_at[destination] = now
+        return True
 
     def delay_ms(self, destination: str) -> int | None:
         """Return for how long a message has to be put off; 0: it may ask to be the probe; None: it may go."""
@@ -166,6 +177,7 @@ class Breakers:
                 if state.updated_at is None:
                     self._known.pop(state.id, None)
                     self._first.pop(state.id, None)
+                    self._asked_at.pop(state.id, None)
                 else:
                     self._known[state.id] = state
 
@@ -182,6 +194,7 @@ class Breakers:
                 if not self._known[id].is_held(self._now_ms()):
                     del self._known[id]
                     self._first.pop(id, None)
+                    self._asked_at.pop(id, None)
 
     def _log_change(self, change: DestinationChange) -> None:
         state = change.state
