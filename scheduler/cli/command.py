@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, get_type_hints
 
 import typer
 
-from scheduler.cli.exits import Failure
+from scheduler import __version__
+from scheduler.cli.exits import Exit, Failure
 from scheduler.cli.output import Answer, show, to_json
 from scheduler.cli.remote import Remote
 from scheduler.masking import escape
@@ -73,6 +74,12 @@ def _command(function: Callable[..., Answer | Iterable[Answer]], *, remote: bool
         except Failure as failure:
             tell(failure, as_json=as_json)
             raise typer.Exit(int(failure.code)) from None
+        except KeyError as missing:
+            if not remote:
+                raise
+            sentence = f"The answer has no {missing}: is a service of version {__version__}, as this command, at --url?"
+            tell(Failure(Exit.FAILED, sentence), as_json=as_json)
+            raise typer.Exit(int(Exit.FAILED)) from None
         except KeyboardInterrupt:
             raise typer.Exit(_INTERRUPTED) from None
         finally:

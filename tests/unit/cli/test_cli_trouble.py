@@ -44,6 +44,13 @@ class TestAnotherProgram:
         assert done.code == Exit.FAILED
         assert "answers 200, and not as the service does" in done.err
 
+    @pytest.mark.parametrize("command", [["stats"], ["get", "a"], ["list"], ["tail"], ["doctor"]])
+    def test_an_answer_of_another_version_is_told_as_such(self, answers: Answers, command: list[str]) -> None:
+        answers(200, json={})
+        done = cli(*command)
+        assert done.code == Exit.FAILED
+        assert "is a service of version" in done.err
+
     def test_its_404_says_nothing_about_a_message(self, answers: Answers) -> None:
         answers(404, text="nginx")
         assert cli("get", "a").code == Exit.FAILED
