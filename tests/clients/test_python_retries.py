@@ -21,6 +21,7 @@ from message_scheduler_client import (
     Unreachable,
 )
 from message_scheduler_client.retries import retry_after
+from message_scheduler_client.testing import receiver
 from message_scheduler_client.testing.receiver import Receiver
 
 Answer = httpx.Response | Exception
@@ -237,3 +238,25 @@ def test_no_proxy_of_the_environment_is_asked_for_this_machine(
 def test_an_answer_in_a_broken_encoding(waits: list[float]) -> None:
     with pytest.raises(SchedulerError, match="header check"):
         client(Script(*[httpx.DecodingError("incorrect header check")] * 4)).get("a")
+
+
+def test_one_asynchronous_client_serves_many_event_loops() -> None:
+    """As where each task runs asyncio.run: a connection of a loop that is closed would fail."""
+    with Receiver() as service:
+        service.always(receiver.Answer(200, {"Content-Type": "application/json"}, b"{}"))
+        client = AsyncClient(service.url(""), retries=Retries(most=0))
+
+        async def scenario() -> None:
+            await client.stats()
+            await client.close()
+
+        for _ in range(3):
+            asyncio.run(scenario())
+        assert len(service.requests) == 3
+
+        async def closed() -> None:
+            await scenario()
+            await client.stats()
+
+        with pytest.raises(RuntimeError, match="closed"):
+            asyncio.run(closed())

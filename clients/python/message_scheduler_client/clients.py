@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -180,8 +181,10 @@ class AsyncClient:
     ) -> None:
         """See ``Client``."""
         self._service = Service(url, token, retries)
-        self._own = http is None
-        self._http = http or httpx.AsyncClient(timeout=timeout, trust_env=self._service.by_proxy)
+        self._given = http
+        self._timeout = timeout
+        # A connection belongs to the loop that opened it, and code that runs asyncio.run again and again has many.
+        self._of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
     async def call(self, call: Call[T]) -> T:
         """See ``Client.call``."""
@@ -192,14 +195,22 @@ class AsyncClient:
 
     async def _sent(self, request: httpx.Request) -> httpx.Response | httpx.RequestError:
         try:
-            return await self._http.send(request)
+            return await self._http().send(request)
         except httpx.RequestError as error:
             return error
 
+    def _http(self) -> httpx.AsyncClient:
+        if self._given is not None:
+            return self._given
+        loop = asyncio.get_running_loop()
+        if loop not in self._of_loops:
+            self._of_loops[loop] = httpx.AsyncClient(timeout=self._timeout, trust_env=self._service.by_proxy)
+        return self._of_loops[loop]
+
     async def close(self) -> None:
-        """Close the connections."""
-        if self._own:
-            await self._http.aclose()
+        """Close the connections of this event loop."""
+        if self._given is None:
+            await self._http().aclose()
 
     async def __aenter__(self) -> Self:
         return self
