@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { aboveZero, areaPath, historySeries, largest, linePath, nearest, niceCeiling, scale } from '../src/lib/chart';
+import {
+  aboveZero,
+  areaPath,
+  historySeries,
+  largest,
+  linePath,
+  lonePoints,
+  nearest,
+  niceCeiling,
+  scale,
+} from '../src/lib/chart';
 
 const BY = scale({ left: 0, right: 100, top: 0, bottom: 50 }, 0, 1_000, 10);
 
@@ -21,8 +31,16 @@ describe('a chart', () => {
       { at: 700, value: null },
       { at: 1_000, value: 5 },
     ];
-    expect(linePath(points, BY)).toBe('M0.0 50.0L50.0 0.0M100.0 25.0h0');
+    expect(linePath(points, BY)).toBe('M0.0 50.0L50.0 0.0M100.0 25.0');
     expect(largest([points])).toBe(10);
+  });
+
+  it('finds the points that no line shows, such as the first hour of a service', () => {
+    const points = [null, 3, null, 4, 5, null, 6].map((value, at) => ({ at, value }));
+    expect(lonePoints(points)).toEqual([
+      { at: 1, value: 3 },
+      { at: 6, value: 6 },
+    ]);
   });
 
   it('closes an area down to zero', () => {

@@ -41,17 +41,25 @@ export function scale(frame: Frame, from: number, to: number, top: number): Scal
   };
 }
 
-/** An SVG path through the points; gaps break it.  A point between two gaps is a line without length: a dot. */
+/** An SVG path through the points; gaps break it.  Of a point between two gaps nothing is seen: `lonePoints`. */
 export function linePath(points: readonly Point[], { x, y }: Scale): string {
   let path = '';
   points.forEach(({ at, value }, index) => {
     if (value === null) return;
-    const begins = (points[index - 1]?.value ?? null) === null;
-    const ends = (points[index + 1]?.value ?? null) === null;
-    path += `${begins ? 'M' : 'L'}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
-    if (begins && ends) path += 'h0';
+    path += `${isGap(points[index - 1]) ? 'M' : 'L'}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
   });
   return path;
+}
+
+/** The points between two gaps, which no line shows: the only ones in the first hour of a service. */
+export function lonePoints(points: readonly Point[]): { at: number; value: number }[] {
+  return points.flatMap(({ at, value }, index) =>
+    value !== null && isGap(points[index - 1]) && isGap(points[index + 1]) ? [{ at, value }] : [],
+  );
+}
+
+function isGap(point: Point | undefined): boolean {
+  return (point?.value ?? null) === null;
 }
 
 /** The points without the stretches at zero, but for the ends of each rise: a line along the axis says nothing. */

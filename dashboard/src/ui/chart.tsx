@@ -1,6 +1,16 @@
 import { useEffect, useRef, useState } from 'react';
 import type { KeyboardEvent, PointerEvent, ReactNode } from 'react';
-import { aboveZero, areaPath, largest, linePath, nearest, niceCeiling, scale, valueTicks } from '../lib/chart';
+import {
+  aboveZero,
+  areaPath,
+  largest,
+  linePath,
+  lonePoints,
+  nearest,
+  niceCeiling,
+  scale,
+  valueTicks,
+} from '../lib/chart';
 import type { Point } from '../lib/chart';
 
 export interface Series {
@@ -103,6 +113,9 @@ export function Chart({
               {line.filled && <path className="chart-area" d={areaPath(line.points.slice(0, whole), by)} />}
               <path className="chart-line" d={linePath(drawn.slice(0, whole), by)} />
               {running && <path className="chart-line chart-running" d={linePath(drawn.slice(-2), by)} />}
+              {lonePoints(drawn).map((point) => (
+                <circle key={point.at} className="chart-dot" cx={by.x(point.at)} cy={by.y(point.value)} r="2.5" />
+              ))}
             </g>
           );
         })}

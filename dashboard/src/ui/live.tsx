@@ -5,7 +5,7 @@ import { GAP } from '../lib/events';
 import type { StreamState } from '../lib/events';
 import { eventLine, isTrouble } from '../lib/feed';
 import type { FeedItem } from '../lib/feed';
-import { formatCount } from '../lib/format';
+import { plural } from '../lib/format';
 import { formatClock } from '../lib/time';
 import { Mark } from './marks';
 
@@ -29,7 +29,7 @@ export function LiveStream(): ReactNode {
       <div className="panel-head">
         <h2 id="live">Live</h2>
         <span className="quiet figures">
-          {feed.seen > 0 && `${formatCount(feed.seen)} events since you opened this page`}
+          {feed.seen > 0 && `${plural(feed.seen, 'event')} since you opened this page`}
         </span>
         <label className="check">
           <input type="checkbox" checked={troubleOnly} onChange={(event) => setTroubleOnly(event.target.checked)} />{' '}

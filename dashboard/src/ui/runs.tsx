@@ -57,7 +57,9 @@ export function RunTimeline({ past, next }: { past: readonly PastRun[]; next: re
         {ends.map(
           (place, index) =>
             place &&
-            Math.abs(place.x - here) > 140 && (
+            // The earliest run has its time at the left edge only where it is past, the latest at the right one only
+            // where it is to come: without past runs "now" stands at the left edge.
+            (index ? place.x - here : here - place.x) > 140 && (
               <text key={index} x={index ? width : 0} y={HEIGHT - 6} textAnchor={index ? 'end' : 'start'}>
                 {formatNear(place.at, at)}
               </text>

@@ -30,7 +30,7 @@ export function OverTimeView({ filters }: { filters: OverTimeFilters }): ReactNo
         <h1 id="over-time-title">Over time</h1>
       </div>
       <div className="filters">
-        <nav className="tabs" aria-label="Span">
+        <nav className="tabs spans" aria-label="Span">
           {(Object.keys(SPELLS) as SpellName[]).map((span) => (
             <a key={span} href={overTimeHref({ ...filters, span })} aria-current={span === name ? 'true' : undefined}>
               {NAMES[span]}
