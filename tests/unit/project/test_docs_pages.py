@@ -47,6 +47,13 @@ def test_every_page_is_in_the_index() -> None:
     assert "(docs/README.md)" in (ROOT / "README.md").read_text("utf-8")
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_curl_encodes_what_it_puts_into_an_address(page: Path) -> None:
+    """``curl -G -d`` leaves a blank as it is, and refuses the address."""
+    for line in re.findall(r"^curl .*-G.*$", page.read_text("utf-8").replace("\\\n", " "), re.MULTILINE):
+        assert not re.search(r"-d \w+='[^']* ", line), line
+
+
 LONGEST_LINE, LONGEST_CELL = 120, 200
 WRITTEN = re.compile(r"^<!-- .*?written by.*?<!-- .*? end -->$", re.MULTILINE | re.DOTALL)
 """What a command writes, tables with a sentence at most."""
