@@ -46,7 +46,7 @@ def page() -> Iterator[str]:
     """The address of a page beside the built client, which the Makefile builds before these tests."""
     if not (FOLDER / "dist" / "esm" / "index.js").exists():
         # In CI too, like the client's other tests: see the Makefile.
-        pytest.skip("the TypeScript client is not built: cd clients/typescript && npm ci")
+        pytest.skip("the TypeScript client is not built: cd clients/typescript && npm ci && npm run build")
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Files, directory=str(FOLDER)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
