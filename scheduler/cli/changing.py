@@ -72,16 +72,21 @@ def _redrive_all(remote: Remote, channel: o.Channel | None, limit: int | None, *
     # The dry run counts as far as one request goes.
     count = f"{first} or more" if first == _STEP and limit != _STEP else str(first)
     if dry_run:
-        return Answer({"would_redrive": first}, line(f"It would be {count} dead letters."))
+        return Answer({"would_redrive": first}, line(f"It would be {count} {_letters(count)}."))
     if not yes and first:
-        _confirm(f"Schedule {count} dead letters again?")
+        _confirm(f"Schedule {count} {_letters(count)} again?")
     done = 0
     while first and (limit is None or done < limit):
         moved = _ask(remote, channel, min(_STEP, (limit or done + _STEP) - done), dry_run=False)
         done += moved
         if moved < _STEP:
             break
-    return Answer({"redriven": done}, line(f"{done} dead letters are scheduled again."))
+    verb = "is" if done == 1 else "are"
+    return Answer({"redriven": done}, line(f"{done} {_letters(str(done))} {verb} scheduled again."))
+
+
+def _letters(count: str) -> str:
+    return "dead letter" if count == "1" else "dead letters"
 
 
 def _ask(remote: Remote, channel: o.Channel | None, limit: int, *, dry_run: bool) -> int:

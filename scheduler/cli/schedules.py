@@ -291,6 +291,6 @@ def _picture(schedule: dict[str, Any]) -> Any:
     if next_runs:
         parts += ["", table(["next runs", "local"], ([run["at"], run["local"]] for run in next_runs))]
     if last_runs:
-        columns = ("scheduled_for", "outcome", "reason", "origin", "message_id")
+        columns = ("scheduled_for", "ended_at", "outcome", "reason", "origin", "message_id")
         parts += ["", table(["last runs", *columns[1:]], ([run[name] for name in columns] for run in last_runs))]
     return Group(*parts)

@@ -6,7 +6,7 @@ import inspect
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 
@@ -50,9 +50,13 @@ def _section(path: str, command: Any) -> list[str]:
 def _names(option: Any) -> str:
     names = " / ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
     kind = option.type_descriptor.annotation
+    # Of an option that may be given several times: list[Status].
+    kind = (*get_args(kind), kind)[0]
     if kind is bool:
         return names
     value = ", ".join(kind) if issubclass(kind, StrEnum) else option.metavar
+    if value is None:
+        raise AssertionError(f"{names} does not say what it takes: metavar")
     return f"{names} {value}"
 
 

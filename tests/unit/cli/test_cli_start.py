@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +33,14 @@ def test_every_command_explains_itself(path: str, command: Any) -> None:
     assert command.help.splitlines()[0].endswith(".")
     assert [each.name for each in command.params if not each.help] == []
     assert ("as_json" in {each.name for each in command.params}) is (path != " serve")
+
+
+def test_the_checkout_does_not_start_the_service_for_somebody_who_asks_for_help(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["app.py", "--help"])
+    with pytest.raises(SystemExit, match="takes no arguments"):
+        runpy.run_path(str(Path(__file__).parents[3] / "app.py"), run_name="__main__")
 
 
 def test_help_loads_nothing_that_takes_long() -> None:
