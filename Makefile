@@ -123,11 +123,13 @@ INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check
 NOT_INSTALLED = { echo "$< could not be installed: pip's error stands above. In a container: docker-compose build test" >&2; exit 1; }
 
 $(VENV)/run.stamp: requirements.txt | $(PYTHON)
-	$(INSTALL) -r requirements.txt || $(NOT_INSTALLED)
+	@echo "Installing requirements.txt into $(VENV)"
+	@$(INSTALL) -r requirements.txt || $(NOT_INSTALLED)
 	@touch $@
 
 $(VENV)/test.stamp: requirements-dev.txt requirements-otel.txt $(VENV)/run.stamp
-	$(INSTALL) -r requirements-dev.txt || $(NOT_INSTALLED)
+	@echo "Installing requirements-dev.txt into $(VENV)"
+	@$(INSTALL) -r requirements-dev.txt || $(NOT_INSTALLED)
 	@touch $@
 
 # npm ci empties the folder first, and the stamp with it: an install that fails half-way is tried again.
