@@ -210,3 +210,26 @@ def test_a_wait_before_a_release_or_a_redrive_is_not_told_of_the_next_attempt(
     ticks.now += 1000
     (again,) = begin(store)
     assert (again.flow_wait_ms, store.get(again.id).flow_wait_ms) == (0, 0)
+
+
+@pytest.mark.parametrize("text", [None, "nonsense"])
+@pytest.mark.parametrize("next_call", ["claim", "schedule", "cancel"])
+def test_a_key_whose_state_was_deleted_or_broken_by_hand_goes_on(
+    store: MessageStore, text: str | None, next_call: str
+) -> None:
+    """A script that failed at it would fail for all other messages of its call too, half-way."""
+    fill(store, 6, FOUR)
+    name = "ms1:{0}:flow:key:k"
+    store.client.delete(name) if text is None else store.client.set(name, text)
+    match next_call:
+        case "schedule":
+            fill(store, 1, FOUR)
+        case "cancel":
+            store.cancel(store.page(flow_key="k", limit=1).messages[0].id)
+    delivered = []
+    while claims := list(take(store, 99, 60_000).claims):
+        end(store, claims)
+        delivered.append(len(claims))
+    # Its limits come back with the next message.
+    assert delivered == {"claim": [6], "schedule": [4, 3], "cancel": [5]}[next_call]
+    assert list(store.client.scan_iter("*flow*")) == []

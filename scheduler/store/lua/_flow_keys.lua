@@ -96,13 +96,14 @@ make_flow_keys = function()
   -- Return the state that a text stands for; text: false when there is no such key.  paused: '0' for no, '1', or the moment (ms) at
   -- which it ends.
   local function parsed(key, text)
-    if not text then
+    local flight, used, begun, opened, number, count, paused, limits, queues = string.match(text or '', WORDS)
+    if not flight then
+      -- There is no such key, or its text was changed by hand: a script that fails here would have begun to write.
       return {
         key = key, flight = 0, used = 0, begun = 0, opened = 0, number = 0, count = 0, paused = '0',
         limits = limits_in(',, ,, ,,'), queues = '',
       }
     end
-    local flight, used, begun, opened, number, count, paused, limits, queues = string.match(text, WORDS)
     local s = {
       key = key, text = text, exists = true, flight = tonumber(flight), used = tonumber(used), begun = tonumber(begun),
       opened = tonumber(opened), number = tonumber(number), count = tonumber(count), paused = paused,
@@ -272,6 +273,18 @@ make_flow_keys = function()
     end
   end
 
+  local function add_queue(s, name)
+    if not string.find(' ' .. s.queues .. ' ', ' ' .. name .. ' ', 1, true) then
+      s.queues = s.queues == '' and name or s.queues .. ' ' .. name
+    end
+  end
+
+  -- Count what waits in a queue of which the state does not know: the state was deleted by hand.
+  local function recount(s, name)
+    s.count = redis.call('ZCARD', queue_of(s.key, name))
+    add_queue(s, name)
+  end
+
   -- Add a scheduled message to its key.  begun: it has been attempted, or waits for a destination that had no room.
   local function join_key(id, mark, lane, priority, due_at, begun)
     local s = state_of(key_of(mark))
@@ -281,9 +294,7 @@ make_flow_keys = function()
     local ordered = s.limits.ordered
     local score = ordered and begun and at - AHEAD or due_at
     s.count = s.count + redis.call('ZADD', queue_of(s.key, name), score, place_of(mark, id))
-    if not string.find(' ' .. s.queues .. ' ', ' ' .. name .. ' ', 1, true) then
-      s.queues = s.queues == '' and name or s.queues .. ' ' .. name
-    end
+    add_queue(s, name)
     s.arrived = s.arrived or {}
     if not s.arrived[name] or at < s.arrived[name] then
       s.arrived[name] = at
@@ -296,8 +307,13 @@ make_flow_keys = function()
   local function leave_key(id, mark, lane, priority)
     local s = state_of(key_of(mark))
     redis.call('ZREM', keyed_set(lane, priority), id)
-    local queue = queue_of(s.key, lane .. ':' .. (priority or 'normal'))
-    s.count = s.count - redis.call('ZREM', queue, place_of(mark, id))
+    local name = lane .. ':' .. (priority or 'normal')
+    local left = redis.call('ZREM', queue_of(s.key, name), place_of(mark, id))
+    if s.count < left then
+      recount(s, name)
+    else
+      s.count = s.count - left
+    end
     s.review = true
   end
 
@@ -323,7 +339,7 @@ make_flow_keys = function()
     states = states, take_touched = take_touched, state_of = state_of, read_states = read_states, set_limits = set_limits,
     opens_at = opens_at, room_of = room_of, begin_at = begin_at, free_slots = free_slots, number_of = number_of,
     keep_limits = keep_limits, restore_limits = restore_limits, join = join_key, leave = leave_key,
-    first_queue = first_queue, queue_of = queue_of, due_of = due_of, id_in = id_in, AHEAD = AHEAD,
+    recount = recount, first_queue = first_queue, queue_of = queue_of, due_of = due_of, id_in = id_in, AHEAD = AHEAD,
     NO_LIMITS = NO_LIMITS,
   }
 end

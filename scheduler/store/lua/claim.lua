@@ -92,6 +92,9 @@ local function serve(key, lane, priority, share, gone)
   local n = math.min(share, keys.room_of(s))
   -- One more, to know whether it takes another turn.
   local heads = redis.call('ZRANGE', queue, 0, n, 'WITHSCORES')
+  if #heads / 2 > s.count then
+    keys.recount(s, name)
+  end
   local places, moments, more = {}, {}, false
   for i = 1, #heads, 2 do
     local due_at = keys.due_of(heads[i + 1])
