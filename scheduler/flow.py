@@ -1,6 +1,7 @@
 """Flow control: what the messages of one flow key may do at once, and what the settings say of keys.  Pure, no I/O.
 
-``docs/flow.md`` explains the words and the rules; ``scheduler/store/lua/_flow.lua`` carries them out.
+``docs/flow.md`` explains the words and the rules; ``scheduler/store/lua/_flow_keys.lua`` and ``_turns.lua`` carry
+them out.
 """
 
 from __future__ import annotations

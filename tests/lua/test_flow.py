@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -359,6 +361,47 @@ def test_a_dead_letter_brings_the_limits_of_its_key_back(lua: Lua) -> None:
         lua("redrive", id=id, offset=0, scan=0, limit=0, channel="", dry_run="", now=NOW + 2000)
     assert in_force(lua) == ("1", "7", "1000", "")
     assert len(claimed(lua, now=NOW + 2000)) == 1
+
+
+# -- cost --------------------------------------------------------------------------------------------------------------
+
+
+def commands(lua: Lua, call: Callable[[], Any]) -> Counter[str]:
+    """How often a call ran each command of Redis."""
+
+    def calls() -> Counter[str]:
+        stats: Any = lua.client.info("commandstats")
+        return Counter({name.removeprefix("cmdstat_"): of["calls"] for name, of in stats.items()})
+
+    before = calls()
+    call()
+    return calls() - before
+
+
+def test_messages_without_a_key_cost_one_look_whether_any_key_exists(lua: Lua) -> None:
+    lua.schedule(*[f"m{n}" for n in range(20)])
+    lua.claim(1)
+    found = commands(lua, lambda: lua.claim(9))
+    assert {found[name] for name in ("mget", "mset")} == {0}
+    assert found["exists"] == 1
+    found = commands(lua, lambda: lua.settle("m0", "ack"))
+    assert {found[name] for name in ("mget", "mset", "exists")} == {0}
+
+
+def test_a_claim_costs_the_same_however_many_wait_at_a_closed_key(lua: Lua) -> None:
+    put(lua, *[f"a{n}" for n in range(10)], limits=ONE_AT_A_TIME)
+    put(lua, *[f"b{n}" for n in range(20)], key="")
+    assert claimed(lua, 1) == ["a0"]
+    few = commands(lua, lambda: claimed(lua, 5))
+    put(lua, *[f"c{n}" for n in range(2000)])
+    assert commands(lua, lambda: claimed(lua, 5)) == few
+
+
+def test_the_states_of_the_keys_of_a_round_are_read_at_once_and_those_of_a_claim_written(lua: Lua) -> None:
+    for n in range(25):
+        put(lua, *[f"{n}-{m}" for m in range(9)], key=f"k{n}", limits="10,,")
+    found = commands(lua, lambda: claimed(lua, 100))
+    assert (found["mget"], found["mset"]) == (1, 1)
 
 
 # -- lateness ----------------------------------------------------------------------------------------------------------
