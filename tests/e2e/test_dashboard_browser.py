@@ -33,6 +33,7 @@ VIEWS = {
     f"#/schedules/{SCHEDULE}": ".next-runs li",
     "#/new-schedule": ".runs-preview li",
     "#/flows": ".flows tbody tr",
+    f"#/flows/{KEY}": "form.panel",
 }
 """Places, and what is there once they are drawn in full."""
 
@@ -207,6 +208,23 @@ def test_delivery_is_paused_with_one_question_and_resumed_without(browser: Brows
     browser.click("Resume delivery")
     browser.find(".health-ok h1")
     wait_for("delivered", lambda: status(service, id) == "delivered")
+
+
+def test_limits_of_a_flow_key_are_pinned_and_unpinned(browser: Browser, service: Service) -> None:
+    """Before its first message, too."""
+    browser.open("#/flows/tenant-7")
+    browser.fill("At once", "3")
+    browser.fill("Attempts", "100")
+    browser.click("Pin", "form.panel")
+    browser.wait_for_text("period", ".problem-box")
+    browser.fill("per", "1m")
+    browser.click("Pin", "form.panel")
+    browser.wait_for_text("100 per 1 min pinned", ".flows")
+    limits = service.get("/v1/flows/tenant-7").json()["limits"]
+    assert (limits["concurrency"], limits["rate"], limits["period_ms"]) == (3, 100, 60_000)
+    browser.click("Unpin", "form.panel")
+    browser.wait_for_text("No message has this flow key now")
+    assert service.get("/v1/flows/tenant-7").status == 404
 
 
 def test_a_message_is_found_by_its_id(browser: Browser, service: Service) -> None:
