@@ -109,6 +109,8 @@ class Remote:
             if not answer.is_success:
                 answer.read()
                 raise refusal(answer)
+            if not answer.headers.get("Content-Type", "").startswith(headers["Accept"]):
+                raise foreign(answer)
             try:
                 yield from answer.iter_bytes()
             except httpx.RemoteProtocolError:

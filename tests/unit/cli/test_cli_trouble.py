@@ -36,7 +36,10 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 class TestAnotherProgram:
     """The address is wrong, or a proxy in front answers for the service."""
 
-    @pytest.mark.parametrize("command", [["stats"], ["get", "a"], ["list"], ["cancel", "a"], ["history", "list"]])
+    @pytest.mark.parametrize(
+        "command",
+        [["stats"], ["get", "a"], ["list"], ["cancel", "a"], ["history", "list"], ["history", "export"]],
+    )
     @pytest.mark.parametrize("text", ["<html>", "[1, 2]", "\xff"])
     def test_is_told_as_such(self, answers: Answers, command: list[str], text: str) -> None:
         answers(200, content=text.encode("latin-1"))
