@@ -8,6 +8,7 @@ import {
   lonePoints,
   nearest,
   niceCeiling,
+  niceSpan,
   scale,
 } from '../src/lib/chart';
 
@@ -22,6 +23,16 @@ describe('a chart', () => {
     [201, 300],
   ])('whose largest value is %d reaches up to %d', (value, top) => {
     expect(niceCeiling(value)).toBeCloseTo(top, 10);
+  });
+
+  it.each([
+    [9, 10],
+    [25_000, 30_000],
+    [35_000, 60_000],
+    [615_000, 1_200_000],
+    [9_000_000, 10_800_000],
+  ])('of lengths of time, the longest of them %d ms, reaches up to %d', (value, top) => {
+    expect(niceSpan(value)).toBe(top);
   });
 
   it('draws a line, broken where nothing was measured', () => {

@@ -27,6 +27,16 @@ export function niceCeiling(value: number): number {
   return step * power;
 }
 
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const SPANS = [1, 2, 4, 10, 20, 30, 60].map((minutes) => minutes * MINUTE);
+
+/** The same for a length of time in ms: `10 min`, not `13 min 20 s`. */
+export function niceSpan(ms: number): number {
+  if (ms <= 0.5 * MINUTE) return niceCeiling(ms);
+  return SPANS.find((span) => span >= ms) ?? niceCeiling(ms / (2 * HOUR)) * 2 * HOUR;
+}
+
 /** The values of the horizontal lines: zero, half and top. */
 export function valueTicks(top: number): number[] {
   return [0, top / 2, top];

@@ -29,6 +29,8 @@ interface Props {
   format: (value: number) => string;
   /** The smallest value the axis reaches up to, so that silence does not look like a storm. */
   floor: number;
+  /** The top of the axis for the largest value: `niceCeiling` without it. */
+  ceiling?: (value: number) => number;
   /** ms: the edges. */
   from: number;
   to: number;
@@ -58,6 +60,7 @@ export function Chart({
   series,
   format,
   floor,
+  ceiling = niceCeiling,
   from,
   to,
   ticks,
@@ -67,7 +70,7 @@ export function Chart({
 }: Props): ReactNode {
   const [width, box] = useWidth();
   const [at, setAt] = useState<number | null>(null);
-  const top = niceCeiling(Math.max(floor, largest(series.map((line) => line.points))));
+  const top = ceiling(Math.max(floor, largest(series.map((line) => line.points))));
   const frame = {
     left: PAD.left,
     right: Math.max(width - PAD.right, PAD.left + 1),

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import { useService } from '../state/service';
-import { historySeries } from '../lib/chart';
+import { historySeries, niceSpan } from '../lib/chart';
 import { formatRate } from '../lib/format';
 import { formatClock, formatSpan } from '../lib/time';
 import type { Stats } from '../lib/types';
@@ -58,6 +58,7 @@ export function Charts({ stats }: { stats: Stats }): ReactNode {
         {...common}
         title="Lateness"
         format={formatSpan}
+        ceiling={niceSpan}
         floor={LATENESS_FLOOR_MS}
         series={[
           { name: 'p50', tone: 'p50', points: historySeries(history, span, (point) => point.p50, null) },

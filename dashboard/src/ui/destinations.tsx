@@ -109,10 +109,16 @@ function Row({ one, refresh }: { one: Destination; refresh: () => void }): React
   );
 }
 
+/** A probe begins within this time of its moment, while messages wait for it. */
+const SOON_MS = 5_000;
+
 function Next({ one }: { one: Destination }): ReactNode {
+  const { now } = useService();
   const probe = parseMoment(one.next_probe_at);
   const held = parseMoment(one.held_until);
   if (one.state === 'half_open') return 'a probe is under way';
+  // Nothing waits for it, or its probe would be under way.
+  if (one.state === 'open' && probe !== null && probe < now() - SOON_MS) return 'a probe with its next message';
   if (one.state === 'open' && probe !== null) {
     return (
       <>

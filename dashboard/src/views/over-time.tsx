@@ -1,6 +1,6 @@
 import { useCallback } from 'react';
 import type { ReactNode } from 'react';
-import { historySeries } from '../lib/chart';
+import { historySeries, niceSpan } from '../lib/chart';
 import type { Span } from '../lib/chart';
 import { formatCount, formatShare } from '../lib/format';
 import { countsOverAll, SPELLS, STEP_MS, totals } from '../lib/history';
@@ -150,6 +150,7 @@ function SlotCharts({ slots, span, name }: ChartsProps): ReactNode {
         {...common}
         title="Lateness, p50"
         format={formatSpan}
+        ceiling={niceSpan}
         floor={LATENESS_FLOOR_MS}
         series={each((slot) => slot.lateness_ms.p50)}
       />
@@ -157,6 +158,7 @@ function SlotCharts({ slots, span, name }: ChartsProps): ReactNode {
         {...common}
         title="Lateness, p99"
         format={formatSpan}
+        ceiling={niceSpan}
         floor={LATENESS_FLOOR_MS}
         series={each((slot) => slot.lateness_ms.p99)}
       />
