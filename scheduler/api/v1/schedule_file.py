@@ -61,7 +61,7 @@ def apply(settings: Settings, store: MessageStore, log: ServiceLog) -> None:
             continue
         changed += before is None or before.revision != after.revision
     deleted = _delete_others(file, asked, store) if file.delete_others else 0
-    log.info(f"{_KEY}: {len(asked)} schedules, {changed} of them new or changed, {deleted} others deleted.")
+    log.info(f"{_KEY}: schedules: {len(asked)}, of them new or changed: {changed}, others deleted: {deleted}.")
 
 
 def _read(path: Path) -> ScheduleFile:

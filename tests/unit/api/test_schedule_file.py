@@ -56,7 +56,7 @@ def ids(store: MessageStore) -> set[str]:
 def test_they_are_put_once_and_left_as_they_are(store: MessageStore, tmp_path: Path, clock: FakeClock) -> None:
     path = tmp_path / "schedules.toml"
     log = put(store, path, TOML)
-    assert log.count("Schedules.File: 2 schedules, 2 of them new or changed, 0 others deleted.") == 1
+    assert log.count("Schedules.File: schedules: 2, of them new or changed: 2, others deleted: 0.") == 1
     ticks = store.schedule_with("ticks")
     assert ticks.definition.labels == ("ops", "deploy")
     nightly = store.schedule_with("nightly").definition
@@ -64,7 +64,7 @@ def test_they_are_put_once_and_left_as_they_are(store: MessageStore, tmp_path: P
         1_801_440_000_000, '{"report":"sales","since":"2026-12-31T00:00:00+00:00"}',
     )  # fmt: skip
     clock.advance(100)
-    assert put(store, path, TOML).count("2 schedules, 0 of them new or changed") == 1
+    assert put(store, path, TOML).count("schedules: 2, of them new or changed: 0") == 1
     assert store.schedule_with("ticks") == ticks or store.schedule_with("ticks").next_run == ticks.next_run
 
 
@@ -80,7 +80,7 @@ def test_an_end_that_has_passed_does_not_keep_the_service_from_starting(
     ending = TOML.replace('every = "15m"', 'every = "15m"\nend = 2027-01-15T09:00:00Z')
     put(store, path, ending)
     clock.advance(7200)
-    assert put(store, path, ending).count("2 schedules, 0 of them new or changed") == 1
+    assert put(store, path, ending).count("schedules: 2, of them new or changed: 0") == 1
     store.open()
     for schedule in ("ticks", "nightly"):
         changing.delete(store, schedule)
