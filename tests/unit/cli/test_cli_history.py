@@ -60,7 +60,8 @@ def test_an_export_that_is_cut_off_is_no_success(monkeypatch: pytest.MonkeyPatch
         yield b"id,status\n"
         raise httpx.RemoteProtocolError("peer closed connection")
 
-    answered_by(monkeypatch, httpx.MockTransport(lambda _: httpx.Response(200, content=body())))
+    table = {"Content-Type": "text/csv; charset=utf-8"}
+    answered_by(monkeypatch, httpx.MockTransport(lambda _: httpx.Response(200, headers=table, content=body())))
     done = cli("history", "export")
     assert (done.code, done.out) == (Exit.UNREACHABLE, "id,status\n")
     assert "cut off" in done.err
