@@ -96,7 +96,7 @@ def test_what_it_no_longer_names_goes_only_when_it_says_so(store: MessageStore, 
     assert ids(store) == {"nightly", "ticks"}
     other = json.dumps({"schedules": [{"id": "by-hand", "every": "1h", "message": 1}]})
     put(store, tmp_path / "other.json", other)
-    assert put(store, path, only).count("1 others deleted") == 1
+    assert put(store, path, only).count("others deleted: 1") == 1
     assert ids(store) == {"nightly", "by-hand"}, "what has not its label is another's"
 
 
