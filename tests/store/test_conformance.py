@@ -56,7 +56,7 @@ def test_another_number_of_partitions_is_refused_with_the_way_out(store: Message
 
 def test_another_layout_is_refused_with_the_way_out(store: MessageStore) -> None:
     store.client.hset(META, "layout", "0")
-    with pytest.raises(LayoutError, match=r"layout 0, this server has 2\. Use the version of the service that wrote"):
+    with pytest.raises(LayoutError, match=rf"layout 0, this server has {LAYOUT}\. Use the version of the service"):
         store.open()
 
 
