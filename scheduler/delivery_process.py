@@ -193,8 +193,9 @@ class DeliveryProcess:
         return found if found in self.workers.lanes.names else None
 
     def _freed(self) -> None:
-        # The dispatcher is built after the workers that wake it.
-        self.dispatcher.wake()
+        # Without messages that waited for this there is nothing to claim: each lone message would cost a second claim.
+        if self.workers.lanes.again():
+            self.dispatcher.wake()
 
     # -- start and stop --------------------------------------------------------------------------------------------
 

@@ -77,7 +77,8 @@ class Dispatcher:
         wanted = lanes.wanted()
         if not wanted.budgets:
             self._progress = self._clock.monotonic()
-            return self._poll  # woken as soon as a worker is free
+            lanes.took(wanted, [])
+            return 0.0 if lanes.again() else self._poll
         asked = self._clock.monotonic()
         try:
             claimed = self._store.claim(wanted, self._batch_size, self._lock_ms, self._owner)

@@ -116,7 +116,7 @@ class Lanes:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._hungry: set[str] = set()
-        """Lanes whose last claim filled their budget: more messages may be due in them."""
+        """Lanes in which more may be due than the last claim could take."""
 
     @property
     def names(self) -> list[str]:
@@ -135,20 +135,23 @@ class Lanes:
     def took(self, wanted: Wanted, claims: Sequence[Claim]) -> None:
         """Note what a claim returned."""
         counts = Counter(claim.lane for claim in claims)
+        most = {budget.lane: budget.most for budget in wanted.budgets}
         with self._lock:
-            for budget in wanted.budgets:
-                if counts[budget.lane] >= budget.most:
-                    self._hungry.add(budget.lane)
-                    mine = [claim for claim in claims if claim.lane == budget.lane]
-                    self._lanes[budget.lane].filled(mine, self._monotonic())
+            shared = any(self._lanes[name].shares for name in counts)
+            for name, lane in self._lanes.items():
+                if name in most and counts[name] >= most[name]:
+                    lane.filled([claim for claim in claims if claim.lane == name], self._monotonic())
+                # A lane that had no budget was not looked at, and one that shares threads may have found them taken.
+                if counts[name] >= most.get(name, 0) or (shared and lane.shares):
+                    self._hungry.add(name)
                 else:
-                    self._hungry.discard(budget.lane)
+                    self._hungry.discard(name)
             for name in counts:
                 # A lane that got something goes to the end: a flood in one never makes the others wait for their turn.
                 self._lanes[name] = self._lanes.pop(name)
 
     def again(self) -> bool:
-        """Return whether a lane whose last claim filled its budget can take more already."""
+        """Return whether a lane in which more may be due can take some now."""
         with self._lock:
             return bool(self._hungry) and any(budget.lane in self._hungry for budget in self._wanted().budgets)
 

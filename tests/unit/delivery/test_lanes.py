@@ -239,3 +239,27 @@ def test_a_shared_thread_that_is_not_full_carries_more_of_its_lane_from_another_
     left = wanted.without([claim("a", 1), *[claim("b", n) for n in range(4)]])
     assert left == Wanted([Budget("a", most=4, own=2, each=3)], shared=0)
     assert left.without([claim("a", 2), claim("a", 3)]).budgets == []
+
+
+def test_a_lane_that_frees_is_claimed_for_only_if_more_may_be_due_in_it(clock: FakeClock) -> None:
+    house = House(clock, ECHO, WEBHOOK)
+    house.take("echo", 1)
+    house.end("echo", 1, 1)
+    assert not house.lanes.again(), "a lone message would cost a second claim"
+    house.take("echo", 100)
+    assert house.lanes.again(), "it filled its budget"
+    house.take("echo", 100)
+    assert not house.lanes.again(), "it is full"
+    house.lanes.took(house.lanes.wanted(), [])
+    house.end("echo", 1, 100)
+    assert house.lanes.again(), "it was not looked at"
+    house.lanes.took(house.lanes.wanted(), [])
+    assert not house.lanes.again()
+
+
+def test_a_lane_that_shares_threads_may_have_found_them_taken(clock: FakeClock) -> None:
+    house = House(clock, ECHO, SLOW, QUICK, threads=2, sizes={"job:slow": 1, "job:quick": 1})
+    house.take("job:slow", 1)
+    assert house.lanes.again()
+    house.lanes.took(house.lanes.wanted(), [])
+    assert not house.lanes.again()
