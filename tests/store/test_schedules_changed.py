@@ -212,3 +212,22 @@ def test_a_run_that_waited_is_not_lost_when_one_claim_takes_both_it_and_the_one_
     # It takes the second, which waits for the first, and then the first, which is skipped: the schedule was changed.
     assert plans.claim() == []
     assert [(claim.id, claim.payload) for claim in plans.claim()] == [(id_of(plans.store, 2 * MINUTE), "2")]
+
+
+@pytest.mark.parametrize("taken_back", ["late", "planned", "changed"])
+def test_a_run_waits_no_longer_when_the_one_before_is_given_back_and_taken_back(
+    plans: Planned, taken_back: str
+) -> None:
+    plans.create(overlap="buffer", start=NOW - 10 * MINUTE)
+    plans.at(MINUTE)
+    (first,) = plans.claim()
+    assert changing.backfill(plans.store, "s", NOW, NOW, 1, dry_run=False).made == 1
+    assert plans.claim() == [], "it is kept until the first has ended"
+    plans.settle([first], "release", MINUTE)
+    if taken_back == "changed":
+        plans.put(overlap="buffer", start=NOW - 10 * MINUTE, every_ms=2 * MINUTE)
+    else:
+        plans.at(3 * MINUTE)
+        assert taken_back == "planned" or plans.claim() == [], "nobody has planned since its moment"
+        plans.plan()
+    assert (0, "backfill") in plans.deliver()

@@ -6,7 +6,7 @@ local WHY = {
   overlap = 'skipped: the run before it had not ended',
 }
 
--- {id, field `i`, reason} of runs that did not begin
+-- {id, field `i`, reason} of runs that did not begin; without a reason the planner decides what becomes of its moment
 local skipped = {}
 
 -- End a run that does not begin.
@@ -28,7 +28,11 @@ end
 -- message again that waited for the run before it, and the claim may have taken the first one of it.
 local function end_skipped()
   for _, run in ipairs(skipped) do
-    run_ended(run[1], run[2], run[3])
+    if run[3] then
+      run_ended(run[1], run[2], run[3])
+    else
+      left(made_by(run[1], run[2]), run[1])
+    end
   end
 end
 
@@ -56,6 +60,10 @@ local function run_begins(id, text, m, due_at, attempt)
     redis.call('ZREM', held, id)
     redis.call('UNLINK', msg .. id)
     event('cancelled', id, m[2], 0)
+    if s[4] == id then
+      -- It was begun, and given back when a server stopped.
+      skipped[#skipped + 1] = {id, text}
+    end
     return false
   end
   local verdict = by_overlap(s[3], s[4], s[5], id, begun or origin == 'run')

@@ -56,6 +56,28 @@ local function make_run(sid, generation, id, due_at, origin, priority)
   return true
 end
 
+-- What is read of a schedule to know whether a run waits for another.
+local WAITING = {'c', 'busy', 'buffered', 'u', 'gen'}
+
+-- A run is under way no more: the next one of its schedule may begin, and one that was kept waiting for it does.
+-- s: WAITING of the schedule.
+local function make_way(sid, id, s)
+  if s[2] ~= id then
+    return
+  end
+  redis.call('HDEL', sched .. sid, 'busy', 'buffered')
+  if s[3] then
+    local _, generation = revisions_of(s[1], s[4], s[5])
+    local kept, origin = string.match(s[3], '^(%S+) (%S+)$')
+    make_run(sid, generation, kept, now_text, origin)
+  end
+end
+
+-- The same for a run that leaves without an outcome: it was begun, given back and taken back.
+local function left(sid, id)
+  make_way(sid, id, redis.call('HMGET', sched .. sid, unpack(WAITING)))
+end
+
 -- Delete a message that was never attempted, as if it had not been made; false when there is none.
 local function take_back(id)
   local m = redis.call('HMGET', msg .. id, 'p', 's', 'q', 'n', 'a', 'y', 'j', 'o', 'F')
@@ -69,19 +91,10 @@ local function take_back(id)
   return true
 end
 
--- The run that was under way has ended: the next one of its schedule may begin, and one that was kept waiting does.
-local function make_way(sid, generation, kept)
-  redis.call('HDEL', sched .. sid, 'busy', 'buffered')
-  if kept then
-    local id, origin = string.match(kept, '^(%S+) (%S+)$')
-    make_run(sid, generation, id, now_text, origin)
-  end
-end
-
 -- A run has ended.  text: the field `i`; outcome: delivered, dead or cancelled, or a reason why it was skipped.
 local function run_ended(id, text, outcome)
   local sid, _, origin = made_by(id, text)
-  local s = redis.call('HMGET', sched .. sid, 'c', 'busy', 'buffered', 'u', 'gen')
+  local s = redis.call('HMGET', sched .. sid, unpack(WAITING))
   -- The schedule may have been deleted since.
   if s[1] then
     redis.call('HINCRBY', sched .. sid, '#' .. outcome, 1)
@@ -95,9 +108,6 @@ local function run_ended(id, text, outcome)
     elseif outcome == 'delivered' then
       redis.call('ZREM', failing, sid)
     end
-    if s[2] == id then
-      local _, generation = revisions_of(s[1], s[4], s[5])
-      make_way(sid, generation, s[3])
-    end
+    make_way(sid, id, s)
   end
 end

@@ -66,7 +66,10 @@ while ARGV[at] do
     local given_up = tonumber(ARGV[at + 7])
     -- Before `next` is overwritten, and before a message of the same moment is made again.
     if missed then
-      take_back(pending_of(sid, s[2], s[4]))
+      local id = pending_of(sid, s[2], s[4])
+      if take_back(id) then
+        left(sid, id)
+      end
     end
     catch_up(sid, generation, at + 10, n)
     move_on(sid, generation, at)

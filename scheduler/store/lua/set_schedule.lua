@@ -69,8 +69,11 @@ redis.call('HSET', name, unpack(values))
 redis.call('HDEL', name, unpack(emptied))
 if s[2] and not (keeps == '1' and state == 'active') then
   local pending = pending_of(schedule, s[2], s[3])
-  local taken = take_back(pending) or s[7] == s[2]
-  if taken and pending ~= id and tonumber(s[2]) <= now_ms then
+  local taken = take_back(pending)
+  if taken then
+    left(schedule, pending)
+  end
+  if (taken or s[7] == s[2]) and pending ~= id and tonumber(s[2]) <= now_ms then
     -- Its moment had come, and no server had begun it yet.
     redis.call('HINCRBY', name, '#changed', 1)
     count_skips('changed', 1)
