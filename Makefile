@@ -45,11 +45,11 @@ test: $(VENV)/test.stamp
 	exit $$((timed || computed))
 
 test-timed: $(VENV)/test.stamp test-server-of-mongodb
-	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TIMED)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=12 $(TIMED)
 
 # The dashboard first: one of the other tests builds it again, with what npm has installed.
 test-computed: test-dashboard test-clients test-source
-	$(PYTHON) -m pytest -n auto --maxprocesses=4 -o cache_dir=.pytest_cache/computed $(addprefix --ignore=,$(TIMED))
+	$(PYTHON) -m pytest -n auto --maxprocesses=4 --durations=6 -o cache_dir=.pytest_cache/computed $(addprefix --ignore=,$(TIMED))
 
 test-source: $(VENV)/test.stamp
 	$(PYTHON) -m ruff check .

@@ -142,7 +142,7 @@ def parse(path: Path) -> Script:
         if not included.is_file():
             raise ScriptError(f"{path.name}: INCLUDES {include}, and there is no {included.name}")
         source += included.read_text(encoding="utf-8")
-    source += f"{text}end)()\n"
+    source += f"{text}\nend)()\n"
     sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
     return Script(path.stem, tuple(keys), tuple(plain), takes_list, source, sha)
 

@@ -23,6 +23,7 @@ def connection(redis_server: RedisServer) -> Iterator[redis.Connection]:
         yield connection
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("scope", [ALL_FAULTS, FAULT_FREE, FLOW], ids=lambda scope: scope.name)
 def test_every_state_keeps_every_rule(connection: redis.Connection, scope: Scope) -> None:
     found = Search(connection, scope).run()

@@ -14,6 +14,7 @@ from tests.explore.rules import BrokenRule
 from tests.explore.schedules import Explorer, Scope
 
 
+@pytest.mark.timeout(300)
 def test_nothing_is_lost_or_doubled_whatever_comes_first(redis_client: redis.Redis) -> None:
     assert Explorer(redis_client, Scope(crashes=0, changes=0)).states() > 300
 

@@ -211,9 +211,10 @@ def script(content: bytes) -> None:
         assert str(error).startswith("verb.lua: ")  # noqa: PT017 - most inputs raise nothing
         return
     text = file.read_text("utf-8")
-    assert found.source.endswith(text)
-    # What the loader wrote in front is Lua, whatever the body is.
-    LUA.compile(found.source.removesuffix(text))
+    before, whole, after = found.source.partition(text)
+    assert whole
+    # What the loader wrote around it is Lua, whatever the body is.
+    LUA.compile(before + after)
 
 
 # ------------------------------------------------------------------------------------------------- connection strings

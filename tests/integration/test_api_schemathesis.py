@@ -19,7 +19,7 @@ from tests.integration.test_api_server import ROOT, TOKEN, Server
 from tests.support.redis_server import RedisServer
 
 SEED = 20270101
-EXAMPLES = 8
+EXAMPLES = 5
 """Per operation in the fuzzing phase, and scenarios in the stateful one: about 20 s on an idle machine."""
 
 

@@ -177,6 +177,7 @@ class Machine(RuleBasedStateMachine):
             assert schedule.counters["made"] + schedule.counters["missed"] == passed
 
 
+@pytest.mark.timeout(0 if NIGHTLY else 300)
 def test_any_sequence_of_steps(redis_client: redis.Redis) -> None:
     class OnRedis(Machine):
         client = redis_client

@@ -55,7 +55,7 @@ def test_names_become_locals_in_front_of_the_body(tmp_path: Path) -> None:
         "local dead, locks = KEYS[1], KEYS[2]\nlocal now, limit = ARGV[1], ARGV[2]\nlocal items = 3\n"
         "return (function()\nlocal now_ms = 1\n"
     )
-    assert script.source.endswith("return limit\nend)()\n")
+    assert script.source.endswith("return limit\n\nend)()\n")
 
 
 def test_a_header_may_have_no_names_at_all(tmp_path: Path) -> None:
