@@ -84,20 +84,25 @@ class Dispatcher:
             claimed = self._store.claim(wanted, self._batch_size, self._lock_ms, self._owner)
         except StoreUnavailable as error:
             return self._redis_away(error)
+        answered = self._clock.monotonic()
         longest = self._redis_away(claimed.error) if claimed.error else self._redis_answers()
         self._redis_time.synchronise(claimed.redis_ms)
         lanes.took(wanted, claimed.claims)
         claims = claimed.claims
-        if claims and (self._clock.monotonic() - asked) * 1000 > self._lock_ms / 3:
+        if claims and (answered - asked) * 1000 > self._lock_ms / 3:
             claims = self._still_held(claims)
         if claims:
             if self._tracing is not None:
-                self._tracing.claimed(claims, self._clock.monotonic() - asked)
+                self._tracing.claimed(claims, answered - asked)
             self._workers.submit(claims)
         self._progress = self._clock.monotonic()
         if lanes.again():
             return 0.0
-        return longest if claimed.wait_ms is None else min(longest, claimed.wait_ms / 1000)
+        if claimed.wait_ms is None:
+            return longest
+        # Since the answer, messages were handed over, and their threads took the interpreter: without this, a message
+        # that follows another within milliseconds is 0.1 ms later.
+        return min(longest, max(0.0, claimed.wait_ms / 1000 - (self._clock.monotonic() - answered)))
 
     def _still_held(self, claims: list[Claim]) -> list[Claim]:
         """Return the claims whose locks still hold, renewed for a whole life.

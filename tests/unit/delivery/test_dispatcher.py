@@ -128,6 +128,22 @@ def test_a_poll_that_finds_nothing_is_no_span(bench: MakeBench, monkeypatch: pyt
     assert seconds >= 0
 
 
+def test_what_takes_long_after_the_claim_shortens_the_sleep(
+    bench: MakeBench, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = bench()
+    b.store.add()
+    b.in_seconds(0.2)
+    submit = b.pool.workers.submit
+
+    def slowly(claims: Sequence[Claim]) -> None:
+        submit(claims)
+        clock.advance(0.05)
+
+    monkeypatch.setattr(b.pool.workers, "submit", slowly)
+    assert b.dispatcher.tick() == pytest.approx(0.15)
+
+
 def test_it_sleeps_exactly_until_the_next_moment(bench: MakeBench) -> None:
     b = bench(poll=60)
     b.in_seconds(2.345)
