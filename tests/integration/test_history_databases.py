@@ -12,7 +12,7 @@ import mongomock
 import psycopg
 import pymysql
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, event, select
 from sqlalchemy.engine import make_url
 
 from scheduler.errors import InvalidInput
@@ -306,6 +306,21 @@ def test_a_later_migration_runs_once_however_many_servers_start(opened: Callable
     assert first.one("another") == FULL._replace(id="another")
     for one in several:
         one.close()
+
+
+@pytest.mark.parametrize("backend", ["mysql"])
+def test_who_gets_the_lock_next_sees_what_was_migrated(opened: Callable[[], Any]) -> None:
+    first, second = opened(), opened()
+    seen = []
+
+    @event.listens_for(first._engine, "after_cursor_execute")
+    def look(_: Connection, __: object, statement: str, *___: object) -> None:
+        if "RELEASE_LOCK" in statement:
+            with second._engine.connect() as connection:
+                seen.append(connection.execute(select(VERSION.c.version)).scalar())
+
+    first.prepare()
+    assert seen == [len(MIGRATIONS)]
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql", "mysql"])

@@ -59,10 +59,12 @@ def _locked(engine: Engine) -> Iterator[Connection]:
             yield connection
     else:
         # MySQL commits each change of a table by itself: a migration that was cut off begins again, over what exists.
-        with engine.begin() as connection:
+        with engine.connect() as connection:
             if not connection.execute(text("SELECT GET_LOCK('message-scheduling-history', 20)")).scalar():
                 raise HistoryUnavailable("another server still brings the tables to its version")
             try:
                 yield connection
+                # Before the lock is free: who gets it next would not see the version, and would migrate again.
+                connection.commit()
             finally:
                 connection.execute(text("SELECT RELEASE_LOCK('message-scheduling-history')"))
