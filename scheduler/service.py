@@ -15,7 +15,6 @@ from pathlib import Path
 from scheduler import __version__, otel, systemd
 from scheduler.access import is_loopback
 from scheduler.api.processes import ANY_ADDRESS, ApiProcesses
-from scheduler.api.v1 import schedule_file
 from scheduler.api.waiting import WaitingRoom
 from scheduler.clock import SystemClock
 from scheduler.config.connection_string import parse
@@ -64,7 +63,7 @@ def run(settings: Settings, file: Path, log: logs.ServiceLogger, signals: StopSi
     try:
         runtime.start(signals.asked, report)
         room.close()
-        schedule_file.apply(settings, runtime.store, log)
+        put_schedules(settings, runtime, log)
         if settings.server.role != "worker":
             api = ApiProcesses(settings, runtime.redis_url, log)
             api.start(signals.asked)
@@ -91,6 +90,15 @@ def run(settings: Settings, file: Path, log: logs.ServiceLogger, signals: StopSi
         stop(runtime, api, drain_seconds)
     log.info("Stopped.")
     return 0
+
+
+def put_schedules(settings: Settings, runtime: Runtime, log: logs.ServiceLog) -> None:
+    """Put the schedules of ``Schedules.File``.  Raises ``ConfigError``."""
+    if settings.schedules.file:
+        # Flask and the models of requests come with it, which this process needs for nothing else.
+        from scheduler.api.v1 import schedule_file
+
+        schedule_file.apply(settings, runtime.store, log)
 
 
 def keep_what_was_loaded() -> None:

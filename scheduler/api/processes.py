@@ -28,8 +28,12 @@ SETTINGS_VARIABLE: Final = "SCHEDULER_SETTINGS"
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
 """Seconds that requests in progress get to end."""
+WORKER_GRACE_SECONDS: Final = int(STOP_SECONDS) - 5
+"""Less than the time after which the child and its workers are killed."""
 DRAIN: Final = b"d"
 """Written to the child's stdin: the service will stop soon."""
+DRAIN_SIGNAL: Final = signal.SIGUSR1
+"""Tells a worker process the same."""
 ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - looked up, not bound
 """The loopback address by which this machine reaches a server that listens on all addresses."""
 
@@ -144,6 +148,11 @@ def free_address(host: str, port: int) -> int:
             f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses it, or choose another port "
             "(Server.Port, env PORT) or address (Server.Host)."
         ) from error
+
+
+def handed_over() -> Settings:
+    """Return the settings that the parent process handed over; for the child and its workers."""
+    return Settings.model_validate_json(os.environ[SETTINGS_VARIABLE])
 
 
 def exit_with_parent(drain: Callable[[], None] = lambda: None) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from scheduler.api.http.problems import error_answer
 from scheduler.api.processes import free_address, listening_address
 from scheduler.small_http import QuietRequest, SmallServer
 
@@ -44,6 +43,9 @@ class WaitingRoom:
 
 
 def _server(host: str, port: int, words: Callable[[], str]) -> SmallServer:
+    # Flask comes with it, and few starts have to wait.
+    from scheduler.api.http.problems import error_answer
+
     class Handler(QuietRequest):
         def __getattr__(self, name: str) -> Any:
             if name.startswith("do_"):

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 BEGINS = """
 import asyncio, os, signal, threading, time
 from granian._signals import set_loop_signals
-from scheduler.api import serve
+from scheduler.api import worker
 from scheduler.api.runtime import ApiRuntime
 from scheduler.store import MessageStore
 
@@ -46,8 +46,8 @@ def start_and_terminate(self):
         terminate()
 
 MessageStore.beat, ApiRuntime.start = beat_and_say, start_and_terminate
-serve._WORKER_GRACE_SECONDS = 2
-front = serve.create_worker()
+worker.WORKER_GRACE_SECONDS = 2
+front = worker.create_worker()
 if WHEN == "when Granian listens, and a request hangs":
     loop = asyncio.new_event_loop()
     set_loop_signals(loop)

@@ -9,14 +9,22 @@ from __future__ import annotations
 import logging
 from typing import Any, ClassVar
 
-from scheduler.logs.sinks import ServiceLog
+from scheduler.config.reading import Settings, secrets_of
+from scheduler.logs import sinks as logs
 
 
 class ServerLog(logging.Handler):
     """Writes Granian's own errors: a worker that died, an application that raised."""
 
-    target: ClassVar[ServiceLog | None] = None
+    target: ClassVar[logs.ServiceLog | None] = None
     """The log of the process.  Granian creates the handler itself, so it cannot be handed over."""
+
+    @classmethod
+    def open(cls, settings: Settings, role: str) -> logs.ServiceLog:
+        """Open the log of this process, for Granian's errors too, and return it."""
+        log = logs.setup(settings.logs, role, console=settings.logs.console, secrets=secrets_of(settings))
+        cls.target = log
+        return log
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
