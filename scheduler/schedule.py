@@ -17,8 +17,6 @@ GRACE_MS = 5000
 
 SCHEDULE_ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,100}$"
 """What the id of a schedule may look like: the ids of its messages are longer."""
-RESERVED_IDS = ("preview", ".", "..")
-"""Ids that cannot be addressed: a route has the first, and clients take the others out of a path."""
 
 Overlap = Literal["skip", "buffer", "allow"]
 Origin = Literal["plan", "catch_up", "backfill", "run"]

@@ -132,6 +132,23 @@ def test_a_pause_that_an_endpoint_asks_for_holds_for_its_destination(
     assert deliver(channel, claim(endpoint.url("/"), 3))[0].kind == "ack"
 
 
+def test_what_a_long_pause_has_put_off_comes_within_a_minute_after_it_was_ended_by_hand(
+    make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
+) -> None:
+    """It is put off in parts: nobody can find all messages of a destination when it is closed."""
+    channel = make(board=board, now_ms=clock.now_ms)
+    endpoint.canned["x"] = b"HTTP/1.1 429 X\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"
+    deliver(channel, claim(endpoint.url("/canned/x"), 1))
+    wait_for("the pause", lambda: bool(board.all_destinations()))
+    outcomes = deliver(channel, *(claim(endpoint.url("/"), n) for n in range(2, 7)))
+    assert {outcome.kind for outcome in outcomes} == {"release"}
+    assert all(30_000 <= (outcome.delay_ms or 0) <= 60_000 for outcome in outcomes)
+    # The last part ends where the pause does.
+    clock.advance(3570)
+    (outcome,) = deliver(channel, claim(endpoint.url("/"), 7))
+    assert 30_000 <= (outcome.delay_ms or 0) <= 35_000
+
+
 def test_what_is_sent_after_a_pause_was_ended_by_hand_goes_at_once(
     make: Channels, endpoint: Endpoint, board: MessageStore, clock: FakeClock
 ) -> None:

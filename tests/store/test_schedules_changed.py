@@ -11,7 +11,7 @@ from scheduler.schedule import State
 from scheduler.schedules import changing
 from scheduler.store.scheduling import Once
 from tests.support.schedules import CATCH_ALL, MINUTE, Planned, id_of
-from tests.support.store import NOW, dump
+from tests.support.store import NOW, dump, message
 
 
 @pytest.fixture
@@ -30,6 +30,13 @@ def test_pause_takes_the_message_back_and_resume_goes_on_with_the_first_moment_a
     assert (resumed.state, resumed.next_run, resumed.note) == (State.ACTIVE, NOW + 4 * MINUTE, None)
     assert plans.pass_minutes(4) == [(4 * MINUTE, "plan")]
     assert plans.get().counters["missed"] == 0, "a pause is no downtime"
+
+
+def test_a_message_of_somebody_with_the_id_of_a_run_stays(plans: Planned) -> None:
+    plans.store.schedule([message(id_of(plans.store, MINUTE), NOW + MINUTE, payload='"mine"')])
+    plans.create()
+    changing.pause(plans.store, "s", None)
+    assert [waiting.payload for waiting in plans.waiting()] == ['"mine"']
 
 
 def test_pause_and_resume_again_change_nothing(plans: Planned) -> None:

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from scheduler.api.v1.names import FlowKey
 from scheduler.flow import MOST, FlowLimits, Rate, period_of
 from scheduler.message import ID_PATTERN
 
-FlowKey = Annotated[str, Field(pattern=ID_PATTERN)]
 Count = Annotated[int, Field(strict=True, ge=1, le=MOST)]
 Flag = Annotated[bool, Field(strict=True)]
 Period = Annotated[

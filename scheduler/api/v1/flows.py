@@ -13,6 +13,7 @@ from scheduler.api.http.services import services
 from scheduler.api.http.threads import brings_body, json_body
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.v1.flow_models import FlowOut, FlowPageOut, FlowPauseIn, FlowsQuery, PinIn
+from scheduler.api.v1.names import addressable
 from scheduler.errors import InvalidInput, NotFound
 from scheduler.flow import FlowLimits, FlowState
 from scheduler.message import ID_PATTERN
@@ -86,7 +87,10 @@ def _possible(key: str) -> str:
     """Return ``key``.  Raises ``InvalidInput`` when it is malformed."""
     if _KEY.fullmatch(key) is None:
         raise InvalidInput.of("key", f"must match {ID_PATTERN}")
-    return key
+    try:
+        return addressable(key)
+    except ValueError as error:
+        raise InvalidInput.of("key", str(error)) from None
 
 
 def _known(key: str) -> str:

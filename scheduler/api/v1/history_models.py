@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from scheduler.api.v1.answers import Moment
-from scheduler.api.v1.flow_models import FlowKey
 from scheduler.api.v1.models import Bound, ChannelName, CursorText, TaskType, Zone, whole_number
+from scheduler.api.v1.names import FlowKey
 from scheduler.schedule import SCHEDULE_ID_PATTERN
 
 MAX_HISTORY_PAGE = 1000

@@ -22,10 +22,11 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from scheduler.api.v1.flow_models import FlowIn, FlowKey
+from scheduler.api.v1.flow_models import FlowIn
+from scheduler.api.v1.names import FlowKey, OwnId
 from scheduler.channels.registry import CHANNELS
 from scheduler.errors import InvalidInput
-from scheduler.message import ID_PATTERN, Priority
+from scheduler.message import Priority
 from scheduler.retry import UNLIMITED, RetryPolicy
 from scheduler.schedule import SCHEDULE_ID_PATTERN
 from scheduler.when import LEAST_EPOCH, MAX_MS, parse_time, parse_timezone
@@ -118,7 +119,6 @@ Attempts = Annotated[
 Backoff = Annotated[float, Field(strict=True, ge=0, le=365 * _DAY, allow_inf_nan=False)]
 Growth = Annotated[float, Field(strict=True, ge=1, le=100, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
-OwnId = Annotated[str, Field(pattern=ID_PATTERN)]
 
 
 class _Input(BaseModel):

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scheduler.api.http.body import parse_json
 from scheduler.api.http.validate import validate
+from scheduler.api.v1.names import OwnScheduleId
 from scheduler.api.v1.schedule_convert import definition
-from scheduler.api.v1.schedule_models import Label, OwnScheduleId, SchedulePut
+from scheduler.api.v1.schedule_models import Label, SchedulePut
 from scheduler.config.settings import Settings
 from scheduler.errors import ConfigError, Conflict, InvalidInput
 from scheduler.logs.sinks import ServiceLog

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic.config import JsonDict
 
 from scheduler.api.v1.models import (
@@ -20,8 +20,8 @@ from scheduler.api.v1.models import (
     length,
     whole_number,
 )
+from scheduler.api.v1.names import OwnScheduleId
 from scheduler.recurrence import MOST_RUNS
-from scheduler.schedule import RESERVED_IDS, SCHEDULE_ID_PATTERN
 from scheduler.schedules.changing import MOST_BACKFILL
 
 MAX_LABELS = 20
@@ -29,14 +29,6 @@ LONGEST_NOTE = 500
 DEFAULT_BACKFILL = 1000
 
 
-def addressable(id: str) -> str:
-    """Return ``id``.  Raises ``ValueError`` when no request could name the schedule."""
-    if id in RESERVED_IDS:
-        raise ValueError(f"{id!r} cannot be part of an address; accepted: any other id")
-    return id
-
-
-OwnScheduleId = Annotated[str, Field(pattern=SCHEDULE_ID_PATTERN), AfterValidator(addressable)]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/-]{1,64}$")]
 Limit = Annotated[int, Field(strict=True, ge=1, le=1000)]
 Note = Annotated[str, Field(max_length=LONGEST_NOTE, pattern=r"^[^\x00-\x1f\x7f]*$")]

@@ -16,6 +16,7 @@ from scheduler.api.http.threads import brings_body, current, json_body
 from scheduler.api.http.validate import validate, validate_query
 from scheduler.api.v1.answers import MessageOut
 from scheduler.api.v1.convert import message_answer
+from scheduler.api.v1.names import addressable_schedule
 from scheduler.api.v1.schedule_answers import BackfillOut, ScheduleDetail, ScheduleOut, SchedulePageOut
 from scheduler.api.v1.schedule_convert import (
     backfill_answer,
@@ -33,7 +34,6 @@ from scheduler.api.v1.schedule_models import (
     ScheduleListQuery,
     SchedulePatch,
     SchedulePut,
-    addressable,
 )
 from scheduler.errors import InvalidInput, NotFound
 from scheduler.schedule import SCHEDULE_ID_PATTERN, Schedule, State
@@ -96,7 +96,7 @@ def _refuse_impossible(id: str) -> None:
     if _ID.fullmatch(id) is None:
         raise InvalidInput.of("schedule", f"must match {SCHEDULE_ID_PATTERN}")
     try:
-        addressable(id)
+        addressable_schedule(id)
     except ValueError as error:
         raise InvalidInput.of("schedule", str(error)) from None
 

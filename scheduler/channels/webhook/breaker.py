@@ -114,6 +114,9 @@ class Breakers:
         wait = 0.0
         if state.is_held(now):
             wait = (state.held_until or 0) - now + self._uniform(0, self._rules.probe_ms)
+            if wait > self._rules.max_probe_ms:
+                # A long pause is waited for in parts: somebody may close the destination by hand before it ends.
+                wait = self._uniform(0.5, 1) * self._rules.max_probe_ms
         elif not state.mode:
             return None
         if state.mode:

@@ -78,10 +78,11 @@ local function left(sid, id)
   make_way(sid, id, redis.call('HMGET', sched .. sid, unpack(WAITING)))
 end
 
--- Delete a message that was never attempted, as if it had not been made; false when there is none.
+-- Delete a run that was never attempted, as if it had not been made; false when there is none.  A message of somebody who
+-- has given it the id of a run stays.
 local function take_back(id)
-  local m = redis.call('HMGET', msg .. id, 'p', 's', 'q', 'n', 'a', 'y', 'j', 'o', 'F')
-  if not m[1] or m[2] or (tonumber(m[5]) or 0) > 0 or m[8] then
+  local m = redis.call('HMGET', msg .. id, 'p', 's', 'q', 'n', 'a', 'y', 'j', 'o', 'F', 'i')
+  if not m[10] or m[2] or (tonumber(m[5]) or 0) > 0 or m[8] then
     return false
   end
   leave(id, lane_of(m[4], m[6], m[7]), m[3], m[9])

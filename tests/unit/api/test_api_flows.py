@@ -68,6 +68,8 @@ def test_a_batch_and_a_schedule_take_it_too(api: Api) -> None:
     [
         ({}, "flow.key", "is required"),
         ({"key": "a b"}, "flow.key", "must match"),
+        ({"key": "."}, "flow.key", "'.' cannot be part of an address"),
+        ({"key": ".."}, "flow.key", "'..' cannot be part of an address; accepted: any other name"),
         ({"key": "k", "concurrency": 0}, "flow.concurrency", "greater than or equal to 1"),
         ({"key": "k", "rate": 5}, "flow", "rate and period belong together; accepted: both, or neither"),
         ({"key": "k", "rate": 5, "period": "8d"}, "flow.period", "must be from 1 second to 7 days"),
@@ -98,6 +100,7 @@ def test_a_pin_replaces_the_one_before_and_says_something(api: Api) -> None:
     assert found["limits"] == {"concurrency": None, "rate": 9, "period_ms": 1000, "ordered": False}
     assert "nothing to pin" in faults(api.send("PUT", "/v1/flows/k", {}))[""]
     assert "must match" in faults(api.send("PUT", "/v1/flows/a%20b", {"concurrency": 1}))["key"]
+    assert "cannot be part of an address" in faults(api.send("PUT", "/v1/flows/%2E%2E", {"concurrency": 1}))["key"]
 
 
 def test_pause_and_resume(api: Api) -> None:

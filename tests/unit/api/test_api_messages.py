@@ -140,6 +140,7 @@ class TestCreate:
         ("body", "field", "words"),
         [
             ({}, "message", "is required"),
+            ({"message": 1, "id": ".."}, "id", "'..' cannot be part of an address; accepted: any other name"),
             ({"message": 1, "prioritee": "high"}, "prioritee", "did you mean priority?"),
             ({"message": 1, "qqq": 1}, "qqq", "known: time, delay, timezone"),
             ({"message": 1, "priority": "urgent"}, "priority", "must be 'high', 'normal' or 'low'"),
