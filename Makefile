@@ -33,6 +33,9 @@ run: $(VENV)/run.stamp
 TIMED := tests/chaos tests/stress tests/integration tests/e2e
 COMPUTED := .pytest_cache/test-computed.txt
 
+# Tests start the service a hundred times: its modules are compiled once, whatever the environment says of that.
+test test-timed test-computed: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(VENV)/test.stamp
 	@mkdir -p $(dir $(COMPUTED)); \
 	nice -n 15 $(MAKE) --no-print-directory test-computed >$(COMPUTED) 2>&1 & beside=$$!; \

@@ -13,8 +13,10 @@ import redis
 from tests.support.clock import FakeClock
 from tests.support.redis_server import RedisServer, described
 
-# No deadline: on a busy machine an example takes 0.1 ms or 300 ms, which says nothing of the code.
-hypothesis.settings.register_profile("busy", deadline=None)
+# No deadline: on a busy machine an example takes 0.1 ms or 300 ms, which says nothing of the code.  Nor does it say
+# anything that inputs are drawn slowly.
+_SLOW = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=_SLOW)
 hypothesis.settings.load_profile("busy")
 
 

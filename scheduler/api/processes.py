@@ -59,6 +59,7 @@ class ApiProcesses:
         child = Child("The HTTP server", self._launch, self.answers, self._exit_message, START_SECONDS, STOP_SECONDS)
         self._clock = clock or SystemClock()
         self._supervisor = Supervisor(child, logger, self._clock)
+        self._reserved: socket.socket | None = None
 
     @property
     def pid(self) -> int | None:
@@ -69,8 +70,13 @@ class ApiProcesses:
         ``StartCancelled`` when ``cancel`` is set meanwhile.
         """
         self.host = listening_address(self.host)
-        self.port = free_address(self.host, self.port)
-        self._supervisor.start(cancel)
+        self._reserved = reserve(self.host, self.port)
+        self.port = self._reserved.getsockname()[1]
+        try:
+            self._supervisor.start(cancel)
+        except BaseException:
+            self._reserved.close()
+            raise
 
     def drain(self, seconds: float) -> None:
         """Tell balancers and clients on kept connections that the service will stop, and give them time to leave."""
@@ -80,6 +86,8 @@ class ApiProcesses:
     def stop(self) -> None:
         """Accept no more requests, answer those in progress, end."""
         self._supervisor.stop()
+        if self._reserved is not None:
+            self._reserved.close()
 
     def _launch(self, _: threading.Event) -> subprocess.Popen[bytes]:
         # The child ends when its stdin closes, however this process ended.  Nothing but DRAIN is ever written to it.
@@ -130,20 +138,23 @@ def listening_address(host: str) -> str:
     return str(addresses[0][4][0])
 
 
-def free_address(host: str, port: int) -> int:
-    """The port, or one that is free for port 0.  Raises ``StartError`` when it cannot be listened on.
+def reserve(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to the port, or to one that is free for port 0, and does not listen.
 
-    The HTTP server itself would not notice: it shares its port (SO_REUSEPORT) with whoever shares it too, another
-    service for example, and each would get some of the requests of both.
+    As long as it is open the system gives the port to nobody who asks for any: not while the HTTP server starts, nor
+    while another one takes its place.  Raises ``StartError`` when the port cannot be listened on.  The HTTP server
+    itself would not notice: it shares its port (SO_REUSEPORT) with whoever shares it too, another service for example,
+    and each would get some of the requests of both.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    probe = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            chosen: int = probe.getsockname()[1]
-            return chosen
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        # Only now: bound with it, it would not notice somebody who shares.  The HTTP server may share with it.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        return probe
     except OSError as error:
+        probe.close()
         raise StartError(
             f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses it, or choose another port "
             "(Server.Port, env PORT) or address (Server.Host)."

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from scheduler.api.processes import free_address, listening_address
+from scheduler.api.processes import listening_address, reserve
 from scheduler.small_http import QuietRequest, SmallServer
 
 
@@ -29,7 +29,8 @@ class WaitingRoom:
         host, port = self._address
         if port:
             host = listening_address(host)
-            self._server = _server(host, free_address(host, port), self._words)
+            reserve(host, port).close()
+            self._server = _server(host, port, self._words)
             self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="waiting room")
             self._thread.start()
 

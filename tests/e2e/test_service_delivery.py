@@ -21,7 +21,7 @@ from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(120)
 
-GENEROUS_MS = 250
+GENEROUS_MS = 5_000
 """How late a lone line may be on a machine that does other things too; the benchmarks measure the real figure."""
 
 
@@ -186,7 +186,8 @@ def test_a_kill_in_the_middle_of_a_drain_loses_nothing_and_repeats_only_what_was
 
 def test_a_console_that_nobody_reads_takes_nothing_along_and_its_messages_wait(short_tmp: Path) -> None:
     """A full pipe, a stopped terminal: jobs go on, the stop works, and what was not printed is printed uncharged."""
-    with Service(short_tmp, read_stdout=False, env={"SCHEDULER__WORKERS": "1"}) as service:
+    env = {"SCHEDULER__WORKERS": "1", "SCHEDULER__GRACESECONDS": "2"}
+    with Service(short_tmp, read_stdout=False, env=env) as service:
         service.schedule([{"message": f"m{n} " + "x" * 4_000} for n in range(100)])
         service.stderr.wait("told", lambda _: any("stdout takes no more now" in line for line in service.log()), 30)
         [job] = service.schedule([{"message": {"seconds": 0}, "job": {"type": "wait"}}])

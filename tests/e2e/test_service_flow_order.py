@@ -82,7 +82,7 @@ def endpoint() -> Iterator[_Server]:
 def worker(folder: Path, name: str, url: str) -> Service:
     quick: dict[str, Any] = {
         "SERVER__NAME": name,
-        "SCHEDULER__LOCKSECONDS": "1",
+        "SCHEDULER__LOCKSECONDS": "2",
         "SCHEDULER__REAPSECONDS": "0.1",
         "REDIS__SOCKETTIMEOUTSECONDS": "1",
         "WEBHOOK__ALLOWPRIVATENETWORKS": "true",

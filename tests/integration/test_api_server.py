@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -31,9 +32,9 @@ TOKEN = "t0ken"
 
 
 class Server:
-    """``python -m scheduler.api.serve`` as its parent would start it."""
+    """``python -m scheduler.api.serve`` as its parent would start it.  ``code``: run in its place."""
 
-    def __init__(self, redis_url: str, logs: Path, search_path: str = "", **server: Any) -> None:
+    def __init__(self, redis_url: str, logs: Path, search_path: str = "", code: str = "", **server: Any) -> None:
         self.port = free_port()
         self.settings = Settings.model_validate(
             {
@@ -48,7 +49,7 @@ class Server:
         self.client = connect(redis_url)
         self.store: MessageStore = store_for(self.settings, self.client, SystemClock())
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "scheduler.api.serve"],
+            [sys.executable, *(["-c", code] if code else ["-m", "scheduler.api.serve"])],
             cwd=ROOT,
             env=os.environ | {SETTINGS_VARIABLE: self.settings.model_dump_json(), "PYTHONPATH": search_path},
             stdin=subprocess.PIPE,
@@ -105,6 +106,17 @@ def headers(method: str, path: str, *more: str) -> bytes:
 @pytest.fixture
 def server(redis_server: RedisServer, redis_client: Any, tmp_path: Path) -> Iterator[Server]:
     with Server(redis_server.url, tmp_path / "logs", api_processes=2, api_threads=4) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Server]:
+    """One for the tests that leave it as it was."""
+    with (
+        tempfile.TemporaryDirectory(prefix="ms-", dir="/tmp") as name,
+        RedisServer(Path(name)) as own,
+        Server(own.url, Path(name) / "logs", api_processes=2, api_threads=4) as server,
+    ):
         yield server
 
 
@@ -185,7 +197,7 @@ def test_redis_away_and_back(short_tmp: Path, tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
-def test_bodies_over_a_socket(server: Server) -> None:
+def test_bodies_over_a_socket(shared: Server) -> None:
     whole = b'{"message": "%s", "delay": 60}' % (b"x" * 40_000)
     length = f"Content-Length: {len(whole)}"
     for name, data, status in (
@@ -195,16 +207,16 @@ def test_bodies_over_a_socket(server: Server) -> None:
         ("a negative length", headers("POST", "/v1/messages", "Content-Length: -1"), b"400"),
         ("two lengths", headers("POST", "/v1/messages", "Content-Length: 1", "Content-Length: 2"), b"400"),
     ):
-        with server.raw(data) as connection:
+        with shared.raw(data) as connection:
             if status == b"201":
                 connection.sendall(whole[100:])
             assert connection.recv(4096).split(b" ")[1] == status, name
 
 
 @pytest.mark.parametrize(("chunks", "status"), [(3, b"201"), (60, b"413")])
-def test_chunked_bodies(server: Server, chunks: int, status: bytes) -> None:
+def test_chunked_bodies(shared: Server, chunks: int, status: bytes) -> None:
     text = b'{"delay": 60, "message": 1' + b" " * 1000 * chunks + b"}"
-    with server.raw(headers("POST", "/v1/messages", "Transfer-Encoding: chunked")) as connection:
+    with shared.raw(headers("POST", "/v1/messages", "Transfer-Encoding: chunked")) as connection:
         for at in range(0, len(text), 1000):
             part = text[at : at + 1000]
             connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
@@ -212,19 +224,28 @@ def test_chunked_bodies(server: Server, chunks: int, status: bytes) -> None:
         assert connection.recv(4096).split(b" ")[1] == status
 
 
-def test_half_a_request_is_no_request(server: Server) -> None:
+def test_half_a_request_is_no_request(shared: Server) -> None:
     body = b'{"message": 1, "delay": 60}'
+    before = sum(shared.store.counts().scheduled.values())
     # What came is a whole JSON text, but not all that was announced.
-    with server.raw(headers("POST", "/v1/messages", f"Content-Length: {len(body) + 1}") + body):
+    with shared.raw(headers("POST", "/v1/messages", f"Content-Length: {len(body) + 1}") + body):
         pass
-    with server.raw(headers("POST", "/v1/messages", "Transfer-Encoding: chunked") + b"9\r\n" + body[:9] + b"\r\n"):
+    with shared.raw(headers("POST", "/v1/messages", "Transfer-Encoding: chunked") + b"9\r\n" + body[:9] + b"\r\n"):
         pass
-    assert server.request("POST", "/v1/messages", {"message": "after", "delay": 60})[0] == 201
-    assert sum(server.store.counts().scheduled.values()) == 1
+    assert shared.request("POST", "/v1/messages", {"message": "after", "delay": 60})[0] == 201
+    assert sum(shared.store.counts().scheduled.values()) == before + 1
 
 
-def test_clients_that_stall_do_not_stop_the_others(server: Server) -> None:
+def test_clients_that_stall_do_not_stop_the_others(
+    redis_server: RedisServer, redis_client: Any, tmp_path: Path
+) -> None:
     """More connections than threads, each with half a body, on every worker; and one with half a header."""
+    impatient = "from scheduler.api import serve; serve.HEADER_SECONDS = 1; serve.main()"
+    with Server(redis_server.url, tmp_path / "logs", code=impatient, api_processes=2, api_threads=4) as server:
+        _stall(server)
+
+
+def _stall(server: Server) -> None:
     headless = server.raw(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
     stalled = [server.raw(headers("POST", "/v1/messages", "Content-Length: 100") + b'{"message":') for _ in range(24)]
     try:

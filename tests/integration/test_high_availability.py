@@ -21,7 +21,7 @@ from scheduler.redis_server.connections import check_server, connect
 from scheduler.redis_server.sentinels import watches_of
 from scheduler.store import MessageStore, store_for
 from scheduler.store.keys import SERVERS
-from tests.support.running import QUICK, Counting, Running
+from tests.support.running import SHORT_LOCK, Counting, Running, with_settings
 from tests.support.topologies import Cluster, Sentinels
 from tests.support.waiting import wait_for
 
@@ -29,7 +29,8 @@ pytestmark = pytest.mark.timeout(120)
 
 
 def settings(url: str, **redis: Any) -> dict[str, dict[str, Any]]:
-    return {**QUICK, "redis": {"connection_string": url, "socket_timeout_seconds": 0.6, **redis}}
+    short = with_settings(lock_seconds=SHORT_LOCK)
+    return {**short, "redis": {"connection_string": url, "socket_timeout_seconds": SHORT_LOCK, **redis}}
 
 
 def store_at(url: str, **redis: Any) -> MessageStore:
@@ -123,7 +124,7 @@ def test_a_failover_under_load_heals_by_itself(short_tmp: Path) -> None:
             store.close()
         assert kept <= set(said.acks) <= set(ids)
         # Asynchronous replication: only what was accepted in the last moment before the kill may be missing.
-        assert len(ids) - len(kept) <= 20
+        assert len(ids) - len(kept) <= 60
 
 
 def known(store: MessageStore, id: str) -> bool:

@@ -14,7 +14,7 @@ from scheduler.jobs import REGISTRY, Dead, JobContext, Retry
 from scheduler.message import Message, Status
 from scheduler.retry import RetryPolicy
 from tests.support.redis_server import RedisServer
-from tests.support.running import QUICK, Running
+from tests.support.running import SHORT_LOCK, Running, with_settings
 from tests.support.waiting import wait_for
 
 SECONDS = 15.0
@@ -84,12 +84,13 @@ def test_a_job_that_outlives_its_lock_keeps_it(redis_url: str) -> None:
         answers.append(context.renewed())
 
     _handlers["now"] = long
-    with Running(redis_url) as runtime, Running(redis_url, name="other"):
+    short = with_settings(lock_seconds=SHORT_LOCK)
+    with Running(redis_url, settings=short) as runtime, Running(redis_url, name="other", settings=short):
         id = add(runtime)
         assert begun.wait(SECONDS)
         expiry = lock_expiry(runtime, id)
-        # Two more lives of the lock: without renewal the other server would have reaped it.
-        wait_for("renewed", lambda: lock_expiry(runtime, id) > expiry + 2000 * QUICK["scheduler"]["lock_seconds"])
+        # One more life of the lock: without renewal the other server would have reaped it.
+        wait_for("renewed", lambda: lock_expiry(runtime, id) > expiry + 1000 * SHORT_LOCK)
         go.set()
         message = ended(runtime, id)
     assert (message.status, message.attempt, answers) == (Status.DELIVERED, 1, [True])
@@ -111,7 +112,7 @@ def test_a_job_whose_lock_was_lost_learns_of_it(redis_url: str) -> None:
         noticed.set()
 
     _handlers["now"] = watchful
-    with Running(redis_url) as runtime:
+    with Running(redis_url, settings=with_settings(lock_seconds=SHORT_LOCK)) as runtime:
         id = add(runtime)
         assert begun.wait(SECONDS)
         runtime.store.client.hset(f"ms1:{{0}}:msg:{id}", "k", "somebody else's token")
@@ -146,7 +147,7 @@ def test_a_handler_that_ignores_the_stop_holds_nobody_up(redis_url: str) -> None
         go.wait(60)
 
     _handlers["now"] = deaf
-    with Running(redis_url, settings={**QUICK, "scheduler": {**QUICK["scheduler"], "grace_seconds": 0.1}}) as runtime:
+    with Running(redis_url, settings=with_settings(grace_seconds=0.1)) as runtime:
         id = add(runtime)
         assert begun.wait(SECONDS)
     with Running(redis_url, name="next") as following:

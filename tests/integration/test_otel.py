@@ -211,7 +211,7 @@ def test_a_collector_that_is_away_or_hangs_delays_no_delivery(
         runtime.add(200)
         wait_for("all are delivered", lambda: runtime.store.counts().finished == 200)
         began = time.monotonic()
-    assert time.monotonic() - began < 0.5 + 4
+    assert time.monotonic() - began < 9, "an export is tried for ten seconds"
     collector.held.set()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{free_port()}")
     with Running(redis_url, name="away", settings=ON) as runtime:

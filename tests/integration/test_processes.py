@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
-from scheduler.api.processes import ApiProcesses, free_address
+from scheduler.api.processes import ApiProcesses, reserve
 from scheduler.config.reading import Settings
 from scheduler.errors import StartCancelled, StartError
 from tests.support.logger import RecordingLogger
@@ -178,7 +178,17 @@ def test_a_port_in_use_is_named_with_the_way_out(shared: bool, settings: Setting
             pass
 
 
+def test_nobody_else_is_given_its_port_while_it_starts(settings: Settings, logger: RecordingLogger) -> None:
+    with running(settings, logger) as api, socket.socket() as other:
+        os.kill(api.pid or 0, signal.SIGKILL)
+        assert api._reserved is not None
+        assert api._reserved.getsockname() == ("127.0.0.1", api.port)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", api.port))
+        logger.wait_for("HTTP server answers", count=2)
+
+
 @pytest.mark.parametrize("host", ["203.0.113.7", "no such host", "::g"])
 def test_an_address_that_is_not_ours_is_named(host: str) -> None:
     with pytest.raises(StartError, match=r"Server\.Host"):
-        free_address(host, 0)
+        reserve(host, 0)

@@ -11,7 +11,7 @@ import redis
 from scheduler.message import Message, Status
 from tests.support.delivery import HeldChannel, acking
 from tests.support.redis_server import RedisServer
-from tests.support.running import QUICK, Counting, Running, redis_ms, with_settings
+from tests.support.running import QUICK, SHORT_LOCK, Counting, Running, redis_ms, with_settings
 from tests.support.store import take
 from tests.support.waiting import wait_for
 
@@ -26,7 +26,7 @@ def _empty(redis_client: redis.Redis) -> None:
 def test_a_stop_waits_for_what_runs_and_its_lock_is_renewed_meanwhile(
     redis_url: str, redis_client: redis.Redis, held: HeldChannel
 ) -> None:
-    with Running(redis_url, held) as runtime:
+    with Running(redis_url, held, settings=with_settings(lock_seconds=SHORT_LOCK)) as runtime:
         [id] = runtime.add(channel="slow")
         held.wait_begun(1)
         later = runtime.add(5, due_at=redis_ms(runtime) + 3_600_000)
@@ -34,7 +34,8 @@ def test_a_stop_waits_for_what_runs_and_its_lock_is_renewed_meanwhile(
         stopping.start()
         wait_for("claiming has stopped", lambda: not any(t.name == "scheduler" for t in threading.enumerate()))
         first = float(redis_client.zscore(LOCKS, id) or 0)
-        wait_for("renewed for two lives", lambda: float(redis_client.zscore(LOCKS, id) or 0) > first + 2 * 600)
+        over = first + SHORT_LOCK * 1000
+        wait_for("renewed for a life", lambda: float(redis_client.zscore(LOCKS, id) or 0) > over)
         assert stopping.is_alive()
         held.let_go()
         stopping.join(15)
@@ -64,8 +65,7 @@ def test_a_stop_in_the_middle_of_a_drain_leaves_nothing_in_flight_and_repeats_no
     redis_url: str, redis_client: redis.Redis
 ) -> None:
     log = Counting()
-    # Renewals of short locks come too late on a busy machine, which is another test's matter.
-    runtime = Running(redis_url, logger=log, settings=with_settings(lock_seconds=10))
+    runtime = Running(redis_url, logger=log)
     with runtime:
         ids = runtime.add(6_000)
         log.wait_for(500)

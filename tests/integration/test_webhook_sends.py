@@ -16,7 +16,7 @@ from tests.support.endpoint import Endpoint
 from tests.support.http2 import HTTP_1_1_REQUIRED, REFUSED_STREAM, Http2Endpoint, go_away, hang_up, reset
 from tests.support.nginx import nginx
 from tests.support.waiting import free_port
-from tests.support.webhooks import Channels, claim, deliver, resolves_to
+from tests.support.webhooks import Channels, Outcomes, claim, deliver, resolves_to
 
 
 # ------------------------------------------------------------------------------------------- kept connections that die
@@ -46,7 +46,11 @@ def test_a_request_whose_connection_died_is_not_sent_on_another_one_that_was_kep
 
 def test_each_request_of_a_burst_on_connections_that_die_is_counted(make: Channels, endpoint: Endpoint) -> None:
     channel = make()
-    deliver(channel, *(claim(endpoint.url("/slow/50"), number) for number in range(20)))
+    held = Outcomes()
+    channel.deliver([claim(endpoint.url("/hold"), number) for number in range(20)], held)
+    endpoint.wait_for(20)
+    endpoint.let_go()
+    held.wait_for(20)
     assert endpoint.connections == 20
     outcomes = deliver(channel, *(claim(endpoint.url("/gone"), number) for number in range(50)))
     sent = Counter(request.headers["webhook-id"] for request in endpoint.requests if request.path == "/gone")

@@ -17,10 +17,14 @@ from tests.support.logger import RecordingLogger
 from tests.support.waiting import wait_for
 
 QUICK: dict[str, dict[str, Any]] = {
-    "scheduler": {"lock_seconds": 0.6, "reap_seconds": 0.05, "heartbeat_seconds": 0.05, "grace_seconds": 10},
+    "scheduler": {"lock_seconds": 10, "reap_seconds": 0.05, "heartbeat_seconds": 0.05, "grace_seconds": 10},
     "retention": {"trim_seconds": 0.05},
 }
-"""Intervals of a service in a hurry; ``Scheduler.PollSeconds`` stays a second: nothing may depend on it."""
+"""Intervals of a service in a hurry; ``Scheduler.PollSeconds`` stays a second: nothing may depend on it.  Locks live
+long: on a busy machine a thread stands still for half a second, and with short ones that would be a second attempt.
+"""
+SHORT_LOCK = 1.5
+"""Seconds, for the tests that wait until a lock is over."""
 
 
 class Said(RecordingLogger):
@@ -46,7 +50,7 @@ class Running(Runtime):
         settings: Mapping[str, Mapping[str, Any]] = QUICK,
     ) -> None:
         merged = {
-            "redis": {"connection_string": url, "socket_timeout_seconds": 0.6},
+            "redis": {"connection_string": url, "socket_timeout_seconds": SHORT_LOCK},
             "server": {"name": name},
             "events": {"port": 0},
             **settings,

@@ -78,7 +78,7 @@ class Topology:
 class Sentinels(Topology):
     """One primary with its replicas, and three sentinels."""
 
-    def __init__(self, folder: Path, *options: str, replicas: int = 1, down_after_ms: int = 500) -> None:
+    def __init__(self, folder: Path, *options: str, replicas: int = 1, down_after_ms: int = 1500) -> None:
         """``options``: more of them for the primary and the replicas.  ``down_after_ms``: who is silent for so long is
         down.
         """

@@ -5,12 +5,20 @@ Inside one process wait on the event itself; polling is for output, sockets and 
 
 from __future__ import annotations
 
+import itertools
+import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
+
+# Below those that the system gives to whoever asks for any, so that nobody gets one between the look and its use.
+_PORTS = range(10_000, 32_000)
+_OF_THIS_PROCESS = itertools.cycle((*_PORTS[os.getpid() * 100 % len(_PORTS) :], *_PORTS))
+"""Each process begins at another place: pytest runs several beside each other."""
 
 
 def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 15.0) -> T:
@@ -25,8 +33,10 @@ def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 15.0) ->
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that nobody listens on right now, and that nobody else is given soon."""
+    port: int
+    for port in _OF_THIS_PROCESS:
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable")

@@ -24,6 +24,7 @@ from scheduler.message import IdGenerator, NewMessage
 from tests.support.api import Api, AwayStore
 from tests.support.clock import FakeClock
 from tests.support.front import Ask, Fields, FrontApi, Told, front_of, of_flask, parts_of
+from tests.support.waiting import wait_for
 
 REGISTRY.handler("fronted")(lambda payload, context: None)
 
@@ -250,13 +251,15 @@ def test_requests_of_one_moment_share_script_calls(front: FrontApi, monkeypatch:
 
     def counted(messages: list[NewMessage]) -> Any:
         groups.append(len(messages))
+        # The first call lasts until the others have come: on a busy machine they come one by one.
+        wait_for("the others", lambda: sum(groups) + len(front.front._commits[0]._waiting) == 30)
         return whole(messages)
 
     monkeypatch.setattr(front.front._commits[0], "_write", counted)
     told = front.all_at_once([Ask(path, json.dumps(VALID[path][0]).encode())] * 30)
     assert all(accepted(answer) for answer in told)
     assert sum(groups) == 30
-    assert len(groups) <= 5
+    assert len(groups) <= 2
     assert len({answer.body for answer in told}) == 30
 
 
