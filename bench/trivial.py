@@ -20,7 +20,7 @@ from granian.log import LogLevels
 from granian.server import MPServer
 
 from bench.table import check
-from scheduler.api.processes import free_address
+from tests.support.waiting import free_port
 
 PATH = "/echoAtTime"
 """The same as the real one, so that both get the same request."""
@@ -41,7 +41,7 @@ def create() -> Flask:
 @contextmanager
 def running() -> Iterator[tuple[int, psutil.Process]]:
     """Its port and its process, whose child does the work."""
-    port = free_address("127.0.0.1", 0)
+    port = free_port()
     with subprocess.Popen([sys.executable, "-m", "bench.trivial", str(port)]) as process:
         try:
             _wait_for(process, port)

@@ -74,6 +74,20 @@ def test_every_file_that_a_page_names(tmp_path: Path) -> None:
             assert name in written or (ROOT / name).exists(), f"{page}: {name}"
 
 
+def test_every_test_that_a_page_names() -> None:
+    named = {
+        (page, file.removeprefix("tests/"), name)
+        for page, text in pages()
+        for file, name in re.findall(r"`((?:\w+/)*test_\w+\.py)(?:::([\w:]+))?`", text)
+    }
+    assert len(named) > 50
+    for page, file, name in named:
+        assert (ROOT / "tests" / file).exists(), f"{page}: {file}"
+        source = (ROOT / "tests" / file).read_text("utf-8")
+        for part in filter(None, name.split("::")):
+            assert re.search(rf"^ *(?:def|class) {part}\b", source, re.MULTILINE), f"{page}: {file}::{name}"
+
+
 def spoken() -> str:
     """What the service may say: its source, strings that stand beside each other joined, in lower case."""
     files = [ROOT / "app.py", *(ROOT / "scheduler").rglob("*.py"), *(ROOT / "scheduler").rglob("*.lua")]
