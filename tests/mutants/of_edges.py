@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 _ERRORS = "tests/unit/api/test_api_errors.py"
+_TOKEN = "tests/unit/api/test_api_token.py"
 _SENDS = "tests/integration/test_webhook_sends.py"
 _WEBHOOKS = "tests/integration/test_webhook_delivery.py"
 
@@ -43,7 +44,7 @@ MUTANTS = (
         'or is_open(x.path) or x.method == "GET" or tokens',
         "reading needs no token",
         "everybody reads everybody's messages",
-        (f"{_ERRORS}::TestToken::test_wrong",),
+        (f"{_TOKEN}::TestToken::test_wrong",),
     ),
     Mutant(
         "token-compared-by-byte",
@@ -52,7 +53,7 @@ MUTANTS = (
         "given == token for token",
         "the token is compared byte by byte",
         "the time of an answer tells how much of a guess is right",
-        (f"{_ERRORS}::TestToken::test_only_the_comparison_in_constant_time_decides",),
+        (f"{_TOKEN}::TestToken::test_only_the_comparison_in_constant_time_decides",),
     ),
     Mutant(
         "events-for-any-page",

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-_RULES = ("tests/store/test_schedules.py", "tests/store/test_schedules_changed.py")
+_RULES = (
+    "tests/store/test_schedules.py",
+    "tests/store/test_schedules_catch_up.py",
+    "tests/store/test_schedules_changed.py",
+)
 
 MUTANTS = (
     Mutant(

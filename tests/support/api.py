@@ -27,6 +27,27 @@ if TYPE_CHECKING:
 SERVER = "here"
 
 
+ROUTES_WITH_BODY = [
+    ("POST", "/echoAtTime"),
+    ("DELETE", "/echoAtTime"),
+    ("POST", "/v1/messages"),
+    ("POST", "/v1/messages/batch"),
+    ("PATCH", "/v1/messages/some-id"),
+    ("POST", "/v1/dead-letters/redrive"),
+]
+ROUTES_WITHOUT_BODY = [
+    ("GET", "/v1/messages"),
+    ("GET", "/v1/messages/some-id"),
+    ("DELETE", "/v1/messages/some-id"),
+    ("POST", "/v1/messages/some-id/run"),
+    ("POST", "/v1/messages/some-id/redrive"),
+    ("POST", "/v1/pause"),
+    ("POST", "/v1/resume"),
+    ("GET", "/v1/stats"),
+    ("GET", "/metrics"),
+]
+
+
 class Api:
     """An application, everything it works with, and a client that speaks to it."""
 

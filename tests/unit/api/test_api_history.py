@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,10 @@ from scheduler.jobs import load
 from scheduler.telemetry.histograms import bucket_of
 from tests.support.api import Api
 from tests.support.clock import START_MS, FakeClock
-from tests.support.history import a_database, finished
+from tests.support.history import finished
 
 HOUR = 3_600_000
 WEBHOOK: dict[str, Any] = {"channel": "webhook", "destination": "hooks.example.com"}
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with a_database(tmp_path) as database:
-        yield database
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,17 +13,11 @@ from scheduler.history import Database
 from scheduler.jobs import load
 from tests.support.api import Api
 from tests.support.clock import FakeClock
-from tests.support.history import a_database, finished
+from tests.support.history import finished
 from tests.support.store import outcomes, take
 
 REPEATABLE: dict[str, Any] = {"status": "dead", "last_error": "boom"}
 JOB: dict[str, Any] = {"channel": "job", "type": "wait", "payload": "{}", "owner": "u1", **REPEATABLE}
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with a_database(tmp_path) as database:
-        yield database
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,13 +13,7 @@ from scheduler.history import Database
 from tests.support.api import Api
 from tests.support.cli import answered_by, answered_by_api, cli
 from tests.support.clock import FakeClock
-from tests.support.history import a_database, finished
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with a_database(tmp_path) as database:
-        yield database
+from tests.support.history import finished
 
 
 @pytest.fixture(autouse=True)
