@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -93,8 +94,8 @@ def run(
             drained = time.monotonic() - begun
             stored = _stored(store, _archived(store, world.history), _keyed(store) if flows else None)
         complaints = sum((Counter(errors_of(server)) for server in world.servers), Counter())
-        for server in world.servers:
-            _stop(server)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(_stop, world.servers))
     unconfirmed = [label for producer in producers for label in producer.unconfirmed]
     return Result(
         kinds,

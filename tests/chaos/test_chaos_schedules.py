@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.chaos import schedules
 from tests.support.redis_server import find_binary
 
 
-@pytest.mark.timeout(120)  # of which most is servers starting, on a busy machine
 def test_each_schedule_and_second_becomes_one_message(short_tmp: Path) -> None:
     find_binary()
     result = schedules.run(short_tmp, seconds=8, say=lambda _: None)

@@ -47,7 +47,7 @@ def test_answers_in_turn_and_then_as_always(receiver: Receiver) -> None:
 def test_a_late_answer(receiver: Receiver) -> None:
     receiver.next(Answer(delay=30))
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(receiver.url(), timeout=0.1)
+        httpx.post(receiver.url(), timeout=httpx.Timeout(30, read=0.1))
 
 
 @pytest.mark.parametrize("cut", ["reset", "silent", "within"])

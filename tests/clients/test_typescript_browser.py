@@ -16,8 +16,6 @@ from scheduler.clock import SystemClock
 from tests.support.browser import Browser
 from tests.support.service import ROOT, Service
 
-pytestmark = pytest.mark.timeout(120)
-
 FOLDER = ROOT / "clients" / "typescript"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SCRIPT = """

@@ -17,8 +17,6 @@ from tests.support.endpoint import Endpoint
 from tests.support.service import ROOT, Service
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 PAGE = (ROOT / "docs" / "production.md").read_text("utf-8")
 
 CLI = """#!{python}

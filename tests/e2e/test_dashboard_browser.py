@@ -17,8 +17,6 @@ from tests.support.redis_server import RedisServer
 from tests.support.service import Service
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 TOKEN = "a-token/of=ours+"
 HTML = "<img src=x onerror=\"document.title='taken over'\"><b>bold</b><script>document.title='taken over'</script>"
 MANY = 100_000

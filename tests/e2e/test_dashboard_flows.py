@@ -13,8 +13,6 @@ from tests.support.endpoint import Endpoint
 from tests.support.service import Service
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 KEY = "tenant-42"
 
 

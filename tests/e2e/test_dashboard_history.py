@@ -12,8 +12,6 @@ from tests.support.browser import Browser
 from tests.support.service import Service
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 KEPT = 20
 """Finished messages that Redis keeps."""
 SENT = 70

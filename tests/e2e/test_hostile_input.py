@@ -27,8 +27,6 @@ from tests.support.endpoint import Endpoint
 from tests.support.service import ROOT, Answer, Service
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 FORGED = "2031-01-01T00:00:00.000+00:00 ERROR   forged"
 HOSTILE_TEXT = f"\r\n{FORGED}\x1b[2J\x00\x07\u202e\u2028{FORGED}"
 IN_A_PATH = "%0d%0aX-Injected:%20yes%0d%0a" + FORGED.replace(" ", "%20") + "%00%1b%5b2J%E2%80%A8%FF"

@@ -26,8 +26,6 @@ from tests.support.programs import need
 from tests.support.service import ROOT, Answer, Service
 from tests.support.waiting import free_port
 
-pytestmark = pytest.mark.timeout(120)
-
 HOST = "ops.example.com"
 CONFIGURATION = ROOT / "docs" / "nginx.conf"
 

@@ -15,15 +15,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.support.nginx import nginx
 from tests.support.programs import need
 from tests.support.redis_server import RedisServer
 from tests.support.service import Service, printed
 from tests.support.waiting import free_port, wait_for
-
-pytestmark = pytest.mark.timeout(180)
 
 TWO_SERVERS = """
 upstream scheduler_http {

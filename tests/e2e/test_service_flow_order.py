@@ -19,8 +19,6 @@ from tests.support.redis_server import RedisServer
 from tests.support.service import Service, store_at
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 COUNT = 40
 HELD = 20
 """The message whose server is killed."""

@@ -14,8 +14,6 @@ from tests.support.redis_server import RedisServer
 from tests.support.service import Service, add, attempts, printed, store_at
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 RECOVERY_SECONDS = 20
 """The README promises eight with default settings: 5 s of a lock's life, a second until somebody looks.  A busy machine
 is slower; docs/reliability.md has the measured figures.

@@ -20,8 +20,6 @@ from tests.support.programs import need
 from tests.support.service import ROOT, Answer, Service
 from tests.support.waiting import free_port, wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN = "our-token-0123456789"
 KEPT_SECRET = ("hunter2hunter2", "bearer-98765", "api-key-31415", "query-token-2718", "aHVudGVyMg")

@@ -14,8 +14,6 @@ from message_scheduler_client.testing import SchedulerService, StartFailed
 
 from tests.support.service import ROOT, clean_environment
 
-pytestmark = pytest.mark.timeout(120)
-
 COMMAND = f"{sys.executable} {ROOT / 'app.py'}"
 PAGE = (ROOT / "docs" / "testing.md").read_text()
 

@@ -15,8 +15,6 @@ from tests.support.programs import need
 from tests.support.service import ROOT, Output, Service
 from tests.support.waiting import free_port, wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 PAGE = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
 
 

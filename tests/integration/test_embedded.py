@@ -71,7 +71,7 @@ def test_while_it_runs_its_file_is_synced_to_disk(short_tmp: Path, monkeypatch: 
     server = EmbeddedRedis(short_tmp / "data", RecordingLogger())
     server.start()
     try:
-        assert synced.wait(15)
+        assert synced.wait(30)
     finally:
         server.stop()
 

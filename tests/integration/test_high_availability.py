@@ -25,8 +25,6 @@ from tests.support.running import SHORT_LOCK, Counting, Running, with_settings
 from tests.support.topologies import Cluster, Sentinels
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def settings(url: str, **redis: Any) -> dict[str, dict[str, Any]]:
     short = with_settings(lock_seconds=SHORT_LOCK)

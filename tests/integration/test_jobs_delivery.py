@@ -17,7 +17,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.running import SHORT_LOCK, Running, with_settings
 from tests.support.waiting import wait_for
 
-SECONDS = 15.0
+SECONDS = 30.0
 AT_ONCE = RetryPolicy(max_attempts=3, base=0.01, factor=1, cap=0.01, jitter=False)
 _handlers: dict[str, Callable[[Any, JobContext], Any]] = {}
 

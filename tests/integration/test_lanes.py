@@ -15,7 +15,7 @@ from scheduler.message import Status
 from tests.support.running import QUICK, Running
 from tests.support.waiting import wait_for
 
-SECONDS = 15.0
+SECONDS = 30.0
 BOUND = 2
 
 

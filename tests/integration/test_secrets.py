@@ -18,8 +18,6 @@ from tests.support.redis_server import RedisServer
 from tests.support.service import Answer, Service
 from tests.support.waiting import free_port, wait_for
 
-pytestmark = pytest.mark.timeout(120)
-
 TOKEN = "planted-api-token-5fJ2"
 REDIS_PASSWORD = "planted-redis-password-8Kq1"
 SIGNING = "whsec_" + base64.b64encode(b"planted-signing-secret-0000").decode()

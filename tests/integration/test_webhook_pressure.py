@@ -195,10 +195,10 @@ def test_whoever_takes_outcomes_slowly_does_not_stop_transfers(make: Channels, e
 
     def slow(_outcomes: Sequence[Outcome]) -> None:
         taking.set()
-        release.wait(15)
+        release.wait(30)
 
     channel.deliver([claim(endpoint.url(), 1)], slow)
-    assert taking.wait(15)
+    assert taking.wait(30)
     channel.deliver([claim(endpoint.url(), 2)], slow)
     endpoint.wait_for(2)
     release.set()

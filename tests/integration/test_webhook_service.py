@@ -211,7 +211,7 @@ def test_health_fails_when_the_transfer_thread_has_died(
         assert isinstance(channel, WebhookChannel)
         monkeypatch.setattr(channel._engine, "_destination", defect)
         [id] = add(runtime, endpoint.url())
-        assert died.wait(15)
+        assert died.wait(30)
         answer = wait_for("ill", lambda: a if (a := api.get("/health")).status_code == 503 else None)
         assert answer.json["status"] == "error"
         assert "channel webhook: a defect" in {s.get("failure") for s in runtime.store.servers().values()}

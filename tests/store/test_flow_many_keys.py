@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.stress import flow_keys
 
 
-@pytest.mark.timeout(120)
 def test_ten_thousand_keys_are_listed_served_and_deleted(short_tmp: Path) -> None:
     result = flow_keys.run(short_tmp, 10_000)
     assert result.problems == [], result.table()

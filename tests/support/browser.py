@@ -66,14 +66,14 @@ class Browser:
         """The visible text of the first element that matches; empty when there is none."""
         return str(self.script("const e = document.querySelector(arguments[0]); return e ? e.innerText : ''", css))
 
-    def wait_for_text(self, text: str, css: str = "body", seconds: float = 15.0) -> None:
+    def wait_for_text(self, text: str, css: str = "body", seconds: float = 30.0) -> None:
         """Until the element shows the text."""
         try:
             wait_for(f"{text!r} in {css}", lambda: text in self.text(css), seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}; it shows: {self.text(css)!r}") from None
 
-    def find(self, css: str, seconds: float = 15.0) -> WebElement:
+    def find(self, css: str, seconds: float = 30.0) -> WebElement:
         """The first element that matches, once it is visible."""
         return self._when_there(css, lambda: self.driver.find_element(By.CSS_SELECTOR, css), seconds)
 
@@ -122,7 +122,7 @@ class Browser:
 
     def fill(self, label: str, text: str) -> None:
         """Type into the field of this label in place of what stands there."""
-        field = self._when_there(label, lambda: self.driver.find_element(By.XPATH, _field(label)), 15)
+        field = self._when_there(label, lambda: self.driver.find_element(By.XPATH, _field(label)), 30)
         # As a person does it: what clear() does behind React's back lasts until React draws again.
         field.send_keys(Keys.CONTROL, "a")
         field.send_keys(text)

@@ -151,7 +151,7 @@ class HeldChannel(TestChannel):
     def wait_begun(self, count: int) -> None:
         """Block until workers have taken so many messages."""
         with self._changed:
-            begun = self._changed.wait_for(lambda: len(self.begun) >= count, 15)
+            begun = self._changed.wait_for(lambda: len(self.begun) >= count, 30)
         assert begun, f"{len(self.begun)} of {count} begun"
 
 
@@ -220,7 +220,7 @@ class Pool:
 
     def idle(self) -> None:
         """Block until nothing is in flight."""
-        assert self.workers.in_flight._empty.wait(15), f"still in flight: {self.workers.in_flight.all()}"
+        assert self.workers.in_flight._empty.wait(30), f"still in flight: {self.workers.in_flight.all()}"
 
 
 def counters(telemetry: Telemetry) -> dict[str, int]:

@@ -264,7 +264,7 @@ class Endpoint:
         """How many connections were open at once, at most."""
         return self._server.most_open
 
-    def wait_for(self, count: int, seconds: float = 15.0) -> list[Received]:
+    def wait_for(self, count: int, seconds: float = 30.0) -> list[Received]:
         """Block until so many requests arrived; AssertionError after ``seconds``."""
         with self._server.changed:
             arrived = self._server.changed.wait_for(lambda: len(self._server.requests) >= count, seconds)

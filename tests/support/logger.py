@@ -28,7 +28,7 @@ class RecordingLogger:
         """How many lines of either kind contain the text."""
         return sum(text in line for line in [*self.infos, *self.errors])
 
-    def wait_for(self, text: str, *, count: int = 1, timeout: float = 15.0) -> None:
+    def wait_for(self, text: str, *, count: int = 1, timeout: float = 30.0) -> None:
         """Block until so many lines contain the text; AssertionError with all lines after ``timeout`` seconds."""
         with self._changed:
             found = self._changed.wait_for(lambda: self.count(text) >= count, timeout)

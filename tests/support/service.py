@@ -66,13 +66,13 @@ class Output:
     def texts(self) -> list[str]:
         return [line.text for line in list(self.lines)]
 
-    def wait(self, what: str, found: Callable[[list[Line]], bool], seconds: float = 15.0) -> None:
+    def wait(self, what: str, found: Callable[[list[Line]], bool], seconds: float = 30.0) -> None:
         """Block until ``found(lines)``; AssertionError that names ``what`` after so long."""
         with self._changed:
             arrived = self._changed.wait_for(lambda: found(self.lines), seconds)
         assert arrived, f"not within {seconds} s: {what}; {len(self.lines)} lines, the last: {self.texts()[-20:]}"
 
-    def wait_for(self, text: str, seconds: float = 15.0) -> Line:
+    def wait_for(self, text: str, seconds: float = 30.0) -> Line:
         """The first line that contains the text, as soon as there is one."""
         self.wait(f"a line with {text!r}", lambda lines: any(text in line.text for line in lines), seconds)
         return next(line for line in self.lines if text in line.text)

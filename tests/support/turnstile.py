@@ -8,7 +8,7 @@ import threading
 class Turnstile:
     """Work passes through it.  ``allow`` may be called at any time."""
 
-    def __init__(self, allowed: int = 0, total: int = 0, seconds: float = 15.0) -> None:
+    def __init__(self, allowed: int = 0, total: int = 0, seconds: float = 30.0) -> None:
         self.inside = 0
         self.most = 0
         """Most that were inside at once."""
@@ -40,7 +40,7 @@ class Turnstile:
             self.stood_still += not left
             self._changed.notify_all()
 
-    def wait_for(self, inside: int, seconds: float = 15.0) -> None:
+    def wait_for(self, inside: int, seconds: float = 30.0) -> None:
         """Block until so much is inside; AssertionError after ``seconds``."""
         with self._changed:
             found = self._changed.wait_for(lambda: self.inside == inside, seconds)

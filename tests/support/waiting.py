@@ -21,7 +21,7 @@ _OF_THIS_PROCESS = itertools.cycle((*_PORTS[os.getpid() * 100 % len(_PORTS) :], 
 """Each process begins at another place: pytest runs several beside each other."""
 
 
-def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 15.0) -> T:
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 30.0) -> T:
     """The first true answer of ``probe``, asked every 10 ms; AssertionError that names ``what`` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

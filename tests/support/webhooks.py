@@ -37,7 +37,7 @@ class Outcomes:
         with self._changed:
             return list(self._all)
 
-    def wait_for(self, count: int, seconds: float = 15.0) -> list[Outcome]:
+    def wait_for(self, count: int, seconds: float = 30.0) -> list[Outcome]:
         """Block until so many outcomes came; AssertionError after ``seconds``."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self._all) >= count, seconds), (

@@ -300,7 +300,7 @@ class TestBodiesThatDoNotCome:
             await asyncio.gather(*waiting, return_exceptions=True)
 
         front._runner.run(others())
-        assert time.monotonic() - before < 10
+        assert time.monotonic() - before < 20, "one after the other they take 25 s"
         assert sum(front.api.store.counts().scheduled.values()) == 20
 
     def test_without_a_token_nobody_waits_for_them(self, clock: FakeClock) -> None:

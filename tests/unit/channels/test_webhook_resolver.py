@@ -25,7 +25,7 @@ class Names:
 
     def lookup(self, host: str, *_args: Any, **_options: Any) -> list[Any]:
         self.asked.put(host)
-        answer = self.answers.get(timeout=15)
+        answer = self.answers.get(timeout=30)
         if isinstance(answer, Exception):
             raise answer
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in answer.split()]
@@ -46,7 +46,7 @@ def resolver(clock: FakeClock, names: Names) -> Iterator[Resolver]:
 def settle(resolver: Resolver, names: Names, host: str, answer: str | Exception) -> Resolved | None:
     """Let the look-up that is under way end like this; what the name is known to be then."""
     names.answers.put(answer)
-    assert names.found.wait(15)
+    assert names.found.wait(30)
     names.found.clear()
     assert resolver.collect() == [host]
     return resolver.resolve(host)
@@ -147,9 +147,9 @@ def test_a_name_without_addresses_is_a_failure(resolver: Resolver, names: Names)
 
 def test_one_that_hangs_does_not_hold_up_the_next(resolver: Resolver, names: Names) -> None:
     resolver.resolve("silent.example")
-    assert names.asked.get(timeout=15) == "silent.example"
+    assert names.asked.get(timeout=30) == "silent.example"
     resolver.resolve("b.example")
-    assert names.asked.get(timeout=15) == "b.example"
+    assert names.asked.get(timeout=30) == "b.example"
     names.answers.put("192.0.2.1")
     names.answers.put("192.0.2.1")
 

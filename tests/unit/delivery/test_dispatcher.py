@@ -49,7 +49,7 @@ class Bench:
     def asleep(self, waits: int) -> float:
         """Block until the scheduler thread has gone to sleep for the ``waits``-th time: the seconds it asked for."""
         with self.clock._changed:
-            asleep = self.clock._changed.wait_for(lambda: len(self.clock.waits) >= waits, 15)
+            asleep = self.clock._changed.wait_for(lambda: len(self.clock.waits) >= waits, 30)
         assert asleep, f"asleep {len(self.clock.waits)} times of {waits}: {self.clock.waits}"
         return self.clock.waits[waits - 1]
 

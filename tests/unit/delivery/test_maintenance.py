@@ -32,7 +32,7 @@ class Task:
 
     def wait_ran(self, times: int) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.ran) >= times, 15), self.ran
+            assert self._changed.wait_for(lambda: len(self.ran) >= times, 30), self.ran
 
 
 def test_each_task_runs_at_its_own_pace(clock: FakeClock, log: RecordingLogger) -> None:

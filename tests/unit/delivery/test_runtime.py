@@ -80,7 +80,7 @@ def test_a_redis_that_is_away_is_waited_for_with_a_line_a_minute_until_a_stop_is
         wait_for("it sleeps", lambda waits=waits: len(clock.waits) >= waits)  # type: ignore[misc]
         clock.advance(1)
     cancel.set()
-    assert isinstance(ends.get(timeout=15), StartCancelled)
+    assert isinstance(ends.get(timeout=30), StartCancelled)
     starting.join(15)
     said = [line for line in log.errors if "The start waits for Redis: Redis does not answer" in line]
     assert len(said) == 3  # at once, after one minute, after two

@@ -72,11 +72,11 @@ def test_what_piles_up_during_one_round_trip_goes_out_in_the_next(bench: Bench) 
     def hold(verb: str) -> None:
         if verb == "settle" and not reached.is_set():
             reached.set()
-            assert go_on.wait(15)
+            assert go_on.wait(30)
 
     bench.store.before = hold
     first = bench.add_in_thread(acks(claims[:1]))
-    assert reached.wait(15)
+    assert reached.wait(30)
     for claim in claims[1:]:
         bench.settler.add(acks([claim]))  # returns at once: another thread has them in hand
     go_on.set()
@@ -106,7 +106,7 @@ def test_while_redis_is_away_settling_is_tried_on_and_then_accepted(bench: Bench
         bench.clock.advance(pause)
         if woken < 6:
             wait_until_asleep_again(bench.clock, woken + 1)
-    assert bench.through.wait(15)
+    assert bench.through.wait(30)
     assert bench.store.message(claim.id).status is Status.DELIVERED
     assert bench.log.errors[0].startswith("cannot settle, trying on: Redis does not answer")
     assert bench.log.errors[1:] == ["Redis answers again, after 2.9 s"]
@@ -129,7 +129,7 @@ def test_who_reports_never_waits_for_a_redis_that_is_away(bench: Bench) -> None:
     bench.clock.wait_for_sleeper()
     bench.store.away = False
     bench.clock.advance(0.05)
-    assert bench.through.wait(15)
+    assert bench.through.wait(30)
     wait_for("both settled", lambda: len(bench.settled) == 2)
 
 
@@ -140,7 +140,7 @@ def test_an_outage_longer_than_a_lock_s_life_repeats_nothing_as_long_as_nobody_r
     bench.clock.wait_for_sleeper()
     bench.store.away = False
     bench.clock.advance(3 * LOCK_MS / 1000)
-    assert bench.through.wait(15)
+    assert bench.through.wait(30)
     assert bench.store.message(claim.id).status is Status.DELIVERED
     assert not bench.log.count("lock lost")
 
@@ -151,7 +151,7 @@ def test_a_stop_ends_the_waiting_for_a_redis_that_is_away(bench: Bench) -> None:
     bench.settler.add(acks(claims))
     bench.clock.wait_for_sleeper()
     bench.settler.close()
-    assert bench.through.wait(15)
+    assert bench.through.wait(30)
     assert bench.log.count("2 outcomes not settled: their messages run again, with a higher attempt") == 1
     bench.store.away = False
     bench.clock.advance(LOCK_MS / 1000 + 1)

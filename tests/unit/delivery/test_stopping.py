@@ -98,7 +98,7 @@ def test_a_stop_tells_all_channels_at_once_and_each_has_the_whole_grace(
         def stop(self, grace: float) -> None:
             super().stop(grace)
             told[self.name].set()
-            assert all(event.wait(15) for event in told.values()), "the other one was not told"
+            assert all(event.wait(30) for event in told.values()), "the other one was not told"
 
     channels = [Patient(name=name) for name in told]
     p = pool(*channels)
@@ -165,11 +165,11 @@ def test_a_stop_returns_only_when_what_it_released_is_settled(
     def hold(verb: str) -> None:
         if verb == "settle" and not reached.is_set():
             reached.set()
-            assert go_on.wait(15)
+            assert go_on.wait(30)
 
     store.before = hold
     submit(store, p)
-    assert reached.wait(15)
+    assert reached.wait(30)
     stopping = in_thread(lambda: p.workers.stop(0))
     clock.wait_for_sleeper()
     go_on.set()

@@ -433,11 +433,11 @@ def test_any_input_is_a_moment_or_an_invalid_input(time: object, delay: object, 
 )
 def test_hostile_lengths_cost_no_more_than_linear_time(part: str) -> None:
     text = part * (200_000 // len(part)) + "!"
-    began = stopwatch.perf_counter()
+    began = stopwatch.thread_time()
     for parse in (parse_time, parse_delay, parse_timezone):
         with pytest.raises(InvalidInput):
             parse(text)
-    assert stopwatch.perf_counter() - began < 1
+    assert stopwatch.thread_time() - began < 1
 
 
 @given(MOMENTS)

@@ -70,7 +70,7 @@ def test_a_second_one_ends_the_process_where_it_stands(first: signal.Signals) ->
         process.send_signal(first)
         said(process)
         process.send_signal(signal.SIGINT)
-        assert process.wait(15) == 1
+        assert process.wait(30) == 1
         assert process.stderr
         assert b"Stopped at once" in process.stderr.read()
 
@@ -103,7 +103,7 @@ def test_the_second_one_works_when_nobody_reads_what_is_said() -> None:
             process.send_signal(signal.SIGTERM)
             said(process)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(15) == 1
+            assert process.wait(30) == 1
     finally:
         os.close(reading)
         os.close(writing)

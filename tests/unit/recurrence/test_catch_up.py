@@ -51,8 +51,8 @@ def test_what_lies_beyond_the_end_of_the_plan_was_not_missed() -> None:
 @pytest.mark.parametrize("rule", [{"cron": "* * * * * *"}, {"every": "1s"}])
 def test_a_year_of_seconds_is_counted_and_not_walked_through(rule: dict[str, str]) -> None:
     each_second = Recurrence.of(now_ms=0, start_ms=0, timezone="Europe/Berlin", **rule)  # type: ignore[arg-type]
-    began = stopwatch.perf_counter()
+    began = stopwatch.thread_time()
     caught = catch_up(each_second, NOW - 365 * DAY, NOW, CatchUp("all", limit=100))
     assert caught.moments == tuple(range(NOW - 99_000, NOW + 1, 1000))
     assert caught.given_up == 365 * 86_400 - 100
-    assert stopwatch.perf_counter() - began < 1  # to walk through them takes minutes
+    assert stopwatch.thread_time() - began < 1  # to walk through them takes minutes

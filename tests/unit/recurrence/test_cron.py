@@ -203,7 +203,7 @@ def test_an_error_names_the_field_and_what_it_takes(cron: str, told: str) -> Non
 def test_an_expression_that_never_comes_is_refused_quickly_and_with_that_reason(cron: str) -> None:
     cron_of.cache_clear()
     _days_of.cache_clear()
-    began = stopwatch.perf_counter()
+    began = stopwatch.thread_time()
     with pytest.raises(InvalidInput, match="never comes: none of its months has a day that it names"):
         Recurrence.of(now_ms=0, cron=cron)
-    assert stopwatch.perf_counter() - began < 0.1
+    assert stopwatch.thread_time() - began < 0.5
