@@ -1,8 +1,8 @@
 import type { ReactNode } from 'react';
 import { problemFor } from '../lib/form';
 import type { FlowForm } from '../lib/form';
+import type { FieldProblem } from '../lib/types';
 import { Field } from './field';
-import type { FieldsProps } from './message-fields';
 
 const TEXTS = [
   ['key', 'Flow key', 'tenant-42'],
@@ -11,10 +11,15 @@ const TEXTS = [
   ['period', 'per', '1m'],
 ] as const satisfies readonly (readonly [keyof FlowForm, string, string])[];
 
+interface Props {
+  flow: FlowForm;
+  onChange: (flow: FlowForm) => void;
+  problems: readonly FieldProblem[];
+}
+
 /** The limits that a message shares with others of its flow key. */
-export function FlowFields({ form, set, problems }: FieldsProps): ReactNode {
-  const { flow } = form;
-  const change = (part: Partial<FlowForm>): void => set({ flow: { ...flow, ...part } });
+export function FlowFields({ flow, onChange, problems }: Props): ReactNode {
+  const change = (part: Partial<FlowForm>): void => onChange({ ...flow, ...part });
   return (
     <details className="more" open={flow.key || problemFor(problems, 'flow') ? true : undefined}>
       <summary>Flow control</summary>

@@ -6,7 +6,7 @@ import { Field, Segments } from './field';
 import { FlowFields } from './flow-fields';
 import { WhenField } from './when-field';
 
-export interface FieldsProps {
+interface Props {
   form: Form;
   set: (part: Partial<Form>) => void;
   problems: readonly FieldProblem[];
@@ -22,7 +22,7 @@ const CHANNEL_HINTS: Record<Channel, string> = {
 };
 
 /** The fields that a new message and an edited one have in common. */
-export function MessageFields(props: FieldsProps): ReactNode {
+export function MessageFields(props: Props): ReactNode {
   const { form, set, problems, editing, template } = props;
   return (
     <>
@@ -70,12 +70,12 @@ export function MessageFields(props: FieldsProps): ReactNode {
         onChange={(priority) => set({ priority })}
       />
       <MoreFields {...props} />
-      {!editing && <FlowFields {...props} />}
+      {!editing && <FlowFields flow={form.flow} problems={problems} onChange={(flow) => set({ flow })} />}
     </>
   );
 }
 
-function BodyField({ form, set, problems }: FieldsProps): ReactNode {
+function BodyField({ form, set, problems }: Props): ReactNode {
   return (
     <div className="body-field">
       <Field label="Message" problem={problemFor(problems, 'message')}>
@@ -104,7 +104,7 @@ function BodyField({ form, set, problems }: FieldsProps): ReactNode {
   );
 }
 
-function WebhookFields({ form, set, problems, editing }: FieldsProps): ReactNode {
+function WebhookFields({ form, set, problems, editing }: Props): ReactNode {
   return (
     <>
       <div className="field-row url-row">
@@ -174,7 +174,7 @@ const RETRY_FIELDS = [
   ['cap', 'cap', 'Longest wait, seconds'],
 ] as const;
 
-function MoreFields({ form, set, problems, editing, template }: FieldsProps): ReactNode {
+function MoreFields({ form, set, problems, editing, template }: Props): ReactNode {
   const own = !editing && !template;
   const touched =
     RETRY_FIELDS.some(([key]) => form[key]) || form.id || problemFor(problems, 'retry') || problemFor(problems, 'id');
