@@ -44,8 +44,8 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def chromium(service: Service) -> Iterator[Browser]:
-    with Browser(f"http://127.0.0.1:{service.port}") as browser:
+def chromium(service: Service, one_browser: Browser) -> Iterator[Browser]:
+    with one_browser.at(f"http://127.0.0.1:{service.port}") as browser:
         yield browser
 
 
@@ -238,11 +238,11 @@ def test_a_message_is_found_by_its_id(browser: Browser, service: Service) -> Non
 # -- when things go wrong ---------------------------------------------------------------------------------------------
 
 
-def test_it_says_that_redis_is_away_and_recovers(short_tmp: Path) -> None:
+def test_it_says_that_redis_is_away_and_recovers(one_browser: Browser, short_tmp: Path) -> None:
     with (
         RedisServer(short_tmp) as redis,
         Service(short_tmp, redis_url=redis.url) as service,
-        Browser(f"http://127.0.0.1:{service.port}") as browser,
+        one_browser.at(f"http://127.0.0.1:{service.port}") as browser,
     ):
         browser.open()
         browser.find(".health-ok h1")
@@ -256,11 +256,11 @@ def test_it_says_that_redis_is_away_and_recovers(short_tmp: Path) -> None:
         browser.wait_for_text(id, ".live")
 
 
-def test_it_says_that_no_scheduler_is_alive_and_that_the_service_is_gone(short_tmp: Path) -> None:
+def test_it_says_that_no_scheduler_is_alive_and_that_the_service_is_gone(one_browser: Browser, short_tmp: Path) -> None:
     with (
         RedisServer(short_tmp) as redis,
         Service(short_tmp, redis_url=redis.url, role="api") as service,
-        Browser(f"http://127.0.0.1:{service.port}") as browser,
+        one_browser.at(f"http://127.0.0.1:{service.port}") as browser,
     ):
         browser.open()
         browser.wait_for_text("No scheduler is alive", "h1")
@@ -284,10 +284,10 @@ def test_it_says_which_scheduler_runs_and_is_stuck(browser: Browser, service: Se
         wait_for("it is stuck no more", lambda: "stuck" not in browser.text("h1"))
 
 
-def test_it_asks_for_the_token_and_keeps_it_for_the_tab_only(short_tmp: Path) -> None:
+def test_it_asks_for_the_token_and_keeps_it_for_the_tab_only(one_browser: Browser, short_tmp: Path) -> None:
     with (
         Service(short_tmp, env={"API_AUTH": TOKEN}) as service,
-        Browser(f"http://127.0.0.1:{service.port}") as browser,
+        one_browser.at(f"http://127.0.0.1:{service.port}") as browser,
     ):
         browser.open()
         browser.wait_for_text("Access token", "dialog")

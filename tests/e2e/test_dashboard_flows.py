@@ -24,9 +24,8 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def browser(service: Service) -> Iterator[Browser]:
-    with Browser(f"http://127.0.0.1:{service.port}") as browser:
-        browser.look()
+def browser(service: Service, one_browser: Browser) -> Iterator[Browser]:
+    with one_browser.at(f"http://127.0.0.1:{service.port}") as browser:
         yield browser
         assert browser.complaints() == []
 

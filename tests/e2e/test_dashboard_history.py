@@ -38,9 +38,8 @@ def in_redis(service: Service) -> int:
 
 
 @pytest.fixture(scope="module")
-def browser(service: Service) -> Iterator[Browser]:
-    with Browser(f"http://127.0.0.1:{service.port}") as browser:
-        browser.look()
+def browser(service: Service, one_browser: Browser) -> Iterator[Browser]:
+    with one_browser.at(f"http://127.0.0.1:{service.port}") as browser:
         yield browser
         assert browser.complaints() == []
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as DriverService
 from selenium.webdriver.common.by import By
@@ -28,6 +35,12 @@ _ARGUMENTS = (
     "--lang=en-GB",
 )
 _STARTS = 3
+_NOT_NOW = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 _BUTTONS = "//*[self::button or self::a or self::summary][normalize-space()={0} or @aria-label={0}][not(@disabled)]"
 
 
@@ -47,6 +60,19 @@ class Browser:
         self.driver = _start(arguments)
 
     # -- going places ----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def at(self, address: str) -> Iterator[Browser]:
+        """Look at another dashboard for a while; nothing of it is left open, and asks a service that is gone."""
+        before, self.address = self.address, address
+        self.look()
+        self.complaints()
+        try:
+            yield self
+        finally:
+            self.driver.get("about:blank")
+            self.complaints()
+            self.address = before
 
     def open(self, path: str = "#/") -> None:
         """Load the dashboard afresh at this place."""
@@ -165,12 +191,12 @@ def _start(arguments: Sequence[str]) -> Chrome:
 
 
 def _patient(probe: Callable[[], T]) -> Callable[[], T | None]:
-    """React draws anew while the test looks: an element that went away is looked for again."""
+    """React draws anew while the test looks: an element that went away, or is covered, is looked for again."""
 
     def ask() -> T | None:
         try:
             return probe()
-        except (NoSuchElementException, StaleElementReferenceException):
+        except _NOT_NOW:
             return None
 
     return ask
