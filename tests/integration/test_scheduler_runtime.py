@@ -380,7 +380,7 @@ def test_redis_killed_and_started_again_heals_without_a_restart_and_loses_nothin
     log = Counting()
     with (
         RedisServer(short_tmp, "--appendonly", "yes", "--appendfsync", "always") as server,
-        Running(server.url, logger=log, settings=with_settings(lock_seconds=SHORT_LOCK)) as runtime,
+        Running(server.url, logger=log, settings=with_settings(lock_seconds=4)) as runtime,
     ):
         runtime.store.pause()
         ids = runtime.add(3_000)
@@ -398,7 +398,9 @@ def test_redis_killed_and_started_again_heals_without_a_restart_and_loses_nothin
     assert set(log.acks) == set(ids)
     assert (counts.finished, counts.dead, sum(counts.scheduled.values())) == (3_000, 0, 0)
     told = [line for line in log.errors if "trying on: " in line or "answers again" in line]
-    assert [line.partition(",")[0].partition(" ")[0] for line in told] == ["cannot", "Redis"], told
+    assert [line.partition(",")[0].partition(" ")[0] for line in told[:2]] == ["cannot", "Redis"], told
+    # Not a line for each try; a machine that stands still for a moment is told too.
+    assert len(told) <= 8, told
     # What was printed and could not be settled is settled when Redis is back: only a claim whose answer was lost with
     # the connection runs again, and says so by its attempt.
     assert all(attempts == sorted(set(attempts)) for attempts in log.acks.values()), "a repeat without a higher attempt"

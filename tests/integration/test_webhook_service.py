@@ -116,7 +116,7 @@ def test_retry_after_is_honoured_and_not_the_shorter_backoff(redis_url: str, end
 
 
 def test_retry_after_is_followed_up_to_the_cap(redis_url: str, endpoint: Endpoint) -> None:
-    with running(redis_url, retry_after_cap_seconds=0.2) as runtime:
+    with running(redis_url, {"lock_seconds": SHORT_LOCK}, retry_after_cap_seconds=0.2) as runtime:
         message = ended(runtime, add(runtime, endpoint.url("/status/503?Retry-After=86400"))[0])
     first, second, third = message.attempts or []
     assert min(second["started_at"] - first["started_at"], third["started_at"] - second["started_at"]) >= 200

@@ -49,8 +49,9 @@ class Running(Runtime):
         logger: Logger | None = None,
         settings: Mapping[str, Mapping[str, Any]] = QUICK,
     ) -> None:
+        lock = settings.get("scheduler", {}).get("lock_seconds", 5)
         merged = {
-            "redis": {"connection_string": url, "socket_timeout_seconds": SHORT_LOCK},
+            "redis": {"connection_string": url, "socket_timeout_seconds": min(5, lock)},
             "server": {"name": name},
             "events": {"port": 0},
             **settings,
