@@ -10,6 +10,9 @@ _LONGEST = 3650 * 86_400.0
 class Retry(Exception):
     """Raised by a handler: this attempt failed, try again.  After the last attempt, the message becomes dead."""
 
+    after: float | None = None
+    """Seconds; here too for a subclass that does not call ``__init__``."""
+
     def __init__(self, why: str = "the handler asks to be tried again", *, after: float | None = None) -> None:
         """``after``: seconds until the next attempt; None leaves it to the message's retry policy."""
         super().__init__(why)

@@ -52,7 +52,8 @@ class Registry:
         server may have in flight at once; None: as many as it has threads for jobs.  The others wait in Redis, where
         another server can claim them.  The function is not changed, so tests can call it directly.
 
-        Raises ValueError for a name that is invalid or registered already, and TypeError for a coroutine function.
+        Raises ValueError for a name that is invalid or registered already, and TypeError for a coroutine or generator
+        function: a call of one runs none of it.
         """
         if not NAME.fullmatch(name):
             raise ValueError(f"job type {name!r}: accepted are 1 to 128 letters, digits and _ . : -")
@@ -62,8 +63,8 @@ class Registry:
             raise ValueError(f"job type {name!r}: concurrency must be None or at least 1")
 
         def register(function: Function) -> Function:
-            if inspect.iscoroutinefunction(function):
-                raise TypeError(f"job type {name!r}: a handler is a plain function, not a coroutine")
+            if _only_prepares(function) or _only_prepares(getattr(function, "__call__", None)):  # noqa: B004
+                raise TypeError(f"job type {name!r}: a handler is a plain function, not a coroutine or a generator")
             with self._lock:
                 other = self._types.get(name)
                 # The same function again: its module was imported a second time.
@@ -98,6 +99,15 @@ class Registry:
             f"no handler is registered for the job type {(name or '')[:128]!r}; known: {known}; "
             "the setting Jobs.Fallback names a handler for all other types"
         )
+
+
+def _only_prepares(function: object) -> bool:
+    """Return whether a call runs nothing of the function, and returns something that would run it."""
+    return (
+        inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+        or inspect.isasyncgenfunction(function)
+    )
 
 
 def _origin(function: Handler) -> str:

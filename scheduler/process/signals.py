@@ -57,8 +57,32 @@ def listen_for_signals() -> StopSignals:
 def _pipe_of(numbers: Iterable[int]) -> Callable[[], int]:
     """Keep these signals from ending the process; return a function that waits for the next one."""
     reading, writing = os.pipe()
+    _let_go_in_forks(numbers)
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing)
     for number in numbers:
         signal.signal(number, lambda _number, _frame: None)
     return lambda: os.read(reading, 1)[0]
+
+
+def _let_go_in_forks(numbers: Iterable[int]) -> None:
+    """Let these signals end a process that a job handler forks, as by ``multiprocessing``.
+
+    It has the service's pipe too: a ``terminate()`` of the handler's own process would stop the service instead.
+    """
+    thread = threading.local()
+
+    def hold() -> None:
+        # The signal may come before the child has let go of the pipe.
+        thread.mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+    def go_on() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, thread.mask)
+
+    def let_go() -> None:
+        signal.set_wakeup_fd(-1)
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+        go_on()
+
+    os.register_at_fork(before=hold, after_in_parent=go_on, after_in_child=let_go)

@@ -35,8 +35,8 @@ def of_result(value: Any) -> Verdict:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text) if text.isascii() else len(text.encode())
-    except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
-        return Verdict("dead", _one_line(f"the handler did its work and returned what is no JSON: {error}"))
+    except Exception as error:  # noqa: BLE001 - a class of the handler's own may raise anything when it is read
+        return Verdict("dead", _one_line(f"the handler did its work and returned what is no JSON: {_words(error)}"))
     if size > LARGEST_RESULT:
         return Verdict("dead", f"the handler did its work and returned {size} bytes; at most {LARGEST_RESULT} are kept")
     return Verdict("ack", result=text)
@@ -45,19 +45,16 @@ def of_result(value: Any) -> Verdict:
 def of_error(error: BaseException, limit: float | None, stopping: bool) -> Verdict:
     """Judge an exception.  ``limit``: the handler's time limit, seconds.  ``stopping``: the service is stopping."""
     if isinstance(error, Dead):
-        return Verdict("dead", _one_line(str(error) or "the handler gave up"))
+        return Verdict("dead", _one_line(_words(error) or "the handler gave up"))
     if isinstance(error, Retry):
-        delay_ms = None if error.after is None else round(error.after * 1000)
+        delay_ms = _asked_ms(error)
         if stopping:
             # The handler stopped because the service asked it to, so the attempt did not fail.
             return Verdict("release", delay_ms=delay_ms)
-        return Verdict("retry", _one_line(str(error)), delay_ms)
+        return Verdict("retry", _one_line(_words(error)), delay_ms)
     if isinstance(error, TimeLimitExceeded):
         return timed_out(limit, _of_exception(error))
-    try:
-        words = str(error)
-    except Exception:  # noqa: BLE001 - an exception that cannot be printed is still an exception
-        words = "(its text cannot be read)"
+    words = _words(error)
     name = type(error).__name__
     return Verdict("retry", _one_line(f"{name}: {words}" if words else name), evidence=_evidence(_of_exception(error)))
 
@@ -73,6 +70,22 @@ def timed_out(limit: float | None, stack: str = "", *, left_behind: bool = False
 def stack_of(frame: FrameType | None) -> str:
     """Return the stack of a thread as text."""
     return "".join(traceback.format_stack(frame)) if frame is not None else ""
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - an exception that cannot be printed is still an exception
+        return "(its text cannot be read)"
+
+
+def _asked_ms(error: Retry) -> int | None:
+    """Return the delay that it asks for; None when ``Retry`` would have refused it: it can be set later too."""
+    try:
+        after = Retry(after=error.after).after
+    except (TypeError, ValueError):
+        return None
+    return None if after is None else round(after * 1000)
 
 
 def _of_exception(error: BaseException) -> str:

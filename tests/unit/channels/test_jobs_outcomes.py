@@ -51,6 +51,13 @@ class TestResult:
         value.append(value)
         assert of_result(value).kind == "dead"
 
+    def test_that_fails_when_it_is_read_is_dead(self) -> None:
+        class Row(dict[str, int]):
+            def items(self) -> Any:
+                raise KeyError("the connection is closed")
+
+        assert of_result(Row(a=1)).kind == "dead"
+
     def test_is_bounded_in_bytes(self) -> None:
         assert of_result("ü" * (LARGEST_RESULT // 2 - 1)).kind == "ack"
         verdict = of_result("ü" * (LARGEST_RESULT // 2))
@@ -65,6 +72,22 @@ class TestError:
         assert of(Retry(after=0)).delay_ms == 0
         assert of(Dead("no such user")) == Verdict("dead", "no such user")
         assert of(Dead()).error == "the handler gave up"
+
+    def test_retry_and_dead_of_a_handlers_own_class(self) -> None:
+        class Unprintable(Dead):
+            def __str__(self) -> str:
+                raise SystemExit(1)
+
+        class Limited(Retry):
+            def __init__(self, user: str) -> None:
+                self.user = user
+
+        assert of(Unprintable()) == Verdict("dead", "(its text cannot be read)")
+        assert of(Limited("a")).delay_ms is None
+        for after in (math.nan, -1.0, "30"):
+            later = Retry("later")
+            later.after = after  # type: ignore[assignment]
+            assert of(later) == Verdict("retry", "later", None)
 
     def test_giving_way_to_a_stop_is_no_failed_attempt(self) -> None:
         assert of(Retry("stopped"), stopping=True) == Verdict("release")

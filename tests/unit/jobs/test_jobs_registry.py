@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from scheduler import jobs
 from scheduler.errors import ConfigError
 from scheduler.jobs import REGISTRY, JobContext, Registry, Retry
+from scheduler.jobs.registry import Handler
 
 
 def nothing(payload: Any, context: JobContext) -> Any:
@@ -55,12 +57,27 @@ def test_a_name_belongs_to_one_function() -> None:
         registry.handler("x")(lambda payload, context: None)
 
 
-def test_a_coroutine_is_no_handler() -> None:
-    async def later(payload: Any, context: JobContext) -> Any:
+async def later(payload: Any, context: JobContext) -> Any:
+    return None
+
+
+async def later_each(payload: Any, context: JobContext) -> Any:
+    yield None
+
+
+def each(payload: Any, context: JobContext) -> Any:
+    yield None
+
+
+class Later:
+    async def __call__(self, payload: Any, context: JobContext) -> Any:
         return None
 
+
+@pytest.mark.parametrize("function", [later, later_each, each, Later(), partial(later)])
+def test_what_a_call_would_not_run_is_no_handler(function: Handler) -> None:
     with pytest.raises(TypeError, match="a plain function"):
-        Registry().handler("x")(later)
+        Registry().handler("x")(function)
 
 
 def test_unknown_types_are_refused_with_those_that_are_known() -> None:

@@ -23,6 +23,21 @@ print(signals.name, flush=True)
 sys.stdin.read()
 """
 
+FORKS = """
+import os, signal
+from scheduler.process.signals import listen_for_signals
+signals = listen_for_signals()
+child = os.fork()
+if child == 0:
+    signal.pause()
+    os._exit(0)
+os.kill(child, signal.SIGTERM)  # it may not have begun yet
+status = os.waitpid(child, 0)[1]
+os.kill(os.getpid(), signal.SIGHUP)
+signals.asked.wait()
+print(os.waitstatus_to_exitcode(status), signals.name)
+"""
+
 
 @pytest.fixture(autouse=True)
 def as_in_a_terminal() -> Iterator[None]:
@@ -89,6 +104,11 @@ def test_under_nohup_a_terminal_may_close() -> None:
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
         assert said(process) == "SIGTERM"
+
+
+def test_a_process_that_a_job_forks_can_be_ended_without_the_service() -> None:
+    run = subprocess.run([sys.executable, "-c", FORKS], cwd=ROOT, capture_output=True, check=True, timeout=60)
+    assert run.stdout.split() == [str(-signal.SIGTERM).encode(), b"SIGHUP"]
 
 
 def test_the_second_one_works_when_nobody_reads_what_is_said() -> None:
