@@ -11,7 +11,9 @@ key                                   type    holds
 ``ms1:{p}:flow:key:<key>``            string  a flow key (``FLOW_WORDS``)
 ``ms1:{p}:flow:due:<lane>:<prio>``    zset    id → due_at (ms): scheduled messages that have a flow key
 ``ms1:{p}:flow:queue:<key>/<lane>:<prio>``  zset  number and id → due_at (ms), of an ordered key less 10^15 when it has
-                                              begun: the scheduled messages of a flow key
+                                              begun: the scheduled messages of a flow key, the first 128 at most
+``ms1:{p}:flow:bounds:<key>/<lane>:<prio>``  zset  bound → score: where the further pieces of that queue begin
+``ms1:{p}:flow:piece:<key>/<lane>:<prio>/<bound>``  zset  such a piece, of at most 128 messages
 ``ms1:{p}:flow:turns:<lane>:<prio>``  zset    flow key → from when it may go (ms)
 ``ms1:{p}:locks``                     zset    id → lock expiry (ms): messages in flight
 ``ms1:{p}:held``                      zset    id → ``b`` (ms): put off by back-pressure and not attempted since

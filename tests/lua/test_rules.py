@@ -21,7 +21,7 @@ FORBIDDEN = {
     r"'Z(REV)?RANGEBYSCORE'(?!.*'LIMIT')": "a range without a limit: 100,000 due at one instant block it for minutes",
     r"'ZREMRANGEBY": "removes ids whose hashes stay behind",
     r"\bunpack\((?!FIELDS|STATE|TEMPLATE|WAITING|hash|changed|DESTINATION|values|emptied|wanted"
-    r"|list, first)": "a list of any length: unpack ends at 8,000 values",
+    r"|piece|list, first)": "a list of any length: unpack ends at 8,000 values",
     r"\bid\s*<|<\s*\w*id\b": "Lua compares texts by the locale of the server, Redis by bytes",
     r"os\.time|math\.random": "not the clock of Redis; not the same on a replica",
     r"^\s*(?!local |--|function )(?:[a-z_]+)\s*=\s*redis\.call\('(?:HSET|ZADD|ZREM)'": "a result that nobody needs",

@@ -143,7 +143,7 @@ MUTANTS = (
     Mutant(
         "flow-waiting",
         "scheduler/store/lua/_flow_row.lua",
-        "redis.call('ZCOUNT', queue, 0, now_ms) + ",
+        "queues.sum(queue, 0, now_piece, 'ZCOUNT', 0, now_ms) + ",
         "",
         "messages that wait at a flow key are not counted",
         "nobody sees that a tenant is far behind",

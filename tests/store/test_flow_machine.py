@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from scheduler.message import Claim, NewMessage, Outcome, Priority
 from scheduler.retry import RetryPolicy
 from scheduler.store import Changes
 from tests.support.flow_rules import NUMBER, lane_and_priority, opens_at, state_of
+from tests.support.pieces import pieces_of
 from tests.support.store import Ticks, broken_rules, dump, store_on, take
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -249,6 +251,14 @@ class FlowMachine(RuleBasedStateMachine):
         for flow in self.store.flows().flows:
             assert flow.in_flight == sum(self.keys[id] == flow.key for id in state.get("locks", {}))
             assert flow.scheduled == sum(self.keys[id] == flow.key for id in waiting)
+            due = [
+                id
+                for name, ids in state.items()
+                if name.startswith("flow:due:")
+                for id in ids
+                if ids[id] <= self.ticks.now
+            ]
+            assert flow.waiting == sum(self.keys[id] == flow.key for id in due)
 
     def teardown(self) -> None:
         """Whatever happened, everything ends, and no key is left but those that are pinned or paused."""
@@ -275,14 +285,17 @@ def test_lane_and_priority_are_those_of_the_scripts() -> None:
     assert lane_and_priority({"n": "job", "y": "mail", "q": "low"}) == "job:mail:low"
 
 
+@pytest.mark.parametrize("most", [2, 128], ids="pieces of {}".format)
 @pytest.mark.timeout(0 if NIGHTLY else 300)
-def test_any_sequence_of_verbs_on_flow_keys(redis_client: redis.Redis) -> None:
-    run_state_machine_as_test(
-        lambda: FlowMachine(redis_client),  # type: ignore[arg-type]  # any factory will do
-        settings=settings(
-            max_examples=5_000 if NIGHTLY else 40,
-            stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+def test_any_sequence_of_verbs_on_flow_keys(redis_client: redis.Redis, most: int, tmp_path: Path) -> None:
+    """In pieces of two a queue is split and put together again all the time."""
+    with pieces_of(most, tmp_path):
+        run_state_machine_as_test(
+            lambda: FlowMachine(redis_client),  # type: ignore[arg-type]  # any factory will do
+            settings=settings(
+                max_examples=2_500 if NIGHTLY else 20,
+                stateful_step_count=40,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

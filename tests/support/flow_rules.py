@@ -63,6 +63,31 @@ def opens_at(key: Mapping[str, str], now: int) -> int | None:
     return max(at, now)
 
 
+def in_one_piece(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a partition with each queue as one set, and without the bounds of its pieces.
+
+    A place in the wrong piece is a failure here: nobody would find it.
+    """
+    whole = {name: value for name, value in state.items() if not name.startswith(("flow:piece:", "flow:bounds:"))}
+    pieces = {name.removeprefix("flow:piece:") for name in state if name.startswith("flow:piece:")}
+    for name, bounds in state.items():
+        if not name.startswith("flow:bounds:"):
+            continue
+        queue = name.removeprefix("flow:bounds:")
+        begins = [(score, bound.split(" ")[0]) for bound, score in bounds.items()]
+        found = [state[f"flow:queue:{queue}"], *(state[f"flow:piece:{queue}/{bound}"] for bound in bounds)]
+        for piece, begin, end in zip(found, [None, *begins], [*begins, None], strict=True):
+            places = [(score, place) for place, score in piece.items()]
+            assert begin is None or begin <= min(places), (
+                f"{places} stand in the piece of {queue} that begins at {begin}"
+            )
+            assert end is None or max(places) < end, f"{places} stand in the piece of {queue} that ends at {end}"
+        whole[f"flow:queue:{queue}"] = {place: score for piece in found for place, score in piece.items()}
+        pieces -= {f"{queue}/{bound}" for bound in bounds}
+    assert not pieces, f"nothing leads to the pieces {sorted(pieces)}"
+    return whole
+
+
 def broken_flow_rules(state: Mapping[str, Any], hashes: Hashes, now: int) -> Iterator[str]:
     """``state``: a partition as ``dump`` gives it; ``hashes``: its messages by id."""
     keys = {

@@ -16,7 +16,7 @@ from scheduler.store.budgets import Budget, Wanted
 from scheduler.store.keys import WAKE, PartitionKeys, scheduled_sets
 from scheduler.store.scripts import Argument, load
 from tests.support.clock import START_MS
-from tests.support.flow_rules import broken_flow_rules
+from tests.support.flow_rules import broken_flow_rules, in_one_piece
 
 T = TypeVar("T")
 
@@ -182,10 +182,12 @@ def dump(client: redis.Redis, partition: int = 0) -> dict[str, Any]:
         for key, type in zip(keys, types, strict=True):
             _READ[type](pipe, key)
         values = pipe.execute()
-    return {
-        key.removeprefix(f"ms1:{{{partition}}}:"): _PLAIN.get(type, lambda value: value)(value)
-        for key, type, value in zip(keys, types, values, strict=True)
-    }
+    return in_one_piece(
+        {
+            key.removeprefix(f"ms1:{{{partition}}}:"): _PLAIN.get(type, lambda value: value)(value)
+            for key, type, value in zip(keys, types, values, strict=True)
+        }
+    )
 
 
 _READ: dict[str, Callable[[Any, str], Any]] = {

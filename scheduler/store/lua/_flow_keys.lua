@@ -12,6 +12,8 @@ make_flow_keys = function()
   local AHEAD = 1e15
   local MOST_AHEAD = 1000
 
+  local queues = make_queues()
+
   -- Digits in the order of their bytes, so that texts of equal length sort as their numbers do.
   local DIGITS = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz'
 
@@ -53,7 +55,12 @@ make_flow_keys = function()
 
   -- name: <lane>:<priority>
   local function queue_of(key, name)
-    return flow .. 'queue:' .. key .. '/' .. name
+    return key .. '/' .. name
+  end
+
+  -- Return the first place of a queue and its score (a number); nil when it is empty.
+  local function first_of(key, name)
+    return head_of(queues.first_piece(queue_of(key, name)))
   end
 
   -- Return the due_at (ms) that a score in a queue stands for.
@@ -221,10 +228,14 @@ make_flow_keys = function()
 
   -- Put messages of a key that have begun back among the others: it is not ordered any more.
   local function level(s)
+    local left = MOST_AHEAD
     for name in string.gmatch(s.queues, '%S+') do
-      local ahead = redis.call('ZRANGEBYSCORE', queue_of(s.key, name), '-inf', '(0', 'WITHSCORES', 'LIMIT', 0, MOST_AHEAD)
-      for i = 1, #ahead, 2 do
-        redis.call('ZADD', queue_of(s.key, name), due_of(ahead[i + 1]), ahead[i])
+      local place, score = first_of(s.key, name)
+      while place and score < 0 and left > 0 do
+        queues.remove(queue_of(s.key, name), score, place)
+        queues.add(queue_of(s.key, name), due_of(score), place)
+        left = left - 1
+        place, score = first_of(s.key, name)
       end
     end
   end
@@ -281,7 +292,8 @@ make_flow_keys = function()
 
   -- Count what waits in a queue of which the state does not know: the state was deleted by hand.
   local function recount(s, name)
-    s.count = redis.call('ZCARD', queue_of(s.key, name))
+    local queue = queue_of(s.key, name)
+    s.count = queues.sum(queue, 0, queues.last_piece(queue, '+inf'), 'ZCARD')
     add_queue(s, name)
   end
 
@@ -293,7 +305,7 @@ make_flow_keys = function()
     redis.call('ZADD', keyed_set(lane, priority), due_at, id)
     local ordered = s.limits.ordered
     local score = ordered and begun and at - AHEAD or due_at
-    s.count = s.count + redis.call('ZADD', queue_of(s.key, name), score, place_of(mark, id))
+    s.count = s.count + queues.add(queue_of(s.key, name), score, place_of(mark, id))
     add_queue(s, name)
     s.arrived = s.arrived or {}
     if not s.arrived[name] or at < s.arrived[name] then
@@ -306,9 +318,14 @@ make_flow_keys = function()
   -- Take a scheduled message away from its key.
   local function leave_key(id, mark, lane, priority)
     local s = state_of(key_of(mark))
+    local due_at = tonumber(redis.call('ZSCORE', keyed_set(lane, priority), id) or 0)
     redis.call('ZREM', keyed_set(lane, priority), id)
     local name = lane .. ':' .. (priority or 'normal')
-    local left = redis.call('ZREM', queue_of(s.key, name), place_of(mark, id))
+    local queue, place = queue_of(s.key, name), place_of(mark, id)
+    local left = queues.remove(queue, due_at, place)
+    if left == 0 then
+      left = queues.remove(queue, due_at - AHEAD, place)
+    end
     if s.count < left then
       recount(s, name)
     else
@@ -319,15 +336,14 @@ make_flow_keys = function()
 
   -- Return whether one {place, score} comes before another one of the same key.
   local function comes_first(head, other)
-    local a, b = tonumber(head[2]), tonumber(other[2])
-    return a < b or (a == b and number_in(head[1]) < number_in(other[1]))
+    return head[2] < other[2] or (head[2] == other[2] and number_in(head[1]) < number_in(other[1]))
   end
 
   -- Return the name of the queue in which the next message of an ordered key stands; nil when it has none.
   local function first_queue(s)
     local first, first_name
     for name in string.gmatch(s.queues, '%S+') do
-      local head = redis.call('ZRANGE', queue_of(s.key, name), 0, 0, 'WITHSCORES')
+      local head = {first_of(s.key, name)}
       if head[1] and (not first or comes_first(head, first)) then
         first, first_name = head, name
       end
@@ -339,7 +355,7 @@ make_flow_keys = function()
     states = states, take_touched = take_touched, state_of = state_of, read_states = read_states, set_limits = set_limits,
     opens_at = opens_at, room_of = room_of, begin_at = begin_at, free_slots = free_slots, number_of = number_of,
     keep_limits = keep_limits, restore_limits = restore_limits, join = join_key, leave = leave_key,
-    recount = recount, first_queue = first_queue, queue_of = queue_of, due_of = due_of, id_in = id_in, AHEAD = AHEAD,
-    NO_LIMITS = NO_LIMITS,
+    recount = recount, first_queue = first_queue, queues = queues, queue_of = queue_of, first_of = first_of,
+    due_of = due_of, id_in = id_in, AHEAD = AHEAD, NO_LIMITS = NO_LIMITS,
   }
 end

@@ -1,17 +1,5 @@
 -- A position in a sorted set is a score and an id.  It stays valid when members are added, moved or removed.
 
--- Compare by bytes, as Redis orders members.  Lua's own < follows the locale of the Redis server, where 'a' may come
--- before 'B'.
-local function precedes(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = string.byte(a, i), string.byte(b, i)
-    if x ~= y then
-      return x < y
-    end
-  end
-  return #a < #b
-end
-
 -- Return how many members come before (score, id); `inclusive` counts the member at that position too.
 local function rank_of(score, id, inclusive)
   local from = redis.call('ZCOUNT', set, '-inf', '(' .. score)

@@ -2,7 +2,7 @@
 
 -- Add give_turns to `keys`.
 make_turns = function(keys)
-  local states, opens_at, queue_of, due_of = keys.states, keys.opens_at, keys.queue_of, keys.due_of
+  local states, opens_at, first_of, due_of = keys.states, keys.opens_at, keys.first_of, keys.due_of
   local first_queue, NO_LIMITS = keys.first_queue, keys.NO_LIMITS
 
   -- What give_turns is about to write: turns as {moment, key, ...} by lane and priority, states as {name, text, ...}, keys
@@ -60,7 +60,7 @@ make_turns = function(keys)
     local first = several and s.limits.ordered and first_queue(s)
     local waiting = {}
     for name in string.gmatch(s.queues, '%S+') do
-      local _, score = head_of(queue_of(s.key, name))
+      local _, score = first_of(s.key, name)
       if score then
         waiting[#waiting + 1] = name
         if not first or first == name then

@@ -2,7 +2,7 @@
 adopt: move scheduled messages from one lane into another.
 KEYS     due lanes flow msg
 ARGV     now wake_channel partition source lane limit
-INCLUDES moves clock slices flow due flow_keys turns wake
+INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake
 RETURNS  how many were moved; fewer than `limit`: none is left
 CODES    none
 COST     O(limit log N)

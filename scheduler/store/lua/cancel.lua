@@ -2,7 +2,7 @@
 cancel: move a scheduled message to cancelled.
 KEYS     due lanes flow held msg done meta events outbox copy sched runs failing
 ARGV     now wake_channel partition events_kept outbox_limit outbox_waits id
-INCLUDES moves clock slices flow due flow_keys turns wake events message finish outbox retrying accept runs
+INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events message finish outbox retrying accept runs
 RETURNS  {code, status, snapshot}
 CODES    0 cancelled; 1 no such message; 2 not scheduled (see status)
 COST     O(log N)

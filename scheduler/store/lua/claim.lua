@@ -6,7 +6,7 @@ ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit 
          items, 4 each, in the order in which lanes are served: lane most own each
          most: messages of this lane at most; own: how many of them need no shared thread; each: how many of the
          others one shared thread carries
-INCLUDES moves clock slices flow due flow_keys turns wake events retrying finish outbox accept runs pending overlap begins
+INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events retrying finish outbox accept runs pending overlap begins
 RETURNS  {now_us, wait_us, {id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run,
          flow_wait, trace}, ...}
          wait_us: time until the next message is due in a lane that has not reached `most`; 0: one is due already;
@@ -89,9 +89,10 @@ local function serve(key, lane, priority, share, gone)
     return 0, false
   end
   local queue = keys.queue_of(key, name)
+  local piece = keys.queues.first_piece(queue)
   local n = math.min(share, keys.room_of(s))
   -- One more, to know whether it takes another turn.
-  local heads = redis.call('ZRANGE', queue, 0, n, 'WITHSCORES')
+  local heads = redis.call('ZRANGE', piece, 0, n, 'WITHSCORES')
   if #heads / 2 > s.count then
     keys.recount(s, name)
   end
@@ -106,8 +107,12 @@ local function serve(key, lane, priority, share, gone)
     places[#places + 1] = heads[i]
     moments[#moments + 1] = s.limits.ordered and string.format('%.0f', due_at) or heads[i + 1]
   end
-  remove(queue, places)
+  remove(piece, places)
   s.count = s.count - #places
+  if 2 * #places == #heads and keys.queues.refill(queue) then
+    local _, score = head_of(piece)
+    more = keys.due_of(score) <= now_ms
+  end
   for i, place in ipairs(places) do
     local id = keys.id_in(place)
     gone[#gone + 1] = id

@@ -6,7 +6,7 @@ ARGV     now wake_channel partition key action value limit
          value: pin: limits as "concurrency,rate/period,ordered", which replace those that were pinned before; pause: 1,
          or until when (ms)
          limit: look at N locks at most, to count again what is in flight (reset)
-INCLUDES moves clock slices flow due flow_keys turns wake flow_row
+INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake flow_row
 RETURNS  {key, in_flight, used, window_ends_at, paused, given, default, pinned, scheduled, waiting, oldest_due_at, next_at},
          '' for none; nil: there is no such key.  pin and pause make it
 CODES    none
@@ -30,7 +30,8 @@ elseif action == 'resume' then
 elseif action == 'reset' then
   s.used, s.begun, s.opened, s.flight, s.count = 0, 0, now_ms, 0, 0
   for name in string.gmatch(s.queues, '%S+') do
-    s.count = s.count + redis.call('ZCARD', keys.queue_of(key, name))
+    local queue = keys.queue_of(key, name)
+    s.count = s.count + keys.queues.sum(queue, 0, keys.queues.last_piece(queue, '+inf'), 'ZCARD')
   end
   for _, id in ipairs(redis.call('ZRANGE', locks, 0, limit - 1)) do
     local mark = redis.call('HGET', msg .. id, 'F')

@@ -3,7 +3,7 @@ flows: list the flow keys by name, from one on.
 KEYS     due lanes flow
 ARGV     now after limit
          after: continue after this key, '' for the start
-INCLUDES clock slices flow due flow_keys turns flow_row
+INCLUDES clock slices flow due bytes flow_queues flow_keys turns flow_row
 RETURNS  {{key, in_flight, ...}, ...}, rows as of flow.lua
 CODES    none
 COST     O(limit log N)

@@ -4,7 +4,7 @@ KEYS     due lanes flow msg idem events sched
 ARGV     now wake_channel partition events_kept schedule revision origin priority key fingerprint key_ttl items...
          revision: as it was read; priority: '' for that of the schedule; key: Idempotency-Key or ''; key_ttl: ms
          items, 1 each: id of a message, due now
-INCLUDES clock slices flow due flow_keys turns wake events accept runs
+INCLUDES clock slices flow due bytes flow_queues flow_keys turns wake events accept runs
 RETURNS  {code, now_ms, detail}
 CODES    0 done; detail: how many were stored, those that existed left out
          1 the schedule differs from what was read

@@ -2,7 +2,7 @@
 migrate: move scheduled messages from the due sets of layout 1 (one per priority) into those of their lanes.
 KEYS     due lanes flow msg
 ARGV     wake_channel partition limit
-INCLUDES moves slices flow due flow_keys turns wake
+INCLUDES moves slices flow due bytes flow_queues flow_keys turns wake
 RETURNS  how many were moved; fewer than `limit`: none is left
 CODES    none
 COST     O(limit log N)

@@ -6,7 +6,7 @@ ARGV     reverse low high after_score after_id scan limit status channel priorit
          after_score, after_id: continue after this position, '' for the start; scan: look at N members at most
          typed '1': only messages with a type; schedule, flow_key: only messages with it, '' for any
          fields: what to return of each
-INCLUDES position
+INCLUDES bytes position
 RETURNS  {more, last_score, last_id, {id, score, value, ...}, ...}
          more 1: the set goes on after last_score, last_id
 CODES    none

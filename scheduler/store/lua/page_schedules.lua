@@ -4,7 +4,7 @@ KEYS     set sched runs
 ARGV     low high after_score after_id scan limit label last_runs
          low, high: bounds of the score; after_score, after_id: continue after this position, '' for the start; scan:
          look at N members at most; label: '' for any; last_runs: how many to return of each
-INCLUDES position
+INCLUDES bytes position
 RETURNS  {more, last_score, last_id, {schedule, score, {field, value, ...}, {run, ...}}, ...}
          more 1: the set goes on after last_score, last_id
 CODES    none

@@ -9,7 +9,7 @@ ARGV     now wake_channel partition events_kept items...
          take '1': the run of `upcoming` was missed, and its message is taken back
          given_up, given_up_at: how many missed moments are not made up for, and the last of them
          n messages: due_at: ms, or "+" and the ms from now
-INCLUDES clock slices flow due flow_keys turns wake events accept runs pending
+INCLUDES clock slices flow due bytes flow_queues flow_keys turns wake events accept runs pending
 RETURNS  {1 or 0, ...} per schedule; 0: another server planned it, or it was changed, and nothing was done
 CODES    none
 COST     O(n log N) for n messages

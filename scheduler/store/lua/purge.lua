@@ -3,7 +3,7 @@ purge: delete the messages of a channel that have a type from one set of schedul
 KEYS     set due lanes flow held msg meta events sched runs failing
 ARGV     now events_kept wake_channel partition after_score after_id scan channel
          after_score, after_id: continue after this position, '' for the start; scan: look at N members at most
-INCLUDES moves clock slices flow due flow_keys turns wake events retrying position accept runs
+INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events retrying position accept runs
 RETURNS  {deleted, more, last_score, last_id}; more 1: the set goes on after last_score, last_id
 CODES    none
 COST     O(scan log N)

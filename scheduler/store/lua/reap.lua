@@ -6,7 +6,7 @@ ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit 
          lost_limit: a message without a limit of attempts becomes dead after N expired locks in a row; otherwise a
          message that crashes its server would crash one after another
          not_after: ms, '' for none: do nothing when it is later, because Redis stalled and the owners could not renew
-INCLUDES moves clock slices flow due flow_keys turns wake events finish outbox retrying accept runs
+INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events finish outbox retrying accept runs
 RETURNS  {to_scheduled, to_dead, overdue}
          overdue: 1 when a schedule should have been planned a second ago; otherwise 0
 CODES    to_scheduled -1: it is later than not_after, and nothing was done

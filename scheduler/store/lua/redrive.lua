@@ -4,7 +4,7 @@ KEYS     due lanes flow msg dead meta events outbox copy
 ARGV     now wake_channel partition events_kept id offset scan limit channel dry_run
          id: redrive this message; '': skip the `offset` oldest dead letters, look at the next `scan`, and redrive up
          to `limit` of them; channel: '' for any; dry_run '1': count only
-INCLUDES moves clock slices flow due flow_keys turns wake events message finish parting
+INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events message finish parting
 RETURNS  {code, status, snapshot} with an id; {redriven, scanned} without one
 CODES    0 redriven; 1 no such message; 2 not dead (see status)
 COST     O(scan + limit log N)

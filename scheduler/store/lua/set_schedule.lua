@@ -9,7 +9,7 @@ ARGV     now wake_channel partition events_kept schedule revision upcoming state
          id, due_at: the message of the next moment of an active schedule
          key: Idempotency-Key or ''; key_ttl: ms
          items, 2 each: field value; '' deletes the field
-INCLUDES clock slices flow due flow_keys turns wake events accept runs pending
+INCLUDES clock slices flow due bytes flow_queues flow_keys turns wake events accept runs pending
 RETURNS  {code, detail}
 CODES    0 done; detail: its revision
          1 it differs from what was read, or exists already

@@ -7,7 +7,7 @@ ARGV     now wake_channel partition events_kept outbox_limit outbox_waits items.
          delay_ms: retry and release: due again in N ms; '' (release only): due_at stays as it was
          outbox_limit: bytes of finished messages that wait for the history, 0: there is no history; outbox_waits '1':
          nothing is recorded while the outbox is full
-INCLUDES moves clock slices flow due flow_keys turns wake events finish outbox retrying accept runs
+INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events finish outbox retrying accept runs
 RETURNS  {1 or 0, ...} per item; 0: the lock was lost and nothing was changed
 CODES    -1 (instead of the list): the outbox is full, and nothing was changed
 COST     O(n log N) for n outcomes

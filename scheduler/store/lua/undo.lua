@@ -3,7 +3,7 @@ undo: delete the messages of a batch here, because another partition refused its
 KEYS     due lanes flow msg idem events
 ARGV     now wake_channel partition events_kept key created_at items...
          key: Idempotency-Key of the batch, '' for none; created_at: ms, when the batch was stored; items, 1 each: id
-INCLUDES moves clock slices flow due flow_keys turns wake events
+INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events
 RETURNS  how many were deleted; messages that are claimed already stay
 CODES    none
 COST     O(n log N) for n messages

@@ -3,7 +3,7 @@ update: change a scheduled message.
 KEYS     due lanes flow held msg events
 ARGV     now wake_channel partition events_kept id due_at payload target priority retry
          '' leaves a field as it is; due_at: ms, or "+" and the ms from now
-INCLUDES clock slices flow due flow_keys turns wake events message
+INCLUDES clock slices flow due bytes flow_queues flow_keys turns wake events message
 RETURNS  {code, status, snapshot}
 CODES    0 changed; 1 no such message; 2 not scheduled (see status)
 COST     O(log N)
