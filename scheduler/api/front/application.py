@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from scheduler.api.front import bridge
 from scheduler.api.front.commit import GroupCommit
+from scheduler.api.front.pace import Pace
 from scheduler.api.front.reading import MOST_DISCARDED, Reader, Receive, discard
 from scheduler.api.front.routes import ROUTES
 from scheduler.api.http.body import has_body
@@ -52,6 +53,8 @@ class Front:
         # Each partition has a thread of its own: one that is away holds up no other.
         self._writers = ThreadPoolExecutor(len(store.partitions), thread_name_prefix="commit")
         self._commits = [GroupCommit(store.schedule, self._writers) for _ in store.partitions]
+        self._clock = rules.services.clock
+        self._pace = Pace(store, self._clock)
         self.reader = Reader()
         self.started: list[Callable[[asyncio.AbstractEventLoop], None]] = []
         """Prepare for requests; called in the event loop before the first."""
@@ -120,7 +123,7 @@ class Front:
     async def _stream(
         self, status: int, headers: bridge.HeaderList, chunks: Generator[bytes], receive: Receive, send: Send
     ) -> None:
-        """Send what Flask makes piece by piece; the next piece is made when the last one was taken.
+        """Send what Flask makes piece by piece; the next piece is made when the last one was taken, after a pause.
 
         An error leaves out the end of the answer: the client sees that it was cut off.
         """
@@ -128,8 +131,14 @@ class Front:
         # Sending to a client that is gone raises no error, so the rest would be made in vain.
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
-            while not gone.done() and (chunk := await self.in_thread(lambda: next(chunks, None))) is not None:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            while not gone.done():
+                chunk, pause = await self.in_thread(lambda: self._piece(chunks))
+                if chunk is None:
+                    break
+                if chunk:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                # In the loop, because a thread that sleeps is missing to other requests.
+                await _pause(gone, pause)
         except Exception as error:  # noqa: BLE001 - the answer has begun, and no other one can be given
             self._rules.services.log.error(f"an answer was cut off: {error}")
             return
@@ -137,6 +146,12 @@ class Front:
             gone.cancel()
             await self.in_thread(chunks.close)
         await send({"type": "http.response.body", "body": b""})
+
+    def _piece(self, chunks: Generator[bytes]) -> tuple[bytes | None, float]:
+        """Return the next piece, None at the end, and how long to pause after it (seconds)."""
+        begun = self._clock.monotonic()
+        chunk = next(chunks, None)
+        return chunk, self._pace.pause_after(self._clock.monotonic() - begun)
 
     async def _answer(self, x: Exchange, answer: Answer, route: str, send: Send) -> None:
         self._rules.finish(x, answer.status, answer.headers, route)
@@ -194,6 +209,12 @@ class _InLoop:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _pause(gone: asyncio.Future[None], seconds: float) -> None:
+    """Pause, at most until the client is gone."""
+    if seconds > 0:
+        await asyncio.wait((gone,), timeout=seconds)
 
 
 async def _send(send: Send, status: int, headers: bridge.HeaderList, body: bytes) -> None:

@@ -19,7 +19,14 @@ from scheduler.api.v1.again import send_again
 from scheduler.api.v1.answers import MessageDetail, MessageOut, PageOut
 from scheduler.api.v1.convert import finished_answer, message_answer
 from scheduler.api.v1.history_export import CSV, NDJSON, stream
-from scheduler.api.v1.history_models import DEFAULT_PAGE, MAX_HISTORY_PAGE, HistoryQuery, SummaryOut, SummaryQuery
+from scheduler.api.v1.history_models import (
+    DEFAULT_PAGE,
+    EXPORT_PAGE,
+    MAX_HISTORY_PAGE,
+    HistoryQuery,
+    SummaryOut,
+    SummaryQuery,
+)
 from scheduler.api.v1.messages import checked_id
 from scheduler.errors import InvalidInput, NotFound
 from scheduler.history import Database, Finished, Query
@@ -70,7 +77,7 @@ def list_history() -> Response:
     after = Position.decode(given.cursor, given.by) if given.cursor else None
     kind = request.accept_mimetypes.best_match(["application/json", CSV, NDJSON], "application/json")
     if kind != "application/json":
-        return _export(kind, every_page(database, query, MAX_HISTORY_PAGE, after), given.limit)
+        return _export(kind, every_page(database, query, EXPORT_PAGE, after), given.limit)
     limit = given.limit or DEFAULT_PAGE
     if limit > MAX_HISTORY_PAGE:
         raise InvalidInput.of("limit", f"must be 1 to {MAX_HISTORY_PAGE} for a page; CSV and NDJSON take any")

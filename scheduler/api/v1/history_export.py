@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import orjson
 
@@ -20,47 +19,58 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What makes a spreadsheet take a cell for a formula, which could send the sheet to anybody."""
 
 
-def _text(value: str | None) -> str:
+def _text(value: str | None) -> str | None:
     if value is None:
-        return ""
+        return None
     return f"'{value}" if value.startswith(_FORMULA) else value
 
 
-def _moment(ms: int | None) -> str:
-    return format_ms(ms) if ms is not None else ""
+def _moment(ms: int | None) -> str | None:
+    return format_ms(ms) if ms is not None else None
 
 
-_COLUMNS: dict[str, Callable[[Finished], Any]] = {
-    "id": lambda row: _text(row.id),
-    "status": lambda row: row.status,
-    "channel": lambda row: row.channel,
-    "type": lambda row: _text(row.type),
-    "schedule": lambda row: _text(row.schedule_id),
-    "flow_key": lambda row: _text(row.flow_key),
-    "destination": lambda row: _text(row.destination),
-    "priority": lambda row: row.priority,
-    "created_at": lambda row: _moment(row.created_at),
-    "scheduled_for": lambda row: _moment(row.scheduled_for),
-    "due_at": lambda row: _moment(row.due_at),
-    "started_at": lambda row: _moment(row.started_at),
-    "finished_at": lambda row: _moment(row.finished_at),
-    "attempt": lambda row: row.attempt,
-    "last_error": lambda row: _text(row.last_error),
-    "redriven_from": lambda row: _text(row.redriven_from),
-    "message": lambda row: _text(row.payload),
-    "message_sha256": lambda row: row.payload_sha256 or "",
-}
+_HEAD = (
+    *("id", "status", "channel", "type", "schedule", "flow_key", "destination", "priority"),
+    *("created_at", "scheduled_for", "due_at", "started_at", "finished_at"),
+    *("attempt", "last_error", "redriven_from", "message", "message_sha256"),
+)
+
+
+def _cells(row: Finished) -> tuple[str | int | None, ...]:
+    """Return the cells of a row, in the order of ``_HEAD``; None is an empty one."""
+    return (
+        _text(row.id),
+        row.status,
+        row.channel,
+        _text(row.type),
+        _text(row.schedule_id),
+        _text(row.flow_key),
+        _text(row.destination),
+        row.priority,
+        _moment(row.created_at),
+        _moment(row.scheduled_for),
+        _moment(row.due_at),
+        _moment(row.started_at),
+        _moment(row.finished_at),
+        row.attempt,
+        _text(row.last_error),
+        _text(row.redriven_from),
+        _text(row.payload),
+        row.payload_sha256,
+    )
 
 
 def stream(kind: str, pages: Iterable[list[Finished]], limit: int | None, settings: Settings) -> Iterator[bytes]:
-    """Yield the text of these pages, up to ``limit`` rows; ``kind``: ``CSV`` or ``NDJSON``."""
+    """Yield the text of each page, up to ``limit`` rows; ``kind``: ``CSV`` or ``NDJSON``.
+
+    A page without rows is yielded too: a search that finds nothing takes as much work as one that finds something.
+    """
     if kind == CSV:
-        yield _lines([[*_COLUMNS]])
+        yield _lines([_HEAD])
     left = limit
     for page in pages:
         rows = page if left is None else page[:left]
-        if rows:
-            yield _csv(rows) if kind == CSV else _ndjson(rows, settings)
+        yield _csv(rows) if kind == CSV else _ndjson(rows, settings)
         if left is not None:
             left -= len(rows)
             if not left:
@@ -68,12 +78,12 @@ def stream(kind: str, pages: Iterable[list[Finished]], limit: int | None, settin
 
 
 def _csv(rows: Iterable[Finished]) -> bytes:
-    return _lines([[value(row) for value in _COLUMNS.values()] for row in rows])
+    return _lines(map(_cells, rows))
 
 
-def _lines(cells: Iterable[list[Any]]) -> bytes:
+def _lines(rows: Iterable[tuple[str | int | None, ...]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows(cells)
+    csv.writer(text).writerows(rows)
     return text.getvalue().encode()
 
 

@@ -234,7 +234,7 @@ def test_csv_cannot_be_taken_for_formulas(api: Api, database: Database) -> None:
 
 
 def test_everything_is_streamed_page_by_page(api: Api, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.api.v1.history.MAX_HISTORY_PAGE", 10)
+    monkeypatch.setattr("scheduler.api.v1.history.EXPORT_PAGE", 10)
     database.write([finished(f"m{n:03}", n) for n in range(95)])
     headers = {"Accept": "application/x-ndjson"}
     lines = [json.loads(line) for line in api.get("/v1/history", headers=headers).text.splitlines()]
@@ -247,7 +247,7 @@ def test_everything_is_streamed_page_by_page(api: Api, database: Database, monke
 
 
 def test_an_export_holds_one_page_at_a_time(api: Api, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler.api.v1.history.MAX_HISTORY_PAGE", 10)
+    monkeypatch.setattr("scheduler.api.v1.history.EXPORT_PAGE", 10)
     database.write([finished(f"m{n:03}", n) for n in range(100)])
     read: list[Any] = []
     page = database.page
