@@ -184,10 +184,9 @@ def test_a_kill_in_the_middle_of_a_drain_loses_nothing_and_repeats_only_what_was
 
 def test_a_console_that_nobody_reads_takes_nothing_along_and_its_messages_wait(short_tmp: Path) -> None:
     """A full pipe, a stopped terminal: jobs go on, the stop works, and what was not printed is printed uncharged."""
-    env = {"SCHEDULER__WORKERS": "1", "SCHEDULER__GRACESECONDS": "2"}
-    with Service(short_tmp, read_stdout=False, env=env) as service:
+    with Service(short_tmp, read_stdout=False, env={"SCHEDULER__WORKERS": "1"}) as service:
         service.schedule([{"message": f"m{n} " + "x" * 4_000} for n in range(100)])
-        service.stderr.wait("told", lambda _: any("stdout takes no more now" in line for line in service.log()), 30)
+        wait_for("told", lambda: any("stdout takes no more now" in line for line in service.log()))
         [job] = service.schedule([{"message": {"seconds": 0}, "job": {"type": "wait"}}])
         wait_for("done", lambda: service.get(f"/v1/messages/{job}").json()["status"] == "delivered")
         assert service.stop() == 0

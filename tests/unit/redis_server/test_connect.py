@@ -129,7 +129,7 @@ def test_every_read_has_a_time_limit_and_nothing_is_sent_twice(text: str) -> Non
 
 
 def test_a_redis_that_does_not_answer_is_given_up(short_tmp: Path) -> None:
-    with RedisServer(short_tmp) as server, connect(server.url, socket_timeout=0.1) as client:
+    with RedisServer(short_tmp) as server, connect(server.url, socket_timeout=1) as client:
         client.ping()
         os.kill(server.pid, signal.SIGSTOP)
         with pytest.raises(redis.TimeoutError):
