@@ -264,7 +264,7 @@ class _Export(threading.Thread):
 
     def rate(self) -> float:
         """Rows per second so far."""
-        return self.rows / (time.perf_counter() - self._began)
+        return max(self.rows, 0) / (time.perf_counter() - self._began)
 
     def stop(self) -> None:
         """Hang up."""

@@ -71,6 +71,15 @@ MUTANTS = (
         ("tests/unit/api/test_api_history.py",),
     ),
     Mutant(
+        "export-without-a-pause",
+        "scheduler/api/front/application.py",
+        "                await _pause(gone, pause)\n",
+        "",
+        "an export does not pause while messages are delivered",
+        "deliveries are half as late again for as long as somebody exports the history",
+        ("tests/unit/api/test_front_streams.py",),
+    ),
+    Mutant(
         "redrive-makes-two",
         "scheduler/api/v1/again.py",
         "return await send_again(x, row, once)",

@@ -9,11 +9,11 @@ from scheduler.store import MessageStore
 POLITE = 9.0
 """While messages are being delivered, the pause is N times as long as its piece took: an export would take a core from
 the scheduler process and from Redis for as long as it lasts."""
-ASK_SECONDS = 1.0
+ASK_SECONDS = 0.25
 """Between two questions to Redis, however many answers are being sent."""
 LONGEST = 5.0
 """Seconds of one pause at most: clients give up when nothing comes for 30."""
-AHEAD_MS = 2_000
+AHEAD_MS = 1_000
 """A message that is due so soon is delivered before Redis is asked again."""
 
 
