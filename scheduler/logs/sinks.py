@@ -232,6 +232,9 @@ class _Sink:
             # loguru compresses in the thread that logs, which also delivers: here the file is only handed over.
             compression=archive_rotated,
             delay=True,
+            # A file that another program moved or removed, such as logrotate, is opened again: lines would go where
+            # nobody looks until the next rotation.
+            watch=True,
             encoding="utf-8",
             errors="backslashreplace",
             # ``write`` catches errors: loguru would print twenty lines on stderr for each line that is lost.

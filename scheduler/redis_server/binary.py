@@ -52,7 +52,7 @@ class Server:
         """Ask the program for its version; None when it is not Redis or Valkey, or cannot run on this machine."""
         try:
             said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
-        except OSError:
+        except (OSError, subprocess.TimeoutExpired):
             return None
         found = re.search(r"(Redis|Valkey) server v=(\d+(?:\.\d+)*)", said)
         return cls(path, found[1], tuple(map(int, found[2].split("."))), allocator) if found else None

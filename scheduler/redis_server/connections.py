@@ -90,6 +90,11 @@ def _to_cluster(target: Target, socket_timeout: float, arguments: dict[str, Any]
     # This client connects while it is made, and its error may not be a RedisError.
     except (redis.RedisError, RedisClusterException) as error:
         raise _no_answer(error) from error
+    except IndexError as error:  # redis-py takes the first of no primaries
+        raise RedisAway(
+            "No node of the Redis Cluster has slots yet. Make one of them (redis-cli --cluster create), or correct "
+            "Redis.ConnectionString (env REDIS_URL)."
+        ) from error
     # The service uses only methods that both classes have: execute_command, pubsub, close.
     return cast(redis.Redis, cluster)
 

@@ -14,7 +14,7 @@ from scheduler.store.keys import META, PREFIX, RATES, SERVERS, WAKE
 
 ACL_RULES: Final = (
     f"~{PREFIX}:* resetchannels &{WAKE} +@read +@write +@scripting +@pubsub +@connection -@dangerous +client|setname "
-    "+info +config|get +time +wait"
+    "+info +config|get +time +wait +select"
 )
 """What ``ACL SETUSER`` must give the service's user, on Redis 6.2, 7 and Valkey."""
 

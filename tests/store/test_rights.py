@@ -53,6 +53,12 @@ def test_with_the_runbook_s_line_everything_works(server: RedisServer) -> None:
         assert store_on(client).redis_info()["persistence"] == "none"
 
 
+def test_with_the_runbook_s_line_every_database_is_usable(server: RedisServer) -> None:
+    with as_user(server, *ACL_RULES.split()), connect(f"unix://scheduler:secret@{server.socket}?db=1") as client:
+        check_server(client)
+        check_rights(client)
+
+
 def test_without_the_right_to_info_unknown_is_said_to_be_unknown(server: RedisServer) -> None:
     rules = ACL_RULES.replace("+info +config|get ", "").split()
     with as_user(server, *rules) as client:

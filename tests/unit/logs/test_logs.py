@@ -241,16 +241,28 @@ def test_no_stderr_at_all_raises_nothing(start: Start, tmp_path: Path, monkeypat
     log.close()
 
 
-def test_a_folder_that_is_deleted_comes_back_with_the_next_file(start: Start, tmp_path: Path, clock: FakeClock) -> None:
+def test_a_folder_that_is_deleted_comes_back_with_the_next_entry(start: Start, tmp_path: Path) -> None:
     log = start(directory=str(tmp_path / "logs"))
     log.info("x")
     for path in (tmp_path / "logs").iterdir():
         path.unlink()
     (tmp_path / "logs").rmdir()
-    clock.advance(DAY)
-    log.info("lost with its folder")
     log.info("y")
     assert texts(tmp_path / "logs" / "scheduler.log") == ["y"]
+
+
+def test_a_file_that_another_program_moved_is_begun_again(start: Start, tmp_path: Path, clock: FakeClock) -> None:
+    log = start()
+    log.info("before")
+    (tmp_path / "scheduler.log").rename(tmp_path / "scheduler.log.1")
+    log.info("after")
+    assert texts(tmp_path / "scheduler.log") == ["after"]
+    (tmp_path / "scheduler.log").unlink()
+    clock.advance(DAY)
+    log.info("next day")
+    assert texts(tmp_path / "scheduler.log") == ["next day"]
+    assert texts(tmp_path / "scheduler.log.1") == ["before"]
+    assert log.lost == 0
 
 
 def test_a_folder_that_cannot_be_used_is_refused_in_words(start: Start, tmp_path: Path) -> None:

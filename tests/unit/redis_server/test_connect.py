@@ -142,6 +142,13 @@ def test_a_cluster_that_does_not_answer_is_reported_as_such() -> None:
         connect(f"cluster://127.0.0.1:{free_port()}", socket_timeout=0.5)
 
 
+def test_a_cluster_whose_nodes_have_no_slots_is_waited_for_and_said_so(short_tmp: Path) -> None:
+    port = next(port for port in iter(free_port, 0) if port < 55_536)  # the cluster's own port is 10,000 above
+    options = ("--port", str(port), "--cluster-enabled", "yes")
+    with RedisServer(short_tmp, *options), pytest.raises(RedisAway, match="No node of the Redis Cluster has slots"):
+        connect(f"cluster://127.0.0.1:{port}")
+
+
 def test_embedded_has_no_address() -> None:
     with pytest.raises(ConfigError, match="no address"):
         connect("embedded")

@@ -90,6 +90,17 @@ def test_without_any_the_three_ways_out_are_named(machine: Path) -> None:
         assert way in str(refused.value)
 
 
+def test_a_program_that_does_not_say_its_version_in_time_is_none(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("redis-server", 10)
+
+    path = program(machine / "a", "redis-server", "Redis server v=7.0.15")
+    monkeypatch.setattr(subprocess, "run", hang)
+    assert Server.at(path) is None
+
+
 def test_a_folder_that_the_wheels_server_cannot_read_is_opened_by_the_one_that_can(machine: Path, wheel: str) -> None:
     newer = program(machine / "a", "redis-server", "Redis server v=7.4.1")
     directory = data(machine)
