@@ -13,7 +13,7 @@ from scheduler.config.reading import Settings, load_settings
 from scheduler.errors import ConfigError
 
 SECONDS: Final = 4.0
-_EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - asked, not listened on
+_EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not listened on
 
 
 def unhealthy(settings: Settings) -> str | None:
@@ -23,7 +23,7 @@ def unhealthy(settings: Settings) -> str | None:
         host, port = settings.metrics.host or host, settings.metrics.port
         if port == 0:
             return None
-    host = _EVERY_ADDRESS.get(host, host).strip("[]")
+    host = _EVERY_ADDRESS.get(host, host)
     # Not urllib: it would send the request to a proxy that the container's environment may name.
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     try:

@@ -35,6 +35,11 @@ def checked(default: str, accepted: str) -> Any:
     return Field(default, json_schema_extra={"accepted": accepted})
 
 
+def bare_host(value: object) -> object:
+    """Return an IPv6 address in brackets, as URLs have it, without them: sockets and comparisons know it so."""
+    return re.sub(r"^\[(.*)\]$", r"\1", value.strip()) if isinstance(value, str) else value
+
+
 def commas(value: object) -> object:
     """Return a list of texts, or a text separated by commas or white space, as one text with commas."""
     if isinstance(value, list) and all(isinstance(entry, str) for entry in value):

@@ -280,4 +280,4 @@ class EmbeddedRedis:
             lines = (self.directory / "redis.log").read_text(errors="replace").splitlines()
         except OSError as error:
             return f"(not readable: {error.strerror})"
-        return "\n".join(lines[-TAIL_LINES:])
+        return "\n".join(lines[-TAIL_LINES:]) or "(empty: the disk may be full)"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scheduler.config.fields import Section, text, whole
+from pydantic import field_validator
+
+from scheduler.config.fields import Section, bare_host, text, whole
 
 
 class MetricsSettings(Section):
@@ -11,3 +13,8 @@ class MetricsSettings(Section):
     (`/health`); 0 for none. The HTTP API has the figures of all processes, so this is for workers."""
     host: str = text("", r"^[A-Za-z0-9_.:%\[\]-]*$", "a host name or an IP address; empty for Server.Host")
     """Address that `Metrics.Port` is on; empty for that of `Server.Host`."""
+
+    @field_validator("host", mode="before")
+    @classmethod
+    def _without_brackets(cls, value: object) -> object:
+        return bare_host(value)

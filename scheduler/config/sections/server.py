@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from scheduler.config.fields import ADDRESS, Section, number, text, whole
+from scheduler.config.fields import ADDRESS, Section, bare_host, number, text, whole
 
 
 class ServerSettings(Section):
@@ -35,6 +35,11 @@ class ServerSettings(Section):
     )
     """Where browsers and clients find this service behind a proxy. Addresses in answers (`Location`, `Link`,
     `events_url`) begin with it, and its pages may use the API and watch live events."""
+
+    @field_validator("host", mode="before")
+    @classmethod
+    def _without_brackets(cls, value: object) -> object:
+        return bare_host(value)
 
     @field_validator("public_url", mode="before")
     @classmethod

@@ -254,6 +254,11 @@ def test_several_processes_on_any_free_port(tmp_path: Path) -> None:
     assert line.startswith("PORT: 0 would give each API process a port of its own")
 
 
+def test_an_ipv6_address_may_stand_in_brackets(tmp_path: Path) -> None:
+    found = load(tmp_path, {"Metrics": {"Host": "[fe80::1%eth0]"}}, SERVER__HOST="[::1]")
+    assert (found.server.host, found.metrics.host) == ("::1", "fe80::1%eth0")
+
+
 def test_choices_may_be_written_in_any_case(tmp_path: Path) -> None:
     settings = load(tmp_path, {"Server": {"Role": "Worker"}}, LOGS__LEVEL="warning")
     assert (settings.server.role, settings.logs.level) == ("worker", "WARNING")

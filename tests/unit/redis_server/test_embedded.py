@@ -26,3 +26,8 @@ def test_a_long_redis_log_is_set_aside(short_tmp: Path, monkeypatch: pytest.Monk
     EmbeddedRedis(short_tmp, RecordingLogger())._prepare_directory()
     assert (short_tmp / "redis.log.1").read_text() == "more than ten characters"
     assert not (short_tmp / "redis.log").exists()
+
+
+def test_a_server_that_ended_without_a_word_may_have_had_no_room_for_one(short_tmp: Path) -> None:
+    (short_tmp / "redis.log").touch()
+    assert "the disk may be full" in EmbeddedRedis(short_tmp, RecordingLogger())._exit_message(1)
