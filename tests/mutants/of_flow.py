@@ -149,4 +149,22 @@ MUTANTS = (
         "nobody sees that a tenant is far behind",
         ("tests/unit/api/test_api_flows.py",),
     ),
+    Mutant(
+        "flow-pieces",
+        "scheduler/store/lua/claim.lua",
+        "if 2 * #places == #heads and keys.queues.refill(queue) then",
+        "if false then",
+        "when the first piece of a queue is empty, no other takes its place",
+        "a key stands still after 128 messages",
+        ("tests/store/test_flow_queues.py",),
+    ),
+    Mutant(
+        "flow-piece-found",
+        "scheduler/store/lua/_flow_queues.lua",
+        "return precedes(place, other)",
+        "return false",
+        "a message is looked for in the piece behind its own",
+        "a cancelled message keeps its place in the queue of its key",
+        ("tests/store/test_flow_queues.py",),
+    ),
 )

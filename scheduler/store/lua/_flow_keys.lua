@@ -233,7 +233,7 @@ make_flow_keys = function()
       local place, score = first_of(s.key, name)
       while place and score < 0 and left > 0 do
         queues.remove(queue_of(s.key, name), score, place)
-        queues.add(queue_of(s.key, name), due_of(score), place)
+        queues.add(queue_of(s.key, name), due_of(score), place, s.count)
         left = left - 1
         place, score = first_of(s.key, name)
       end
@@ -305,7 +305,7 @@ make_flow_keys = function()
     redis.call('ZADD', keyed_set(lane, priority), due_at, id)
     local ordered = s.limits.ordered
     local score = ordered and begun and at - AHEAD or due_at
-    s.count = s.count + queues.add(queue_of(s.key, name), score, place_of(mark, id))
+    s.count = s.count + queues.add(queue_of(s.key, name), score, place_of(mark, id), s.count)
     add_queue(s, name)
     s.arrived = s.arrived or {}
     if not s.arrived[name] or at < s.arrived[name] then

@@ -67,13 +67,13 @@ make_queues = function()
     begin_piece(queue, later)
   end
 
-  -- Add a place to a queue; return 1, or 0 when it stood there already.
-  local function add(queue, score, place)
+  -- Add a place to a queue; return 1, or 0 when it stood there already.  count: places of all queues of the key.
+  local function add(queue, score, place, count)
     local at = tonumber(score)
     local bound, is_last = bound_for(queue, at, place)
     local piece = piece_at(queue, bound)
     -- Before there is one place too many: Redis leaves a set in the larger form, however small it becomes.
-    if redis.call('ZCARD', piece) >= MOST then
+    if count >= MOST and redis.call('ZCARD', piece) >= MOST then
       local last = redis.call('ZRANGE', piece, -1, -1, 'WITHSCORES')
       if is_last and is_before(tonumber(last[2]), last[1], at, place) then
         -- Messages that come in the order of their moments leave full pieces.
