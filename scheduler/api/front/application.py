@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from werkzeug.exceptions import HTTPException
 
 from scheduler.api.front import bridge
+from scheduler.api.front.blocking import BlockingCalls
 from scheduler.api.front.commit import GroupCommit
 from scheduler.api.front.pace import Pace
 from scheduler.api.front.reading import MOST_DISCARDED, Reader, Receive, discard
@@ -49,9 +49,9 @@ class Front:
         store = rules.services.store
         self._partition_of = store.partition_of
         self._limit = rules.services.settings.api.max_body_bytes
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="http")
+        self._calls = BlockingCalls(threads, "http")
         # Each partition has a thread of its own: one that is away holds up no other.
-        self._writers = ThreadPoolExecutor(len(store.partitions), thread_name_prefix="commit")
+        self._writers = BlockingCalls(len(store.partitions), "commit")
         self._commits = [GroupCommit(store.schedule, self._writers) for _ in store.partitions]
         self._clock = rules.services.clock
         self._pace = Pace(store, self._clock)
@@ -66,7 +66,7 @@ class Front:
             return
         fields = bridge.fields_of(scope["headers"])
         route = ROUTES.get(scope["path"]) if scope["method"] == "POST" else None
-        if route is None and not _BODY.intersection(fields):
+        if route is None and fields.get("content-length", "0") == "0" and "transfer-encoding" not in fields:
             await self._ask_flask(scope, fields, b"", receive, send)
             return
         x = Exchange(
@@ -163,7 +163,7 @@ class Front:
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Call a function that may block; return what it returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+        return await self._calls.run(function)
 
     async def store(self, message: NewMessage) -> Scheduled:
         """Store one message, together with others of its partition."""
@@ -171,8 +171,8 @@ class Front:
 
     def close(self) -> None:
         """End the threads when they have finished their work."""
-        self._pool.shutdown()
-        self._writers.shutdown()
+        self._calls.close()
+        self._writers.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -183,7 +183,6 @@ class Front:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-_BODY = frozenset({"content-length", "transfer-encoding"})
 _SMALL = range(LARGE + 1)
 
 

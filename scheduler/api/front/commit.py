@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from functools import partial
 
+from scheduler.api.front.blocking import BlockingCalls
 from scheduler.message import NewMessage
 from scheduler.store import Scheduled
 
@@ -21,10 +22,10 @@ _Waiting = tuple[NewMessage, "asyncio.Future[Scheduled]"]
 class GroupCommit:
     """The messages of one partition.  Belongs to one event loop."""
 
-    def __init__(self, write: Callable[[Sequence[NewMessage]], Sequence[Scheduled]], thread: Executor) -> None:
-        """``write`` stores messages, all or none, in ``thread``; its error goes to every request that waits for it."""
+    def __init__(self, write: Callable[[Sequence[NewMessage]], Sequence[Scheduled]], calls: BlockingCalls) -> None:
+        """``write`` stores messages, all or none, as one of ``calls``; its error goes to every request that waits."""
         self._write = write
-        self._thread = thread
+        self._calls = calls
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -38,11 +39,10 @@ class GroupCommit:
         return await result
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
             group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             try:
-                stored = await loop.run_in_executor(self._thread, self._write, [message for message, _ in group])
+                stored = await self._calls.run(partial(self._write, [message for message, _ in group]))
             except Exception as error:  # noqa: BLE001 - every request that waits must hear of it
                 for _, result in group:
                     if not result.done():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
+from scheduler.api.front.blocking import BlockingCalls
 from scheduler.api.front.commit import MOST, GroupCommit
 from scheduler.errors import StoreUnavailable
 from scheduler.message import NewMessage
@@ -38,8 +39,8 @@ def together(writer: Writer, count: int, given_up: int = 0) -> list[Scheduled | 
     """What a first message gets, and ``count`` that arrive while it is written, the last of them given up."""
 
     async def accept() -> list[Scheduled | BaseException]:
-        with ThreadPoolExecutor(1) as thread:
-            commit = GroupCommit(writer, thread)
+        with closing(BlockingCalls(1, "commit")) as calls:
+            commit = GroupCommit(writer, calls)
             tasks = [asyncio.create_task(commit(message(0)))]
             while not writer.groups:
                 await asyncio.sleep(0)
