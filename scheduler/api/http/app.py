@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from scheduler.api import dashboard
 from scheduler.api.http import docs, threads
@@ -60,6 +61,13 @@ class _App(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the view as it is: none is a coroutine, and Flask's check takes as long as parsing a body."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return what finds the view of a request: by its path alone, whichever host name it was sent to."""
+        if request is None:
+            return None
+        path = request.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        return MapAdapter(self.url_map, "", "/", "", request.scheme, path, request.method)
 
 
 def create_app(services: Services, rules: Rules | None = None) -> Flask:
