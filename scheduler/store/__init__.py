@@ -16,6 +16,7 @@ from scheduler.store.destinations import Destinations
 from scheduler.store.flows import Flows
 from scheduler.store.moved_clock import MovedClock
 from scheduler.store.outbox import Batch, Outbox, OutboxFigures, Unarchived
+from scheduler.store.overview import Overview, Overviews
 from scheduler.store.reading import Reading
 from scheduler.store.registry import ServerRegistry
 from scheduler.store.results import Changes, Claimed, Counts, FlowPage, LaneCounts, Limits, Page, Reaped, Scheduled
@@ -31,6 +32,7 @@ __all__ = [
     "Limits",
     "MessageStore",
     "OutboxFigures",
+    "Overview",
     "Page",
     "Reaped",
     "Scheduled",
@@ -40,14 +42,25 @@ __all__ = [
 
 
 class MessageStore(
-    Accepting, Reading, Changing, Claiming, Flows, Destinations, Outbox, Scheduling, MovedClock, ServerRegistry
+    Accepting,
+    Overviews,
+    Reading,
+    Changing,
+    Claiming,
+    Flows,
+    Destinations,
+    Outbox,
+    Scheduling,
+    MovedClock,
+    ServerRegistry,
 ):
     """All verbs, over one Redis client.
 
     One object, whose methods lie in files by what they are for: ``accepting`` (schedule), ``reading`` (get, page,
     counts), ``changing`` (update, cancel, redrive, purge, pause), ``claiming`` (claim, settle, renew, reap, trim),
     ``flows`` (flow keys), ``destinations`` (circuit breakers), ``scheduling`` (schedules), ``outbox`` (what the history
-    has not got yet), ``moved_clock`` (the clock that users' tests move) and ``registry`` (heartbeats of the servers).
+    has not got yet), ``moved_clock`` (the clock that users' tests move), ``registry`` (heartbeats of the servers) and
+    ``overview`` (the figures of all of these at once).
     A caller that needs the verbs of one file takes its class as type.  No class is made an object alone: what they
     share, the client and the way to a script, is ``base.Base``.
     """

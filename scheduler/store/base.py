@@ -259,14 +259,36 @@ class Base:
         ``now``, ``partition`` and the context (``wake_channel``, ``events_kept`` …) are added here for each script
         whose header names them: they are the same for all verbs.
         """
-        if "now" in script.arguments and "now" not in arguments:
-            arguments["now"] = self.now()
-        shared = {**self._context, "partition": partition}
-        arguments = {**{name: shared[name] for name in shared if name in script.arguments}, **arguments}
+        arguments = self._completed(script, partition, arguments)
         client = self._confirming if replicated else self.client
         # Heartbeats belong to no partition: their node's silence must not count as this partition's.
         with self._noting_silence(partition) if isinstance(keys, PartitionKeys) else unavailable():
             return script.call(client, keys, items, **arguments)
+
+    def of_all(self, verb: str, /, **arguments: Argument) -> tuple[list[Reply], int]:
+        """Call a script on every partition; return the replies, and how many partitions do not answer.
+
+        Raises ``StoreUnavailable`` when none answers.
+        """
+        replies: list[Reply] = []
+        rounds = Rounds(self.silence)
+        for partition in rounds.over(range(len(self.partitions))):
+            with rounds.next(partition):
+                replies.append(self.run(verb, partition, replicated=False, **arguments))
+        if not replies:
+            rounds.end()
+        return replies, len(rounds.away)
+
+    def command(self, verb: str, partition: int, /, **arguments: Argument) -> Sequence[Argument]:
+        """Return the command that ``run`` sends first, for a pipeline.  The script may have to be loaded."""
+        script = load(verb)
+        return script.command(self.partitions[partition], (), **self._completed(script, partition, arguments))
+
+    def _completed(self, script: Script, partition: int, arguments: dict[str, Argument]) -> dict[str, Argument]:
+        if "now" in script.arguments and "now" not in arguments:
+            arguments["now"] = self.now()
+        shared = {**self._context, "partition": partition}
+        return {**{name: shared[name] for name in shared if name in script.arguments}, **arguments}
 
     def require(self, partition: int) -> None:
         """Raise ``StoreUnavailable`` at once when the partition's node hangs, so that callers do not queue for it."""

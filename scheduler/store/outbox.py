@@ -7,7 +7,11 @@ from typing import Any, NamedTuple
 
 from scheduler.message import Message
 from scheduler.store import records
-from scheduler.store.base import Base, Rounds
+from scheduler.store.base import Base
+from scheduler.store.scripts import Argument, Reply
+
+ONLY_FIGURES: dict[str, Argument] = {"owner": "", "limit": 0, "max_bytes": 0, "lease_ms": 0}
+"""The arguments of outbox.lua that read no messages."""
 
 
 class Unarchived(NamedTuple):
@@ -64,20 +68,18 @@ class Outbox(Base):
 
     def outbox_figures(self) -> OutboxFigures:
         """Return the figures of all partitions that answer.  Raises ``StoreUnavailable`` when none does."""
-        total = OutboxFigures()
-        rounds = Rounds(self.silence)
-        for partition in rounds.over(range(len(self.partitions))):
-            with rounds.next(partition):
-                _, count, size, dropped, oldest, *_ = self.run(
-                    "outbox", partition, owner="", limit=0, max_bytes=0, lease_ms=0
-                )
-                moments = [at for at in (total.oldest_at, _moment(oldest)) if at is not None]
-                total = OutboxFigures(
-                    total.messages + count, total.bytes + size, total.dropped + dropped, min(moments, default=None)
-                )
-        if len(rounds.away) == len(self.partitions):
-            rounds.end()
-        return total
+        return outbox_figures_of(self.of_all("outbox", **ONLY_FIGURES)[0])
+
+
+def outbox_figures_of(replies: Iterable[Reply]) -> OutboxFigures:
+    """Return the sums of the replies of outbox.lua."""
+    total = OutboxFigures()
+    for _, count, size, dropped, oldest, *_ in replies:
+        moments = [at for at in (total.oldest_at, _moment(oldest)) if at is not None]
+        total = OutboxFigures(
+            total.messages + count, total.bytes + size, total.dropped + dropped, min(moments, default=None)
+        )
+    return total
 
 
 def _unarchived(row: Sequence[Any]) -> Unarchived:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scheduler.errors import NotFound
 from scheduler.message import Message, Priority, Status
 from scheduler.store import paging, records
-from scheduler.store.base import SCAN, Base, Rounds
+from scheduler.store.base import SCAN, Base
 from scheduler.store.results import Counts, LaneCounts, Page
-from scheduler.store.scripts import Argument, load
+from scheduler.store.scripts import Argument, Reply, load
 
 
 class Reading(Base):
-    """Verbs: get, page, stats."""
+    """Verbs: get, page, counts."""
 
     def get(self, id: str) -> Message:
         """Return the message with its attempts.  Raises ``NotFound``."""
@@ -115,18 +115,13 @@ class Reading(Base):
 
         Partitions that do not answer are left out.  Raises ``StoreUnavailable`` when none answers.
         """
-        total = Counts(scheduled=dict.fromkeys(Priority, 0), due_of=dict.fromkeys(Priority, 0))
-        rounds = Rounds(self.silence)
-        for partition in rounds.over(range(len(self.partitions))):
-            with rounds.next(partition):
-                self._count(partition, total)
-        total.partitions_away = len(rounds.away)
-        if total.partitions_away == len(self.partitions):
-            rounds.end()
-        return total
+        return counts_of(*self.of_all("stats"))
 
-    def _count(self, partition: int, total: Counts) -> None:
-        now, processing, dead, done, done_bytes, paused, *rest = self.run("stats", partition)
+
+def counts_of(replies: Iterable[Reply], away: int) -> Counts:
+    """Return the counts of the partitions that answered, from the replies of stats.lua; ``away``: how many did not."""
+    total = Counts(scheduled=dict.fromkeys(Priority, 0), due_of=dict.fromkeys(Priority, 0), partitions_away=away)
+    for now, processing, dead, done, done_bytes, paused, *rest in replies:
         retrying, held_back, oldest_held, flow_keys, flow_waiting, oldest_waiting, *lanes = rest
         for row in lanes:
             _add_lane(total, row)
@@ -142,6 +137,7 @@ class Reading(Base):
         total.finished_bytes += done_bytes
         total.paused = total.paused or bool(paused)
         total.redis_ms = int(now)
+    return total
 
 
 def _add_lane(total: Counts, row: Sequence[Any]) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from scheduler.errors import Conflict, NotFound
 from scheduler.schedule import Planned, PlannedRun, Schedule, State
 from scheduler.store import paging, schedule_records
-from scheduler.store.base import SCAN, Base, Rounds
+from scheduler.store.base import SCAN, Base
 from scheduler.store.partitions import run_id
 from scheduler.store.records import due_cell
 from scheduler.store.results import DuePlans, ScheduleCounts, Scheduled, SchedulePage
-from scheduler.store.scripts import Argument, load
+from scheduler.store.scripts import Argument, Reply, load
 
 LIST_RUNS = 10
 """Last runs of each schedule in a list."""
@@ -210,24 +210,24 @@ class Scheduling(Base):
 
         Partitions that do not answer are left out.  Raises ``StoreUnavailable`` when none answers.
         """
-        total = ScheduleCounts()
-        rounds = Rounds(self.silence)
-        for partition in rounds.over(range(len(self.partitions))):
-            with rounds.next(partition):
-                now, active, paused, ended, failing, overdue, oldest, skips = self.run("count_schedules", partition)
-                total.active += active
-                total.paused += paused
-                total.ended += ended
-                total.failing += failing
-                total.overdue += overdue
-                for reason, n in zip(total.skips, skips, strict=True):
-                    total.skips[reason] += int(n or 0)
-                if oldest:
-                    age = int(now) - int(float(oldest))
-                    total.oldest_overdue_age_ms = max(age, total.oldest_overdue_age_ms or 0)
-        if len(rounds.away) == len(self.partitions):
-            rounds.end()
-        return total
+        return schedule_counts_of(self.of_all("count_schedules")[0])
+
+
+def schedule_counts_of(replies: Iterable[Reply]) -> ScheduleCounts:
+    """Return the sums of the replies of count_schedules.lua."""
+    total = ScheduleCounts()
+    for now, active, paused, ended, failing, overdue, oldest, skips in replies:
+        total.active += active
+        total.paused += paused
+        total.ended += ended
+        total.failing += failing
+        total.overdue += overdue
+        for reason, n in zip(total.skips, skips, strict=True):
+            total.skips[reason] += int(n or 0)
+        if oldest:
+            age = int(now) - int(float(oldest))
+            total.oldest_overdue_age_ms = max(age, total.oldest_overdue_age_ms or 0)
+    return total
 
 
 def _was_repeated(code: int, id: str) -> bool:

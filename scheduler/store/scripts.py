@@ -75,15 +75,19 @@ class Script:
 
     def call(self, client: Client, keys: Keys, items: Sequence[Argument] = (), /, **arguments: Argument) -> Reply:
         """Run it on one partition.  Raises ``KeyError`` for a missing argument, and redis-py's errors unchanged."""
+        command = self.command(keys, items, **arguments)
+        try:
+            return client.execute_command(*command)
+        except NoScriptError:
+            # Redis lost the script: SCRIPT FLUSH, a restart or a failover.  EVAL loads and runs it in one step.
+            return client.execute_command("EVAL", self.source, *command[2:])
+
+    def command(self, keys: Keys, items: Sequence[Argument], /, **arguments: Argument) -> Sequence[Argument]:
+        """Return the command that runs it when Redis has it.  Raises ``KeyError`` for a missing argument."""
         values = [arguments.pop(name) for name in self.arguments]
         if arguments or (items and not self.takes_list):
             raise TypeError(f"{self.name} does not take {', '.join(arguments) or 'a list'}")
-        command = (self.sha, len(self.keys), *[keys[name] for name in self.keys], *values, *items)
-        try:
-            return client.execute_command("EVALSHA", *command)
-        except NoScriptError:
-            # Redis lost the script: SCRIPT FLUSH, a restart or a failover.  EVAL loads and runs it in one step.
-            return client.execute_command("EVAL", self.source, *command[1:])
+        return ("EVALSHA", self.sha, len(self.keys), *[keys[name] for name in self.keys], *values, *items)
 
 
 def _header(path: Path, text: str) -> dict[str, list[str]]:

@@ -273,8 +273,8 @@ def destinations(snapshots: Mapping[str, Mapping[str, Any]], now_ms: int) -> lis
     ]
 
 
-def history_points(histories: Iterable[Iterable[list[Any]]], now_ms: int) -> list[dict[str, Any]]:
-    """Return the last 15 minutes as ``{at, accepted, delivered, failed, p50, p99}``, oldest first, no empty slots."""
+def history_points(histories: Iterable[Iterable[list[Any]]]) -> list[dict[str, Any]]:
+    """Return these slots as ``{at, accepted, delivered, failed, p50, p99}``, oldest first, no empty slots."""
     return [
         {
             "at": p.at,
@@ -285,5 +285,9 @@ def history_points(histories: Iterable[Iterable[list[Any]]], now_ms: int) -> lis
             "p99": p.lateness.quantile(0.99),
         }
         for p in merge_slots(histories)
-        if p.at > now_ms - SLOTS * SLOT_MS
     ]
+
+
+def last_minutes(points: Iterable[dict[str, Any]], now_ms: int) -> list[dict[str, Any]]:
+    """Return those points that lie within the last 15 minutes."""
+    return [point for point in points if point["at"] > now_ms - SLOTS * SLOT_MS]

@@ -73,7 +73,9 @@ def test_without_the_right_to_info_unknown_is_said_to_be_unknown(server: RedisSe
             "persistence": "unknown",
             "clients": None,
             "keys": 0,
+            "full": False,
         }
+        assert store_on(client).overview().redis["version"] == "unknown"
 
 
 TRIED = {call[0] for call in (*_CALLS, *_ANYWHERE)}

@@ -31,6 +31,7 @@ READ: dict[str, Callable[[MessageStore], object]] = {
     "servers": lambda s: s.servers(),
     "history": lambda s: s.history(),
     "redis_info": lambda s: s.redis_info(),
+    "overview": lambda s: s.overview(),
     "redrive_many dry run": lambda s: s.redrive_many(limit=9, dry_run=True),
 }
 WRITE: dict[str, Callable[[MessageStore], object]] = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
 
+from scheduler.api.ops.last_chart import LastChart
 from scheduler.api.ops.last_reports import LastReports
 from scheduler.clock import Clock, RedisTime
 from scheduler.config.reading import Settings
@@ -38,6 +39,7 @@ class Services:
     """This server's name; its processes in ``store.servers()`` have this name, or one that begins with it and ``/``."""
     process: str
     """This process's own name among those."""
+    last_chart: LastChart = field(default_factory=LastChart)
     said: dict[str, object] = field(default_factory=dict)
     """Warnings that are said once, by name."""
     tracing: Tracing | None = None

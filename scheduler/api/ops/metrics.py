@@ -18,7 +18,7 @@ from scheduler.delivery import served
 from scheduler.destination import BreakerState, DestinationState
 from scheduler.errors import StoreUnavailable
 from scheduler.message import Priority
-from scheduler.store import Counts, OutboxFigures
+from scheduler.store import Counts, OutboxFigures, Overview
 from scheduler.store.results import ScheduleCounts
 from scheduler.telemetry import exposition
 
@@ -45,13 +45,12 @@ class _Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metric families of this moment."""
         here = self._here
-        found: tuple[Counts, ScheduleCounts, OutboxFigures, dict[str, Any]] | None = None
+        found: Overview | None = None
         destinations: list[DestinationState] = []
         try:
-            here.last_reports.keep(here.store.servers())
-            store = here.store
-            found = store.counts(), store.schedule_counts(), store.outbox_figures(), store.redis_info()
-            destinations = store.all_destinations()
+            found = here.store.overview()
+            here.last_reports.keep(found.servers)
+            destinations = here.store.all_destinations()
         except StoreUnavailable:
             pass
         reports = here.last_reports.now()
@@ -64,12 +63,13 @@ class _Figures(Collector):
         yield from exposition.families(reports, silent_ms(here.settings))
         yield GaugeMetricFamily("scheduler_redis_up", "1 while Redis answers this process.", value=float(bool(found)))
         if found is not None:
-            yield from _of_store(found[0])
-            yield from _of_lanes(found[0], alive(reports, here.settings))
-            yield from _of_schedules(found[1])
-            yield _of_destinations(destinations, found[0].redis_ms)
-            yield from _of_outbox(found[2], found[0].redis_ms)
-            yield from _of_redis(found[3])
+            redis_ms = found.counts.redis_ms
+            yield from _of_store(found.counts)
+            yield from _of_lanes(found.counts, alive(reports, here.settings))
+            yield from _of_schedules(found.schedules)
+            yield _of_destinations(destinations, redis_ms)
+            yield from _of_outbox(found.outbox, redis_ms)
+            yield from _of_redis(found.redis)
 
 
 def _of_store(counts: Counts) -> Iterator[Metric]:

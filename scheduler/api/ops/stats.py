@@ -16,7 +16,7 @@ from scheduler.api.v1.answers import StatsOut
 from scheduler.config.reading import Settings
 from scheduler.delivery import served
 from scheduler.message import Priority
-from scheduler.store import Counts
+from scheduler.store import Counts, OutboxFigures
 from scheduler.store.results import ScheduleCounts
 from scheduler.telemetry import figures as telemetry
 from scheduler.when import format_ms
@@ -32,8 +32,7 @@ SHOWN_MS = 60_000
 def stats() -> Response:
     """The service at a glance, over all servers."""
     here = services()
-    counts = here.store.counts()
-    known = here.store.servers()
+    counts, schedules, outbox, known, history, redis = here.store.overview()
     living = alive(known, here.settings)
     lanes = served.shown_lanes(counts, living.values())
     return answer(
@@ -42,14 +41,14 @@ def stats() -> Response:
             **telemetry.summary(living, counts.redis_ms),
             "held_back": _held_back(living, counts),
             "flow": _flow(counts),
-            "schedules": _schedules(here.store.schedule_counts()),
+            "schedules": _schedules(schedules),
             "lanes": [_lane(lane, counts) for lane in lanes[: served.MOST_SHOWN]],
-            "history": telemetry.history_points(here.store.history().values(), counts.redis_ms),
+            "history": here.last_chart.points(history, counts.redis_ms),
             "servers": [
                 _server(name, known[name], here.settings) for name in sorted(known) if known[name]["age_ms"] <= SHOWN_MS
             ],
-            "redis": {**here.store.redis_info(), "full": here.store.full()},
-            "archive": _archive(living, counts, here) if here.history is not None else None,
+            "redis": redis,
+            "archive": _archive(living, counts, outbox, here) if here.history is not None else None,
             "events_url": _events_url(living, here),
         }
     )
@@ -133,8 +132,9 @@ def _server(name: str, snapshot: dict[str, Any], settings: Settings) -> dict[str
     }
 
 
-def _archive(living: dict[str, dict[str, Any]], counts: Counts, here: Services) -> dict[str, Any]:
-    figures = here.store.outbox_figures()
+def _archive(
+    living: dict[str, dict[str, Any]], counts: Counts, figures: OutboxFigures, here: Services
+) -> dict[str, Any]:
     oldest = figures.oldest_at
     return {
         "messages": figures.messages,

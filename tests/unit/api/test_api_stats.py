@@ -21,6 +21,7 @@ REDIS = {
     "persistence": "aof",
     "clients": 3,
     "keys": 7,
+    "full": False,
 }
 
 
@@ -135,7 +136,15 @@ class TestStats:
         api.store.beat(f"{SERVER}/scheduler", {"role": "scheduler"}, telemetry.history())
         (point,) = stats(api)["history"]
         assert (point["at"], point["accepted"], point["delivered"], point["failed"]) == (START_MS, 3, 1, 1)
-        clock.advance(15 * 60)
+        telemetry.accepted("echo", 5)
+        clock.advance(10)
+        api.store.beat(f"{SERVER}/scheduler", {"role": "scheduler"}, telemetry.history())
+        assert [point["accepted"] for point in stats(api)["history"]] == [3, 5], "what is reported later is seen"
+        api.store.beat("another/scheduler", {"role": "scheduler"}, telemetry.history())
+        assert [point["accepted"] for point in stats(api)["history"]] == [6, 10]
+        clock.advance(15 * 60 - 20)
+        assert [point["accepted"] for point in stats(api)["history"]] == [10], "without another report"
+        clock.advance(10)
         assert stats(api)["history"] == []
 
     def test_servers_with_their_role_their_load_and_their_last_sign_of_life(self, api: Api, clock: FakeClock) -> None:

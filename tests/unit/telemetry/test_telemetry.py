@@ -94,7 +94,7 @@ def test_nothing_happened(clock: FakeClock) -> None:
         "throughput": {"accepted_per_s": 0.0, "delivered_per_s": 0.0, "failed_per_s": 0.0},
         "lateness_ms": {"p50": None, "p99": None},
     }
-    assert telemetry.history_points([], clock.now_ms()) == []
+    assert telemetry.history_points([]) == []
 
 
 def test_the_charts_of_many_processes_are_one(clock: FakeClock) -> None:
@@ -105,11 +105,12 @@ def test_the_charts_of_many_processes_are_one(clock: FakeClock) -> None:
     one.accepted("echo", 2)
     two.attempts([outcome(lateness_ms=0.2)])
     clock.advance(10)
-    points = telemetry.history_points([two.history(), one.history()], clock.now_ms())
+    points = telemetry.last_minutes(telemetry.history_points([two.history(), one.history()]), clock.now_ms())
     assert [(p["at"], p["accepted"], p["delivered"]) for p in points] == [(start, 1, 0), (start + SLOT_MS, 2, 1)]
     assert (points[0]["p50"], points[1]["p99"] is None) == (None, False)
     clock.advance(SLOTS * 10)
-    assert telemetry.history_points([two.history(), one.history()], clock.now_ms()) == []
+    points = telemetry.history_points([two.history(), one.history()])
+    assert telemetry.last_minutes(points, clock.now_ms()) == []
 
 
 def release(destination: str | None = "slow.example:443", *, due_at: int = 1, delay_ms: int | None = 500) -> Outcome:
