@@ -197,7 +197,7 @@ MUTANTS = (
     Mutant(
         "script-not-reloaded",
         "scheduler/store/scripts.py",
-        'return client.execute_command("EVAL", self.source, *command[1:])',
+        'return client.execute_command("EVAL", self.source, *command[2:])',
         "raise",
         "a script that Redis has forgotten is not loaded again",
         "after a restart or failover of Redis nothing works until the service is restarted",

@@ -45,17 +45,18 @@ def health() -> Response:
     if here.stopping.is_set():
         return _ill("stopping", HTTPStatus.SERVICE_UNAVAILABLE)
     try:
-        servers, counts, full = here.store.servers(), here.store.counts(), here.store.full()
+        found = here.store.overview()
     except StoreUnavailable as error:
         loading = here.store.loading() if error.reason == LOADING else None
         return _ill(f"{error.reason}{f': {loading}' if loading else ''}.", HTTPStatus.SERVICE_UNAVAILABLE)
+    servers, counts = found.servers, found.counts
     well = schedulers_alive(servers, here.settings)
     if not well:
         return _ill(_why_none(servers, here.settings), HTTPStatus.SERVICE_UNAVAILABLE)
     living = alive(servers, here.settings)
     if stuck := standstill(living, counts):
         return _ill(stuck, HTTPStatus.SERVICE_UNAVAILABLE)
-    if full:
+    if found.redis["full"]:
         return _ill(FULL_MEANS, HTTPStatus.SERVICE_UNAVAILABLE)
     return answer(
         {

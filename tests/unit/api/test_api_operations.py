@@ -157,7 +157,7 @@ class TestHealth:
     def test_redis_full(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         """It was said that no scheduler makes progress: start a server, said the runbook."""
         beat(api)
-        monkeypatch.setattr(api.store, "full", lambda: True)
+        monkeypatch.setattr(api.store, "redis_info", lambda: {"full": True})
         answer = api.get("/health")
         assert (answer.status_code, answer.json["message"][:26]) == (503, "Redis is full (maxmemory):")
 
