@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from scheduler.channels.registry import CHANNELS
 from scheduler.errors import FieldError, InvalidInput
 from scheduler.events.access import JOBS_PATH
 from scheduler.events.stream import Batch, Cursor, Event
@@ -32,6 +33,8 @@ FRAME_EVENTS: Final = 500
 """Events in one frame at most: about 75 KB, which every WebSocket client accepts."""
 GAP: Final = b'{"type":"gap"}'
 _MOST_VALUES: Final = 100
+_CHANNELS: Final = (*CHANNELS, "schedule", "destination")
+"""Those of messages, and those under which schedules and destinations are told."""
 _PARAMETERS: Final = ("status", "channel", "id", "last_event_id")
 
 
@@ -100,9 +103,9 @@ def _check(values: dict[str, list[str]]) -> None:
     faults = [
         FieldError(name, f"unknown; accepted: {', '.join(_PARAMETERS)}") for name in values if name not in _PARAMETERS
     ]
-    strange = sorted(set(values.get("status", ())) - {status.value for status in Status})
-    if strange:
-        faults.append(FieldError("status", f"unknown: {', '.join(strange)}; accepted: {', '.join(Status)}"))
+    for name, known in (("status", tuple(Status)), ("channel", _CHANNELS)):
+        if strange := sorted(set(values.get(name, ())) - set(known)):
+            faults.append(FieldError(name, f"unknown: {', '.join(strange)}; accepted: {', '.join(known)}"))
     faults += [FieldError(name, f"more than {_MOST_VALUES}") for name in values if len(values[name]) > _MOST_VALUES]
     if len(values.get("last_event_id", ())) > 1:
         faults.append(FieldError("last_event_id", "given more than once"))

@@ -47,10 +47,14 @@ class TestRequest:
         assert request.wanted == Filter(frozenset({"dead"}), frozenset({"webhook"}), frozenset({"a:b"}))
         assert request.cursor == Cursor(0, StreamId(5, 0), 3)
 
+    def test_what_happens_to_schedules_and_destinations_has_channels_of_its_own(self) -> None:
+        assert wanted("channel=schedule,destination,echo").channels == {"schedule", "destination", "echo"}
+
     @pytest.mark.parametrize(
         ("query", "field"),
         [
             ("status=lost", "status"),
+            ("channel=webhooks", "channel"),
             ("statuses=dead", "statuses"),
             ("last_event_id=1", "last_event_id"),
             ("last_event_id=0-5-0-3&last_event_id=0-5-0-4", "last_event_id"),
