@@ -10,7 +10,7 @@ INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake flow
 RETURNS  {key, in_flight, used, window_ends_at, paused, given, default, pinned, scheduled, waiting, oldest_due_at, next_at},
          '' for none; nil: there is no such key.  pin and pause make it
 CODES    none
-COST     O(log N); reset: O(limit)
+COST     O(log N + M / 128) for M messages of the key; reset: O(limit) more
 ]]
 local keys = flow_keys()
 local s = keys.state_of(key)

@@ -6,7 +6,7 @@ ARGV     now after limit
 INCLUDES clock slices flow due bytes flow_queues flow_keys turns flow_row
 RETURNS  {{key, in_flight, ...}, ...}, rows as of flow.lua
 CODES    none
-COST     O(limit log N)
+COST     O(limit log N + M / 128) for M messages of the keys
 ]]
 local known = flow_keys()
 local rows = {}
