@@ -104,8 +104,10 @@ class ConsoleWriter:
     """Prints groups of lines on stdout, each group together.  Threads may share it."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        """``stream``: None for stdout, as ``sys.stdout`` is at the time of a write."""
-        self._stream = stream
+        """``stream``: None for stdout, as ``sys.stdout`` is now: a job's handler that redirects it for a while must not
+        get the messages that are printed meanwhile.
+        """
+        self._stream = sys.stdout if stream is None else stream
         self._lock = threading.Lock()
         self._outlet = Outlet(CONSOLE_PATIENCE_SECONDS)
 
@@ -124,7 +126,7 @@ class ConsoleWriter:
         if not self._lock.acquire(timeout=CONSOLE_BUSY_SECONDS):
             return 0
         try:
-            stream = self._stream or sys.stdout
+            stream = self._stream
             if stream is None:
                 raise OSError("this process has no stdout")
             stream.flush()

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,14 @@ from scheduler.logs.outlet import ConsoleWriter
 def test_the_console_prints_escaped_lines(capfd: pytest.CaptureFixture[str]) -> None:
     ConsoleWriter().write(["hello", "two\nlines", "\x1b[2J schön \ud800"])
     assert capfd.readouterr().out == "hello\ntwo\\nlines\n\\x1b[2J schön \\ud800\n"
+
+
+def test_what_a_job_redirects_for_itself_gets_no_messages(capsys: pytest.CaptureFixture[str]) -> None:
+    console = ConsoleWriter()
+    with redirect_stdout(io.StringIO()) as redirected:
+        assert console.write(["hello"]) == 1
+    assert capsys.readouterr().out == "hello\n"
+    assert redirected.getvalue() == ""
 
 
 def test_the_console_may_be_any_text_stream() -> None:
