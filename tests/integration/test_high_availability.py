@@ -231,7 +231,7 @@ def test_a_cluster_spreads_the_partitions_and_every_verb_works(short_tmp: Path) 
             store.pause()
             store.resume()
             assert store.cancel(later).status == Status.CANCELLED
-            assert store.redis_info()["version"] != "unknown"
+            assert store.overview().redis["version"] != "unknown"
             assert here.report()["role"] == "scheduler"
         with_keys = 0
         for node in redis.nodes:
