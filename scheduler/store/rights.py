@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import redis
 from redis.cluster import RedisCluster
+from redis.exceptions import MovedError
 
 from scheduler.errors import StartError
 from scheduler.redis_server.connections import cluster_of
@@ -17,6 +18,11 @@ ACL_RULES: Final = (
     "+info +config|get +time +wait +select"
 )
 """What ``ACL SETUSER`` must give the service's user, on Redis 6.2, 7 and Valkey."""
+
+_ONE_NODE: Final = (
+    "This Redis is one node of a cluster, and other nodes have a part of the keys: give Redis.ConnectionString "
+    "(env REDIS_URL) as cluster://host:port."
+)
 
 _KEY: Final = f"{PREFIX}:{{0}}:rights"
 """A key for trying commands on.  It is deleted at the end; if the user may not delete it, it expires in a second."""
@@ -49,7 +55,7 @@ def check_rights(client: redis.Redis) -> None:
     """Raise ``StartError`` naming the commands that this user may not run, and the rule that allows them.
 
     Without this check, a missing right would show in the middle of a script, after its first write; Redis does not roll
-    back.
+    back.  Raises it as well for a node of a cluster that is not addressed as one.
     """
     missing = [_named(call) for call in _CALLS if _refused(client, call)]
     where: dict[str, Any] = {"target_nodes": RedisCluster.RANDOM} if cluster_of(client) else {}
@@ -72,6 +78,8 @@ def _named(call: tuple[str, ...]) -> str:
 def _refused(client: redis.Redis, call: tuple[str, ...], **where: Any) -> bool:
     try:
         client.execute_command(*call, **where)  # type: ignore[no-untyped-call]
+    except MovedError as error:  # a client of a cluster follows it
+        raise StartError(_ONE_NODE) from error
     except redis.ResponseError as error:
         # With any other error (full, no such script), the right is there.
         return reason_of(error) == LACKS_RIGHT

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import redis
+from redis.exceptions import MovedError
 
 from scheduler.errors import StartError
 from scheduler.redis_server.connections import check_server, connect
@@ -57,6 +59,15 @@ def test_with_the_runbook_s_line_every_database_is_usable(server: RedisServer) -
     with as_user(server, *ACL_RULES.split()), connect(f"unix://scheduler:secret@{server.socket}?db=1") as client:
         check_server(client)
         check_rights(client)
+
+
+def test_a_node_of_a_cluster_is_refused_under_the_address_of_a_single_redis() -> None:
+    class Node:
+        def execute_command(self, *_: str) -> None:
+            raise MovedError("13907 127.0.0.1:7001")
+
+    with pytest.raises(StartError, match=r"one node of a cluster.* cluster://host:port"):
+        check_rights(cast(redis.Redis, Node()))
 
 
 def test_without_the_right_to_info_unknown_is_said_to_be_unknown(server: RedisServer) -> None:
