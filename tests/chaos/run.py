@@ -119,7 +119,9 @@ def _strike(
     skipped: set[str] = set()
     begun = time.monotonic()
     time.sleep(LEAD_SECONDS)
-    for step in plan:
+    for number, step in enumerate(plan):
+        if number:
+            time.sleep(faults.GAP_SECONDS)
         left = seconds - (time.monotonic() - begun)
         if left <= 0:
             break
@@ -132,7 +134,6 @@ def _strike(
         world.ledgers["faults"].add(fault)
         struck[fault.kind] += 1
         say(f"{time.monotonic() - begun:6.1f} s  {fault.kind} {fault.target}")
-        time.sleep(faults.GAP_SECONDS)
     return struck, sorted(skipped)
 
 
