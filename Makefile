@@ -5,7 +5,7 @@
 # make soak    steady load, nothing grows (SECONDS=3600); KEYS=1000000: a million flow keys, none is left
 # make explore two servers, two messages, every order of steps and faults: what breaks a promise
 # make mutants the code is broken in one place after the other: which test notices (ONLY=claim-early)
-# make fuzz    hostile input for every parser: the table of docs/reliability.md (SECONDS=300)
+# make fuzz    hostile input for every route and parser: the table of docs/reliability.md (SECONDS=300)
 # make compat  the tests of scripts and store on Redis 6.2, the machine's server and the wheel's: docs/compatibility.md
 # make clients the types of both clients follow a change of the API
 # make audit   known vulnerabilities of what this is made of; asks PyPI and npm
@@ -50,9 +50,14 @@ test: $(VENV)/test.stamp
 test-timed: $(VENV)/test.stamp test-server-of-mongodb
 	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=12 $(TIMED)
 
-# The dashboard first: one of the other tests builds it again, with what npm has installed.
-test-computed: test-dashboard test-clients test-source
-	$(PYTHON) -m pytest -n auto --maxprocesses=4 --durations=6 -o cache_dir=.pytest_cache/computed $(addprefix --ignore=,$(TIMED))
+# The dashboard first: one of the other tests builds it again, with what npm has installed. The checks of the source beside
+# the tests: the longest of them, mypy, uses one processor.
+test-computed: test-dashboard test-clients
+	@$(MAKE) --no-print-directory test-source & source=$$!; \
+	$(PYTHON) -m pytest -n auto --maxprocesses=4 --durations=6 -o cache_dir=.pytest_cache/computed $(addprefix --ignore=,$(TIMED)); \
+	tests=$$?; wait $$source; source=$$?; \
+	[ $$source -eq 0 ] || echo "test-source: FAILED, see above"; \
+	exit $$((tests || source))
 
 test-source: $(VENV)/test.stamp
 	$(PYTHON) -m ruff check .
@@ -104,6 +109,7 @@ mutants: $(VENV)/test.stamp
 
 fuzz: $(VENV)/test.stamp
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt || echo "Without atheris Hypothesis draws all inputs."
+	SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful SCHEMATHESIS_EXAMPLES=20 $(PYTHON) -m pytest tests/integration/test_api_schemathesis.py
 	$(PYTHON) -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
 compat: $(VENV)/test.stamp

@@ -14,6 +14,10 @@ FAULT_FREE = Scope("two messages, nothing fails", due=(0, 1), max_attempts=2, cr
 FLOW = Scope(
     "two messages of a flow key, faults", due=(0, 1), max_attempts=2, crashes=1, lost_replies=1, expiries=1, flow=True
 )
+FLOW_SMALL = Scope(
+    "two messages of a flow key, a crash and an expiry",
+    due=(0, 1), max_attempts=2, crashes=1, lost_replies=0, expiries=1, flow=True,
+)  # fmt: skip
 USERS = Scope("one message, a user cancels or puts off", due=(1,), max_attempts=2, user_verbs=1)
 REDRIVEN = Scope(
     "one message, redriven once", due=(0,), max_attempts=2, crashes=1, lost_replies=0, expiries=1, redrives=1
@@ -31,6 +35,7 @@ FULL = (
         "two messages of a flow key, a crash, an expiry, a user cancels or puts off",
         due=(0, 1), max_attempts=2, crashes=1, lost_replies=0, expiries=1, user_verbs=1, flow=True,
     ),
+    FLOW,
     Scope("two messages, a crash and an expiry", due=(0, 1), max_attempts=2, crashes=1, lost_replies=0, expiries=1),
 )  # fmt: skip
 """Where the scripts must keep every rule."""
