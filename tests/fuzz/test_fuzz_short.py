@@ -15,7 +15,7 @@ from tests.support.service import ROOT
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_input_is_taken_or_refused_as_documented(name: str) -> None:
     # No deadline, and nothing is too slow: files are written, on a machine that may be busy.
-    settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])(TARGETS[name].test)()
+    settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])(TARGETS[name].test)()
 
 
 def test_what_leads_the_inputs_is_there() -> None:

@@ -185,7 +185,7 @@ def test_any_sequence_of_steps(redis_client: redis.Redis) -> None:
     run_state_machine_as_test(
         OnRedis,
         settings=settings(
-            max_examples=5000 if NIGHTLY else 60,
+            max_examples=5000 if NIGHTLY else 40,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

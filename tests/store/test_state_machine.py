@@ -417,7 +417,7 @@ def test_any_sequence_of_verbs(redis_client: redis.Redis) -> None:
     run_state_machine_as_test(
         lambda: StoreMachine(redis_client),  # type: ignore[arg-type]  # any factory will do
         settings=settings(
-            max_examples=10_000 if NIGHTLY else 80,
+            max_examples=10_000 if NIGHTLY else 50,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
