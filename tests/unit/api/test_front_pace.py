@@ -14,7 +14,7 @@ from scheduler.store import MessageStore
 from tests.support.clock import FakeClock
 from tests.support.store import message, outcomes, store_on, take
 
-WORKED = 0.02
+WORKED = 0.005
 PAUSE = POLITE * WORKED
 
 

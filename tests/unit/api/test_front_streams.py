@@ -93,7 +93,7 @@ def test_while_messages_are_delivered_each_page_is_followed_by_a_pause(
     page, pauses = database.page, []
 
     def slow(*question: Any) -> Any:
-        clock.advance(0.1)
+        clock.advance(0.005)
         return page(*question)
 
     async def pause(_: asyncio.Future[None], seconds: float) -> None:
@@ -108,7 +108,7 @@ def test_while_messages_are_delivered_each_page_is_followed_by_a_pause(
     api.message(delay=1)
     export(api, kind)
     # The first page is read before the answer begins, and is no piece by itself.
-    assert [seconds for seconds in pauses if seconds] == [pytest.approx(POLITE * 0.1)] * (ROWS // PAGE - 1)
+    assert [seconds for seconds in pauses if seconds] == [pytest.approx(POLITE * 0.005)] * (ROWS // PAGE - 1)
 
 
 @pytest.mark.parametrize("kind", ["text/csv", "application/x-ndjson"])
