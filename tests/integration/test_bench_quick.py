@@ -1,4 +1,4 @@
-"""Every kind of row of the benchmark can be measured, and the promises that each checks hold: nothing lost, repeated or early.
+"""Every kind of row of the benchmark can be measured, and its promises hold: nothing lost, repeated or early.
 
 No figure is compared with a target here: that means something on a quiet machine only.
 """
