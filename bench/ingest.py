@@ -183,8 +183,9 @@ def beside(quick: bool) -> Row:
         str(late),
         str(alone),
         late.p99 / alone.p99,
-        "p99 <= 2.5 x of without",
-        late.p99 <= 2.5 * alone.p99,
+        "p99 <= 2.5 x of without; all that is sent is accepted",
+        # Who accepts half of it has half the work.
+        late.p99 <= 2.5 * alone.p99 and load.per_second >= 0.95 * rate,
         f"500 messages/s, each at its own moment, while POST /echoAtTime is sent {rate:,} times a second over "
         f"{CONNECTIONS} connections; {load.per_second:,.0f}/s were accepted, p99 {load.p(0.99):.1f} ms. Baseline: the "
         "same service before.",

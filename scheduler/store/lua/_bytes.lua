@@ -9,4 +9,3 @@ local function precedes(a, b)
   end
   return #a < #b
 end
-
