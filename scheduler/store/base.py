@@ -111,8 +111,7 @@ class Base:
         otherwise the oldest are dropped.  ``wait_replicas``: a write is done when N replicas
         have it.  ``default_retry``: gives the attempts of a message without a policy, for those whose lock expired.
         ``now_ms``: a clock for tests; None: Redis's clock.  ``test_clock``: users' tests may move it (``move_clock``).
-        ``monotonic``: seconds, for the pause before a node that
-        timed out is tried again; None: the clock of this machine.
+        ``monotonic``: seconds, for the time between two calls; None: the clock of this machine.
         """
         self.client = client
         self.partitions = [PartitionKeys(p) for p in range(partitions)]
@@ -121,7 +120,8 @@ class Base:
         self.default_retry = default_retry or RetryPolicy()
         self._now_ms = now_ms
         self._test_clock = test_clock
-        self.silence = Silence(self._node_of, monotonic or SystemClock().monotonic)
+        self.monotonic = monotonic or SystemClock().monotonic
+        self.silence = Silence(self._node_of, self.monotonic)
         self._confirming: Client = Replicated(client, wait_replicas, WAIT_MS) if wait_replicas else client
         self._context: dict[str, Argument] = {
             "wake_channel": WAKE,

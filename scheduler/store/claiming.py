@@ -31,7 +31,7 @@ class Claiming(Base):
         self._turn = (self._turn + 1) % len(self.partitions)
         claims: list[Claim] = []
         wait_ms: float | None = None
-        redis_ms = 0.0
+        asked_ms, redis_ms, begun = 0.0, 0.0, self.monotonic()
         # ask=False: a claim does not try a node that hung, because the messages claimed so far would wait for it.
         rounds = Rounds(self.silence, ask=False)
         order = [(self._turn + i) % len(self.partitions) for i in range(len(self.partitions))]
@@ -39,9 +39,10 @@ class Claiming(Base):
             if not wanted.budgets and claims:
                 break  # every budget is used up
             if len(claims) == limit:
-                return Claimed(claims, 0.0, redis_ms, rounds.error)
+                return Claimed(claims, 0.0, redis_ms, rounds.error, asked_ms)
             # A token is never used twice, not even by a server that restarts under the same name.
             token = f"{owner}.{self.new_id()}"
+            asked = (self.monotonic() - begun) * 1000
             with rounds.next(partition):
                 now_us, wait_us, *rows = self.run(
                     "claim",
@@ -57,11 +58,12 @@ class Claiming(Base):
                 if len(self.partitions) > 1:
                     wanted = wanted.without(found)
                 redis_ms = int(now_us) / 1000
-                if int(wait_us) >= 0:
-                    wait_ms = min(wait_ms if wait_ms is not None else float("inf"), int(wait_us) / 1000)
+                wait = int(wait_us) / 1000
+                if wait >= 0 and (wait_ms is None or asked + wait < asked_ms + wait_ms):
+                    asked_ms, wait_ms = asked, wait
         if not redis_ms:
             rounds.end()
-        return Claimed(claims, wait_ms, redis_ms, rounds.error)
+        return Claimed(claims, wait_ms, redis_ms, rounds.error, asked_ms)
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Report outcomes in bulk.  Return, for each, False where the lock was lost and nothing was changed.

@@ -33,6 +33,8 @@ class Claimed(NamedTuple):
     """Redis's clock at the claim, with fractions."""
     error: StoreUnavailable | None = None
     """The error of the first partition that did not answer, when others did."""
+    asked_ms: float = 0.0
+    """``wait_ms`` counts from this long after the call began: then the partition of that message was asked."""
 
 
 class FlowPage(NamedTuple):

@@ -86,8 +86,8 @@ MUTANTS = (
     Mutant(
         "sleep-a-poll",
         "scheduler/delivery/dispatcher.py",
-        "claimed.wait_ms / 1000 - (",
-        "self._poll - (",
+        "claimed.wait_ms / 1000 - since",
+        "self._poll - since",
         "the dispatcher sleeps a whole poll and not until the next moment",
         "every message is late by up to a second",
         (f"{_DISPATCHER}::test_it_sleeps_exactly_until_the_next_moment",),

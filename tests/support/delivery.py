@@ -34,6 +34,7 @@ class FlakyStore(MessageStore):
             fakeredis.FakeRedis(decode_responses=True),
             new_id=IdGenerator(clock.now_ms),
             now_ms=clock.now_ms,
+            monotonic=clock.monotonic,
             **options,
         )
         self.away = False

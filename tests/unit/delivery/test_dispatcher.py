@@ -152,6 +152,23 @@ def test_it_sleeps_exactly_until_the_next_moment(bench: MakeBench) -> None:
     assert b.dispatcher.tick() == pytest.approx(0.017)
 
 
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_the_way_of_an_answer_does_not_make_the_next_message_late(
+    bench: MakeBench, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, partitions: int
+) -> None:
+    b = bench(partitions=partitions)
+    b.in_seconds(0.9)
+    call = b.store.call
+
+    def answers_late(*args: Any, **arguments: Any) -> Any:
+        answer = call(*args, **arguments)
+        clock.advance(0.1)
+        return answer
+
+    monkeypatch.setattr(b.store, "call", answers_late)
+    assert b.dispatcher.tick() == pytest.approx(0.9 - 0.1 * partitions)
+
+
 @pytest.mark.parametrize("seconds", [None, 3600])
 def test_it_looks_again_after_the_poll_interval_at_the_latest(bench: MakeBench, seconds: float | None) -> None:
     b = bench(poll=1.5)
