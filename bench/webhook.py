@@ -75,7 +75,7 @@ class Driver:
                     continue
             self._lanes.slices("webhook", claims)
             self._channel.deliver(claims, self._report)
-            self._lanes.slice_ended("webhook", len(claims))
+            self._lanes.slice_ended("webhook")
         return Run(time.perf_counter() - began, self._kinds, self._lateness)
 
     def _claim(self, room: int) -> list[Claim]:

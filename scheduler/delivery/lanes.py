@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 
 from scheduler.channels.base import LaneSpec
 from scheduler.message import Claim
@@ -37,10 +38,6 @@ class Lane:
         """
         self.name = spec.name
         self.shares = shares
-        self.held = 0
-        """Claims without an outcome yet.  Of quick work: claims whose thread has not returned, since until then their
-        outcomes are being settled, and a crash would repeat them all.
-        """
         self.running = 0
         """Slices that were handed to threads and have not ended."""
         self.size = 1
@@ -49,10 +46,28 @@ class Lane:
         self._quick = not shares and spec.most is None
         self._batch = batch
         self._size_now = size
+        self._held = 0
+        self._unsettled: set[str] = set()
+        """Ids of quick work that was claimed and is not settled: a crash would repeat it.  Its thread may have ended:
+        another one settles what it reported.
+        """
         self._finished = 0
         self._window: tuple[float, int] | None = None
         self._stuck = False
         self._mixed_until = -1.0
+
+    @property
+    def held(self) -> int:
+        """How many claims have no outcome yet, or of quick work: are not settled yet."""
+        return len(self._unsettled) if self._quick else self._held
+
+    def begun(self, claims: Sequence[Claim], slices: int) -> None:
+        """Count claims as held, and the slices that carry them as running."""
+        self.running += slices
+        if self._quick:
+            self._unsettled.update(claim.id for claim in claims)
+        else:
+            self._held += len(claims)
 
     def budget(self, now: float) -> Budget:
         """Return what may be claimed now; ``now``: monotonic seconds."""
@@ -73,15 +88,12 @@ class Lane:
 
     def reported(self, ended: int, given_back: int) -> None:
         """Count attempts that ended, and claims that were given back."""
-        if not self._quick:
-            self.held -= ended + given_back
+        self._held -= ended + given_back
         self._finished += ended
 
-    def slice_ended(self, claims: int) -> None:
-        """Count a thread as free that held ``claims`` claims."""
-        self.running -= 1
-        if self._quick:
-            self.held -= claims
+    def settled(self, ids: Sequence[str]) -> None:
+        """Hold quick work no longer.  An id may come twice."""
+        self._unsettled.difference_update(ids)
 
     def _room(self, now: float) -> int:
         if self._spec.most is None:
@@ -160,14 +172,19 @@ class Lanes:
         with self._lock:
             lane = self._lanes[name]
             parts = [claims[first : first + lane.size] for first in range(0, len(claims), lane.size)]
-            lane.held += len(claims)
-            lane.running += len(parts)
+            lane.begun(claims, len(parts))
             return parts
 
-    def slice_ended(self, name: str, claims: int) -> None:
-        """Count a thread as free that held ``claims`` claims of this lane."""
+    def slice_ended(self, name: str) -> None:
+        """Count a thread as free that carried a slice of this lane."""
         with self._lock:
-            self._lanes[name].slice_ended(claims)
+            self._lanes[name].running -= 1
+
+    def settled(self, claims: Iterable[Claim]) -> None:
+        """Count quick work as done that was settled, or that waits for a Redis that is away.  It may come twice."""
+        with self._lock:
+            for name, group in groupby(claims, key=lambda claim: claim.lane):
+                self._lanes[name].settled([claim.id for claim in group])
 
     def reported(self, name: str, ended: int, given_back: int) -> None:
         """Count attempts of a lane that ended, and claims of it that were given back."""

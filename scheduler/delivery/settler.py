@@ -36,9 +36,11 @@ class Settler:
         telemetry: Telemetry,
         settled: Callable[[Sequence[Outcome]], None],
         *,
+        waits: Callable[[Sequence[Outcome]], None],
         outage: Outage | None = None,
     ) -> None:
-        """``settled`` is called with every group that was written, whether or not its locks still held.
+        """``settled`` is called with every group that was written, whether or not its locks still held; ``waits`` with
+        outcomes that wait for a Redis that is away: nothing else waits for them.
         ``outage``: reports a Redis that is away, once for all threads of a process; None: one of its own.
         """
         self._store = store
@@ -46,13 +48,18 @@ class Settler:
         self._log = log
         self._telemetry = telemetry
         self._settled = settled
+        self._waits = waits
         self._outage = outage or Outage(log, clock)
         self._batching: Batching[Outcome] = Batching(GROUP)
+        self._trying_on = False
+        """Whether the thread that has the turn waits before it tries again."""
         self._give_up = threading.Event()
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Take outcomes; return when they are settled, or when another thread will settle them."""
         if not self._batching.add(outcomes):
+            if self._trying_on:
+                self._waits(outcomes)
             return
         if left := self._settle_waiting():
             # Daemon: it may wait for Redis when the process ends.
@@ -66,7 +73,10 @@ class Settler:
         tries = 0
         while left:
             tries += 1
+            self._trying_on = True
             self._later(left, _BACKOFF[min(tries, len(_BACKOFF)) - 1])
+            # Before the turn may be over: another thread may have it then, and fail too.
+            self._trying_on = False
             left = self._settle_waiting()
 
     def _settle_waiting(self) -> list[Outcome]:
@@ -98,6 +108,7 @@ class Settler:
                 lost = [outcome for outcome, ok in zip(part, held, strict=True) if not ok]
             except StoreUnavailable as error:
                 self._outage.away("settle", error)
+                self._waits(part)
                 left += part
                 continue
             except Exception as error:  # noqa: BLE001 - a defect must not end settling for good; the locks expire

@@ -82,7 +82,7 @@ class Workers:
         self._telemetry = telemetry
         self._tracing = tracing
         self._freed = freed
-        self._settler = Settler(store, clock, log, telemetry, self._settled, outage=outage)
+        self._settler = Settler(store, clock, log, telemetry, self._settled, waits=self._waits, outage=outage)
         self._pools: dict[bool, ThreadPoolExecutor] = {}
         """By ``Channel.slow``: slow work never occupies the threads of quick channels."""
         self._slices: dict[Future[None], Sequence[Claim]] = {}
@@ -131,7 +131,7 @@ class Workers:
 
     def _slice_done(self, future: Future[None]) -> None:
         claims = self._slices.pop(future)
-        self.lanes.slice_ended(claims[0].lane, len(claims))
+        self.lanes.slice_ended(claims[0].lane)
         self._freed()
 
     def _run(self, channel: Channel, claims: Sequence[Claim]) -> None:
@@ -187,8 +187,14 @@ class Workers:
         return outcome._replace(kind="dead" if delay_ms is None else "retry", delay_ms=delay_ms)
 
     def _settled(self, outcomes: Sequence[Outcome]) -> None:
-        self.in_flight.remove(outcome.claim for outcome in outcomes)
+        claims = [outcome.claim for outcome in outcomes]
+        self.in_flight.remove(claims)
+        self.lanes.settled(claims)
         self.finished += sum(outcome.kind in ("ack", "dead") for outcome in outcomes)
+        self._freed()
+
+    def _waits(self, outcomes: Sequence[Outcome]) -> None:
+        self.lanes.settled(outcome.claim for outcome in outcomes)
         self._freed()
 
     # -- stop ------------------------------------------------------------------------------------------------------

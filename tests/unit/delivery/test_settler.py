@@ -27,12 +27,16 @@ class Bench:
         self.log = RecordingLogger()
         self.telemetry = Telemetry(clock)
         self.settled: list[Outcome] = []
+        self.waiting: set[str] = set()
         self.through = threading.Event()
-        self.settler = Settler(self.store, clock, adapt(self.log), self.telemetry, self._settled)
+        self.settler = Settler(self.store, clock, adapt(self.log), self.telemetry, self._settled, waits=self._waits)
 
     def _settled(self, outcomes: Sequence[Outcome]) -> None:
         self.settled += outcomes
         self.through.set()
+
+    def _waits(self, outcomes: Sequence[Outcome]) -> None:
+        self.waiting.update(outcome.claim.id for outcome in outcomes)
 
     def claims(self, count: int, partition: int = 0) -> list[Claim]:
         self.store.add(count, partition=partition)
@@ -206,8 +210,10 @@ def test_a_partition_that_is_away_holds_up_no_other(clock: FakeClock) -> None:
     bench.settler.add(acks(claims))
     bench.clock.wait_for_sleeper()
     assert bench.settled == acks(claims[1:])
+    assert bench.waiting == {claims[0].id}
     [late] = bench.claims(1, partition=1)
     bench.settler.add(acks([late]))  # returns at once, and goes out with the next try
+    assert bench.waiting == {claims[0].id, late.id}, "they take no room from what the others may claim"
     bench.clock.advance(0.05)
     wait_until_asleep_again(bench.clock, 2)
     assert bench.settled == acks([*claims[1:], late])
