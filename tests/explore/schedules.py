@@ -280,7 +280,7 @@ class Explorer:
                 if self._store.settle([Outcome(claim, "ack")])[0]:
                     acked.add(claim.id)
             claims = []
-            self._now += 500
+            self._now += 1000  # as time passes in every step
         schedule = self._store.find_schedule("s")
         if schedule is None or schedule.state == "paused":
             return

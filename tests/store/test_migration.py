@@ -11,7 +11,7 @@ import redis
 from scheduler.errors import LayoutError
 from scheduler.flow import Flow, FlowLimits, Rate
 from scheduler.message import IdGenerator, Outcome, Priority
-from scheduler.store import MessageStore
+from scheduler.store import MessageStore, base
 from scheduler.store.keys import LAYOUT, META
 from scheduler.store.partitions import partition_of
 from tests.support.store import NOW, Ticks, broken_rules, dump, message, store_on, take
@@ -24,6 +24,12 @@ KINDS: tuple[dict[str, str], ...] = (
 )
 LANES = ("echo", "webhook", "job:resize", "job:mail")
 PRIORITIES = tuple(Priority)
+
+
+@pytest.fixture
+def short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call moves a hundred and not a thousand: few messages need many calls."""
+    monkeypatch.setattr(base, "SCAN", 100)
 
 
 def write_layout_1(client: redis.Redis, partitions: int, count: int) -> dict[str, tuple[str, str, int]]:
@@ -61,10 +67,11 @@ def old_sets(client: redis.Redis) -> list[str]:
     return [key for priority in PRIORITIES for key in client.scan_iter(f"ms1:{{*}}:due:{priority.value}", 10_000)]
 
 
+@pytest.mark.usefixtures("short_calls")
 def test_each_message_gets_into_its_lane_as_urgent_and_at_the_moment_that_it_had(
     client: redis.Redis, partitions: int
 ) -> None:
-    written = write_layout_1(client, partitions, 3_600)
+    written = write_layout_1(client, partitions, 360)
     opened = store_on(client, Ticks(), partitions=partitions)
     opened.open()
     assert waiting(client, partitions) == written
@@ -73,17 +80,18 @@ def test_each_message_gets_into_its_lane_as_urgent_and_at_the_moment_that_it_had
     assert {name: lane.scheduled for name, lane in opened.counts().lanes.items()} == Counter(
         lane for lane, _, _ in written.values()
     )
-    claims = take(opened, 5_000, 1000, lanes=["job:mail"]).claims
+    claims = take(opened, 500, 1000, lanes=["job:mail"]).claims
     assert {claim.id for claim in claims} == {id for id, (lane, _, _) in written.items() if lane == "job:mail"}
     if partitions == 1:
         urgency = [PRIORITIES.index(claim.priority) for claim in claims]
         assert urgency == sorted(urgency), "the most urgent first"
 
 
+@pytest.mark.usefixtures("short_calls")
 def test_a_start_that_is_killed_half_way_is_made_up_for_by_the_next(
     client: redis.Redis, partitions: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = write_layout_1(client, partitions, 3_600)
+    written = write_layout_1(client, partitions, 360)
     dying = store_on(client, Ticks(), partitions=partitions)
     run, calls = dying.run, iter(range(2))
 
@@ -96,7 +104,7 @@ def test_a_start_that_is_killed_half_way_is_made_up_for_by_the_next(
     with pytest.raises(OSError, match="killed"):
         dying.open()
     assert client.hget(META, "layout") == "1"
-    assert 0 < len(waiting_or_not(client, partitions)) < 3_600
+    assert 0 < len(waiting_or_not(client, partitions)) < 360
     store_on(client, Ticks(), partitions=partitions).open()
     assert waiting(client, partitions) == written
     assert (old_sets(client), client.hget(META, "layout")) == ([], str(LAYOUT))
