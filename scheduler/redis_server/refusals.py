@@ -67,7 +67,7 @@ _NO_ANSWER = (exceptions.ConnectionError, exceptions.TimeoutError)
 # everything that waits behind it.
 _DEFECT = re.compile(
     r"attempt to (index|call|compare|concatenate|perform)|bad argument #|nonexistent global|too many results to unpack"
-    r"|error compiling script",
+    r"|command arguments must be strings or integers|error compiling script",
     re.IGNORECASE,
 )
 

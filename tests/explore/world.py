@@ -226,7 +226,7 @@ class World:
             self._client.state(before)
             try:
                 moved = self._verbs[call.verb](before, call)
-            except redis.ResponseError as error:
+            except (redis.ResponseError, StoreUnavailable) as error:
                 raise BrokenRule(rules.SCRIPT, f"{call.verb}: {error}") from error
             known = Effect(self._number(canonical(self._after())), moved)
             self._effects[content, call] = known

@@ -200,7 +200,8 @@ def test_client_errors_can_be_final(make: Channels, endpoint: Endpoint, status: 
 
 
 def test_redirects_are_not_followed(make: Channels, endpoint: Endpoint) -> None:
-    deliver(make(), claim(endpoint.url(f"/status/302?Location={endpoint.url('/inside')}")))
+    (outcome,) = deliver(make(), claim(endpoint.url(f"/status/302?Location={endpoint.url('/inside')}")))
+    assert (outcome.kind, outcome.error) == ("retry", "HTTP 302: redirects are not followed (to http://127.0.0.1)")
     assert [request.path.partition("?")[0] for request in endpoint.requests] == ["/status/302"]
 
 

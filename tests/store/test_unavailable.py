@@ -184,6 +184,7 @@ def test_every_error_of_redis_means_away_and_says_of_which_kind(error: Exception
         script_6("attempt to index a nil value (local 'm')"),
         script_7("ERR user_script:23: attempt to perform arithmetic on a nil value"),
         script_7("ERR user_script:2: Script attempted to access nonexistent global variable 'x'"),
+        exceptions.ResponseError("Command arguments must be strings or integers script: f_b7, on @user_script:1156."),
         exceptions.DataError("bad"),
         ValueError("x"),
     ],
