@@ -99,6 +99,14 @@ def test_quick_work_is_claimed_in_whole_batches_two_at_a_time(clock: FakeClock) 
     assert house.wanted() == {"echo": 100}, "what is told twice counts once"
 
 
+def test_quick_work_that_takes_long_is_claimed_only_for_the_room_that_is_left(clock: FakeClock) -> None:
+    house = House(clock, ECHO, sizes={"echo": 1})
+    house.take("echo", 100)
+    assert house.wanted() == {"echo": 100}
+    house.take("echo", 60)
+    assert house.wanted() == {"echo": 40}, "two batches at most, of which others could have taken the rest"
+
+
 def test_urgent_messages_beside_a_flood_halve_its_batches_for_a_second(clock: FakeClock) -> None:
     house = House(clock, ECHO)
     house.mix("echo", 1, 50)
