@@ -121,7 +121,9 @@ MUTANTS = (
         "0 if whole else 2 * self._batch",
         "what is held already is not taken off the room for more",
         "one server hoards messages that others could deliver now",
-        ("tests/unit/delivery/test_lanes.py::test_quick_work_that_takes_long_is_claimed_only_for_the_room_that_is_left",),
+        (
+            "tests/unit/delivery/test_lanes.py::test_quick_work_that_takes_long_is_claimed_only_for_the_room_that_is_left",
+        ),
     ),
     Mutant(
         "settle-before-delivery",
