@@ -82,6 +82,11 @@ class ServerRegistry(Base):
         """Return the last heartbeat of each process by name, with ``age_ms`` since then."""
         return servers_of(self._all_of(SERVERS), self.own_ms())
 
+    def last_beat(self, process: str) -> dict[str, Any] | None:
+        """Return what was last reported under this name; None when nothing was."""
+        text = self.plain("HGET", SERVERS, process)
+        return next(_entries({process: text})).value if text is not None else None
+
     def history(self) -> dict[str, list[Any]]:
         """Return the last 15 minutes of each process, also of ended ones; slots: see ``scheduler/telemetry``."""
         return history_of(self.history_reports())

@@ -24,7 +24,7 @@ class ServerSettings(Section):
     themselves (a batch, an `Idempotency-Key`, a rate limit). Slow clients hold none."""
     name: str = text("", r"^[A-Za-z0-9_.:-]{0,100}$", "up to 100 letters, digits and _ . : -")
     """Name of this server among its peers, also in `/metrics`; empty for host name and port, or process id where no
-    HTTP is served. Each server needs a name of its own: two with the same one count as one."""
+    HTTP is served. Each server needs a name of its own: two with the same one count as one, and say so in the log."""
     drain_seconds: float = number(0.5, 0, 3600)
     """Time between the signal to stop and the end of HTTP: `/health` answers 503 meanwhile, and every answer closes its
     connection. Behind a balancer that asks `/health`: longer than it takes to notice."""

@@ -61,3 +61,45 @@ def test_a_process_that_is_long_gone_leaves_the_list(store: FlakyStore, clock: F
     clock.advance(301)
     beat.tick()
     assert set(store.servers()) == {"here/scheduler"}
+
+
+def test_two_servers_of_one_name_are_told(store: FlakyStore, clock: FakeClock, telemetry: Telemetry) -> None:
+    logs = [RecordingLogger(), RecordingLogger()]
+    beats = [
+        Heartbeat(
+            store,
+            "twin/scheduler",
+            telemetry,
+            lambda pid=pid: {"host": "here", "pid": pid, "started_at": 1},  # type: ignore[misc]
+            every=1,
+            clock=clock,
+            log=adapt(log),
+        )
+        for pid, log in enumerate(logs)
+    ]
+    for beat in beats:
+        beat.tick()
+    assert [log.count("Another server") for log in logs] == [0, 0], "it may be what a killed one has left"
+    beats[0].tick()
+    beats[1].tick()
+    for log, other in zip(logs, (1, 0), strict=True):
+        assert log.count(f"twin/scheduler is also process {other} on here.") == 1
+    for _ in range(10):
+        beats[0].tick()
+    assert logs[0].count("Another server") == 1, "once, and not at every beat"
+    beats[1].tick()
+    clock.advance(300)
+    beats[0].tick()
+    assert logs[0].count("Another server") == 2
+
+
+def test_a_server_that_comes_back_under_its_name_is_no_namesake(
+    store: FlakyStore, clock: FakeClock, telemetry: Telemetry
+) -> None:
+    log = RecordingLogger()
+    for pid in (1, 2):
+        me = {"pid": pid}
+        beat = Heartbeat(store, "one/scheduler", telemetry, me.copy, every=1, clock=clock, log=adapt(log))
+        beat.tick()
+        beat.tick()
+    assert log.count("Another server") == 0
