@@ -18,7 +18,7 @@ from typing import NamedTuple
 from tests.mutants.mutant import Mutant
 from tests.support.service import ROOT
 
-PARTS = ("app.py", "pyproject.toml", "config", "scheduler", "tests")
+PARTS = ("app.py", "pyproject.toml", "config", "docs", "scheduler", "system-packages.txt", "tests")
 """What the tests of mutants need of the tree; without .git, data/, logs/ and whatever else lies around."""
 LIMIT_SECONDS = 120.0
 AT_ONCE = 2
