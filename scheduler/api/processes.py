@@ -2,11 +2,15 @@
 
 The child is ``python -m scheduler.api.serve``.  It gets its settings as JSON in the environment variable
 ``SCHEDULER_SETTINGS`` and calls ``exit_with_parent`` first of all.
+
+The models of the settings are not imported with this module: the child would pay 0.3 s for them at each start, before
+the first worker begins.
 """
 
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -15,16 +19,21 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from typing import Final
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.clock import Clock, SystemClock
-from scheduler.config.reading import Settings
 from scheduler.errors import StartError
 from scheduler.logs.sinks import Logger
 from scheduler.process.search_path import child_environment
 from scheduler.process.supervise import Child, Supervisor
 
+if TYPE_CHECKING:
+    from scheduler.config.reading import Settings
+
 SETTINGS_VARIABLE: Final = "SCHEDULER_SETTINGS"
+SECRETS_VARIABLE: Final = "SCHEDULER_SECRETS"
+"""Which of their values are secrets, as JSON."""
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
 """Seconds that requests in progress get to end."""
@@ -93,7 +102,7 @@ class ApiProcesses:
         # The child ends when its stdin closes, however this process ended.  Nothing but DRAIN is ever written to it.
         return subprocess.Popen(
             [sys.executable, "-P", "-m", self._module],
-            env=child_environment() | {SETTINGS_VARIABLE: self._child_settings().model_dump_json()},
+            env=child_environment() | child_variables(self._child_settings()),
             stdin=subprocess.PIPE,
             # Ctrl-C in the terminal must reach this process alone: it stops HTTP first, then the rest.
             start_new_session=True,
@@ -161,9 +170,27 @@ def reserve(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def child_variables(settings: Settings) -> dict[str, str]:
+    """Return the environment variables by which the child gets these settings."""
+    from scheduler.config.reading import secrets_of
+
+    return {SETTINGS_VARIABLE: settings.model_dump_json(), SECRETS_VARIABLE: json.dumps(secrets_of(settings))}
+
+
 def handed_over() -> Settings:
-    """Return the settings that the parent process handed over; for the child and its workers."""
+    """Return the settings that the parent process handed over; for the workers."""
+    from scheduler.config.reading import Settings
+
     return Settings.model_validate_json(os.environ[SETTINGS_VARIABLE])
+
+
+def handed_over_plainly() -> tuple[Any, list[str]]:
+    """Return the same for the child: as attributes without types (``settings.server.port``), and which are secrets.
+
+    They were checked before they were written.
+    """
+    settings = json.loads(os.environ[SETTINGS_VARIABLE], object_hook=lambda fields: SimpleNamespace(**fields))
+    return settings, json.loads(os.environ[SECRETS_VARIABLE])
 
 
 def exit_with_parent(drain: Callable[[], None] = lambda: None) -> None:

@@ -3,8 +3,8 @@
 The settings come as JSON in the environment variable ``SCHEDULER_SETTINGS``.  ``Server.ApiProcesses`` worker processes,
 each with an event loop and ``Server.ApiThreads`` threads; the kernel spreads connections over them (SO_REUSEPORT).
 
-This process keeps the workers and answers nothing itself.  So it imports neither Flask nor the store: they would cost
-half a second at each start, before the first worker begins, and 40 MB.
+This process keeps the workers and answers nothing itself.  So it imports neither Flask nor the store nor the models of
+the settings: they would cost a second at each start, before the first worker begins, and 50 MB.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from importlib.util import find_spec
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
@@ -23,10 +24,9 @@ from scheduler.api.processes import (
     DRAIN_SIGNAL,
     WORKER_GRACE_SECONDS,
     exit_with_parent,
-    handed_over,
+    handed_over_plainly,
     listening_address,
 )
-from scheduler.config.reading import Settings
 from scheduler.process.search_path import add_working_folder
 
 BACKLOG = 2048
@@ -36,8 +36,8 @@ HEADER_SECONDS = 10
 """Time for a client to send all headers, else it is disconnected.  front/reading.py limits bodies."""
 
 
-def build_server(settings: Settings) -> MPServer:
-    """Return the HTTP server, not yet serving."""
+def build_server(settings: Any) -> MPServer:
+    """Return the HTTP server, not yet serving.  ``settings``: as attributes, checked by the parent."""
     return MPServer(
         "scheduler.api.worker:create_worker",
         factory=True,
@@ -63,8 +63,8 @@ def main() -> None:
     multiprocessing.set_start_method("spawn")
     exit_with_parent(drain=_tell_workers)
     add_working_folder()  # the workers get this process's search path
-    settings = handed_over()
-    ServerLog.open(settings, "http")
+    settings, secrets = handed_over_plainly()
+    ServerLog.open(settings.logs, "http", console=settings.logs.console, secrets=secrets)
     build_server(settings).serve()
 
 

@@ -19,6 +19,7 @@ from scheduler.api.http.server_log import ServerLog
 from scheduler.api.processes import DRAIN_SIGNAL, WORKER_GRACE_SECONDS, handed_over
 from scheduler.api.runtime import ApiRuntime, name_of
 from scheduler.clock import SystemClock
+from scheduler.config.reading import secrets_of
 from scheduler.jobs import load
 from scheduler.otel import open_pipeline
 from scheduler.redis_server.connections import connect
@@ -28,7 +29,7 @@ from scheduler.store import store_for
 def create_worker() -> Front:
     """Return the application of one worker process, its heartbeat running.  Granian calls this in each worker."""
     settings = handed_over()
-    log = ServerLog.open(settings, "api")
+    log = ServerLog.open(settings.logs, "api", console=settings.logs.console, secrets=secrets_of(settings))
     _exit_with_server()
     load(settings.jobs.module_names, settings.jobs.fallback)
     clock = SystemClock()

@@ -68,7 +68,6 @@ class Section(BaseModel):
         alias_generator=to_pascal,
         validate_by_name=True,
         validate_by_alias=True,
-        use_attribute_docstrings=True,
     )
 
     @field_validator("*", mode="before")

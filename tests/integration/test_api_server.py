@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
-from scheduler.api.processes import SETTINGS_VARIABLE
+from scheduler.api.processes import child_variables
 from scheduler.clock import SystemClock
 from scheduler.config.reading import Settings
 from scheduler.redis_server.connections import connect
@@ -51,7 +51,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, *(["-c", code] if code else ["-m", "scheduler.api.serve"])],
             cwd=ROOT,
-            env=os.environ | {SETTINGS_VARIABLE: self.settings.model_dump_json(), "PYTHONPATH": search_path},
+            env=os.environ | child_variables(self.settings) | {"PYTHONPATH": search_path},
             stdin=subprocess.PIPE,
             start_new_session=True,
         )

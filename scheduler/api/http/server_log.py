@@ -7,9 +7,9 @@ find a second copy.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from scheduler.config.reading import Settings, secrets_of
 from scheduler.logs import sinks as logs
 
 
@@ -20,9 +20,9 @@ class ServerLog(logging.Handler):
     """The log of the process.  Granian creates the handler itself, so it cannot be handed over."""
 
     @classmethod
-    def open(cls, settings: Settings, role: str) -> logs.ServiceLog:
-        """Open the log of this process, for Granian's errors too, and return it."""
-        log = logs.setup(settings.logs, role, console=settings.logs.console, secrets=secrets_of(settings))
+    def open(cls, settings: logs.LogSettings, role: str, *, console: bool, secrets: Iterable[str]) -> logs.ServiceLog:
+        """Open the log of this process as ``setup`` does, for Granian's errors too, and return it."""
+        log = logs.setup(settings, role, console=console, secrets=secrets)
         cls.target = log
         return log
 

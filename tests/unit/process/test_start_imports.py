@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
     ("module", "without"),
     [
         ("scheduler.service", ["flask", "werkzeug", "sqlalchemy", "granian"]),
-        ("scheduler.api.serve", ["flask", "werkzeug", "redis", "pycurl", "websockets", "scheduler.store"]),
+        ("scheduler.api.serve", ["flask", "werkzeug", "redis", "pycurl", "websockets", "pydantic", "scheduler.store"]),
     ],
 )
 def test_a_process_imports_nothing_that_only_others_need(module: str, without: list[str]) -> None:
