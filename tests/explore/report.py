@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from tests.explore.model import Scope
@@ -13,8 +14,12 @@ Hunt = tuple[Seed, Found]
 
 def page(explored: Sequence[Found], hunts: Sequence[Hunt]) -> str:
     """Both tables, and the trace that the missing token check leads to."""
-    lines = ["| scope | faults in one history | states | transitions | calls | longest way | seconds | broken rules |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
+    lines = [
+        f"{time.strftime('%Y-%m-%d', time.gmtime())}.",
+        "",
+        "| scope | faults in one history | states | transitions | calls | longest way | seconds | broken rules |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     lines += [
         f"| {f.scope.name} | {_limits(f.scope)} | {f.states:,} | {f.transitions:,} | {f.calls:,} | {f.depth} "
         f"| {f.seconds:.0f} | {f.broken.rule if f.broken else 'none'} |"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from tests.mutants.run import Result
@@ -10,8 +11,9 @@ from tests.mutants.run import Result
 def table(results: Sequence[Result]) -> str:
     """Markdown: the sum, then a row per mutant."""
     survived = [result.mutant.name for result in results if result.caught_by is None]
+    today, caught = time.strftime("%Y-%m-%d", time.gmtime()), len(results) - len(survived)
     lines = [
-        f"{len(results)} mutants, {len(results) - len(survived)} caught, {len(survived)} survived.",
+        f"{today}: {len(results)} mutants, {caught} caught, {len(survived)} survived.",
         "",
         "| # | broken | it would have meant | caught by |",
         "|---|---|---|---|",
