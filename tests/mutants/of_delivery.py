@@ -21,6 +21,15 @@ MUTANTS = (
         (_FLIGHT,),
     ),
     Mutant(
+        "wait-from-the-first-question",
+        "scheduler/store/claiming.py",
+        "(wait_ms is None or asked + wait < asked_ms + wait_ms)",
+        "(wait_ms is None or wait < wait_ms)",
+        "the wait of a partition that was asked late counts as if all had been asked together",
+        "with several partitions a slow one makes the dispatcher wake after the moment of another one's message",
+        ("tests/store/test_hanging_node.py::test_the_wait_counts_from_when_the_partition_of_that_message_was_asked",),
+    ),
+    Mutant(
         "claim-same-partition-first",
         "scheduler/store/claiming.py",
         "self._turn = (self._turn + 1)",

@@ -173,3 +173,24 @@ def test_outcomes_for_it_do_not_hold_up_the_others(bench: Bench) -> None:
         with pytest.raises(StoreUnavailable):
             bench.store.settle([Outcome(claim, "ack") for claim in mine])
     assert bench.node.waited == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"),
+    [(6000, 3000, (6000, 0)), (9000, 3000, (3000, 5000))],
+    ids=["the message of the first partition", "that of the last one"],
+)
+def test_the_wait_counts_from_when_the_partition_of_that_message_was_asked(
+    bench: Bench, first: int, last: int, told: tuple[int, int]
+) -> None:
+    bench.node.error = None
+    bench.claims(bench.whole)
+    later = {1: first, 0: last}
+    ids = {
+        partition: next(f"n{n}" for n in range(99) if bench.whole.partition_of(f"n{n}") == partition)
+        for partition in later
+    }
+    bench.whole.schedule([message(ids[partition], NOW + ms) for partition, ms in later.items()])
+    bench.node.others_take = 1.0
+    claimed = take(bench.store, 100, 1000)
+    assert (claimed.wait_ms, claimed.asked_ms) == told, "each of six partitions took a second, the first is asked at 0"
