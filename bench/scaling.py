@@ -52,13 +52,13 @@ def servers(quick: bool) -> Row:
     count, rounds = (2_000, 1) if quick else (50_000, 3)
     rates = []
     with folder() as path:
-        for n in (1, 2, 3):
+        for n in (1, 2) if quick else (1, 2, 3):
             data = path / f"redis-{n}"
             with private_redis(data):
                 (path / str(n)).mkdir()
                 rates.append(drained(path / str(n), f"unix://{socket_path(data)}", count, n, rounds))
     return Row(
-        f"two {rates[1]:,.0f}/s, three {rates[2]:,.0f}/s",
+        ", ".join(f"{name} {rate:,.0f}/s" for name, rate in zip(("two", "three"), rates[1:], strict=False)),
         f"one {rates[0]:,.0f}/s",
         rates[1] / rates[0],
         "how drain grows, as measured",

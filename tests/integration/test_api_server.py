@@ -164,7 +164,12 @@ def test_a_worker_that_dies_is_replaced(server: Server) -> None:
     assert "Unexpected exit" in (server.logs / "http.log").read_text()
 
 
-def test_ends_with_its_parent(server: Server) -> None:
+def test_ends_with_its_parent(redis_server: RedisServer, redis_client: Any, tmp_path: Path) -> None:
+    with Server(redis_server.url, tmp_path / "logs") as server:
+        _ends_with_its_parent(server)
+
+
+def _ends_with_its_parent(server: Server) -> None:
     everyone = [psutil.Process(server.process.pid), *psutil.Process(server.process.pid).children(recursive=True)]
     assert server.process.stdin is not None
     server.process.stdin.close()

@@ -23,7 +23,12 @@ from bench.table import Row, markdown
 pytestmark = pytest.mark.timeout(240)
 
 ROOT = Path(__file__).parents[2]
-SAME_CODE = {"kept-ingest", "guarded-ingest", "idle with schedules"}
+SAME_CODE = {
+    *("message-ingest", "kept-ingest", "guarded-ingest"),  # single-ingest
+    "scale",  # scale-10m, which goes on after it
+    "flow: drain",  # flow: ordered
+    "idle with schedules",  # idle
+}
 """Rows that measure as another one does, with other requests or more in Redis: each start of a service takes 2 s of a
 processor, and only ``make bench`` runs these."""
 FIGURES = [figure for figure in figures() if figure.name not in SAME_CODE]

@@ -423,16 +423,13 @@ def ids_of(store: MessageStore) -> list[str]:
     return [claim.id for claim in take(store, 10, 1000).claims]
 
 
+@pytest.mark.usefixtures("short_scan")
 def test_what_waits_in_one_lane_is_moved_into_another(store: MessageStore, partitions: int) -> None:
-    ids = [f"{n}" for n in range(1_100 * partitions)]
+    ids = [f"{n}" for n in range(110 * partitions)]
     priorities = list(Priority)
-    for first in range(0, len(ids), 1000):
-        store.schedule(
-            [
-                message(id, NOW + int(id), channel="job", type="old", priority=priorities[int(id) % 3])
-                for id in ids[first : first + 1000]
-            ]
-        )
+    store.schedule(
+        [message(id, NOW + int(id), channel="job", type="old", priority=priorities[int(id) % 3]) for id in ids]
+    )
     assert store.adopt("job:old", "job:any") == len(ids)
     assert {name: lane.scheduled for name, lane in store.counts().lanes.items()} == {"job:any": len(ids)}
     assert store.adopt("job:old", "job:any") == 0

@@ -35,6 +35,10 @@ _ARGUMENTS = (
     "--lang=en-GB",
 )
 _STARTS = 3
+_LOOK = 0.03
+"""Seconds between two looks at the page.  Each goes through three processes and has the page laid out: at 10 ms a test
+that waits keeps a processor busy.
+"""
 _NOT_NOW = (
     ElementClickInterceptedException,
     ElementNotInteractableException,
@@ -95,7 +99,7 @@ class Browser:
     def wait_for_text(self, text: str, css: str = "body", seconds: float = 30.0) -> None:
         """Until the element shows the text."""
         try:
-            wait_for(f"{text!r} in {css}", lambda: text in self.text(css), seconds)
+            wait_for(f"{text!r} in {css}", lambda: text in self.text(css), seconds, _LOOK)
         except AssertionError as error:
             raise AssertionError(f"{error}; it shows: {self.text(css)!r}") from None
 
@@ -137,14 +141,13 @@ class Browser:
                         return True
             return False
 
-        wait_for(f"a button or link {name!r} in {within}", _patient(press))
+        wait_for(f"a button or link {name!r} in {within}", _patient(press), every=_LOOK)
 
     def choose(self, name: str, value: str) -> None:
         """Choose the radio button of this value in its group."""
         css = f"input[type=radio][name={name}][value={value}]"
-        wait_for(
-            css, lambda: self.script("const e = document.querySelector(arguments[0]); e?.click(); return !!e", css)
-        )
+        click = "const e = document.querySelector(arguments[0]); e?.click(); return !!e"
+        wait_for(css, lambda: self.script(click, css), every=_LOOK)
 
     def fill(self, label: str, text: str) -> None:
         """Type into the field of this label in place of what stands there."""
@@ -170,7 +173,7 @@ class Browser:
             element = find()
             return element if element.is_displayed() else None
 
-        return wait_for(what, _patient(shown), seconds)
+        return wait_for(what, _patient(shown), seconds, _LOOK)
 
 
 def _start(arguments: Sequence[str]) -> Chrome:

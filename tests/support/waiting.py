@@ -15,20 +15,23 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Below those that the system gives to whoever asks for any, so that nobody gets one between the look and its use.
-_PORTS = range(10_000, 32_000)
+# Below those that the system gives to whoever asks for any, so that nobody gets one between the look and its use; the
+# port of a node of a cluster, and 10,000 more, by which nodes speak to each other.
+_PORTS = range(10_000, 20_000)
 _OF_THIS_PROCESS = itertools.cycle((*_PORTS[os.getpid() * 100 % len(_PORTS) :], *_PORTS))
 """Each process begins at another place: pytest runs several beside each other."""
 
 
-def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 30.0) -> T:
-    """The first true answer of ``probe``, asked every 10 ms; AssertionError that names ``what`` after ``seconds``."""
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 30.0, every: float = 0.01) -> T:
+    """The first true answer of ``probe``, asked ``every`` so many seconds; AssertionError that names ``what`` after
+    ``seconds``.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         answer = probe()
         if answer:
             return answer
-        time.sleep(0.01)
+        time.sleep(every)
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
