@@ -19,8 +19,7 @@ def table(results: Sequence[Result]) -> str:
         "|---|---|---|---|",
     ]
     for number, (mutant, caught_by) in enumerate(results, 1):
-        place = f"`{mutant.file.removeprefix('scheduler/')}`"
-        lines.append(f"| {number} | {place}: {mutant.broken} | {mutant.meant} | {_shown(caught_by)} |")
+        lines.append(f"| {number} | `{mutant.file}`: {mutant.broken} | {mutant.meant} | {_shown(caught_by)} |")
     return "\n".join(lines)
 
 
