@@ -244,9 +244,9 @@ def test_half_a_request_is_no_request(shared: Server) -> None:
 def test_clients_that_stall_do_not_stop_the_others(
     redis_server: RedisServer, redis_client: Any, tmp_path: Path
 ) -> None:
-    """More connections than threads, each with half a body, on every worker; and one with half a header."""
+    """More connections than threads, each with half a body; and one with half a header."""
     impatient = "from scheduler.api import serve; serve.HEADER_SECONDS = 1; serve.main()"
-    with Server(redis_server.url, tmp_path / "logs", code=impatient, api_processes=2, api_threads=4) as server:
+    with Server(redis_server.url, tmp_path / "logs", code=impatient, api_threads=4) as server:
         _stall(server)
 
 
