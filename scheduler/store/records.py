@@ -12,7 +12,7 @@ from scheduler.retry import RetryPolicy
 Cell = str | None
 
 _FLOW_NUMBER = 5
-"""Characters of the number in front of a flow key, in messages without a slash behind it (``_flow.lua``)."""
+"""Characters of the number in front of a flow key, in messages without a slash behind it (``_flow_keys.lua``)."""
 
 PAGE_FIELDS = (
     "p", "c", "n", "q", "t", "y", "w", "r", "s", "d", "g", "a", "e", "u", "f", "x", "m", "b", "i", "H", "F", "W",

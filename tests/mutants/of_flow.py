@@ -53,7 +53,7 @@ MUTANTS = (
     Mutant(
         "flow-reap-keeps-slot",
         "scheduler/store/lua/reap.lua",
-        "      slot_freed(m[14])\n",
+        "      parts.flow_keys.slot_freed(m[14])\n",
         "",
         "a message whose lock ran out keeps its slot",
         "after a crash a flow key stands still, or goes on with fewer at once",
@@ -71,8 +71,8 @@ MUTANTS = (
     Mutant(
         "flow-window-stays",
         "scheduler/store/lua/_flow_keys.lua",
-        "      s.used = 0\n    end\n    s.used = s.used + 1",
-        "    end\n    s.used = s.used + 1",
+        "    s.used = 0\n  end\n  s.used = s.used + 1",
+        "  end\n  s.used = s.used + 1",
         "a new window of a rate begins with what the last one had used",
         "after its first window a flow key is far slower than allowed",
         ("tests/lua/test_flow.py",),
@@ -97,7 +97,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-unfair",
-        "scheduler/store/lua/claim.lua",
+        "scheduler/store/lua/_rounds.lua",
         "again[#again + 1], again[#again + 2] = turn_text, keys[k]",
         "again[#again + 1], again[#again + 2] = 0, keys[k]",
         "a flow key takes its next turn before the others",
@@ -151,7 +151,7 @@ MUTANTS = (
     ),
     Mutant(
         "flow-pieces",
-        "scheduler/store/lua/claim.lua",
+        "scheduler/store/lua/_rounds.lua",
         "if 2 * #places == #heads and keys.queues.refill(queue) then",
         "if false then",
         "when the first piece of a queue is empty, no other takes its place",

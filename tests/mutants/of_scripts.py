@@ -17,8 +17,8 @@ MUTANTS = (
     Mutant(
         "claim-early",
         "scheduler/store/lua/claim.lua",
-        "'-inf', latest, 'WITHSCORES'",
-        "'-inf', latest + 1, 'WITHSCORES'",
+        "if following > now_ms then\n    return 0",
+        "if following > now_ms + 1 then\n    return 0",
         "what is due a millisecond later counts as due",
         "messages are delivered too early",
         ("tests/lua/test_claim.py",),
@@ -35,7 +35,7 @@ MUTANTS = (
     Mutant(
         "claim-leaves-due",
         "scheduler/store/lua/claim.lua",
-        "in_slices(members, function(...) redis.call('ZREM', set, ...) end)",
+        "in_slices('ZREM', set, taken)",
         "",
         "what was claimed stays in the due set",
         "every server delivers the same message, again and again",
@@ -44,7 +44,7 @@ MUTANTS = (
     Mutant(
         "claim-without-lock",
         "scheduler/store/lua/claim.lua",
-        "in_slices(locked, function(...) redis.call('ZADD', locks, ...) end)",
+        "in_slices('ZADD', locks, locked)",
         "",
         "what was claimed is not entered among the locks",
         "a message whose server dies is in no set, and never delivered",
@@ -53,8 +53,8 @@ MUTANTS = (
     Mutant(
         "claim-while-paused",
         "scheduler/store/lua/claim.lua",
-        "if redis.call('HGET', meta, 'paused') then",
-        "if redis.call('HGET', meta, 'stopped') then",
+        "redis.call('HMGET', meta, 'paused', 'retrying')",
+        "redis.call('HMGET', meta, 'stopped', 'retrying')",
         "a pause is not looked at",
         "delivery goes on although somebody paused it",
         ("tests/lua/test_claim.py",),
@@ -89,7 +89,7 @@ MUTANTS = (
     Mutant(
         "settle-leaves-lock",
         "scheduler/store/lua/settle.lua",
-        "in_slices(unlocked, function(...) redis.call('ZREM', locks, ...) end)",
+        "in_slices('ZREM', locks, unlocked)",
         "",
         "what was settled stays among the locks",
         "a delivered message is reaped and delivered again",
@@ -169,7 +169,7 @@ MUTANTS = (
     ),
     Mutant(
         "wake-for-later",
-        "scheduler/store/lua/_wake.lua",
+        "scheduler/store/lua/_lanes.lua",
         "seen.first < seen.before",
         "seen.first > seen.before",
         "a wake-up is sent for later messages and not for earlier ones",
@@ -179,7 +179,7 @@ MUTANTS = (
     Mutant(
         "update-leaves-due",
         "scheduler/store/lua/update.lua",
-        "  leave(id, lane, from, m[8])\n",
+        "  parts.lanes.leave(id, lane, from, m[8])\n",
         "",
         "a message with a new priority stays in the set of the old one",
         "it is delivered twice",

@@ -1,4 +1,8 @@
--- Whether a run may begin: decided when its message is claimed, because only then is it known what is under way.
+--[[
+begins: whether a run may begin.
+INCLUDES finish outbox pending
+]]
+-- It is decided when its message is claimed, because only then is it known what is under way.
 
 local WHY = {
   gone = 'skipped: its schedule was deleted',
@@ -29,20 +33,42 @@ end
 local function end_skipped()
   for _, run in ipairs(skipped) do
     if run[3] then
-      run_ended(run[1], run[2], run[3])
+      parts.runs.ended(run[1], run[2], run[3])
     else
-      left(made_by(run[1], run[2]), run[1])
+      parts.runs.left(parts.runs.made_by(run[1], run[2]), run[1])
     end
   end
+end
+
+local function under_way(id)
+  local m = redis.call('HMGET', msg .. id, 'p', 'f')
+  return m[1] and not m[2]
+end
+
+-- Return what a schedule's `overlap` does with a run that would begin before the one before it has ended: 'skip' or
+-- 'buffer'; 'first': the run begins, and is the one that later runs wait for; 'beside': it begins beside others.
+-- policy, busy, buffered: fields of the schedule; a policy of false is `allow`.
+-- wanted: the run begins whatever the policy says, because it was begun before or a client asked for it.
+local function by_overlap(policy, busy, buffered, id, wanted)
+  if not policy then
+    return 'beside'
+  end
+  if not (busy and busy ~= id and under_way(busy)) then
+    return 'first'
+  end
+  if wanted then
+    return 'beside'
+  end
+  return policy == 'buffer' and not buffered and 'buffer' or 'skip'
 end
 
 -- Return whether this run begins.  False: its message has left the due set or was ended.
 -- m: fields of the message; attempt: the one that would begin.
 local function run_begins(id, text, m, due_at, attempt)
-  local sid, generation, origin = made_by(id, text)
+  local sid, generation, origin = parts.runs.made_by(id, text)
   local key = sched .. sid
   local s = redis.call('HMGET', key, 'c', 'next', 'overlap', 'busy', 'buffered', 'u', 'gen')
-  local _, current = revisions_of(s[1], s[6], s[7])
+  local _, current = parts.runs.revisions_of(s[1], s[6], s[7])
   local redriven = redis.call('HEXISTS', msg .. id, 'o') == 1
   if not s[1] then
     -- A redrive is asked for after all, and its dead letter is gone.
@@ -53,7 +79,7 @@ local function run_begins(id, text, m, due_at, attempt)
   if not begun and current ~= generation then
     return skip(id, text, m, due_at, 'changed')
   end
-  if not begun and origin == 'plan' and s[2] and moment_in(id, sid) == tonumber(s[2])
+  if not begun and origin == 'plan' and s[2] and parts.runs.moment_in(id, sid) == tonumber(s[2])
     and is_late(redis.call('ZSCORE', plans, sid)) then
     -- Nobody has planned since its moment.  The planner decides what to make of it and of those after it.
     redis.call('HSET', key, 'late', s[2])
@@ -83,3 +109,5 @@ local function run_begins(id, text, m, due_at, attempt)
   end
   return true
 end
+
+return {run_begins = run_begins, end_skipped = end_skipped}

@@ -1,4 +1,4 @@
--- The due sets, and the wake-up of the dispatchers.  There is one due set for each lane and priority, so that a claim
+-- The due sets.  There is one due set for each lane and priority, so that a claim
 -- for one lane never walks over messages of another.
 local PRIORITIES = {'high', 'normal', 'low'}
 -- Far above what a service has: one lane for echo, one for webhooks, one for each job type.
@@ -42,73 +42,4 @@ local function earliest(lane)
     end
   end
   return first
-end
-
--- Return whether no message waits in a lane, and no key has a turn there.
-local function is_empty(lane)
-  for _, priority in ipairs(PRIORITIES) do
-    local name = lane .. ':' .. priority
-    if redis.call('EXISTS', due_set(lane, priority), keyed_set(lane, priority), turns_of(name)) > 0 then
-      return false
-    end
-  end
-  return true
-end
-
-local listed = {}
-
--- Name a lane among those that hold something.
-local function list_lane(lane)
-  if not listed[lane] then
-    listed[lane] = true
-    redis.call('ZADD', lanes, 0, lane)
-  end
-end
-
--- lane → {before = its earliest moment before this call, first = the earliest that this call added}
-local entered = {}
-
--- Call this before a moment at which a lane has something to claim is added.
-local function note(lane, moment)
-  local seen = entered[lane]
-  if not seen then
-    seen = {before = earliest(lane)}
-    entered[lane] = seen
-    list_lane(lane)
-  end
-  if not seen.first or moment < seen.first then
-    seen.first = moment
-  end
-end
-
--- Add a scheduled message to its lane, or to its flow key.  due_at: a number or its text; mark: the field F; begun: see
--- `join_key`.
-local function enter(id, lane, priority, due_at, mark, begun)
-  if mark then
-    list_lane(lane)
-    flow_keys().join(id, mark, lane, priority, due_at, begun)
-    return
-  end
-  note(lane, tonumber(due_at))
-  redis.call('ZADD', due_set(lane, priority), due_at, id)
-end
-
--- Return the set that has the due_at of a scheduled message.
-local function set_of(lane, priority, mark)
-  return mark and keyed_set(lane, priority) or due_set(lane, priority)
-end
-
--- Take a scheduled message away from where it waits.
-local function leave(id, lane, priority, mark)
-  if mark then
-    flow_keys().leave(id, mark, lane, priority)
-  else
-    redis.call('ZREM', due_set(lane, priority), id)
-  end
-end
-
--- Return the due_at (ms, as text) that a request asks for: a moment, or "+" and the ms from now.
-local function moment_of(asked)
-  local from_now = string.match(asked, '^%+(%d+)$')
-  return from_now and string.format('%.0f', now_ms + from_now) or asked
 end

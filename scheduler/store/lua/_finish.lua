@@ -13,7 +13,7 @@ end
 -- Add finished messages to their set.  ids: {score, id, score, id, ...}; bytes: of all of them together.
 local function keep(set, counter, ids, bytes)
   if #ids > 0 then
-    in_slices(ids, function(...) redis.call('ZADD', set, ...) end)
+    in_slices('ZADD', set, ids)
     redis.call('HINCRBY', meta, counter, bytes)
   end
 end

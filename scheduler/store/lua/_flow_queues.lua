@@ -5,9 +5,7 @@
 -- not empty while there are others: what asks for the next messages reads it alone.  The others begin at a bound: a score
 -- and a place, "place score" in flow:bounds:<key>/<name>.  A queue of an earlier version is one piece of any size.
 
-local make_queues
-
-make_queues = function()
+local function make_queues()
   local MOST = 128
   local HALF = MOST / 2
 

@@ -1,6 +1,11 @@
 -- Read a whole message.  The due_at of a scheduled message is its score in the due set.
 local STATE = {'s', 'q', 'd', 'n', 'y', 'j', 'F'}
 
+-- Return the set that has the due_at of a scheduled message.
+local function set_of(lane, priority, mark)
+  return mark and keyed_set(lane, priority) or due_set(lane, priority)
+end
+
 -- Return {due_at, {field, value, ...}}, or false when there is no such message.
 local function snapshot(id)
   local fields = redis.call('HGETALL', msg .. id)

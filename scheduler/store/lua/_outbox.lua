@@ -33,7 +33,7 @@ local function to_outbox(ids, bytes)
   if outbox_limit == '0' or #ids == 0 then
     return
   end
-  in_slices(ids, function(...) redis.call('ZADD', outbox, ...) end)
+  in_slices('ZADD', outbox, ids)
   local total = redis.call('HINCRBY', meta, 'outbox_bytes', bytes)
   if total > tonumber(outbox_limit) and outbox_waits ~= '1' then
     drop_from_outbox(total)

@@ -1,5 +1,9 @@
--- What a schedule hears of its runs.  They are messages with the field `i`: "generation origin", the origin left out for
--- `plan`, and an id that begins with the schedule's: "schedule:moment".  A message without the field costs a check for nil.
+--[[
+runs: what a schedule hears of its runs.
+INCLUDES accept
+]]
+-- Runs are messages with the field `i`: "generation origin", the origin left out for `plan`, and an id that begins with
+-- the schedule's: "schedule:moment".  A message without the field costs a check for nil.
 
 local RUNS_KEPT = 20
 
@@ -37,10 +41,7 @@ local function record(sid, outcome, id, origin, n)
 end
 
 -- The template of a schedule: the optional fields of its messages, then the payload.
-local TEMPLATE = {}
-for i, option in ipairs(OPTIONAL) do
-  TEMPLATE[i] = option[1]
-end
+local TEMPLATE = {unpack(OPTIONAL)}
 TEMPLATE[#TEMPLATE + 1] = 'p'
 
 -- Store the message of a run; false when it exists.  due_at: ms; priority: instead of the template's, or nil.
@@ -85,7 +86,7 @@ local function take_back(id)
   if not m[10] or m[2] or (tonumber(m[5]) or 0) > 0 or m[8] then
     return false
   end
-  leave(id, lane_of(m[4], m[6], m[7]), m[3], m[9])
+  parts.lanes.leave(id, lane_of(m[4], m[6], m[7]), m[3], m[9])
   redis.call('ZREM', held, id)
   redis.call('UNLINK', msg .. id)
   event('cancelled', id, m[4], 0)
@@ -112,3 +113,8 @@ local function run_ended(id, text, outcome)
     make_way(sid, id, s)
   end
 end
+
+return {
+  made_by = made_by, revisions_of = revisions_of, moment_in = moment_in, event = schedule_event, count_skips = count_skips,
+  record = record, make = make_run, left = left, take_back = take_back, ended = run_ended,
+}

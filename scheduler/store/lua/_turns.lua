@@ -1,13 +1,20 @@
 -- Flow keys: give them their turns, and store what a call has changed of them.
 
 -- Add give_turns to `keys`.
-make_turns = function(keys)
+local function make_turns(keys)
   local states, opens_at, first_of, due_of = keys.states, keys.opens_at, keys.first_of, keys.due_of
   local first_queue, NO_LIMITS = keys.first_queue, keys.NO_LIMITS
 
   -- What give_turns is about to write: turns as {moment, key, ...} by lane and priority, states as {name, text, ...}, keys
   -- that are new and keys that are gone, and the turns of the latter.
   local given, stored, new, gone, taken = {}, {}, {}, {}, {}
+
+  -- As in_slices, for commands that take more, or less, than one set before the list.
+  local function by_slices(list, write)
+    for first = 1, #list, SLICE do
+      write(unpack(list, first, math.min(first + SLICE - 1, #list)))
+    end
+  end
 
   local function list_of(lists, name)
     local list = lists[name] or {}
@@ -18,7 +25,7 @@ make_turns = function(keys)
   -- Let a key go from a moment on.  A turn that it has already only moves forward in time: it keeps its place.
   local function give_turn(s, name, moment)
     if not (s.popped and s.popped[name]) then
-      note(string.match(name, '^(.*):[^:]*$'), moment)
+      parts.lanes.note(string.match(name, '^(.*):[^:]*$'), moment)
     end
     local list = list_of(given, name)
     list[#list + 1], list[#list + 2] = moment, s.key
@@ -108,26 +115,24 @@ make_turns = function(keys)
 
   local function write_keys()
     for name, list in pairs(given) do
-      in_slices(list, function(...) redis.call('ZADD', turns_of(name), 'LT', ...) end)
+      by_slices(list, function(...) redis.call('ZADD', turns_of(name), 'LT', ...) end)
     end
     for name, list in pairs(taken) do
-      in_slices(list, function(...) redis.call('ZREM', turns_of(name), ...) end)
+      in_slices('ZREM', turns_of(name), list)
     end
-    in_slices(stored, function(...) redis.call('MSET', ...) end)
-    in_slices(new, function(...) redis.call('ZADD', flow .. 'keys', ...) end)
-    in_slices(gone, function(...) redis.call('ZREM', flow .. 'keys', ...) end)
+    by_slices(stored, function(...) redis.call('MSET', ...) end)
+    in_slices('ZADD', flow .. 'keys', new)
+    in_slices('ZREM', flow .. 'keys', gone)
     for i, key in ipairs(gone) do
       gone[i] = flow .. 'key:' .. key
     end
-    in_slices(gone, function(...) redis.call('UNLINK', ...) end)
+    by_slices(gone, function(...) redis.call('UNLINK', ...) end)
     given, stored, new, gone, taken = {}, {}, {}, {}, {}
   end
 
   -- Give the keys that this call has touched the turns that they may have, and store them.
   local function give_turns()
-    if freed[1] then
-      keys.free_slots()
-    end
+    keys.free_slots()
     for _, s in ipairs(keys.take_touched()) do
       s.touched = nil
       if s.review then

@@ -2,7 +2,8 @@
 adopt: move scheduled messages from one lane into another.
 KEYS     due lanes flow msg
 ARGV     now wake_channel partition source lane limit
-INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake
+INCLUDES moves clock slices flow due empty wake
+PARTS    lanes flow_keys
 RETURNS  how many were moved; fewer than `limit`: none is left
 CODES    none
 COST     O(limit log N)
@@ -15,10 +16,10 @@ local function move(set, priority)
   for i = 1, #found, 2 do
     local id = found[i]
     local m = redis.call('HMGET', msg .. id, 'p', 'F', 'a', 'b')
-    leave(id, source, priority, m[2])
+    parts.lanes.leave(id, source, priority, m[2])
     if m[1] then
       redis.call('HSET', msg .. id, 'j', lane)
-      enter(id, lane, priority, found[i + 1], m[2], m[4] or (tonumber(m[3]) or 0) > 0)
+      parts.lanes.enter(id, lane, priority, found[i + 1], m[2], m[4] or (tonumber(m[3]) or 0) > 0)
     end
     redis.call('ZREM', set, id)
     moved = moved + 1

@@ -6,13 +6,14 @@ ARGV     now wake_channel partition key action value limit
          value: pin: limits as "concurrency,rate/period,ordered", which replace those that were pinned before; pause: 1,
          or until when (ms)
          limit: look at N locks at most, to count again what is in flight (reset)
-INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake flow_row
+INCLUDES moves clock slices flow due wake flow_row
+PARTS    lanes flow_keys
 RETURNS  {key, in_flight, used, window_ends_at, paused, given, default, pinned, scheduled, waiting, oldest_due_at, next_at},
          '' for none; nil: there is no such key.  pin and pause make it
 CODES    none
 COST     O(log N + M / 128) for M messages of the key; reset: O(limit) more
 ]]
-local keys = flow_keys()
+local keys = parts.flow_keys
 local s = keys.state_of(key)
 if not s.exists and action ~= 'pin' and action ~= 'pause' then
   return false
@@ -35,7 +36,7 @@ elseif action == 'reset' then
   end
   for _, id in ipairs(redis.call('ZRANGE', locks, 0, limit - 1)) do
     local mark = redis.call('HGET', msg .. id, 'F')
-    if mark and key_of(mark) == key then
+    if mark and parts.flow_keys.key_of(mark) == key then
       s.flight = s.flight + 1
     end
   end

@@ -1,6 +1,6 @@
 --[[
 get: read one message with its attempts.
-KEYS     due lanes flow msg
+KEYS     due flow msg
 ARGV     id
 INCLUDES slices flow due message
 RETURNS  {due_at, {field, value, ...}} or nil when there is no such message

@@ -4,7 +4,8 @@ KEYS     due lanes flow msg idem events sched
 ARGV     now wake_channel partition events_kept schedule revision origin priority key fingerprint key_ttl items...
          revision: as it was read; priority: '' for that of the schedule; key: Idempotency-Key or ''; key_ttl: ms
          items, 1 each: id of a message, due now
-INCLUDES clock slices flow due bytes flow_queues flow_keys turns wake events accept runs
+INCLUDES clock slices flow due wake events
+PARTS    lanes flow_keys runs
 RETURNS  {code, now_ms, detail}
 CODES    0 done; detail: how many were stored, those that existed left out
          1 the schedule differs from what was read
@@ -21,13 +22,13 @@ if key ~= '' then
   end
 end
 local s = redis.call('HMGET', sched .. schedule, 'c', 'u', 'gen')
-local current, generation = revisions_of(s[1], s[2], s[3])
+local current, generation = parts.runs.revisions_of(s[1], s[2], s[3])
 if current ~= revision then
   return {1, now_ms, ''}
 end
 local made = 0
 for at = items, #ARGV do
-  if make_run(schedule, generation, ARGV[at], now_text, origin, priority ~= '' and priority) then
+  if parts.runs.make(schedule, generation, ARGV[at], now_text, origin, priority ~= '' and priority) then
     made = made + 1
   end
 end

@@ -14,7 +14,7 @@ COST     O(log² N + scan)
 ]]
 -- The position is found by bisection: 100,000 messages of the same millisecond do not make a page slow, and a message
 -- that moved away since the last page does not make it skip others.
--- Characters of the number in front of the flow key in a field F without a slash (_flow.lua).
+-- Characters of the number in front of the flow key in a field F without a slash (_flow_keys.lua).
 local FLOW_NUMBER = 5
 local down = reverse == '1'
 local count = redis.call('ZCARD', set)

@@ -9,7 +9,8 @@ ARGV     now wake_channel partition events_kept items...
          take '1': the run of `upcoming` was missed, and its message is taken back
          given_up, given_up_at: how many missed moments are not made up for, and the last of them
          n messages: due_at: ms, or "+" and the ms from now
-INCLUDES clock slices flow due bytes flow_queues flow_keys turns wake events accept runs pending
+INCLUDES clock slices flow due moment wake events pending
+PARTS    lanes flow_keys runs
 RETURNS  {1 or 0, ...} per schedule; 0: another server planned it, or it was changed, and nothing was done
 CODES    none
 COST     O(n log N) for n messages
@@ -26,7 +27,7 @@ local function catch_up(sid, generation, at, n)
   local caught = 0
   for _ = 1, n do
     local origin = ARGV[at + 2]
-    if make_run(sid, generation, ARGV[at], moment_of(ARGV[at + 1]), origin) and origin == 'catch_up' then
+    if parts.runs.make(sid, generation, ARGV[at], moment_of(ARGV[at + 1]), origin) and origin == 'catch_up' then
       caught = caught + 1
     end
     at = at + 3
@@ -39,7 +40,7 @@ local function move_on(sid, generation, at)
   local key = sched .. sid
   if following == '' then
     redis.call('HSET', key, 'state', 'ended')
-    schedule_event('ended', sid)
+    parts.runs.event('ended', sid)
     redis.call('HDEL', key, 'next', 'tail', 'late')
     redis.call('ZREM', plans, sid)
     redis.call('ZADD', rests, 2, sid)
@@ -49,7 +50,7 @@ local function move_on(sid, generation, at)
   redis.call('HSET', key, 'next', following, tail ~= '' and 'tail' or 'next', tail ~= '' and tail or following)
   redis.call('HDEL', key, 'late', tail == '' and 'tail' or 'late')
   redis.call('ZADD', plans, due_at, sid)
-  make_run(sid, generation, id, due_at, 'plan')
+  parts.runs.make(sid, generation, id, due_at, 'plan')
 end
 
 local results = {}
@@ -58,7 +59,7 @@ while ARGV[at] do
   local sid = ARGV[at]
   local n = tonumber(ARGV[at + 9])
   local s = redis.call('HMGET', sched .. sid, 'u', 'next', 'gen', 'tail', 'c', 'late')
-  local revision, generation = revisions_of(s[5], s[1], s[3])
+  local revision, generation = parts.runs.revisions_of(s[5], s[1], s[3])
   local missed = ARGV[at + 6] == '1'
   -- A planner may stall after it has read.  If the message was taken back as late meanwhile, it has to decide again.
   local stale = s[6] == s[2] and not missed
@@ -67,8 +68,8 @@ while ARGV[at] do
     -- Before `next` is overwritten, and before a message of the same moment is made again.
     if missed then
       local id = pending_of(sid, s[2], s[4])
-      if take_back(id) then
-        left(sid, id)
+      if parts.runs.take_back(id) then
+        parts.runs.left(sid, id)
       end
     end
     catch_up(sid, generation, at + 10, n)
@@ -76,9 +77,9 @@ while ARGV[at] do
     count(sid, 'made', n + (missed and 0 or 1))
     count(sid, 'missed', given_up)
     if given_up > 0 then
-      count_skips('missed', given_up)
-      schedule_event('missed', sid)
-      record(sid, 'missed', pending_of(sid, ARGV[at + 8]), 'plan', given_up)
+      parts.runs.count_skips('missed', given_up)
+      parts.runs.event('missed', sid)
+      parts.runs.record(sid, 'missed', pending_of(sid, ARGV[at + 8]), 'plan', given_up)
     end
     results[#results + 1] = 1
   else

@@ -3,7 +3,8 @@ purge: delete the messages of a channel that have a type from one set of schedul
 KEYS     set due lanes flow held msg meta events sched runs failing
 ARGV     now events_kept wake_channel partition after_score after_id scan channel
          after_score, after_id: continue after this position, '' for the start; scan: look at N members at most
-INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events retrying position accept runs
+INCLUDES moves clock slices flow due wake events retrying bytes position
+PARTS    lanes flow_keys runs
 RETURNS  {deleted, more, last_score, last_id}; more 1: the set goes on after last_score, last_id
 CODES    none
 COST     O(scan log N)
@@ -17,14 +18,14 @@ for i = 1, #members, 2 do
   local key = msg .. last_id
   local m = redis.call('HMGET', key, 'n', 'a', 'y', 'b', 'i', 'F', 'q', 'j')
   if (m[1] or 'echo') == channel and m[3] then
-    leave(last_id, lane_of(m[1], m[3], m[8]), m[7], m[6])
+    parts.lanes.leave(last_id, lane_of(m[1], m[3], m[8]), m[7], m[6])
     redis.call('UNLINK', key)
     if m[4] then
       redis.call('ZREM', held, last_id)
     end
     event('cancelled', last_id, m[1], m[2])
     if m[5] then
-      run_ended(last_id, m[5], 'cancelled')
+      parts.runs.ended(last_id, m[5], 'cancelled')
     end
     deleted = deleted + 1
     if (tonumber(m[2]) or 0) > 0 then

@@ -6,7 +6,8 @@ ARGV     now wake_channel partition events_kept outbox_limit outbox_waits limit 
          lost_limit: a message without a limit of attempts becomes dead after N expired locks in a row; otherwise a
          message that crashes its server would crash one after another
          not_after: ms, '' for none: do nothing when it is later, because Redis stalled and the owners could not renew
-INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events finish outbox retrying accept runs
+INCLUDES moves clock slices flow due wake events finish outbox retrying
+PARTS    lanes flow_keys runs
 RETURNS  {to_scheduled, to_dead, overdue}
          overdue: 1 when a schedule should have been planned a second ago; otherwise 0
 CODES    to_scheduled -1: it is later than not_after, and nothing was done
@@ -24,7 +25,7 @@ for _, id in ipairs(expired) do
   if m[1] then
     local attempt = tonumber(m[1])
     if m[14] then
-      slot_freed(m[14])
+      parts.flow_keys.slot_freed(m[14])
     end
     local lost = (tonumber(m[8]) or 0) + 1
     local allowed = tonumber(m[3] and string.match(m[3], '^[^,]+') or max_attempts)
@@ -38,27 +39,27 @@ for _, id in ipairs(expired) do
       redis.call('HSET', key, 's', 'dead', 'f', now_ms, 'k', '', 'z', size)
       redis.call('ZREM', held, id)
       if m[14] then
-        flow_keys().keep_limits(key, m[14])
+        parts.flow_keys.keep_limits(key, m[14])
       end
       given_up[#given_up + 1], given_up[#given_up + 2] = now_ms, id
       bytes = bytes + size
       event('dead', id, m[7], attempt)
       if m[13] then
-        run_ended(id, m[13], 'dead')
+        parts.runs.ended(id, m[13], 'dead')
       end
       killed = killed + 1
     else
       local due_at = tonumber(m[5])
       redis.call('HSET', key, 'u', now_ms, 'z', size)
       redis.call('HDEL', key, 's', 'k', 'd')
-      enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at, m[14], true)
+      parts.lanes.enter(id, lane_of(m[7], m[11], m[12]), m[4], due_at, m[14], true)
       event('reaped', id, m[7], attempt)
       returned = returned + 1
     end
   end
 end
 if #expired > 0 then
-  in_slices(expired, function(...) redis.call('ZREM', locks, ...) end)
+  in_slices('ZREM', locks, expired)
   keep(dead, 'dead_bytes', given_up, bytes)
   to_outbox(given_up, bytes)
   count_retrying(returned)

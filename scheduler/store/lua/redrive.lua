@@ -4,7 +4,8 @@ KEYS     due lanes flow msg dead meta events outbox copy
 ARGV     now wake_channel partition events_kept id offset scan limit channel dry_run
          id: redrive this message; '': skip the `offset` oldest dead letters, look at the next `scan`, and redrive up
          to `limit` of them; channel: '' for any; dry_run '1': count only
-INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events message finish parting
+INCLUDES moves clock slices flow due wake events message finish parting
+PARTS    lanes flow_keys
 RETURNS  {code, status, snapshot} with an id; {redriven, scanned} without one
 CODES    0 redriven; 1 no such message; 2 not dead (see status)
 COST     O(scan + limit log N)
@@ -21,9 +22,9 @@ local function redrive(one, m)
   redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k', 'b', 'm', 'G')
   redis.call('ZREM', dead, one)
   if m[11] then
-    flow_keys().restore_limits(m[10], m[11])
+    parts.flow_keys.restore_limits(m[10], m[11])
   end
-  enter(one, lane_of(m[3], m[8], m[9]), m[2], now_ms, m[10])
+  parts.lanes.enter(one, lane_of(m[3], m[8], m[9]), m[2], now_ms, m[10])
   event('redriven', one, m[3], 0)
 end
 

@@ -21,5 +21,5 @@ for at = items, #ARGV, 2 do
     lost[#lost + 1] = (at - items) / 2 + 1
   end
 end
-in_slices(renewed, function(...) redis.call('ZADD', locks, ...) end)
+in_slices('ZADD', locks, renewed)
 return lost

@@ -9,7 +9,8 @@ ARGV     now wake_channel partition events_kept redriven_from key fingerprint ke
          due_at: ms, or "+" and the ms from now
          lane: only when it differs from the one that channel and type imply
          flow: "key given default", the limits as "concurrency,rate/period,ordered"; trace: the field `T`
-INCLUDES clock slices flow due bytes flow_queues flow_keys turns wake events accept
+INCLUDES clock slices flow due moment wake events accept
+PARTS    lanes flow_keys
 RETURNS  {code, now_ms, detail}
 CODES    0 stored
          1 an id exists, or is given twice; detail: its position, counted from 1
@@ -43,7 +44,7 @@ for at = items, #ARGV, STRIDE do
   end
 end
 if named[1] then
-  flow_keys().read_states(named)
+  parts.flow_keys.read_states(named)
 end
 
 local stored = {}

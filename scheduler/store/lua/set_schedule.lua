@@ -9,7 +9,8 @@ ARGV     now wake_channel partition events_kept schedule revision upcoming state
          id, due_at: the message of the next moment of an active schedule
          key: Idempotency-Key or ''; key_ttl: ms
          items, 2 each: field value; '' deletes the field
-INCLUDES clock slices flow due bytes flow_queues flow_keys turns wake events accept runs pending
+INCLUDES clock slices flow due wake events pending
+PARTS    lanes flow_keys runs
 RETURNS  {code, detail}
 CODES    0 done; detail: its revision
          1 it differs from what was read, or exists already
@@ -27,7 +28,7 @@ if key ~= '' then
 end
 local name = sched .. schedule
 local s = redis.call('HMGET', name, 'c', 'next', 'tail', 'gen', 'state', 'u', 'late')
-local current, generation = revisions_of(s[1], s[6], s[4])
+local current, generation = parts.runs.revisions_of(s[1], s[6], s[4])
 if (current or '') ~= revision or (s[2] or '') ~= upcoming then
   return {1, ''}
 end
@@ -40,13 +41,13 @@ end
 local changed = string.format('%.0f', math.max(now_ms, (tonumber(current) or 0) + 1))
 if state == 'deleted' then
   if s[2] then
-    take_back(pending_of(schedule, s[2], s[3]))
+    parts.runs.take_back(pending_of(schedule, s[2], s[3]))
   end
   redis.call('UNLINK', name, runs .. schedule)
   redis.call('ZREM', plans, schedule)
   redis.call('ZREM', rests, schedule)
   redis.call('ZREM', failing, schedule)
-  schedule_event('deleted', schedule)
+  parts.runs.event('deleted', schedule)
   emit()
   return {0, changed}
 end
@@ -69,20 +70,20 @@ redis.call('HSET', name, unpack(values))
 redis.call('HDEL', name, unpack(emptied))
 if s[2] and not (keeps == '1' and state == 'active') then
   local pending = pending_of(schedule, s[2], s[3])
-  local taken = take_back(pending)
+  local taken = parts.runs.take_back(pending)
   if taken then
-    left(schedule, pending)
+    parts.runs.left(schedule, pending)
   end
   if (taken or s[7] == s[2]) and pending ~= id and tonumber(s[2]) <= now_ms then
     -- Its moment had come, and no server had begun it yet.
     redis.call('HINCRBY', name, '#changed', 1)
-    count_skips('changed', 1)
-    schedule_event('skipped', schedule)
-    record(schedule, 'changed', pending, 'plan')
+    parts.runs.count_skips('changed', 1)
+    parts.runs.event('skipped', schedule)
+    parts.runs.record(schedule, 'changed', pending, 'plan')
   end
 end
 if state == 'active' then
-  local following = string.format('%.0f', moment_in(id, schedule))
+  local following = string.format('%.0f', parts.runs.moment_in(id, schedule))
   local tail = string.sub(id, #pending_of(schedule, following) + 1)
   redis.call('HSET', name, 'next', following)
   if tail ~= '' then
@@ -90,7 +91,7 @@ if state == 'active' then
   end
   redis.call('ZREM', rests, schedule)
   redis.call('ZADD', plans, due_at, schedule)
-  make_run(schedule, generation, id, due_at, 'plan')
+  parts.runs.make(schedule, generation, id, due_at, 'plan')
   -- pcall: the schedule is stored by now, and the planners find it at their next poll.
   redis.pcall('PUBLISH', wake_channel, partition .. ' ' .. due_at .. ' plan')
 else
@@ -100,7 +101,7 @@ else
 end
 local before = s[5] or 'active'
 local same = before == state and 'changed' or state == 'active' and 'resumed' or state
-schedule_event(s[1] and same or 'created', schedule)
+parts.runs.event(s[1] and same or 'created', schedule)
 if key ~= '' then
   redis.call('SET', idem .. key, fingerprint .. ' ' .. schedule, 'PX', key_ttl)
 end

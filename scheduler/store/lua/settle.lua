@@ -7,7 +7,8 @@ ARGV     now wake_channel partition events_kept outbox_limit outbox_waits items.
          delay_ms: retry and release: due again in N ms; '' (release only): due_at stays as it was
          outbox_limit: bytes of finished messages that wait for the history, 0: there is no history; outbox_waits '1':
          nothing is recorded while the outbox is full
-INCLUDES moves clock slices flow due bytes flow_queues flow_keys turns wake events finish outbox retrying accept runs
+INCLUDES moves clock slices flow due wake events finish outbox retrying
+PARTS    lanes flow_keys runs
 RETURNS  {1 or 0, ...} per item; 0: the lock was lost and nothing was changed
 CODES    -1 (instead of the list): the outbox is full, and nothing was changed
 COST     O(n log N) for n outcomes
@@ -26,7 +27,7 @@ local NAMES = {ack = 'delivered', dead = 'dead'}
 
 local function reschedule(id, m, due_at, begun)
   redis.call('HDEL', msg .. id, 's', 'k', 'd')
-  enter(id, lane_of(m[6], m[10], m[11]), m[2], due_at, m[13], begun)
+  parts.lanes.enter(id, lane_of(m[6], m[10], m[11]), m[2], due_at, m[13], begun)
 end
 
 for at = items, #ARGV, STRIDE do
@@ -42,7 +43,7 @@ for at = items, #ARGV, STRIDE do
     unlocked[#unlocked + 1] = id
     local attempt = tonumber(m[3])
     if m[13] then
-      slot_freed(m[13], kind == 'release' and redis.call('HGET', key, 'g'))
+      parts.flow_keys.slot_freed(m[13], kind == 'release' and redis.call('HGET', key, 'g'))
     end
     if kind == 'release' then
       -- The message was not attempted, so the attempt is not charged.
@@ -93,23 +94,23 @@ for at = items, #ARGV, STRIDE do
         -- The token is emptied and not deleted: one write less, and no claim can match it.
         redis.call('HSET', key, 's', NAMES[kind], 'f', now_text, 'k', '', unpack(hash))
         if m[13] and kind == 'dead' then
-          flow_keys().keep_limits(key, m[13])
+          parts.flow_keys.keep_limits(key, m[13])
         end
         local set = finished[kind]
         set[#set + 1], set[#set + 2] = now_text, id
         bytes[kind] = bytes[kind] + size
         event(NAMES[kind], id, m[6], attempt)
         if m[12] then
-          run_ended(id, m[12], NAMES[kind])
+          parts.runs.ended(id, m[12], NAMES[kind])
         end
       end
     end
   end
 end
 if #unlocked > 0 then
-  in_slices(unlocked, function(...) redis.call('ZREM', locks, ...) end)
-  in_slices(put_off, function(...) redis.call('ZADD', held, ...) end)
-  in_slices(let_go, function(...) redis.call('ZREM', held, ...) end)
+  in_slices('ZREM', locks, unlocked)
+  in_slices('ZADD', held, put_off)
+  in_slices('ZREM', held, let_go)
   keep(done, 'done_bytes', finished.ack, bytes.ack)
   keep(dead, 'dead_bytes', finished.dead, bytes.dead)
   to_outbox(finished.ack, bytes.ack)

@@ -3,7 +3,8 @@ update: change a scheduled message.
 KEYS     due lanes flow held msg events
 ARGV     now wake_channel partition events_kept id due_at payload target priority retry
          '' leaves a field as it is; due_at: ms, or "+" and the ms from now
-INCLUDES clock slices flow due bytes flow_queues flow_keys turns wake events message
+INCLUDES clock slices flow due moment wake events message
+PARTS    lanes flow_keys
 RETURNS  {code, status, snapshot}
 CODES    0 changed; 1 no such message; 2 not scheduled (see status)
 COST     O(log N)
@@ -42,9 +43,9 @@ else
   redis.call('HSET', key, 'q', to)
 end
 if m[8] or to ~= from then
-  leave(id, lane, from, m[8])
+  parts.lanes.leave(id, lane, from, m[8])
 end
-enter(id, lane, to, moment, m[8], due_at == '' and (m[9] or (tonumber(m[5]) or 0) > 0))
+parts.lanes.enter(id, lane, to, moment, m[8], due_at == '' and (m[9] or (tonumber(m[5]) or 0) > 0))
 event('updated', id, m[4], m[5])
 emit()
 wake()

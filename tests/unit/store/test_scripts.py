@@ -44,7 +44,7 @@ def test_every_script_has_a_whole_header(verb: str) -> None:
     header = (LUA / f"{verb}.lua").read_text().split("]]")[0]
     found = [line.split()[0] for line in header.splitlines() if line.split(" ")[0] in SECTIONS]
     assert found == [section for section in SECTIONS if section in found], "in the order that the loader names"
-    assert set(SECTIONS) - set(found) <= {"INCLUDES"}
+    assert set(SECTIONS) - set(found) <= {"INCLUDES", "PARTS"}
     assert load(verb).name == verb
 
 
@@ -56,6 +56,19 @@ def test_names_become_locals_in_front_of_the_body(tmp_path: Path) -> None:
         "return (function()\nlocal now_ms = 1\n"
     )
     assert script.source.endswith("return limit\n\nend)()\n")
+
+
+def test_a_part_is_made_when_it_is_asked_for_and_brings_what_it_includes_besides(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.replace("INCLUDES clock", "INCLUDES clock\nPARTS    runs"))
+    (tmp_path / "_runs.lua").write_text("--[[\nruns: of a schedule.\nINCLUDES clock size\n]]\nreturn {ended = size}\n")
+    (tmp_path / "_size.lua").write_text("local size = 2\n")
+    assert parse(path).source.split("return (function()\n", 1)[1] == (
+        "local parts = {}\nlocal now_ms = 1\n"
+        "setmetatable(parts, {__index = function(_, part)\nlocal made\n"
+        "if part == 'runs' then made = (function()\nlocal size = 2\n"
+        "--[[\nruns: of a schedule.\nINCLUDES clock size\n]]\nreturn {ended = size}\nend)() end\n"
+        f"parts[part] = made\nreturn made\nend}})\n{path.read_text()}\nend)()\n"
+    )
 
 
 def test_a_header_may_have_no_names_at_all(tmp_path: Path) -> None:
@@ -85,6 +98,9 @@ def test_a_missing_section_is_named(tmp_path: Path, section: str) -> None:
         ("INCLUDES clock", "INCLUDES ../clock", "INCLUDES holds ../clock"),
         ("now limit items...", "now items... limit", "only the last of ARGV may be a list"),
         ("INCLUDES clock", "INCLUDES clok", "INCLUDES clok, and there is no _clok.lua"),
+        ("INCLUDES clock", "PARTS    clok", "PARTS clok, and there is no _clok.lua"),
+        ("INCLUDES clock", "PARTS    ../clock", "PARTS holds ../clock"),
+        ("return limit", "return parts.runs.ended() + parts.late", "PARTS lacks late, runs"),
     ],
 )
 def test_a_broken_header_says_what_is_wrong(tmp_path: Path, old: str, new: str, says: str) -> None:
