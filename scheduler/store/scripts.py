@@ -138,8 +138,8 @@ def _text_of(path: Path, section: str, name: str) -> str:
 def _parts(path: Path, names: Sequence[str], includes: Sequence[str]) -> str:
     """Return the function that makes a part when ``parts.name`` is first asked for.
 
-    Lua makes the functions of a script anew for each call of it, and frees them afterwards: about 1 µs each.  With all
-    of theirs, claim and settle of one message took twice as long in Redis.
+    Lua makes the functions of a script anew for each call, and frees them afterwards: about 1 µs each.  When claim made
+    all of its 59, a call that found nothing took 85 µs in Redis, and 55 since it makes 17.
     """
     source = "setmetatable(parts, {__index = function(_, part)\nlocal made\n"
     for name in names:

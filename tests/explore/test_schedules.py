@@ -23,7 +23,7 @@ def test_nothing_is_lost_or_doubled_whatever_comes_first(redis_client: redis.Red
     ("verb", "old", "new"),
     [
         ("plan", "s[2] == ARGV[at + 2] and not stale", "not stale"),
-        ("plan", "make_run(sid, generation, id, due_at, 'plan')", ""),
+        ("plan", "parts.runs.make(sid, generation, id, due_at, 'plan')", ""),
     ],
     ids=["the next moment is not compared", "the next message is not made"],
 )

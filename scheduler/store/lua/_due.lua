@@ -1,5 +1,5 @@
--- The due sets.  There is one due set for each lane and priority, so that a claim
--- for one lane never walks over messages of another.
+-- The due sets.  There is one for each lane and priority, so that a claim for one lane never walks over messages of
+-- another.
 local PRIORITIES = {'high', 'normal', 'low'}
 -- Far above what a service has: one lane for echo, one for webhooks, one for each job type.
 local MOST_LANES = 1000

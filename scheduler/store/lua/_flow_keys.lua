@@ -1,5 +1,5 @@
 --[[
-flow_keys: their states, their limits and the places of their messages.
+flow_keys: the states of flow keys, their limits and the places of their messages.
 INCLUDES bytes flow_queues turns
 ]]
 -- flow:key:<key> is its state in words, in the order of `FLOW_WORDS` in keys.py.  A call reads the states that it needs

@@ -6,7 +6,7 @@ end
 -- Return how many messages of a queue are due.  total: how many it has, where that is known: then the pieces are looked at
 -- that lie on the shorter side of now.
 local function due_in_queue(queue, total)
-  local keys = flow_keys()
+  local keys = parts.flow_keys
   local queues, begun_by = keys.queues, string.format('%.0f', now_ms - keys.AHEAD)
   local now_piece, last = queues.last_piece(queue, now_ms), queues.last_piece(queue, '+inf')
   if total and last - now_piece < now_piece then
@@ -19,7 +19,7 @@ end
 -- Return the row of a key: key, in_flight, used, window_ends_at, paused, given, default, pinned, scheduled, waiting,
 -- oldest_due_at, next_at; '' for none.
 local function row_of(s)
-  local keys = flow_keys()
+  local keys = parts.flow_keys
   local at = keys.opens_at(s)
   local waiting, oldest, following = 0, nil, nil
   local total = not string.find(s.queues, ' ', 1, true) and s.count
