@@ -4,7 +4,7 @@ The settings come as JSON in the environment variable ``SCHEDULER_SETTINGS``.  `
 each with an event loop and ``Server.ApiThreads`` threads; the kernel spreads connections over them (SO_REUSEPORT).
 
 This process keeps the workers and answers nothing itself.  So it imports neither Flask nor the store nor the models of
-the settings: they would cost a second at each start, before the first worker begins, and 50 MB.
+the settings: they would cost 0.8 s at each start, before the first worker begins, and 50 MB.
 """
 
 from __future__ import annotations
