@@ -194,3 +194,16 @@ def test_a_lane_leaves_the_list_when_nothing_waits_in_it(lua: Lua) -> None:
     assert lua.client.zrange(lanes, 0, -1) == []
     lua.settle("a0", "retry", token="t", delay_ms=5)
     assert lua.client.zrange(lanes, 0, -1) == ["job:a"]
+
+
+def test_a_run_that_a_claim_makes_is_counted_when_it_says_when_to_come_back(lua: Lua) -> None:
+    lua.schedule("s:1")
+    lua.client.hset(f"{lua.keys['msg']}s:1", "i", "1")
+    # The schedule was changed before its run began, and the next one waits for that.
+    lua.client.hset(
+        f"{lua.keys['sched']}s",
+        mapping={"c": "2", "overlap": "buffer", "busy": "s:1", "buffered": "s:2 plan", "p": '"y"'},
+    )
+    reply = lua.claim()
+    assert (ids(reply), reply[1]) == ([], 0)
+    assert ids(lua.claim()) == ["s:2"]
