@@ -115,6 +115,6 @@ local function run_ended(id, text, outcome)
 end
 
 return {
-  made_by = made_by, revisions_of = revisions_of, moment_in = moment_in, event = schedule_event, count_skips = count_skips,
-  record = record, make = make_run, left = left, take_back = take_back, ended = run_ended,
+  made_by = made_by, revisions_of = revisions_of, moment_in = moment_in, schedule_event = schedule_event,
+  count_skips = count_skips, record = record, make = make_run, left = left, take_back = take_back, ended = run_ended,
 }

@@ -40,7 +40,7 @@ local function move_on(sid, generation, at)
   local key = sched .. sid
   if following == '' then
     redis.call('HSET', key, 'state', 'ended')
-    parts.runs.event('ended', sid)
+    parts.runs.schedule_event('ended', sid)
     redis.call('HDEL', key, 'next', 'tail', 'late')
     redis.call('ZREM', plans, sid)
     redis.call('ZADD', rests, 2, sid)
@@ -78,7 +78,7 @@ while ARGV[at] do
     count(sid, 'missed', given_up)
     if given_up > 0 then
       parts.runs.count_skips('missed', given_up)
-      parts.runs.event('missed', sid)
+      parts.runs.schedule_event('missed', sid)
       parts.runs.record(sid, 'missed', pending_of(sid, ARGV[at + 8]), 'plan', given_up)
     end
     results[#results + 1] = 1

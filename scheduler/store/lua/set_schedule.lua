@@ -47,7 +47,7 @@ if state == 'deleted' then
   redis.call('ZREM', plans, schedule)
   redis.call('ZREM', rests, schedule)
   redis.call('ZREM', failing, schedule)
-  parts.runs.event('deleted', schedule)
+  parts.runs.schedule_event('deleted', schedule)
   emit()
   return {0, changed}
 end
@@ -78,7 +78,7 @@ if s[2] and not (keeps == '1' and state == 'active') then
     -- Its moment had come, and no server had begun it yet.
     redis.call('HINCRBY', name, '#changed', 1)
     parts.runs.count_skips('changed', 1)
-    parts.runs.event('skipped', schedule)
+    parts.runs.schedule_event('skipped', schedule)
     parts.runs.record(schedule, 'changed', pending, 'plan')
   end
 end
@@ -101,7 +101,7 @@ else
 end
 local before = s[5] or 'active'
 local same = before == state and 'changed' or state == 'active' and 'resumed' or state
-parts.runs.event(s[1] and same or 'created', schedule)
+parts.runs.schedule_event(s[1] and same or 'created', schedule)
 if key ~= '' then
   redis.call('SET', idem .. key, fingerprint .. ' ' .. schedule, 'PX', key_ttl)
 end
