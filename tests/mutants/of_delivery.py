@@ -126,8 +126,8 @@ MUTANTS = (
     Mutant(
         "claim-what-cannot-start",
         "scheduler/delivery/lanes.py",
-        "0 if whole else 2 * self._batch - self.held",
-        "0 if whole else 2 * self._batch",
+        "min(2 * self._batch - self.held, 3 * self._batch",
+        "min(2 * self._batch, 3 * self._batch",
         "what is held already is not taken off the room for more",
         "one server hoards messages that others could deliver now",
         (

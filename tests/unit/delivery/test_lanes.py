@@ -89,7 +89,11 @@ def test_quick_work_is_claimed_in_whole_batches_two_at_a_time(clock: FakeClock) 
     assert house.wanted() == {}
     house.lanes.reported("echo", 100, 0)
     house.lanes.slice_ended("echo")
-    assert house.wanted() == {}, "what was reported is being settled: a crash repeats two batches at most"
+    assert house.wanted() == {"echo": 100}, "a third batch while the first is being settled"
+    house.take("echo", 100)
+    house.lanes.reported("echo", 100, 0)
+    house.lanes.slice_ended("echo")
+    assert house.wanted() == {}, "what was reported is being settled: a crash repeats three batches at most"
     first = house.held[:100]
     house.settle("echo", 50)
     assert house.wanted() == {}, "whole batches, not a claim for every message that is settled"
