@@ -50,9 +50,14 @@ def schedule_items(messages: Sequence[NewMessage]) -> list[str | int]:
     return items
 
 
+_NONE = (None, None, None, None)
+"""What claim.lua leaves out when a message has none of it: lane, run, wait for the flow key, trace."""
+
+
 def claim_of(row: Sequence[Any], token: str, partition: int) -> Claim:
     """Return the claim of one row of the reply of claim.lua."""
-    id, since, attempt, payload, channel, target, type, retry, priority, created_at, lane, run, flow_wait, trace = row
+    id, since, attempt, payload, channel, target, type, retry, priority, created_at = row[:10]
+    lane, run, flow_wait, trace = row[10:] or _NONE
     return Claim(
         id,
         token,
@@ -110,7 +115,8 @@ def settle_items(outcomes: Sequence[Outcome], records: Sequence[str]) -> list[st
         delay = "" if o.delay_ms is None else o.delay_ms
         if o.kind == "retry" and delay == "":
             raise ValueError(f"the retry of message {o.claim.id} has no delay")
-        items += (o.claim.id, o.claim.token, o.kind, delay, o.error or "", record, o.result or "")
+        texts = len(o.claim.payload.encode()) + len((o.claim.target or "").encode())
+        items += (o.claim.id, o.claim.token, o.kind, delay, o.error or "", record, o.result or "", texts)
     return items
 
 

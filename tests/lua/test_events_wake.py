@@ -25,7 +25,7 @@ def events(lua: Lua) -> list[tuple[str, list[str]]]:
 def test_each_call_is_one_entry_with_a_line_per_message(live: Lua) -> None:
     live.schedule("a", "b")
     live.claim(now=NOW + 1)
-    items = [v for id, kind in (("a", "retry"), ("b", "dead")) for v in (id, "t", kind, 5, "", "E", "")]
+    items = [v for id, kind in (("a", "retry"), ("b", "dead")) for v in (id, "t", kind, 5, "", "E", "", 3)]
     live("settle", *items, now=NOW + 2)
     live("redrive", now=NOW + 3, id="b", offset=0, scan=0, limit=0, channel="", dry_run="")
     live("update", now=NOW + 4, id="b", due_at="", payload="", target="", priority="", retry="")

@@ -122,7 +122,7 @@ def test_a_group_of_every_kind_is_settled_each_by_its_own_token(lua: Lua) -> Non
     items = [v for id, kind, token in [
         ("a", "ack", "t"), ("b", "retry", "t"), ("c", "dead", "wrong"), ("d", "dead", "t"), ("e", "release", "t"),
         ("a", "dead", "t"),
-    ] for v in (id, token, kind, 9, "", "E", "")]  # fmt: skip
+    ] for v in (id, token, kind, 9, "", "E", "", 3)]  # fmt: skip
     assert lua("settle", *items) == [1, 1, 0, 1, 1, 0]
     state = lua.state()
     assert {name: state[name] for name in ("done", "due:echo:normal", "locks", "dead")} == {
@@ -168,7 +168,7 @@ def test_10000_at_once_do_not_outgrow_a_lua_stack(lua: Lua) -> None:
     lua.schedule(*many)
     lua.claim(10_000)
     kinds = ("ack", "dead", "retry")
-    items = [v for i, id in enumerate(many) for v in (id, "t", kinds[i % 2 * (i % 3)], 5, "", "E", "")]
+    items = [v for i, id in enumerate(many) for v in (id, "t", kinds[i % 2 * (i % 3)], 5, "", "E", "", 3)]
     assert sum(lua("settle", *items)) == 10_000
     assert "locks" not in lua.state()
     assert broken_rules(lua.client) == []

@@ -145,8 +145,12 @@ class Lua:
         error: str = "",
         evidence: str = "1 2 3 4",
         result: str = "",
+        texts: int | None = None,
     ) -> Any:
-        return self("settle", id, token, kind, delay_ms, error, evidence, result, now=now)
+        """``texts``: None for what the message holds."""
+        if texts is None:
+            texts = sum(int(self.client.hstrlen(f"ms1:{{0}}:msg:{id}", field)) for field in "pt")
+        return self("settle", id, token, kind, delay_ms, error, evidence, result, texts, now=now)
 
     def reap(
         self, limit: int = 100, *, now: int, max_attempts: int = 5, lost_limit: int = 5, not_after: int | str = ""

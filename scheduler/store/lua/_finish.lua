@@ -3,11 +3,9 @@
 -- Bytes of a finished message without its texts: key, set entry, hash overhead (measured, rounded down).
 local OVERHEAD = 150
 
--- Return the bytes of a message.  evidence: bytes of its evidence; target: its field `t`, when it has been read, false
--- for none.
-local function weight(key, evidence, target)
-  local of_target = target == nil and redis.call('HSTRLEN', key, 't') or #(target or '')
-  return OVERHEAD + redis.call('HSTRLEN', key, 'p') + of_target + (tonumber(evidence) or 0)
+-- Return the bytes of a message.  evidence: bytes of its evidence.
+local function weight(key, evidence)
+  return OVERHEAD + redis.call('HSTRLEN', key, 'p') + redis.call('HSTRLEN', key, 't') + (tonumber(evidence) or 0)
 end
 
 -- Add finished messages to their set.  ids: {score, id, score, id, ...}; bytes: of all of them together.

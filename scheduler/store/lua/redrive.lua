@@ -19,7 +19,7 @@ local function redrive(one, m)
   -- The evidence stays: its bytes are the stored total without payload, target and error.
   local evidence = math.max(0, size - weight(key, redis.call('HSTRLEN', key, 'e')))
   redis.call('HSET', key, 'o', attempts, 'u', now_text, 'z', evidence)
-  redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k', 'b', 'm', 'G')
+  redis.call('HDEL', key, 's', 'a', 'l', 'd', 'f', 'g', 'k', 'b', 'm', 'G', 'W')
   redis.call('ZREM', dead, one)
   if m[11] then
     parts.flow_keys.restore_limits(m[10], m[11])

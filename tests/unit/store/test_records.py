@@ -38,7 +38,7 @@ def test_a_new_message_as_the_script_takes_it() -> None:
 
 
 def test_a_claim_with_everything_left_out_and_with_everything() -> None:
-    row = ["a", str(NOW), 1, "1", None, None, None, None, None, "7", None, None, None, None]
+    row = ["a", str(NOW), 1, "1", None, None, None, None, None, "7"]
     assert records.claim_of(row, "t", 3) == Claim(
         "a", "t", 1, NOW, "echo", "1", None, None, None, Priority.NORMAL, 7, 3, "echo"
     )
@@ -109,11 +109,12 @@ def items(outcome: Outcome) -> list[str | int]:
 
 
 def test_an_outcome_as_the_script_takes_it() -> None:
-    assert items(Outcome(claim(), "ack", result="{}")) == ["a", "t", "ack", "", "", "E", "{}"]
-    assert items(Outcome(claim(), "dead", error="x")) == ["a", "t", "dead", "", "x", "E", ""]
-    assert items(Outcome(claim(), "release")) == ["a", "t", "release", "", "", "E", ""]
-    assert items(Outcome(claim(), "release", delay_ms=0)) == ["a", "t", "release", 0, "", "E", ""]
-    assert items(Outcome(claim(), "retry", delay_ms=7)) == ["a", "t", "retry", 7, "", "E", ""]
+    assert items(Outcome(claim(), "ack", result="{}")) == ["a", "t", "ack", "", "", "E", "{}", 1]
+    assert items(Outcome(claim(), "dead", error="x")) == ["a", "t", "dead", "", "x", "E", "", 1]
+    assert items(Outcome(claim(), "release")) == ["a", "t", "release", "", "", "E", "", 1]
+    assert items(Outcome(claim(), "release", delay_ms=0)) == ["a", "t", "release", 0, "", "E", "", 1]
+    assert items(Outcome(claim(), "retry", delay_ms=7)) == ["a", "t", "retry", 7, "", "E", "", 1]
+    assert items(Outcome(claim(payload='"é"', target="ü"), "ack"))[-1] == 6
 
 
 def test_a_retry_without_a_delay_is_a_defect_of_the_caller_who_has_to_decide() -> None:
