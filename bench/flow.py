@@ -76,8 +76,9 @@ def measure_beside(quick: bool) -> Row:
         f"p99 {late.p99:.2f} ms",
         f"p99 {alone.p99:.2f} ms",
         late.p99 / alone.p99,
-        "p99 <= 3 ms",
-        late.p99 <= 3,
+        "p99 <= 1.5 x of without",
+        # Where 500 messages a second alone have 2 ms, that is 3 ms.
+        late.p99 <= 1.5 * alone.p99,
         f"{waiting:,} jobs are due at one key of concurrency 1, whose slot a job of 8 s holds; beside them 500 "
         f"messages a second without a key, for {seconds:g} s: {late}. Baseline: the same before they were there: "
         f"{alone}. Between the two Redis has rewritten its file, which it does at 64 MB: it had 55 MB, and would have "

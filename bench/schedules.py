@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 
 from bench.console import Arrival, FileConsole, PipeConsole
-from bench.delivery import Lateness
+from bench.delivery import Lateness, on_time
 from bench.idle import Monitor
 from bench.memory import used_memory
 from bench.messages import FAR_MS, clock, fill, text_of
@@ -21,6 +22,9 @@ from scheduler.store import MessageStore
 SECOND_MS = 1000
 HOUR_MS = 3_600_000
 SINGLES_PER_SECOND = 100
+SINGLES = 4 * SINGLES_PER_SECOND
+PLAIN = 10_000_000
+"""The numbers of messages without a schedule begin here."""
 PROBE = 20
 SLOWER = 2.5
 """How much longer than at first creating them may take."""
@@ -46,63 +50,83 @@ def second_after(store: MessageStore, count: int) -> int:
 
 
 def same_second(quick: bool) -> Row:
-    """All at one second, and single messages beside."""
+    """All at one second, and single messages beside; before them as many messages without schedules."""
     count = 300 if quick else 10_000
     with folder() as path, closing(PipeConsole()) as console, Service(path / "service", console) as service:
+        plain = clock.now_ms() + count + 3 * SECOND_MS
+        fill(service.store, count, lambda _: plain, first=PLAIN)
+        _singles(service.store, plain, PLAIN + count)
+        console.wait_for(count + SINGLES, 60)
+        service.wait_settled(60)
+        bare = _at_moment(console.arrivals(), plain, PLAIN, count)
+        printed = console.printed
         moment = second_after(service.store, count)
         add(service.store, count, every_ms=HOUR_MS, start=moment)
         check(clock.now_ms() < moment - 500, "the schedules were not created before their moment")
-        begin, singles = moment - 2 * SECOND_MS, 4 * SINGLES_PER_SECOND
-        gap = SECOND_MS // SINGLES_PER_SECOND
-        begin = max(begin, clock.now_ms() + 100)
-        fill(service.store, singles, lambda n: begin + n * gap, first=count, priority=Priority.HIGH)
-        console.wait_for(count + singles, 60)
+        _singles(service.store, moment, count)
+        console.wait_for(printed + count + SINGLES, 60)
         deadline = time.monotonic() + 10
         while service.store.counts().due or sum(service.store.counts().scheduled.values()) < count:
             check(time.monotonic() < deadline, "the next messages were not all made within 10 s")
             time.sleep(0.01)
         planned = clock.now_ms() - moment
-        arrivals = console.arrivals()
-    runs = [arrival.at_ms - moment for arrival in arrivals if arrival.mark.number < count]
-    late = [arrival.at_ms - arrival.mark.due_at for arrival in arrivals if arrival.mark.number >= count]
-    check(len(runs) == count, f"{len(runs):,} of {count:,} runs were delivered")
-    check(min(runs) >= 0, f"a run was {-min(runs):.1f} ms early")
-    last, p99 = max(runs), percentile(late, 0.99)
+        arrivals = console.arrivals()[printed:]
+    last, late = _at_moment(arrivals, moment, 0, count)
+    p99, bare_p99 = percentile(late, 0.99), percentile(bare[1], 0.99)
     return Row(
         f"{last:.0f} ms, p99 {p99:.1f} ms",
-        "",
-        None,
-        "the runs within 1 s; the others' p99 <= 10 ms",
-        last <= SECOND_MS and p99 <= 10,
+        f"{bare[0]:.0f} ms, p99 {bare_p99:.1f} ms",
+        last / bare[0],
+        "the runs <= 2 x, the others' p99 <= 2.5 x of messages without schedules",
+        # Where 20,000 messages a second are drained, and others are 4 ms late beside them, that is 1 s and 10 ms.
+        last <= 2 * bare[0] and p99 <= 2.5 * bare_p99,
         f"{count:,} schedules with the same second, all delivered {last:.0f} ms after it and planned on "
         f"{planned} ms after it at most; beside them {SINGLES_PER_SECOND}/s of single messages of priority high in the "
-        f"same lane, for 4 s: p50 {percentile(late, 0.5):.2f} ms late.",
+        f"same lane, for 4 s: p50 {percentile(late, 0.5):.2f} ms late. Baseline: {count:,} messages of one moment, and "
+        "the same beside.",
     )
 
 
+def _singles(store: MessageStore, moment: int, first: int) -> None:
+    """Single messages from 2 s before the moment to 2 s after it."""
+    begin = max(moment - 2 * SECOND_MS, clock.now_ms() + 100)
+    fill(store, SINGLES, lambda n: begin + n * (SECOND_MS // SINGLES_PER_SECOND), first=first, priority=Priority.HIGH)
+
+
+def _at_moment(arrivals: Sequence[Arrival], moment: int, first: int, count: int) -> tuple[float, list[float]]:
+    """After how many ms the last of ``count`` messages of one moment arrived, and how late each single one was."""
+    runs = [arrival.at_ms - moment for arrival in arrivals if first <= arrival.mark.number < first + count]
+    check(len(runs) == count, f"{len(runs):,} of {count:,} were delivered")
+    check(min(runs) >= 0, f"one was {-min(runs):.1f} ms early")
+    return max(runs), [each.at_ms - each.mark.due_at for each in arrivals if each.mark.number >= first + count]
+
+
 def every_second(quick: bool) -> Row:
-    """Lateness of runs, by the reader of stdout."""
+    """Lateness of runs, by the reader of stdout; before them that of as many messages without schedules."""
     count, seconds = (50, 2) if quick else (500, 20)
     with folder() as path, closing(PipeConsole()) as console, Service(path / "service", console) as service:
+        alone = on_time(service, console, count, seconds, PLAIN)
+        printed = console.printed
         start = second_after(service.store, count)
         add(service.store, count, every_ms=SECOND_MS, start=start, step_ms=SECOND_MS // count)
         check(clock.now_ms() < start, "the schedules were not created before their first moment")
         before = service.cpu_seconds()
-        console.wait_for(count * seconds, seconds + 30)
+        console.wait_for(printed + count * seconds, seconds + 30)
         cpu = in_words(before, service.cpu_seconds(), count * seconds, "run")
-        arrivals = [each for each in console.arrivals() if _second(each) < seconds]
+        arrivals = [each for each in console.arrivals()[printed:] if _second(each) < seconds]
     late = Lateness.of([_late(arrival) for arrival in arrivals])
     made = Counter((arrival.mark.number, _second(arrival)) for arrival in arrivals)
     check(len(made) == count * seconds, f"{len(made):,} of {count * seconds:,} schedules and seconds have a run")
     check(max(made.values()) == 1, "a schedule ran twice in one second")
     return Row(
         str(late),
-        "",
-        None,
-        "p50 <= 1, p99 <= 3 ms, none early",
-        late.p50 <= 1 and late.p99 <= 3,
+        str(alone),
+        late.p99 / alone.p99,
+        "p50 and p99 <= 1.5 x of messages without schedules, none early",
+        late.p50 <= 1.5 * alone.p50 and late.p99 <= 1.5 * alone.p99,
         f"{count} schedules of every second, {SECOND_MS // count} ms apart, for {seconds} s, each second each of them "
-        f"once; stdout is a pipe, lateness is when its reader had the line, minus the moment. {cpu}.",
+        f"once; stdout is a pipe, lateness is when its reader had the line, minus the moment. Baseline: as many "
+        f"messages a second without schedules. {cpu}.",
     )
 
 
