@@ -27,8 +27,10 @@ SHORT_POLL_SECONDS = GRACE_MS / 2000
 """The longest sleep where reapers search so seldom that its runs would count as missed by then."""
 GENTLE_BATCH = 20
 """The same while messages are being delivered, which wait for as long as a batch takes."""
-GENTLE_MS = 500
-"""For how long after their moment schedules are planned gently: those of every second need their next message soon."""
+GENTLE_MS = 1000
+"""For how long after their moment schedules are planned gently at most: as long as 10,000 runs take to be delivered."""
+SOON_MS = 500
+"""A next moment that is nearer than this ends gentleness: it needs its message soon."""
 POLITE = 9.0
 """The pause behind a gentle batch, in times of what the batch took."""
 BEHIND_SECONDS = 0.02
@@ -60,7 +62,7 @@ class Planner:
         self._telemetry = telemetry
         self._busy = busy
         self._hurry = False
-        """Whether the last batch was planned later than gently."""
+        """Whether the last batch was late, or made messages that are due soon."""
         self._outage = outage or Outage(log, clock)
         self._seldom = Seldom(log, clock)
         self._longest = POLL_SECONDS if 1.0 + reap_seconds <= SHORT_POLL_SECONDS else SHORT_POLL_SECONDS
@@ -93,8 +95,8 @@ class Planner:
         gentle = self._busy() and not self._hurry
         limit = GENTLE_BATCH if gentle else BATCH
         found = self._store.due_plans(partition, limit, self._stuck[partition])
-        self._hurry = any(found.redis_ms - due.next_run > GENTLE_MS for due in found.plans)
         planned = [one for due in found.plans if (one := self._decided(due, found.redis_ms)) is not None]
+        self._hurry = any(_is_urgent(one, found.redis_ms) for one in planned)
         self._stuck[partition] += len(found.plans) - len(planned)
         if planned:
             done = self._store.move_on(partition, planned)
@@ -142,3 +144,8 @@ class Planner:
         except Exception as error:  # noqa: BLE001 - a defect in one step must not end planning
             self._log.error(f"a step of the planner failed: {error}", exception=error)
             return POLL_SECONDS
+
+
+def _is_urgent(planned: Planned, now_ms: int) -> bool:
+    late = now_ms - planned.due.next_run > GENTLE_MS
+    return late or (planned.following is not None and planned.following.moment - now_ms < SOON_MS)

@@ -19,6 +19,7 @@ from scheduler.schedules.planner import (
     POLITE,
     POLL_SECONDS,
     SHORT_POLL_SECONDS,
+    SOON_MS,
     Planner,
 )
 from tests.support.schedules import MINUTE, Planned
@@ -62,12 +63,17 @@ def test_a_batch_is_followed_by_the_next_after_a_pause_of_its_length(
     assert len(plans.claim()) == BATCH + 5
 
 
-def test_it_is_gentle_while_messages_are_delivered_and_not_late(
-    plans: Planned, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("every_ms", "until"),
+    [(MINUTE, MINUTE + GENTLE_MS), (1000, MINUTE + 1000 - SOON_MS)],
+    ids=["until it is late", "until the next message is due soon"],
+)
+def test_it_is_gentle_while_messages_are_delivered(
+    plans: Planned, monkeypatch: pytest.MonkeyPatch, every_ms: int, until: int
 ) -> None:
     plans.store.partitions = plans.store.partitions[:1]
-    for n in range(2 * GENTLE_BATCH + BATCH + 5):
-        plans.create(f"s{n}")
+    for n in range(3 * GENTLE_BATCH + BATCH + 5):
+        plans.create(f"s{n}", every_ms=every_ms, start=NOW + MINUTE)
     sizes = []
     move_on = plans.store.move_on
 
@@ -80,11 +86,13 @@ def test_it_is_gentle_while_messages_are_delivered_and_not_late(
     monkeypatch.setattr(plans.planner, "_busy", lambda: True)
     plans.at(MINUTE)
     assert plans.planner.tick() == pytest.approx(POLITE * 0.001)
-    plans.at(MINUTE + GENTLE_MS + 1)
+    plans.at(until)
+    assert plans.planner.tick() == pytest.approx(POLITE * 0.001)
+    plans.at(until + 1)
     plans.planner.tick()
     assert plans.planner.tick() == pytest.approx(0.001)
     plans.planner.tick()
-    assert sizes == [GENTLE_BATCH, GENTLE_BATCH, BATCH, 5], "a batch that is late is the last gentle one"
+    assert sizes == [GENTLE_BATCH, GENTLE_BATCH, GENTLE_BATCH, BATCH, 5], "that one is the last gentle batch"
 
 
 def test_while_redis_is_away_it_tries_on(plans: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
