@@ -75,12 +75,29 @@ def test_a_dead_connection_heals_and_wakes_for_what_was_missed(woken: Woken, red
     assert woken.next() == 1
 
 
+def test_a_stop_ends_the_read(
+    listening: redis.Redis, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.store.wake._READ_SECONDS", 3600.0)
+    woken = Woken(redis_client)
+    listener = WakeListener(listening, woken, SystemClock(), adapt(RecordingLogger()))
+    listener.start()
+    woken.next()
+    stopping = threading.Thread(target=listener.stop, daemon=True)
+    stopping.start()
+    stopping.join(10)
+    assert not stopping.is_alive()
+
+
 class Failing:
     """A client whose subscriptions fail with each of these errors, and then the test ends."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
         self.used_up = threading.Event()
+
+    def publish(self, *_: str) -> NoReturn:
+        raise redis.ConnectionError("no nodes")
 
     def pubsub(self) -> NoReturn:
         error = self.errors.pop(0)
