@@ -31,8 +31,14 @@ GENTLE_MS = 1000
 """For how long after their moment schedules are planned gently at most: as long as 10,000 runs take to be delivered."""
 SOON_MS = 500
 """A next moment that is nearer than this ends gentleness: it needs its message soon."""
+NEAR_MS = 10_000
+"""A next moment that is farther away can wait for a flood to be delivered."""
+PATIENT_SECONDS = 0.2
+"""The pause behind a gentle batch of such ones.  With 0.03 s the p99 of urgent messages beside 10,000 schedules of one
+second was 1.5 times what it is beside plain messages.
+"""
 POLITE = 9.0
-"""The pause behind a gentle batch, in times of what the batch took."""
+"""The pause behind another gentle batch, in times of what the batch took."""
 BEHIND_SECONDS = 0.02
 """How long after a moment it is planned: first the messages of that moment are claimed, and the next ones have time."""
 _AWAY_SECONDS = 0.25
@@ -103,7 +109,10 @@ class Planner:
             self._tell([one for one, mine in zip(planned, done, strict=True) if mine])
         if found.wait_ms == 0.0:
             # Between two batches, Redis and this process serve messages that are due.
-            return (POLITE if gentle else 1.0) * (self._clock.monotonic() - began)
+            took = self._clock.monotonic() - began
+            if not gentle:
+                return took
+            return POLITE * took if any(_is_near(one, found.redis_ms, NEAR_MS) for one in planned) else PATIENT_SECONDS
         self._stuck[partition] = 0
         if found.wait_ms is None:
             return POLL_SECONDS
@@ -147,5 +156,8 @@ class Planner:
 
 
 def _is_urgent(planned: Planned, now_ms: int) -> bool:
-    late = now_ms - planned.due.next_run > GENTLE_MS
-    return late or (planned.following is not None and planned.following.moment - now_ms < SOON_MS)
+    return now_ms - planned.due.next_run > GENTLE_MS or _is_near(planned, now_ms, SOON_MS)
+
+
+def _is_near(planned: Planned, now_ms: int, within_ms: int) -> bool:
+    return planned.following is not None and planned.following.moment - now_ms < within_ms

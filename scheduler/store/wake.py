@@ -17,8 +17,8 @@ from scheduler.store.keys import WAKE
 PLAN_MARK = " plan"
 """What a wake-up ends in that concerns a schedule."""
 _READ_SECONDS = 2.0
-"""The longest blocking read.  A stop ends it by a wake-up of its own, and waits for it where Redis hangs.  With reads of
-0.25 s this thread took a tenth of what an idle service costs.
+"""The longest blocking read.  A stop ends it by a wake-up of its own, and waits for it where Redis hangs.  With reads
+of 0.25 s this thread took a tenth of what an idle service costs.
 """
 _RETRY_SECONDS = 0.25
 

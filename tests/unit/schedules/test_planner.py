@@ -16,6 +16,8 @@ from scheduler.schedules.planner import (
     BEHIND_SECONDS,
     GENTLE_BATCH,
     GENTLE_MS,
+    NEAR_MS,
+    PATIENT_SECONDS,
     POLITE,
     POLL_SECONDS,
     SHORT_POLL_SECONDS,
@@ -64,12 +66,16 @@ def test_a_batch_is_followed_by_the_next_after_a_pause_of_its_length(
 
 
 @pytest.mark.parametrize(
-    ("every_ms", "until"),
-    [(MINUTE, MINUTE + GENTLE_MS), (1000, MINUTE + 1000 - SOON_MS)],
-    ids=["until it is late", "until the next message is due soon"],
+    ("every_ms", "until", "pause"),
+    [
+        (MINUTE, MINUTE + GENTLE_MS, PATIENT_SECONDS),
+        (NEAR_MS, MINUTE + GENTLE_MS, POLITE * 0.001),
+        (1000, MINUTE + 1000 - SOON_MS, POLITE * 0.001),
+    ],
+    ids=["far: until it is late", "near: until it is late", "until the next message is due soon"],
 )
 def test_it_is_gentle_while_messages_are_delivered(
-    plans: Planned, monkeypatch: pytest.MonkeyPatch, every_ms: int, until: int
+    plans: Planned, monkeypatch: pytest.MonkeyPatch, every_ms: int, until: int, pause: float
 ) -> None:
     plans.store.partitions = plans.store.partitions[:1]
     for n in range(3 * GENTLE_BATCH + BATCH + 5):
@@ -84,10 +90,10 @@ def test_it_is_gentle_while_messages_are_delivered(
 
     monkeypatch.setattr(plans.store, "move_on", slowly)
     monkeypatch.setattr(plans.planner, "_busy", lambda: True)
-    plans.at(MINUTE)
-    assert plans.planner.tick() == pytest.approx(POLITE * 0.001)
+    plans.at(MINUTE + 1)
+    assert plans.planner.tick() == pytest.approx(pause)
     plans.at(until)
-    assert plans.planner.tick() == pytest.approx(POLITE * 0.001)
+    assert plans.planner.tick() == pytest.approx(pause)
     plans.at(until + 1)
     plans.planner.tick()
     assert plans.planner.tick() == pytest.approx(0.001)
