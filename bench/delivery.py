@@ -6,6 +6,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import NamedTuple
 
 from bench.console import Arrival, PipeConsole, ReadableConsole
@@ -77,6 +78,16 @@ class Lateness(NamedTuple):
     @classmethod
     def of(cls, values: Sequence[float]) -> Lateness:
         return cls(percentile(values, 0.5), percentile(values, 0.99), max(values), min(values))
+
+    @classmethod
+    def middle(cls, turns: Sequence[Lateness]) -> Lateness:
+        """Of several turns: the middle percentiles, and the extremes of all."""
+        return cls(
+            median(turn.p50 for turn in turns),
+            median(turn.p99 for turn in turns),
+            max(turn.largest for turn in turns),
+            min(turn.smallest for turn in turns),
+        )
 
     def __str__(self) -> str:
         return f"p50 {self.p50:.2f}, p99 {self.p99:.2f}, max {self.largest:.1f} ms"

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +52,18 @@ class Load(NamedTuple):
     latencies: list[tuple[float, float]]
     """When each request that counts was meant to be sent (ms since the epoch), and after how many ms its answer was
     there."""
+
+    @classmethod
+    def of(cls, slices: Sequence[Load]) -> Load:
+        """Several runs of a plan as one."""
+        latencies = [latency for load in slices for latency in load.latencies]
+        return cls(
+            sum(load.answers for load in slices),
+            sum(load.failures for load in slices),
+            len(latencies) / sum(len(load.latencies) / load.per_second for load in slices),
+            sum(load.cpu_seconds for load in slices),
+            latencies,
+        )
 
     def p(self, share: float) -> float:
         return percentile([late for _, late in self.latencies], share)
