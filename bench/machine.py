@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,11 +21,12 @@ def describe() -> str:
     load, memory = os.getloadavg()[0], psutil.virtual_memory().total / 2**30
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     busy = " (BUSY: the figures are too low)" if load > 0.5 else ""
-    return (
-        f"- Machine: {os.cpu_count()} cores of {_cpu()}, {memory:.0f} GiB, {platform.system()} {platform.release()}\n"
-        f"- Versions: Python {platform.python_version()}, {_redis()}, {packages}\n"
-        f"- Load when the run began: {load:.1f}{busy}"
+    lines = (
+        f"- Machine: {os.cpu_count()} cores of {_cpu()}, {memory:.0f} GiB, {platform.system()} {platform.release()}",
+        f"- Versions: Python {platform.python_version()}, {_redis()}, {packages}",
+        f"- Load when the run began: {load:.1f}{busy}",
     )
+    return "\n".join(textwrap.fill(line, 120, subsequent_indent="  ") for line in lines)
 
 
 def _cpu() -> str:
