@@ -76,6 +76,9 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=self.console.stdout,
                 stderr=stderr,
+                # As a service has it that systemd or a container starts: what puts the load on it is somebody else,
+                # and its niceness (docs/why.md 59) must not count against that.
+                start_new_session=True,
             )
         try:
             self._wait_until_it_runs()

@@ -104,8 +104,10 @@ class ApiProcesses:
             [sys.executable, "-P", "-m", self._module],
             env=child_environment() | child_variables(self._child_settings()),
             stdin=subprocess.PIPE,
-            # Ctrl-C in the terminal must reach this process alone: it stops HTTP first, then the rest.
-            start_new_session=True,
+            # Ctrl-C in the terminal must reach this process alone: it stops HTTP first, then the rest.  Not by a
+            # session of its own: Linux shares processors out to sessions first, and the niceness of the child would not
+            # count.
+            process_group=0,
         )
 
     def _child_settings(self) -> Settings:

@@ -31,8 +31,8 @@ class Child:
     name: str
     """Used in log lines and for the thread."""
     launch: Callable[[threading.Event], subprocess.Popen[bytes]]
-    """Starts the process as leader of its own session.  Raises ``StartError`` or ``OSError``; may give up when the
-    event is set."""
+    """Starts the process as leader of its own process group.  Raises ``StartError`` or ``OSError``; may give up when
+    the event is set."""
     answers: Callable[[], bool]
     """Returns whether the process is ready; called every ``POLL_SECONDS``."""
     exit_message: Callable[[int], str]

@@ -156,6 +156,18 @@ def test_the_event_loop_is_uvloop_where_there_is_one(
         assert server.workers() == set()
 
 
+def test_it_gives_way_to_deliveries_where_there_are_any(
+    shared: Server, redis_server: RedisServer, redis_client: Any, tmp_path: Path
+) -> None:
+    def niceness(server: Server) -> set[int]:
+        process = psutil.Process(server.process.pid)
+        return {one.nice() - os.getpriority(os.PRIO_PROCESS, 0) for one in (process, *process.children(recursive=True))}
+
+    assert niceness(shared) == {5}
+    with Server(redis_server.url, tmp_path / "logs", role="api") as alone:
+        assert niceness(alone) == {0}
+
+
 def test_a_worker_that_dies_is_replaced(server: Server) -> None:
     before = wait_for("both workers have reported", lambda: names if len(names := server.workers()) == 2 else None)
     os.kill(int(min(before).rpartition("-")[2]), signal.SIGKILL)

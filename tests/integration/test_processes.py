@@ -114,7 +114,12 @@ def test_a_killed_one_is_started_again_and_leaves_no_worker_behind(settings: Set
 
 def test_ctrl_c_does_not_reach_it(settings: Settings, logger: RecordingLogger) -> None:
     with running(settings, logger) as api:
-        assert os.getsid(api.pid or 0) != os.getsid(0)
+        assert os.getpgid(api.pid or 0) != os.getpgid(0)
+
+
+def test_it_shares_the_session_in_which_its_niceness_counts(settings: Settings, logger: RecordingLogger) -> None:
+    with running(settings, logger) as api:
+        assert os.getsid(api.pid or 0) == os.getsid(0)
 
 
 def test_one_that_ends_at_once_is_no_start(
