@@ -21,6 +21,10 @@ from scheduler.store import Changes
 from scheduler.store.partitions import partition_of
 from scheduler.when import format_ms, parse_when
 
+_DEFAULT = next(iter(CHANNELS))
+_WITH_OPTIONS = tuple(name for name, kind in CHANNELS.items() if kind.options)
+"""Channels whose messages have an object of their name."""
+
 
 def due_at(time: Any, delay: Any, timezone: Any, now_ms: int, settings: Settings) -> Due:
     """Return when a message is to be due.
@@ -91,10 +95,10 @@ def refuse_elsewhere(id: str, flow: Flow | None, settings: Settings) -> None:
 
 def _kind_of(data: MessageIn) -> ChannelKind:
     check_channel(data.channel)
-    given = {name for name, kind in CHANNELS.items() if kind.options and getattr(data, name) is not None}
-    channel = data.channel or next((name for name in CHANNELS if name in given), next(iter(CHANNELS)))
-    for name, kind in CHANNELS.items():
-        if kind.options and (name == channel) != (name in given):
+    given = [name for name in _WITH_OPTIONS if getattr(data, name) is not None]
+    channel = data.channel or (given[0] if given else _DEFAULT)
+    for name in _WITH_OPTIONS:
+        if (name == channel) != (name in given):
             raise InvalidInput.of(name, f"is required by channel {name}, and by no other")
     return CHANNELS[channel]
 

@@ -136,13 +136,12 @@ class RetryIn(_Input):
 
     def policy(self, default: RetryPolicy) -> RetryPolicy:
         """The policy asked for; what was not given is taken from ``default``."""
-        given = {name: value for name, value in self if value is not None}
         return RetryPolicy(
-            max_attempts=given.get("max_attempts", default.max_attempts),
-            base=given.get("base", default.base),
-            factor=given.get("factor", default.factor),
-            cap=given.get("cap", default.cap),
-            jitter=given.get("jitter", default.jitter),
+            max_attempts=default.max_attempts if self.max_attempts is None else self.max_attempts,
+            base=default.base if self.base is None else self.base,
+            factor=default.factor if self.factor is None else self.factor,
+            cap=default.cap if self.cap is None else self.cap,
+            jitter=default.jitter if self.jitter is None else self.jitter,
         )
 
 

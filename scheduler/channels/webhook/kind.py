@@ -47,8 +47,9 @@ class WebhookKind(ChannelKind):
     def address(self, options: WebhookTarget, payload: str, settings: Settings) -> Address:
         """See ``ChannelKind``."""
         check_target(options.url, settings, "webhook.url")
-        masked = [name for name, value in options.secret_headers().items() if value == MASK]
-        if masked:
+        if MASK in options.headers.values() and (
+            masked := [name for name, value in options.secret_headers().items() if value == MASK]
+        ):
             raise InvalidInput([FieldError(f"webhook.headers.{name}", _MASKED) for name in masked])
         return Address(options.encode())
 
