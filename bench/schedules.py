@@ -26,7 +26,7 @@ SINGLES_PER_SECOND = 100
 SINGLES = 4 * SINGLES_PER_SECOND
 PLAIN = 10_000_000
 """The numbers of messages without a schedule begin here."""
-TURNS = 3
+TURNS = 5
 PROBE = 20
 SLOWER = 2.5
 """How much longer than at first creating them may take."""

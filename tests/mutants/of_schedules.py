@@ -32,7 +32,7 @@ MUTANTS = (
     Mutant(
         "run-of-old-generation",
         "scheduler/store/lua/_begins.lua",
-        "if not begun and current ~= generation then",
+        "if not begun and current ~= generation and not redriven(id) then",
         "if false then",
         "a run begins although its schedule was changed",
         "after a change of the address the old one is still called",
@@ -41,7 +41,7 @@ MUTANTS = (
     Mutant(
         "run-of-deleted",
         "scheduler/store/lua/_begins.lua",
-        "return redriven or skip(id, text, m, due_at, 'gone')",
+        "return redriven(id) or skip(id, text, m, due_at, 'gone')",
         "return true",
         "a run begins although its schedule was deleted",
         "a schedule that was deleted is delivered once more, or retried for hours",
@@ -50,7 +50,7 @@ MUTANTS = (
     Mutant(
         "run-late-not-taken-back",
         "scheduler/store/lua/_begins.lua",
-        "and is_late(redis.call('ZSCORE', plans, sid)) then",
+        "and is_late(redis.call('ZSCORE', plans, sid)) and not redriven(id) then",
         "and false then",
         "the message of a moment that was missed is delivered whatever the policy says",
         "after a downtime there is one run too many, hours late",

@@ -385,11 +385,13 @@ def test_messages_can_be_listed_by_their_schedule(plans: Planned) -> None:
     assert [m.id for m in found] == [id_of(plans.store, n * MINUTE) for n in (2, 1)]
 
 
-def test_no_more_runs_are_kept_than_are_shown(plans: Planned) -> None:
+def test_the_last_runs_are_shown_and_few_more_are_kept(plans: Planned, client: redis.Redis) -> None:
     plans.create()
-    plans.pass_minutes(*range(1, 26))
-    assert len(plans.get().last_runs) == 20
-    assert plans.get().last_runs[0].moment == NOW + 25 * MINUTE
+    kept = plans.store.partitions[plans.store.partition_of("s")]["runs"] + "s"
+    for minute in range(1, 46):
+        plans.pass_minutes(minute)
+        assert min(minute, 20) <= client.llen(kept) <= 30
+    assert [run.moment for run in plans.get().last_runs] == [NOW + n * MINUTE for n in range(45, 25, -1)]
 
 
 def test_a_hash_that_was_deleted_by_hand_is_forgotten(plans: Planned, client: redis.Redis) -> None:

@@ -40,6 +40,11 @@ local function end_skipped()
   end
 end
 
+-- Whether a user asked for this run with a redrive.
+local function redriven(id)
+  return redis.call('HEXISTS', msg .. id, 'o') == 1
+end
+
 local function under_way(id)
   local m = redis.call('HMGET', msg .. id, 'p', 'f')
   return m[1] and not m[2]
@@ -47,12 +52,9 @@ end
 
 -- Return what a schedule's `overlap` does with a run that would begin before the one before it has ended: 'skip' or
 -- 'buffer'; 'first': the run begins, and is the one that later runs wait for; 'beside': it begins beside others.
--- policy, busy, buffered: fields of the schedule; a policy of false is `allow`.
+-- policy, busy, buffered: fields of the schedule.
 -- wanted: the run begins whatever the policy says, because it was begun before or a client asked for it.
 local function by_overlap(policy, busy, buffered, id, wanted)
-  if not policy then
-    return 'beside'
-  end
   if not (busy and busy ~= id and under_way(busy)) then
     return 'first'
   end
@@ -69,18 +71,17 @@ local function run_begins(id, text, m, due_at, attempt)
   local key = sched .. sid
   local s = redis.call('HMGET', key, 'c', 'next', 'overlap', 'busy', 'buffered', 'u', 'gen')
   local _, current = parts.runs.revisions_of(s[1], s[6], s[7])
-  local redriven = redis.call('HEXISTS', msg .. id, 'o') == 1
   if not s[1] then
     -- A redrive is asked for after all, and its dead letter is gone.
-    return redriven or skip(id, text, m, due_at, 'gone')
+    return redriven(id) or skip(id, text, m, due_at, 'gone')
   end
-  -- What has been attempted goes on, and so does what a user asked for with a redrive.
-  local begun = attempt > 1 or redriven
-  if not begun and current ~= generation then
+  -- What has been attempted goes on, and so does what a user asked for with a redrive (few do: asked last).
+  local begun = attempt > 1
+  if not begun and current ~= generation and not redriven(id) then
     return skip(id, text, m, due_at, 'changed')
   end
   if not begun and origin == 'plan' and s[2] and parts.runs.moment_in(id, sid) == tonumber(s[2])
-    and is_late(redis.call('ZSCORE', plans, sid)) then
+    and is_late(redis.call('ZSCORE', plans, sid)) and not redriven(id) then
     -- Nobody has planned since its moment.  The planner decides what to make of it and of those after it.
     redis.call('HSET', key, 'late', s[2])
     redis.call('ZREM', held, id)
@@ -92,7 +93,7 @@ local function run_begins(id, text, m, due_at, attempt)
     end
     return false
   end
-  local verdict = by_overlap(s[3], s[4], s[5], id, begun or origin == 'run')
+  local verdict = not s[3] and 'beside' or by_overlap(s[3], s[4], s[5], id, begun or origin == 'run' or redriven(id))
   if verdict == 'skip' then
     return skip(id, text, m, due_at, 'overlap')
   end

@@ -6,6 +6,8 @@ INCLUDES accept
 -- the schedule's: "schedule:moment".  A message without the field costs a check for nil.
 
 local RUNS_KEPT = 20
+-- Cut off at once, when there are so many more: one write less for each run.
+local RUNS_OVER = 10
 
 -- Return schedule, generation and origin of a run.  text: its field `i`.
 local function made_by(id, text)
@@ -36,8 +38,10 @@ end
 
 -- Add to the last runs of a schedule.  n: how many moments it stands for, left out for 1.
 local function record(sid, outcome, id, origin, n)
-  redis.call('LPUSH', runs .. sid, outcome .. ' ' .. now_text .. ' ' .. id .. ' ' .. origin .. (n and ' ' .. n or ''))
-  redis.call('LTRIM', runs .. sid, 0, RUNS_KEPT - 1)
+  local text = outcome .. ' ' .. now_text .. ' ' .. id .. ' ' .. origin .. (n and ' ' .. n or '')
+  if redis.call('LPUSH', runs .. sid, text) > RUNS_KEPT + RUNS_OVER then
+    redis.call('LTRIM', runs .. sid, 0, RUNS_KEPT - 1)
+  end
 end
 
 -- The template of a schedule: the optional fields of its messages, then the payload.
@@ -93,6 +97,9 @@ local function take_back(id)
   return true
 end
 
+-- Whether there are schedules whose last run ended dead; asked once in a call.
+local any_failing
+
 -- A run has ended.  text: the field `i`; outcome: delivered, dead or cancelled, or a reason why it was skipped.
 local function run_ended(id, text, outcome)
   local sid, _, origin = made_by(id, text)
@@ -105,9 +112,13 @@ local function run_ended(id, text, outcome)
       count_skips(outcome, 1)
       schedule_event('skipped', sid)
     end
+    if any_failing == nil then
+      any_failing = redis.call('EXISTS', failing) == 1
+    end
     if outcome == 'dead' then
       redis.call('ZADD', failing, now_text, sid)
-    elseif outcome == 'delivered' then
+      any_failing = true
+    elseif outcome == 'delivered' and any_failing then
       redis.call('ZREM', failing, sid)
     end
     make_way(sid, id, s)

@@ -35,7 +35,8 @@ local function catch_up(sid, generation, at, n)
   count(sid, 'caught', caught)
 end
 
-local function move_on(sid, generation, at)
+-- s: as read below.
+local function move_on(sid, generation, at, s)
   local following, id, due_at = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
   local key = sched .. sid
   if following == '' then
@@ -48,7 +49,9 @@ local function move_on(sid, generation, at)
   end
   local tail = string.sub(id, #pending_of(sid, following) + 1)
   redis.call('HSET', key, 'next', following, tail ~= '' and 'tail' or 'next', tail ~= '' and tail or following)
-  redis.call('HDEL', key, 'late', tail == '' and 'tail' or 'late')
+  if s[6] or (s[4] and tail == '') then
+    redis.call('HDEL', key, 'late', tail == '' and 'tail' or 'late')
+  end
   redis.call('ZADD', plans, due_at, sid)
   parts.runs.make(sid, generation, id, due_at, 'plan')
 end
@@ -73,7 +76,7 @@ while ARGV[at] do
       end
     end
     catch_up(sid, generation, at + 10, n)
-    move_on(sid, generation, at)
+    move_on(sid, generation, at, s)
     count(sid, 'made', n + (missed and 0 or 1))
     count(sid, 'missed', given_up)
     if given_up > 0 then
