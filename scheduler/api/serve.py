@@ -12,6 +12,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -70,7 +71,8 @@ def main() -> None:
     add_working_folder()  # the workers get this process's search path
     settings, secrets = handed_over_plainly()
     if settings.server.role == "all":
-        os.nice(NICENESS)
+        with suppress(PermissionError):  # a sandbox may forbid it; messages are later then, no more
+            os.nice(NICENESS)
     # Not in the terminal's foreground, it would be stopped at its first line where ``stty tostop`` is set.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     ServerLog.open(settings.logs, "http", console=settings.logs.console, secrets=secrets)

@@ -168,6 +168,15 @@ def test_it_gives_way_to_deliveries_where_there_are_any(
         assert niceness(alone) == {0}
 
 
+def test_it_serves_where_a_sandbox_forbids_that(redis_server: RedisServer, redis_client: Any, tmp_path: Path) -> None:
+    forbidding = (
+        "import os\ndef forbidden(_): raise PermissionError\nos.nice = forbidden\n"
+        "from scheduler.api import serve; serve.main()"
+    )
+    with Server(redis_server.url, tmp_path / "logs", code=forbidding) as server:
+        assert server.request("GET", "/v1/messages")[0] == 200
+
+
 def test_a_worker_that_dies_is_replaced(server: Server) -> None:
     before = wait_for("both workers have reported", lambda: names if len(names := server.workers()) == 2 else None)
     os.kill(int(min(before).rpartition("-")[2]), signal.SIGKILL)
