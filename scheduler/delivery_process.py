@@ -203,6 +203,9 @@ class DeliveryProcess:
         self.workers.start()
         self._wake.start()
         self._renewal.start()
+        if self._events:
+            self._events.start()
+        # Behind the events: the first beat, at once, tells other servers where they are; the next one is a while away.
         self.maintenance.start()
         self._reaping.start()
         if self._keeper:
@@ -210,8 +213,6 @@ class DeliveryProcess:
         self._watch.start()
         self.planner.start()
         self.dispatcher.start()
-        if self._events:
-            self._events.start()
         if self._figures:
             self._figures.start()
         if self._pipeline:

@@ -92,6 +92,14 @@ def test_it_is_on_the_list_of_servers_while_it_runs(redis_url: str, redis_client
     assert redis_client.hlen(SERVERS) == 0
 
 
+def test_its_first_report_says_where_live_events_are(redis_url: str) -> None:
+    port = free_port()
+    settings = {**with_settings(heartbeat_seconds=10), "events": {"enabled": True, "port": port}}
+    with Running(redis_url, name="one", settings=settings) as runtime:
+        reported = wait_for("it reports", runtime.store.servers)
+        assert reported["one/scheduler"]["events_port"] == port
+
+
 def test_a_worker_shows_its_figures_at_a_port_of_its_own(redis_url: str) -> None:
     port = free_port()
     settings = {**QUICK, "server": {"role": "worker", "name": "one"}, "metrics": {"port": port}}
