@@ -93,7 +93,10 @@ local function run_begins(id, text, m, due_at, attempt)
     end
     return false
   end
-  local verdict = not s[3] and 'beside' or by_overlap(s[3], s[4], s[5], id, begun or origin == 'run' or redriven(id))
+  if not s[3] then
+    return true  -- `allow`
+  end
+  local verdict = by_overlap(s[3], s[4], s[5], id, begun or origin == 'run' or redriven(id))
   if verdict == 'skip' then
     return skip(id, text, m, due_at, 'overlap')
   end
